@@ -1,0 +1,1 @@
+"""What every gRPC server of the mesh shares. It knows no domain."""

@@ -1,0 +1,182 @@
+"""The errors a caller can meet, and their one mapping to `google.rpc.Status`.
+
+Domain and engine code raises these; the server's interceptor turns them into statuses.
+
+    ServiceError
+    ├── InvalidFields        INVALID_ARGUMENT     BadRequest naming each field
+    │   └── InvalidField
+    ├── NotFound             NOT_FOUND            ErrorInfo
+    ├── FailedPrecondition   FAILED_PRECONDITION  ErrorInfo
+    ├── Aborted              ABORTED              ErrorInfo
+    ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
+    ├── Unavailable          UNAVAILABLE          RetryInfo
+    └── DeadlineExpired      DEADLINE_EXCEEDED
+
+    ResourceMissing          a start-up error; no caller ever meets it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "viva.dev"
+"""The `ErrorInfo.domain` of every error of the mesh."""
+
+
+class ServiceError(Exception):
+    """An error a caller is told about.
+
+    Attributes:
+        code: The gRPC status code.
+        reason: A stable word for programs, `ErrorInfo.reason`.
+    """
+
+    code = grpc.StatusCode.UNKNOWN
+    reason = "UNKNOWN"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def details(self) -> Sequence[Message]:
+        """The `google.rpc` detail messages of the status."""
+        return [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)]
+
+
+class InvalidFields(ServiceError):
+    """Fields of the request are refused."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_FIELD"
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        """Takes pairs of a field's dotted path and what is wrong with it."""
+        super().__init__("; ".join(f"{field}: {what}" if field else what for field, what in violations))
+        self.violations = tuple(violations)
+
+    def details(self) -> Sequence[Message]:
+        """A BadRequest with one violation a field."""
+        violation = error_details_pb2.BadRequest.FieldViolation
+        return [
+            *super().details(),
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    violation(field=field, description=what) for field, what in self.violations
+                ]
+            ),
+        ]
+
+
+class InvalidField(InvalidFields):
+    """A field of the request is refused."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__([(field, description)])
+
+
+class NotFound(ServiceError):
+    """What the request names does not exist, or not for this caller."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
+
+    def __init__(self, kind: str, name: str, field: str | None = None) -> None:
+        """Takes what was looked for ("voice"), its name, and the field that named it."""
+        super().__init__(f"{field}: no {kind} {name!r}" if field else f"no {kind} {name!r}")
+        self.kind = kind
+        self.name = name
+        self.field = field
+
+    def details(self) -> Sequence[Message]:
+        """An ErrorInfo with the kind, the name and the field."""
+        metadata = {"kind": self.kind, "name": self.name}
+        if self.field:
+            metadata["field"] = self.field
+        return [
+            error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=metadata),
+            error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name),
+        ]
+
+
+class FailedPrecondition(ServiceError):
+    """The request is right, but not now."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Aborted(ServiceError):
+    """The call was given up in favour of another."""
+
+    code = grpc.StatusCode.ABORTED
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class _Retryable(ServiceError):
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        """Takes the seconds after which a retry can help."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def details(self) -> Sequence[Message]:
+        """An ErrorInfo and a RetryInfo."""
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(max(1, round(self.retry_after * 1000)))
+        return [*super().details(), error_details_pb2.RetryInfo(retry_delay=delay)]
+
+
+class Overloaded(_Retryable):
+    """The work cannot be done in time; it was refused before any of it was done."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "OVERLOADED"
+
+
+class Unavailable(_Retryable):
+    """A part this request needs is not there for the moment."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+
+class DeadlineExpired(ServiceError):
+    """The deadline passed before the work was done; nothing more is done for it."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = "DEADLINE_EXPIRED"
+
+    def __init__(self, message: str = "the deadline passed before the work was done") -> None:
+        super().__init__(message)
+
+
+class ResourceMissing(Exception):
+    """Something a server needs to start is not there.
+
+    The process prints one line, what is missing and what to do, and exits with status 2.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+def to_status(error: ServiceError) -> status_pb2.Status:
+    """The `google.rpc.Status` of an error."""
+    status = status_pb2.Status(code=error.code.value[0], message=error.message)
+    for detail in error.details():
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
