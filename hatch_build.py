@@ -1,8 +1,8 @@
 """Builds the contracts: `protos/` to typed Python stubs in `gen/`, nothing of it committed.
 
 The packaging build runs it as a hatchling hook; `python hatch_build.py` runs it alone, and
-`python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which is
-what buf lints and compares. Third-party definitions come from installed packages: google.api and
+`python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which
+is what buf lints and compares. Third-party definitions come from installed packages: google.api and
 google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
 the descriptor but no `.proto`.
 """
@@ -24,7 +24,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent
 VALIDATE = "buf/validate/validate.proto"
 # Imported by the contracts' annotations, directly or not.
-COMMON = ("google/api/annotations.proto", "google/rpc/error_details.proto", "google/rpc/status.proto")
+COMMON = (
+    "google/api/annotations.proto",
+    "google/rpc/error_details.proto",
+    "google/rpc/status.proto",
+)
 
 
 def _package_directory(name: str) -> Path:

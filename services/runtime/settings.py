@@ -20,12 +20,12 @@ def default_data_dir() -> Path:
 
 
 def _shared(name: str) -> AliasChoices:
-    """Accepts the field's own name in code and VIVA_<NAME>, without the server's prefix, outside."""
+    """Accepts the field's own name in code and VIVA_<NAME>, for all servers, outside."""
     return AliasChoices(name, f"VIVA_{name.upper()}")
 
 
 class ServerSettings(BaseSettings):
-    """Settings from the environment, `VIVA_<SERVER>_<NAME>`; those of the whole mesh `VIVA_<NAME>`."""
+    """Settings from the environment: `VIVA_<SERVER>_<NAME>`, or `VIVA_<NAME>` for all servers."""
 
     model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
 
@@ -38,8 +38,8 @@ class ServerSettings(BaseSettings):
     drain_seconds: float = Field(
         default=2.5,
         ge=0,
-        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so that"
-        " load balancers notice: a little over two health checks.",
+        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so"
+        " that load balancers notice: a little over two health checks.",
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, description="After the drain, how long running calls may finish."
