@@ -51,6 +51,11 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
             raise self.error
         return tts_pb2.ListVoicesResponse(voices=[tts_pb2.Voice(id="one")])
 
+    async def ListModels(  # type: ignore[override]
+        self, request: tts_pb2.ListModelsRequest, context: object
+    ) -> tts_pb2.ListModelsResponse:
+        return tts_pb2.ListModelsResponse()
+
     async def Synthesize(  # type: ignore[override]
         self, request: tts_pb2.SynthesizeRequest, context: object
     ) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
@@ -228,7 +233,7 @@ async def test_a_message_in_mid_stream_that_breaks_the_contract_ends_the_stream(
         call = tts_pb2_grpc.TtsServiceStub(channel).StreamingSynthesize(pieces(), timeout=5)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             async for message in call:
-                received.append(message.chunk.segment_id)
+                received.append(message.chunk.segment_id)  # noqa: PERF401 - it ends in an error
     assert received == ["s"]
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "text.segment_id" in str(raised.value.details())
@@ -282,12 +287,14 @@ async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> N
             )
             await call.read()
 
-            async def finish_when_draining() -> list[tts_pb2.SynthesizeResponse]:
+            async def finish_when_draining() -> list[object]:
                 assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
                 watch.cancel()
                 speaker.held.set()
-                return [message async for message in call]
+                return [await call.read(), await call.read()]
 
             rest = asyncio.create_task(finish_when_draining())
         messages = await rest
-    assert messages[-1].HasField("done")
+    assert isinstance(messages[0], tts_pb2.SynthesizeResponse)
+    assert messages[0].HasField("done")
+    assert messages[1] is grpc.aio.EOF
