@@ -43,7 +43,7 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ListVoices(  # type: ignore[override]
+    async def ListVoices(
         self, request: tts_pb2.ListVoicesRequest, context: object
     ) -> tts_pb2.ListVoicesResponse:
         self.seen.append(current_request())
@@ -51,12 +51,12 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
             raise self.error
         return tts_pb2.ListVoicesResponse(voices=[tts_pb2.Voice(id="one")])
 
-    async def ListModels(  # type: ignore[override]
+    async def ListModels(
         self, request: tts_pb2.ListModelsRequest, context: object
     ) -> tts_pb2.ListModelsResponse:
         return tts_pb2.ListModelsResponse()
 
-    async def Synthesize(  # type: ignore[override]
+    async def Synthesize(
         self, request: tts_pb2.SynthesizeRequest, context: object
     ) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         try:
@@ -67,7 +67,7 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
         finally:
             self.closed.set()
 
-    async def StreamingSynthesize(  # type: ignore[override]
+    async def StreamingSynthesize(
         self, requests: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: object
     ) -> AsyncIterator[tts_pb2.StreamingSynthesizeResponse]:
         async for request in requests:
@@ -215,7 +215,7 @@ async def test_an_unknown_error_says_no_more_than_the_request_id() -> None:
 async def test_a_request_that_breaks_the_contract_is_refused_naming_each_field() -> None:
     async with running(Speaker()) as (_, channel):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            request = tts_pb2.SynthesizeRequest(text="", config={"speed": 9})
+            request = tts_pb2.SynthesizeRequest(text="", config=tts_pb2.SpeechConfig(speed=9))
             async for _ in tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, timeout=5):
                 pass
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -225,8 +225,9 @@ async def test_a_request_that_breaks_the_contract_is_refused_naming_each_field()
 
 async def test_a_message_in_mid_stream_that_breaks_the_contract_ends_the_stream() -> None:
     async def pieces() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
-        yield tts_pb2.StreamingSynthesizeRequest(text={"segment_id": "s", "text": "hello"})
-        yield tts_pb2.StreamingSynthesizeRequest(text={"segment_id": "", "text": "hello"})
+        for segment in ("s", ""):
+            piece = tts_pb2.SegmentText(segment_id=segment, text="hello")
+            yield tts_pb2.StreamingSynthesizeRequest(text=piece)
 
     received = []
     async with running(Speaker()) as (_, channel):
@@ -297,4 +298,4 @@ async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> N
         messages = await rest
     assert isinstance(messages[0], tts_pb2.SynthesizeResponse)
     assert messages[0].HasField("done")
-    assert messages[1] is grpc.aio.EOF
+    assert messages[1] is grpc.aio.EOF  # type: ignore[attr-defined]
