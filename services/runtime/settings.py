@@ -29,7 +29,7 @@ class ServerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Prometheus port; 0 serves no metrics."
