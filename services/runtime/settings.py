@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Profile = Literal["cpu", "gpu-48gb"]
@@ -66,3 +67,23 @@ class ServerSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias=_shared("log_level"), description="Lowest level logged."
     )
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Reads settings from the environment.
+
+    Raises:
+        SystemExit: With status 2, after a line for each variable at fault.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        for problem in error.errors(include_url=False):
+            name = str(problem["loc"][0])
+            variable = name if name.startswith("VIVA_") else f"{prefix}{name.upper()}"
+            sys.stderr.write(f"{variable}: {problem['msg']} (it is {problem['input']!r})\n")
+        raise SystemExit(2) from None
