@@ -81,9 +81,20 @@ def load(settings: type[SettingsT]) -> SettingsT:
     try:
         return settings()
     except ValidationError as error:
-        prefix = settings.model_config.get("env_prefix", "")
         for problem in error.errors(include_url=False):
-            name = str(problem["loc"][0])
-            variable = name if name.startswith("VIVA_") else f"{prefix}{name.upper()}"
+            variable = _variable(settings, str(problem["loc"][0]))
             sys.stderr.write(f"{variable}: {problem['msg']} (it is {problem['input']!r})\n")
         raise SystemExit(2) from None
+
+
+def _variable(settings: type[BaseSettings], field: str) -> str:
+    """The environment variable of a field, which pydantic names by the field or its alias."""
+    alias = (
+        settings.model_fields[field].validation_alias if field in settings.model_fields else field
+    )
+    match alias:
+        case AliasChoices(choices=choices):
+            return str(choices[-1])
+        case str():
+            return alias
+    return f"{settings.model_config.get('env_prefix', '')}{field.upper()}"
