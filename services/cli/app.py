@@ -9,6 +9,7 @@ import typer
 from services import __version__
 from services.cli.calls import out
 from services.cli.commands import models, speech, text
+from services.cli.commands.bench import bench
 
 app = typer.Typer(
     name="viva",
@@ -30,6 +31,7 @@ def version() -> None:
 
 _SPEECH = "Speech"
 _TEXT = "Text"
+_MESH = "The mesh"
 
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
@@ -38,7 +40,8 @@ app.command(rich_help_panel=_TEXT)(text.chat)
 app.command(rich_help_panel=_TEXT)(text.embed)
 app.command(rich_help_panel=_TEXT)(text.similarity)
 app.command(rich_help_panel=_TEXT)(text.rerank)
-app.command(rich_help_panel="The mesh")(models.models)
+app.command(rich_help_panel=_MESH)(models.models)
+app.add_typer(bench, rich_help_panel=_MESH)
 
 
 def main() -> None:
