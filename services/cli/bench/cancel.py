@@ -45,7 +45,8 @@ class Server:
             LookupError: Nobody does.
         """
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port:
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == self.port:
                 return psutil.Process(connection.pid)
         raise LookupError(f"no server listens on port {self.port}")
 

@@ -73,8 +73,10 @@ async def run(
             Figure("other errors", tally.other, "", most=0),
         ],
         notes=[
-            f"{len(_TEXTS)} texts a request, {deadline:g} s deadline, {excess:g} x capacity for"
-            f" {seconds:g} s, 20 callers; client and server share the machine"
+            (
+                f"{len(_TEXTS)} texts a request, {deadline:g} s deadline, {excess:g} x capacity"
+                f" for {seconds:g} s, 20 callers; client and server share the machine"
+            )
         ],
     )
 
