@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from edge.envoy.binary import ConfigurationRefused, validate
+from edge.envoy.binary import ConfigurationError, validate
 from edge.envoy.bootstrap import write
 from edge.envoy.settings import EnvoySettings
 
@@ -20,7 +20,7 @@ def main() -> int:
     written = write(EnvoySettings(), directory)
     try:
         asyncio.run(validate(written.bootstrap))
-    except ConfigurationRefused as refused:
+    except ConfigurationError as refused:
         sys.stderr.write(f"{refused}\n")
         return 1
     sys.stdout.write(f"{written.bootstrap}\n")

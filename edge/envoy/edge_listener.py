@@ -35,7 +35,7 @@ from envoy.type.v3 import percent_pb2, token_bucket_pb2
 from edge.envoy.access_log import access_log
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
 from edge.envoy.contracts import Contract, Method
-from edge.envoy.extensions import boolean, http_filter, packed, seconds, uint32, uint64
+from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
 from edge.envoy.routing import RETRY_BUFFER_BYTES, forward, grpc_routes
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import tracing
@@ -79,13 +79,13 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         stream_idle_timeout=seconds(settings.stream_idle_seconds),
         request_headers_timeout=seconds(10),
         # The peer is the client: what it says about addresses and request ids is not believed.
-        use_remote_address=boolean(True),
+        use_remote_address=TRUE,
         internal_address_config=(
             http_connection_manager_pb2.HttpConnectionManager.InternalAddressConfig()
         ),
         early_header_mutation_extensions=[_header_stripping()],
         always_set_request_id_in_response=True,
-        normalize_path=boolean(True),
+        normalize_path=TRUE,
         merge_slashes=True,
         path_with_escaped_slashes_action=(
             http_connection_manager_pb2.HttpConnectionManager.REJECT_REQUEST
@@ -131,7 +131,7 @@ def _filters(settings: EnvoySettings, public: Sequence[Contract], descriptors: P
 def _health(public: Sequence[Contract]) -> Any:
     """Healthy as long as every public service has an endpoint that is."""
     return health_check_pb2.HealthCheck(
-        pass_through_mode=boolean(False),
+        pass_through_mode=FALSE,
         headers=[
             route_components_pb2.HeaderMatcher(
                 name=":path", string_match=string_pb2.StringMatcher(exact=HEALTH_PATH)
@@ -332,5 +332,5 @@ def _cors(settings: EnvoySettings) -> Any:
         expose_headers=", ".join(_EXPOSED_HEADERS),
         max_age="7200",
         # Another origin's preflight ends here, rather than at a server.
-        forward_not_matching_preflights=boolean(False),
+        forward_not_matching_preflights=FALSE,
     )

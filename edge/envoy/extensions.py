@@ -1,4 +1,4 @@
-"""Envoy names its extensions and carries their settings as `Any`; this is the one way we write it."""
+"""How Envoy's API is written: extensions as `Any`, numbers and flags that can be absent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
 from google.protobuf.message import Message
+
+TRUE = wrappers_pb2.BoolValue(value=True)
+FALSE = wrappers_pb2.BoolValue(value=False)
+"""Flags as wrappers: Envoy's way to tell false from absent."""
 
 
 def packed(message: Message) -> any_pb2.Any:
@@ -38,8 +42,3 @@ def uint32(value: int) -> wrappers_pb2.UInt32Value:
 def uint64(value: int) -> wrappers_pb2.UInt64Value:
     """The number as a wrapper: Envoy's way to tell 0 from absent."""
     return wrappers_pb2.UInt64Value(value=value)
-
-
-def boolean(value: bool) -> wrappers_pb2.BoolValue:  # noqa: FBT001 - it is the value itself
-    """The truth value as a wrapper: Envoy's way to tell false from absent."""
-    return wrappers_pb2.BoolValue(value=value)

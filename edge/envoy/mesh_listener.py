@@ -16,7 +16,7 @@ from envoy.extensions.request_id.uuid.v3 import uuid_pb2
 from edge.envoy.access_log import access_log
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
-from edge.envoy.extensions import boolean, http_filter, packed, seconds, uint32, uint64
+from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
 from edge.envoy.routing import RETRY_BUFFER_BYTES, grpc_routes, service_route
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import tracing
@@ -38,11 +38,11 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
         # A long upload is no slow request.
         request_timeout=seconds(0),
         # Callers here are our own: their request ids and trace headers pass as they are.
-        use_remote_address=boolean(False),
+        use_remote_address=FALSE,
         preserve_external_request_id=True,
-        generate_request_id=boolean(True),
+        generate_request_id=TRUE,
         request_id_extension=http_connection_manager_pb2.RequestIDExtension(
-            typed_config=packed(uuid_pb2.UuidRequestIdConfig(pack_trace_reason=boolean(False)))
+            typed_config=packed(uuid_pb2.UuidRequestIdConfig(pack_trace_reason=FALSE))
         ),
         tracing=tracing(settings),
     )
