@@ -16,7 +16,7 @@ _FIELDS = {
     "time": "%START_TIME%",
     "listener": "%FILTER_CHAIN_NAME%",
     "method": "%REQ(:METHOD)%",
-    "path": "%PATH(NQ:PATH)%",
+    "path": "%PATH(NQ:ORIG_OR_PATH)%",
     "status": "%RESPONSE_CODE%",
     "grpc_status": "%GRPC_STATUS%",
     "flags": "%RESPONSE_FLAGS%",

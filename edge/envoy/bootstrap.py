@@ -34,8 +34,7 @@ _ADMIN_PATHS = ("/clusters", "/ready", "/server_info", "/stats")
 
 # Envoy closes a connection of which more than half of 500 streams were reset within a second of
 # their start, as protection against HTTP/2 rapid reset. A mesh cancels as a matter of course: a
-# reply prepared too early is thrown away. What a client can make us do is limited by the edge's
-# rate limit and its limit on concurrent streams.
+# reply prepared too early is thrown away. The edge keeps its codec's own guard against it.
 _RESETS_TOLERATED = 1_000_000
 
 _MAX_CONNECTIONS = 4096

@@ -15,7 +15,7 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3 import percent_pb2
 
-from edge.envoy.extensions import packed, seconds, uint32
+from edge.envoy.extensions import TRUE, packed, seconds, uint32
 from edge.envoy.settings import Endpoint, Replicas
 
 HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -166,12 +166,20 @@ def _http2() -> Any:
     )
 
 
-def http2_options(*, max_concurrent_streams: int | None = None) -> Any:
-    """HTTP/2 with room for large messages, on a connection that notices when its peer is gone."""
+def http2_options(*, max_concurrent_streams: int | None = None, trusted: bool = False) -> Any:
+    """HTTP/2 with room for large messages, on a connection that notices when its peer is gone.
+
+    Args:
+        max_concurrent_streams: Limit on the streams of a connection; None means Envoy's own.
+        trusted: Whether the peer may cancel as many streams as it likes. Envoy's usual codec,
+            nghttp2, closes a connection on which more than 1,000 streams were cancelled, plus 33 a
+            second: its guard against HTTP/2 rapid reset (CVE-2023-44487).
+    """
     return protocol_pb2.Http2ProtocolOptions(
         max_concurrent_streams=(
             None if max_concurrent_streams is None else uint32(max_concurrent_streams)
         ),
+        use_oghttp2_codec=TRUE if trusted else None,
         initial_stream_window_size=uint32(STREAM_WINDOW_BYTES),
         initial_connection_window_size=uint32(CONNECTION_WINDOW_BYTES),
         connection_keepalive=protocol_pb2.KeepaliveSettings(

@@ -30,7 +30,7 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
     manager = http_connection_manager_pb2.HttpConnectionManager(
         stat_prefix=MESH,
         codec_type=http_connection_manager_pb2.HttpConnectionManager.HTTP2,
-        http2_protocol_options=http2_options(max_concurrent_streams=4096),
+        http2_protocol_options=http2_options(max_concurrent_streams=4096, trusted=True),
         route_config=_routes(services),
         http_filters=[http_filter("envoy.filters.http.router", router_pb2.Router())],
         access_log=[access_log(settings.access_log)],

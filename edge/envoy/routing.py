@@ -7,6 +7,9 @@ from typing import Any
 
 from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
+from envoy.extensions.retry.priority.previous_priorities.v3 import (
+    previous_priorities_config_pb2,
+)
 from google.protobuf import any_pb2
 
 from edge.envoy.contracts import Contract, Method
@@ -70,6 +73,13 @@ def _retry_policy() -> Any:
         # Another endpoint than the one that failed, if there is one.
         retry_host_predicate=[_another_endpoint()],
         host_selection_retry_max_attempts=3,
+        # The second retry goes to the fallbacks, if there are any.
+        retry_priority=policy.RetryPriority(
+            name="envoy.retry_priorities.previous_priorities",
+            typed_config=packed(
+                previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=2)
+            ),
+        ),
     )
 
 
