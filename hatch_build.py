@@ -98,7 +98,7 @@ def generate(protos: Path, out: Path) -> None:
                 f"--python_out={fresh}",
                 f"--mypy_out=quiet:{fresh}",
                 f"--grpc_python_out={fresh}",
-                f"--mypy_grpc_out=quiet:{fresh}",
+                f"--mypy_grpc_out=quiet,generate_concrete_servicer_stubs:{fresh}",
                 *contracts,
             ]
         )

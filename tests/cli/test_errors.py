@@ -62,7 +62,7 @@ def address() -> Iterator[str]:
             Service(
                 "viva.embed.v1.EmbedService",
                 lambda server: embed_pb2_grpc.add_EmbedServiceServicer_to_server(
-                    Refusing(),  # type: ignore[abstract]
+                    Refusing(),
                     server,
                 ),
             )

@@ -47,7 +47,7 @@ async def build() -> AsyncIterator[Sequence[Service]]:
     async with BatchScheduler(lengths, name="demo", max_batch_size=8) as scheduler:
 
         def register(server: grpc.aio.Server) -> None:
-            servicer = Demo(scheduler)  # type: ignore[abstract]
+            servicer = Demo(scheduler)
             embed_pb2_grpc.add_EmbedServiceServicer_to_server(servicer, server)
 
         yield [Service("viva.embed.v1.EmbedService", register)]
