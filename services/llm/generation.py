@@ -61,10 +61,11 @@ class Generation:
         """Tokens the answer may still have."""
         return self.max_tokens - len(self.answer)
 
-    def append(self, token: int, piece: bytes) -> None:
+    def append(self, token: int, piece: bytes | str) -> None:
         """Adds a token to the answer and says what of it may be said."""
         self.answer.append(token)
-        self.say(self.text.push(piece))
+        text = self.text
+        self.say(text.push(piece) if isinstance(piece, bytes) else text.push_text(piece))
         if self.text.stopped:
             self.finish(FinishReason.STOP)
         elif self.remaining <= 0 and self.matcher is None:

@@ -14,14 +14,11 @@ from typing import Any
 import numpy as np
 
 from services.llm.chat import FinishReason
-from services.llm.constraints import complete, verify
-from services.llm.constraints.matcher import UNFINISHED
-from services.llm.constraints.verification import ConstraintBroken
+from services.llm.endings import finish_short, finish_whole
 from services.llm.generation import Generation
 from services.llm.generator_cache import Lease
 from services.llm.sampling import Sampler
 from services.llm.tokenizer import ByteLevelTokenizer
-from services.runtime.errors import FailedPrecondition
 
 _PROPOSED = 32
 """Most tokens a call proposes: it keeps the logits of each, 0.2 MB, until it returns."""
@@ -112,32 +109,15 @@ class Guide:
         return bool(forced)
 
     def _finish(self) -> None:
-        generation = self._generation
-        if generation.matcher is not None:
-            answer = b"".join(map(self._tokenizer.token_bytes, generation.answer))
-            try:
-                verify(generation.matcher.grammar, answer.decode())
-            except ConstraintBroken as error:
-                raise FailedPrecondition(UNFINISHED, str(error)) from None
-        generation.finish(FinishReason.STOP)
+        finish_whole(self._generation, self._answer())
 
     def _complete(self) -> None:
-        """Ends a constrained answer that has no tokens left."""
+        """Ends an answer that has no tokens left."""
         generation = self._generation
         if generation.matcher is None:
             generation.finish(FinishReason.LENGTH)
-            return
-        grammar = generation.matcher.grammar
-        answer = b"".join(map(self._tokenizer.token_bytes, generation.answer))
-        try:
-            closing = complete(grammar, answer)
-            verify(grammar, (answer + closing).decode())
-        except (ConstraintBroken, UnicodeDecodeError) as error:
-            raise FailedPrecondition(
-                UNFINISHED,
-                f"{generation.max_tokens} tokens were not enough to finish the constrained answer"
-                f" ({error}); raise max_tokens",
-            ) from None
-        generation.say(generation.text.push(closing))
-        generation.answer += self._tokenizer.encode(closing.decode(errors="ignore"))
-        generation.finish(FinishReason.LENGTH)
+        else:
+            finish_short(generation, generation.matcher, self._answer(), self._tokenizer.encode)
+
+    def _answer(self) -> bytes:
+        return b"".join(map(self._tokenizer.token_bytes, self._generation.answer))

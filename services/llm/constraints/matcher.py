@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from services.llm.constraints.grammar import Grammar, limits
 from services.runtime.errors import FailedPrecondition
 
-UNFINISHED = "CONSTRAINT_UNFINISHED"
-
 
 class Vocabulary:
     """A model's tokens as the automata see them; takes a quarter of a second to make."""
@@ -78,4 +76,6 @@ class Matcher:
     def _check(self) -> None:
         if self._matcher.is_error():
             # A limit of the automaton: the answer cannot be kept within the constraint from here.
-            raise FailedPrecondition(UNFINISHED, "the constraint became too complex to follow")
+            raise FailedPrecondition(
+                "CONSTRAINT_TOO_COMPLEX", "the constraint became too complex to follow"
+            )
