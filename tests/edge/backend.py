@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -245,8 +245,8 @@ SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
 @asynccontextmanager
 async def envoy(
     directory: Path,
-    primary: int | dict[str, list[int]],
-    fallback: dict[str, list[int]] | None = None,
+    primary: int | Mapping[str, Sequence[int]],
+    fallback: Mapping[str, Sequence[int]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Mesh]:
     """Runs Envoy in front of servers at these ports."""
