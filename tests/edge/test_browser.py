@@ -72,7 +72,7 @@ async def test_a_browser_reads_a_stream_as_it_comes(site: Site) -> None:
 
 async def test_a_native_client_converses(site: Site) -> None:
     async with open_channel(site.mesh.edge.removeprefix("http://")) as channel:
-        call = interview_pb2_grpc.InterviewServiceStub(channel).Converse()
+        call = interview_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
         for seq in (1, 2):
             await call.write(interview_pb2.ConverseRequest())
             answer = await call.read()

@@ -30,7 +30,7 @@ async def listed(channel: grpc.aio.Channel, version: str) -> set[str]:
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )(timeout=10)
+    )(timeout=10)  # type: ignore[call-arg]
     await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
     await call.done_writing()
     answer = await call.read()
