@@ -20,16 +20,16 @@ def default_data_dir() -> Path:
 
 
 def _shared(name: str) -> AliasChoices:
-    """Accepts the field's own name in code and VIVA_<NAME>, without the server's prefix, outside."""
+    """Accepts the field's own name in code and VIVA_<NAME>, for all servers, outside."""
     return AliasChoices(name, f"VIVA_{name.upper()}")
 
 
 class ServerSettings(BaseSettings):
-    """Settings from the environment, `VIVA_<SERVER>_<NAME>`; those of the whole mesh `VIVA_<NAME>`."""
+    """Settings from the environment: `VIVA_<SERVER>_<NAME>`, or `VIVA_<NAME>` for all servers."""
 
     model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Prometheus port; 0 serves no metrics."
@@ -38,8 +38,8 @@ class ServerSettings(BaseSettings):
     drain_seconds: float = Field(
         default=2.5,
         ge=0,
-        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so that"
-        " load balancers notice: a little over two health checks.",
+        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so"
+        " that load balancers notice: a little over two health checks.",
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, description="After the drain, how long running calls may finish."
