@@ -180,10 +180,10 @@ def normalize(text: str, offset: int = 0) -> Utterance | None:
 
 def _marked(token: Token, marks: str) -> Token:
     """The token with the strongest of the marks that follow it."""
-    kinds = ["…" if marks.startswith("..") else "", *(_MARKS.get(mark, "") for mark in marks)]
-    strongest = max([token.after, *kinds], key=_STRENGTH.find) if any(kinds) else token.after
     if marks.startswith(".."):
-        strongest = "…"
+        marks = "…"
+    kinds = [kind for kind in (token.after, *map(_MARKS.get, marks)) if kind]
+    strongest = max(kinds, key=_STRENGTH.index, default="")
     return Token(token.written, token.offset, token.spoken, strongest)
 
 
