@@ -132,7 +132,7 @@ async def test_the_callers_request_id_reaches_the_handler_and_comes_back() -> No
             metadata=(("x-request-id", "abc"), ("x-viva-caller", "me"), ("x-viva-user", "u1")),
         )
         await call
-        assert dict(await call.initial_metadata())["x-request-id"] == "abc"
+        assert dict(await call.trailing_metadata())["x-request-id"] == "abc"
     assert (speaker.seen[0].id, speaker.seen[0].caller, speaker.seen[0].user) == ("abc", "me", "u1")
     remaining = speaker.seen[0].deadline
     assert remaining is not None
@@ -210,6 +210,7 @@ async def test_an_unknown_error_says_no_more_than_the_request_id() -> None:
             )
     assert raised.value.code() == grpc.StatusCode.INTERNAL
     assert raised.value.details() == "internal error; request id r1"
+    assert str(raised.value.trailing_metadata()["x-request-id"]) == "r1"
 
 
 async def test_a_request_that_breaks_the_contract_is_refused_naming_each_field() -> None:

@@ -1,0 +1,31 @@
+"""`python -m edge.envoy DIRECTORY`: writes the configuration and has Envoy check it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from edge.envoy.binary import ConfigurationError, validate
+from edge.envoy.bootstrap import write
+from edge.envoy.settings import EnvoySettings
+
+
+def main() -> int:
+    """Returns 0, or 1 when Envoy refuses the configuration."""
+    parser = argparse.ArgumentParser(prog="python -m edge.envoy", description=__doc__)
+    parser.add_argument("directory", type=Path, help="where envoy.json and contracts.binpb go")
+    directory = parser.parse_args().directory
+    written = write(EnvoySettings(), directory)
+    try:
+        asyncio.run(validate(written.bootstrap))
+    except ConfigurationError as refused:
+        sys.stderr.write(f"{refused}\n")
+        return 1
+    sys.stdout.write(f"{written.bootstrap}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""One cluster a service: who may answer it, and when an endpoint stops being asked.
+
+A cluster is a service rather than a server because Envoy checks the health of one service name a
+cluster, and a server's services become ready one by one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
+from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.v3 import percent_pb2
+
+from edge.envoy.extensions import TRUE, packed, seconds, uint32
+from edge.envoy.settings import Endpoint, Replicas
+
+HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+# A server drains for 2.5 s after it says NOT_SERVING: two checks a second apart fit.
+HEALTH_CHECK_SECONDS = 1.0
+UNHEALTHY_CHECKS = 2
+
+# A 128 MiB upload over one stream should not wait for a window update every 64 KiB.
+STREAM_WINDOW_BYTES = 4 * 1024 * 1024
+CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
+CONNECTION_BUFFER_BYTES = 4 * 1024 * 1024
+
+
+def service_cluster(name: str, replicas: Replicas, *, health_service: str) -> Any:
+    """The cluster of one service, checked by gRPC health under `health_service`."""
+    return cluster_pb2.Cluster(
+        name=name,
+        connect_timeout=seconds(1),
+        per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
+        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
+        least_request_lb_config=cluster_pb2.Cluster.LeastRequestLbConfig(choice_count=uint32(2)),
+        common_lb_config=cluster_pb2.Cluster.CommonLbConfig(
+            # An unhealthy endpoint is never asked: UNAVAILABLE at once is the better answer.
+            healthy_panic_threshold=percent_pb2.Percent(value=0),
+        ),
+        health_checks=[_health_check(health_service)],
+        outlier_detection=_outlier_detection(),
+        circuit_breakers=_circuit_breakers(),
+        **_addressing(name, replicas),
+        typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
+    )
+
+
+def collector_cluster(name: str, endpoint: Endpoint) -> Any:
+    """The cluster of the trace collector: best effort, so without checks."""
+    return cluster_pb2.Cluster(
+        name=name,
+        connect_timeout=seconds(1),
+        **_addressing(name, Replicas(primary=(endpoint,))),
+        typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
+    )
+
+
+def _addressing(name: str, replicas: Replicas) -> dict[str, Any]:
+    endpoints = (*replicas.primary, *replicas.fallback)
+    static = all(_is_ip(endpoint.host) for endpoint in endpoints)
+    return {
+        "type": cluster_pb2.Cluster.STATIC if static else cluster_pb2.Cluster.STRICT_DNS,
+        "dns_lookup_family": cluster_pb2.Cluster.V4_PREFERRED,
+        "load_assignment": endpoint_pb2.ClusterLoadAssignment(
+            cluster_name=name,
+            endpoints=[
+                _locality(priority, group)
+                for priority, group in enumerate((replicas.primary, replicas.fallback))
+                if group
+            ],
+        ),
+    }
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _locality(priority: int, group: tuple[Endpoint, ...]) -> Any:
+    return endpoint_components_pb2.LocalityLbEndpoints(
+        priority=priority,
+        lb_endpoints=[
+            endpoint_components_pb2.LbEndpoint(
+                endpoint=endpoint_components_pb2.Endpoint(
+                    address=socket_address(endpoint.host, endpoint.port)
+                )
+            )
+            for endpoint in group
+        ],
+    )
+
+
+def socket_address(host: str, port: int) -> Any:
+    """A TCP address."""
+    return address_pb2.Address(
+        socket_address=address_pb2.SocketAddress(address=host, port_value=port)
+    )
+
+
+def _health_check(service: str) -> Any:
+    return health_check_pb2.HealthCheck(
+        grpc_health_check=health_check_pb2.HealthCheck.GrpcHealthCheck(service_name=service),
+        timeout=seconds(HEALTH_CHECK_SECONDS),
+        interval=seconds(HEALTH_CHECK_SECONDS),
+        # Without these, Envoy checks an endpoint that has no traffic once a minute.
+        no_traffic_interval=seconds(HEALTH_CHECK_SECONDS),
+        no_traffic_healthy_interval=seconds(HEALTH_CHECK_SECONDS),
+        unhealthy_threshold=uint32(UNHEALTHY_CHECKS),
+        healthy_threshold=uint32(1),
+    )
+
+
+def _outlier_detection() -> Any:
+    return outlier_detection_pb2.OutlierDetection(
+        interval=seconds(1),
+        base_ejection_time=seconds(5),
+        max_ejection_time=seconds(60),
+        # The last endpoint is never ejected: with one of two gone, half of them are.
+        max_ejection_percent=uint32(50),
+        # What Envoy itself sees (refused, reset, timed out) is told from what a server answers:
+        # a server may say UNAVAILABLE because of what it depends on.
+        split_external_local_origin_errors=True,
+        consecutive_local_origin_failure=uint32(3),
+        enforcing_consecutive_local_origin_failure=uint32(100),
+        consecutive_gateway_failure=uint32(10),
+        enforcing_consecutive_gateway_failure=uint32(100),
+        # INTERNAL and UNKNOWN are often one caller's input; a success rate needs many endpoints.
+        enforcing_consecutive_5xx=uint32(0),
+        enforcing_success_rate=uint32(0),
+        enforcing_local_origin_success_rate=uint32(0),
+    )
+
+
+def _circuit_breakers() -> Any:
+    thresholds = circuit_breaker_pb2.CircuitBreakers.Thresholds
+    return circuit_breaker_pb2.CircuitBreakers(
+        thresholds=[
+            thresholds(
+                max_connections=uint32(1024),
+                max_pending_requests=uint32(4096),
+                max_requests=uint32(4096),
+                # Retries may be a fifth of the calls that run, and always three.
+                retry_budget=thresholds.RetryBudget(
+                    budget_percent=percent_pb2.Percent(value=20),
+                    min_retry_concurrency=uint32(3),
+                ),
+                track_remaining=True,
+            )
+        ]
+    )
+
+
+def _http2() -> Any:
+    options = http_protocol_options_pb2.HttpProtocolOptions
+    return options(
+        explicit_http_config=options.ExplicitHttpConfig(http2_protocol_options=http2_options())
+    )
+
+
+def http2_options(*, max_concurrent_streams: int | None = None, trusted: bool = False) -> Any:
+    """HTTP/2 with room for large messages, on a connection that notices when its peer is gone.
+
+    Args:
+        max_concurrent_streams: Limit on the streams of a connection; None means Envoy's own.
+        trusted: Whether the peer may cancel as many streams as it likes. Envoy's usual codec,
+            nghttp2, closes a connection on which more than 1,000 streams were cancelled, plus 33 a
+            second: its guard against HTTP/2 rapid reset (CVE-2023-44487).
+    """
+    return protocol_pb2.Http2ProtocolOptions(
+        max_concurrent_streams=(
+            None if max_concurrent_streams is None else uint32(max_concurrent_streams)
+        ),
+        use_oghttp2_codec=TRUE if trusted else None,
+        initial_stream_window_size=uint32(STREAM_WINDOW_BYTES),
+        initial_connection_window_size=uint32(CONNECTION_WINDOW_BYTES),
+        connection_keepalive=protocol_pb2.KeepaliveSettings(
+            interval=seconds(30), timeout=seconds(10)
+        ),
+    )

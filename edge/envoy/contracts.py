@@ -1,0 +1,161 @@
+"""What the contracts say, read from the generated modules, so that no route is written by hand."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import google.rpc.error_details_pb2
+import google.rpc.status_pb2
+from google.api import annotations_pb2
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, MethodOptions
+
+PACKAGE = "viva"
+
+PUBLIC_SERVICES = frozenset(
+    {"viva.interview.v1.InterviewService", "viva.interview.v1.QuestionService"}
+)
+"""What a browser may call. Everything else answers on the mesh listener alone."""
+
+REFLECTION_SERVICES = (
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+    "grpc.health.v1.Health",
+)
+"""What is answered for the mesh as a whole, by `edge.reflection`."""
+
+# Unary calls that may be sent twice: they change nothing. `Speak` changes something, but numbers
+# its calls and answers a repeated one without effect.
+_IDEMPOTENT_NAMES = frozenset(
+    {"CountTokens", "Embed", "Recognize", "Rerank", "Similarity", "Speak"}
+)
+_IDEMPOTENT_PREFIXES = ("Get", "List", "Search")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a contract.
+
+    Attributes:
+        name: Its simple name.
+        path: Its HTTP/2 path, `/package.Service/Method`.
+        client_streaming: Whether the caller sends a stream.
+        server_streaming: Whether the answer is a stream.
+        idempotent: Whether a failed call may be sent again by a proxy.
+        http: Its JSON forms as (verb, path template); empty when it has none.
+
+    """
+
+    name: str
+    path: str
+    client_streaming: bool
+    server_streaming: bool
+    idempotent: bool
+    http: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A service of the contracts.
+
+    Attributes:
+        name: Its fully qualified name.
+        server: The server that implements it: the package's own name, `asr` of `viva.asr.v1`.
+        methods: Its methods, in the contract's order.
+
+    """
+
+    name: str
+    server: str
+    methods: tuple[Method, ...]
+
+    @property
+    def public(self) -> bool:
+        """Whether a browser may call it."""
+        return self.name in PUBLIC_SERVICES
+
+
+def contracts() -> tuple[Contract, ...]:
+    """Every service of the generated contracts, by name."""
+    found = (service for file in _contract_files() for service in file.services_by_name.values())
+    return tuple(sorted((_contract(service) for service in found), key=lambda c: c.name))
+
+
+def descriptor_set() -> FileDescriptorSet:
+    """The contracts with everything they import, and the details errors are made of."""
+    details = (
+        google.rpc.status_pb2.DESCRIPTOR,
+        google.rpc.error_details_pb2.DESCRIPTOR,
+    )
+    return FileDescriptorSet(file=_with_imports([*_contract_files(), *details]))
+
+
+def _contract_files() -> list[FileDescriptor]:
+    root = importlib.import_module(PACKAGE)
+    names = sorted(
+        module.name
+        for module in pkgutil.walk_packages(root.__path__, f"{PACKAGE}.")
+        if module.name.endswith("_pb2")
+    )
+    return [importlib.import_module(name).DESCRIPTOR for name in names]
+
+
+def _contract(service: ServiceDescriptor) -> Contract:
+    return Contract(
+        name=service.full_name,
+        server=service.full_name.split(".")[1],
+        methods=tuple(_method(method) for method in service.methods),
+    )
+
+
+def _method(method: MethodDescriptor) -> Method:
+    unary = not (method.client_streaming or method.server_streaming)
+    service = method.containing_service.full_name
+    return Method(
+        name=method.name,
+        path=f"/{service}/{method.name}",
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
+        idempotent=unary and _is_idempotent(method),
+        http=tuple(_http_forms(method)),
+    )
+
+
+def _is_idempotent(method: MethodDescriptor) -> bool:
+    if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN:
+        return True
+    return method.name in _IDEMPOTENT_NAMES or method.name.startswith(_IDEMPOTENT_PREFIXES)
+
+
+def _http_forms(method: MethodDescriptor) -> Iterable[tuple[str, str]]:
+    options = method.GetOptions()
+    if not options.HasExtension(annotations_pb2.http):
+        return
+    rule = options.Extensions[annotations_pb2.http]
+    for form in (rule, *rule.additional_bindings):
+        verb = form.WhichOneof("pattern")
+        if verb == "custom":
+            yield form.custom.kind, form.custom.path
+        elif verb is not None:
+            yield verb.upper(), getattr(form, verb)
+
+
+def _with_imports(files: Iterable[FileDescriptor]) -> list[FileDescriptorProto]:
+    """The files, each after what it imports."""
+    ordered: dict[str, FileDescriptorProto] = {}
+
+    def add(file: FileDescriptor) -> None:
+        if file.name in ordered:
+            return
+        for dependency in file.dependencies:
+            add(dependency)
+        proto = FileDescriptorProto()
+        file.CopyToProto(proto)
+        ordered[file.name] = proto
+
+    for file in files:
+        add(file)
+    return list(ordered.values())

@@ -1,0 +1,90 @@
+"""The routes to the contracts' methods: which may be retried, which may take how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from envoy.config.route.v3 import route_components_pb2
+from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
+from envoy.extensions.retry.priority.previous_priorities.v3 import (
+    previous_priorities_config_pb2,
+)
+from google.protobuf import any_pb2
+
+from edge.envoy.contracts import Contract, Method
+from edge.envoy.extensions import packed, seconds, uint32
+
+# A request larger than this is passed on without being kept for a retry.
+RETRY_BUFFER_BYTES = 1024 * 1024
+
+
+def grpc_routes(
+    contract: Contract,
+    *,
+    method_options: Mapping[str, Mapping[str, any_pb2.Any]] | None = None,
+) -> Iterable[Any]:
+    """Routes of a service: one for each method that may be retried, one for the rest.
+
+    `method_options` are filters' settings by method path.
+    """
+    options = method_options or {}
+    for method in contract.methods:
+        if method.idempotent or method.path in options:
+            yield _method_route(contract, method, options.get(method.path, {}))
+    yield service_route(contract.name, cluster=contract.name)
+
+
+def service_route(service: str, *, cluster: str) -> Any:
+    """The route of every method of `service`, without retries."""
+    return route_components_pb2.Route(
+        name=service,
+        match=route_components_pb2.RouteMatch(prefix=f"/{service}/"),
+        route=forward(cluster),
+    )
+
+
+def _method_route(contract: Contract, method: Method, options: Mapping[str, any_pb2.Any]) -> Any:
+    return route_components_pb2.Route(
+        name=f"{contract.name}/{method.name}",
+        match=route_components_pb2.RouteMatch(path=method.path),
+        route=forward(contract.name, retried=method.idempotent),
+        typed_per_filter_config=dict(options),
+    )
+
+
+def forward(cluster: str, *, retried: bool = False) -> Any:
+    """Passes the request to `cluster`. The caller's deadline is the only limit on its time."""
+    return route_components_pb2.RouteAction(
+        cluster=cluster,
+        timeout=seconds(0),
+        retry_policy=_retry_policy() if retried else None,
+    )
+
+
+def _retry_policy() -> Any:
+    policy = route_components_pb2.RetryPolicy
+    return policy(
+        retry_on="connect-failure,refused-stream,unavailable",
+        num_retries=uint32(2),
+        retry_back_off=policy.RetryBackOff(
+            base_interval=seconds(0.025), max_interval=seconds(0.25)
+        ),
+        # Another endpoint than the one that failed, if there is one.
+        retry_host_predicate=[_another_endpoint()],
+        host_selection_retry_max_attempts=3,
+        # The second retry goes to the fallbacks, if there are any.
+        retry_priority=policy.RetryPriority(
+            name="envoy.retry_priorities.previous_priorities",
+            typed_config=packed(
+                previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=2)
+            ),
+        ),
+    )
+
+
+def _another_endpoint() -> Any:
+    return route_components_pb2.RetryPolicy.RetryHostPredicate(
+        name="envoy.retry_host_predicates.previous_hosts",
+        typed_config=packed(previous_hosts_pb2.PreviousHostsPredicate()),
+    )

@@ -1,0 +1,134 @@
+"""Where Envoy listens, where the servers are, and what the edge lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_PORTS: Mapping[str, int] = {
+    "embed": 7101,
+    "asr": 7102,
+    "tts": 7103,
+    "llm": 7104,
+    "interview": 7105,
+    "reflection": 7110,
+}
+"""gRPC port of each server on one machine."""
+
+MAX_UPLOAD_BYTES = 128 * 1024 * 1024
+"""The largest message on the mesh: a whole recording for `Recognize`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a replica of a server listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `host:port`; raises ValueError on anything else."""
+        host, colon, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{text!r} is no address; write host:port")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The replicas of a server.
+
+    Attributes:
+        primary: Take the calls as long as enough of them are healthy.
+        fallback: Take what the primaries cannot: a CPU server behind the GPU ones, say.
+
+    """
+
+    primary: tuple[Endpoint, ...]
+    fallback: tuple[Endpoint, ...] = ()
+
+
+class EnvoySettings(BaseSettings):
+    """Settings from the environment, `VIVA_ENVOY_<NAME>`; lists and maps are written as JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="VIVA_ENVOY_", extra="forbid", frozen=True)
+
+    mesh_host: str = Field(default="127.0.0.1", description="Address of the mesh listener.")
+    mesh_port: int = Field(default=7000, ge=1, le=65535, description="Port of the mesh listener.")
+    edge_host: str = Field(default="127.0.0.1", description="Address of the edge listener.")
+    edge_port: int = Field(default=8080, ge=1, le=65535, description="Port of the edge listener.")
+    admin_host: str = Field(default="127.0.0.1", description="Address of Envoy's read-only admin.")
+    admin_port: int = Field(default=7001, ge=1, le=65535, description="Port of Envoy's admin.")
+    endpoints: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description='Replicas by server, {"asr": ["10.0.0.7:7102"]}; a server that is not named has'
+        " one on this machine at its usual port.",
+    )
+    fallbacks: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Replicas by server that take calls only when the others cannot.",
+    )
+    allowed_hosts: list[str] = Field(
+        default=["localhost", "127.0.0.1"],
+        min_length=1,
+        description="Host names the edge answers to, without a port; all others are refused.",
+    )
+    allowed_origins: list[str] = Field(
+        default=["http://localhost:8080", "http://127.0.0.1:8080"],
+        description="Web origins whose pages may call the edge.",
+    )
+    edge_requests_per_second: int = Field(
+        default=200, ge=1, description="Requests the edge takes a second, from everybody together."
+    )
+    edge_request_burst: int = Field(
+        default=400, ge=1, description="Requests the edge takes at once after a quiet time."
+    )
+    edge_max_request_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=1024, description="Largest request body on the edge."
+    )
+    stream_idle_seconds: float = Field(
+        default=300, gt=0, description="A stream on which nothing moves for this long is closed."
+    )
+    access_log: str = Field(
+        default="/dev/stdout", description="Where one JSON line a request goes; never bodies."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("otlp_endpoint", "VIVA_OTLP_ENDPOINT"),
+        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
+    )
+
+    @field_validator("endpoints", "fallbacks")
+    @classmethod
+    def _addresses(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for addresses in value.values():
+            for address in addresses:
+                Endpoint.parse(address)
+        return value
+
+    def replicas(self, server: str) -> Replicas:
+        """The replicas of `server`.
+
+        Raises LookupError for a server that has neither a usual port nor a configured address.
+        """
+        addresses = self.endpoints.get(server)
+        if addresses is None:
+            if server not in DEFAULT_PORTS:
+                raise LookupError(
+                    f"no address for the server {server!r}: give it a port in DEFAULT_PORTS"
+                    " or an entry in VIVA_ENVOY_ENDPOINTS"
+                )
+            addresses = [f"127.0.0.1:{DEFAULT_PORTS[server]}"]
+        return Replicas(
+            primary=tuple(Endpoint.parse(address) for address in addresses),
+            fallback=tuple(Endpoint.parse(a) for a in self.fallbacks.get(server, ())),
+        )

@@ -1,0 +1,5 @@
+"""`python -m edge.reflection`."""
+
+from edge.reflection.server import main
+
+main()

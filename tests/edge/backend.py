@@ -1,0 +1,292 @@
+"""Small servers that speak the contracts, and a real Envoy in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.interview.v1 import (
+    interview_pb2,
+    interview_pb2_grpc,
+    question_pb2,
+    question_pb2_grpc,
+)
+from viva.serving.v1 import serving_pb2
+
+from edge.envoy.binary import arguments
+from edge.envoy.bootstrap import write
+from edge.envoy.contracts import contracts
+from edge.envoy.settings import EnvoySettings
+from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
+
+STATUS = health_pb2.HealthCheckResponse
+UPLOAD_LIMIT = 160 * 1024 * 1024
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+    """Waits for something another process does, which sends no event."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - no event comes
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Backend(
+    embed_pb2_grpc.EmbedServiceServicer,
+    asr_pb2_grpc.AsrServiceServicer,
+    interview_pb2_grpc.InterviewServiceServicer,
+    question_pb2_grpc.QuestionServiceServicer,
+):
+    """Implements some of the contracts, remembers what came, and fails when told to."""
+
+    name: str = "backend"
+    failures: int = 0
+    calls: int = 0
+    metadata: list[dict[str, str]] = field(default_factory=list)
+    remaining: list[float | None] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+    health: HealthServicer = field(default_factory=HealthServicer)
+
+    async def _enter(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        self.calls += 1
+        self.remaining.append(context.time_remaining())
+        self.metadata.append(
+            {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+        )
+        if self.failures > 0:
+            self.failures -= 1
+            await abort(context, Unavailable("not now", 0.5))
+
+    async def Embed(
+        self, request: embed_pb2.EmbedRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> embed_pb2.EmbedResponse:
+        await self._enter(context)
+        return embed_pb2.EmbedResponse(stats=serving_pb2.Stats(model=self.name))
+
+    async def Recognize(
+        self, request: asr_pb2.RecognizeRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> asr_pb2.RecognizeResponse:
+        await self._enter(context)
+        return asr_pb2.RecognizeResponse(text=str(len(request.audio)))
+
+    async def StreamingRecognize(
+        self,
+        request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
+        await self._enter(context)
+        try:
+            async for request in request_iterator:
+                yield asr_pb2.StreamingRecognizeResponse(turn=len(request.audio))
+        finally:
+            self.ended.set()
+
+    async def CreateInterview(
+        self,
+        request: interview_pb2.CreateInterviewRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_pb2.CreateInterviewResponse:
+        await self._enter(context)
+        return interview_pb2.CreateInterviewResponse(
+            interview=interview_pb2.Interview(id="one", settings=request.settings)
+        )
+
+    async def GetInterview(
+        self,
+        request: interview_pb2.GetInterviewRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_pb2.GetInterviewResponse:
+        await self._enter(context)
+        if request.interview_id == "bad":
+            await abort(context, InvalidField("interview_id", "is bad"))
+        return interview_pb2.GetInterviewResponse(
+            interview=interview_pb2.Interview(id=request.interview_id)
+        )
+
+    async def PauseInterview(
+        self,
+        request: interview_pb2.PauseInterviewRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_pb2.PauseInterviewResponse:
+        await self._enter(context)
+        return interview_pb2.PauseInterviewResponse(
+            interview=interview_pb2.Interview(id=request.interview_id)
+        )
+
+    async def Listen(
+        self, request: interview_pb2.ListenRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[interview_pb2.ListenResponse]:
+        await self._enter(context)
+        for seq in (1, 2, 3):
+            yield interview_pb2.ListenResponse(event=interview_pb2.InterviewEvent(seq=seq))
+
+    async def Converse(
+        self,
+        request_iterator: AsyncIterator[interview_pb2.ConverseRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[interview_pb2.ConverseResponse]:
+        await self._enter(context)
+        seq = 0
+        async for _ in request_iterator:
+            seq += 1
+            yield interview_pb2.ConverseResponse(event=interview_pb2.InterviewEvent(seq=seq))
+
+    async def SearchQuestions(
+        self,
+        request: question_pb2.SearchQuestionsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> question_pb2.SearchQuestionsResponse:
+        await self._enter(context)
+        question = question_pb2.Question(id="q", text=f"about {request.query}?")
+        return question_pb2.SearchQuestionsResponse(
+            results=[question_pb2.FoundQuestion(question=question)]
+        )
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator[grpc.aio.Server]:
+        """Serves every contract; the unimplemented methods answer UNIMPLEMENTED."""
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", UPLOAD_LIMIT),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ]
+        )
+        embed_pb2_grpc.add_EmbedServiceServicer_to_server(self, server)
+        asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
+        interview_pb2_grpc.add_InterviewServiceServicer_to_server(self, server)
+        question_pb2_grpc.add_QuestionServiceServicer_to_server(self, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        for contract in contracts():
+            await self.health.set(contract.name, STATUS.SERVING)
+        self.port = server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop(0)
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
+    status = to_status(error)
+    await context.abort(
+        error.code,
+        error.message,
+        (("grpc-status-details-bin", status.SerializeToString()),),
+    )
+
+
+@dataclass
+class Mesh:
+    """A running Envoy."""
+
+    settings: EnvoySettings
+    access_log: Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.settings.mesh_port}"
+
+    @property
+    def edge(self) -> str:
+        return f"http://127.0.0.1:{self.settings.edge_port}"
+
+    @property
+    def admin(self) -> str:
+        return f"http://127.0.0.1:{self.settings.admin_port}"
+
+    async def healthy(self, service: str) -> set[int]:
+        """Ports of the endpoints that Envoy would send a call for `service` to."""
+        async with httpx.AsyncClient() as client:
+            try:
+                answer = await client.get(f"{self.admin}/clusters", params={"format": "json"})
+            except httpx.TransportError:
+                return set()
+        ports = set()
+        for cluster in answer.json().get("cluster_statuses", []):
+            if cluster["name"] != service:
+                continue
+            for host in cluster.get("host_statuses", []):
+                health = dict(host["health_status"])
+                if health.pop("eds_health_status", "HEALTHY") == "HEALTHY" and not any(
+                    health.values()
+                ):
+                    ports.add(host["address"]["socket_address"]["port_value"])
+        return ports
+
+    async def until_healthy(self, service: str, *ports: int) -> None:
+        async def so() -> bool:
+            return await self.healthy(service) == set(ports)
+
+        await until(so)
+
+
+SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
+
+
+@asynccontextmanager
+async def envoy(
+    directory: Path,
+    primary: int | dict[str, list[int]],
+    fallback: dict[str, list[int]] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Mesh]:
+    """Runs Envoy in front of servers at these ports."""
+    ports = {server: [primary] for server in SERVERS} if isinstance(primary, int) else primary
+    absent = free_port()
+    chosen = EnvoySettings(
+        mesh_port=free_port(),
+        edge_port=free_port(),
+        admin_port=free_port(),
+        endpoints={
+            server: [f"127.0.0.1:{port}" for port in ports.get(server, [absent])]
+            for server in SERVERS
+        },
+        fallbacks={
+            server: [f"127.0.0.1:{port}" for port in group]
+            for server, group in (fallback or {}).items()
+        },
+        access_log=str(directory / "access.log"),
+        **settings,
+    )
+    written = write(chosen, directory)
+    mesh = Mesh(chosen, directory / "access.log")
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context((directory / "envoy.log").open("wb"))
+        process = await asyncio.create_subprocess_exec(
+            *arguments(written.bootstrap), stdout=log, stderr=log
+        )
+        try:
+            async with httpx.AsyncClient() as client:
+
+                async def ready() -> bool:
+                    assert process.returncode is None, (directory / "envoy.log").read_text()
+                    try:
+                        return (await client.get(f"{mesh.admin}/ready")).status_code == 200
+                    except httpx.TransportError:
+                        return False
+
+                await until(ready)
+            yield mesh
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

@@ -1,0 +1,263 @@
+"""The mesh listener, with a real Envoy: routing, streams, retries, health, ejection, failover."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
+
+from services.runtime.channel import open_channel
+from tests.edge.backend import STATUS, Backend, envoy, free_port, until
+
+EMBED = "viva.embed.v1.EmbedService"
+ASR = "viva.asr.v1.AsrService"
+REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
+
+
+async def answered_by(channel: grpc.aio.Channel) -> str:
+    answer = await embed_pb2_grpc.EmbedServiceStub(channel).Embed(REQUEST, timeout=10)
+    return answer.stats.model
+
+
+async def test_calls_reach_their_server_with_their_identity(tmp_path: Path) -> None:
+    backend = Backend()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    sent = {"x-request-id": "mine", "x-viva-caller": "test", "traceparent": trace}
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        stub = embed_pb2_grpc.EmbedServiceStub(channel)
+        await stub.Embed(REQUEST, timeout=10, metadata=tuple(sent.items()))
+    assert sent.items() <= backend.metadata[0].items()
+    [remaining] = backend.remaining
+    assert remaining is not None
+    assert 0 < remaining <= 10
+
+
+async def test_a_method_nobody_implements_says_so(tmp_path: Path) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        unknown = channel.unary_unary("/viva.nowhere.v1.NoService/Call")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await unknown(b"", timeout=10)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_server_that_is_not_there_is_unavailable_at_once(tmp_path: Path) -> None:
+    async with envoy(tmp_path, free_port()) as mesh, open_channel(mesh.address) as channel:
+        stub = tts_pb2_grpc.TtsServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arrives(
+    tmp_path: Path,
+) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, backend.port)
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()
+        for size in (1, 2, 3):
+            await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x" * size))
+            answer = await call.read()
+            assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
+            assert answer.turn == size
+        call.cancel()
+        async with asyncio.timeout(10):
+            await backend.ended.wait()
+
+
+async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Path) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, backend.port)
+        stub = asr_pb2_grpc.AsrServiceStub(channel)
+        survivor = stub.StreamingRecognize()
+        for _ in range(1500):
+            call = stub.StreamingRecognize()
+            await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
+            call.cancel()
+        await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=b"xx"))
+        answer = await survivor.read()
+        assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
+        assert answer.turn == 2
+        survivor.cancel()
+
+
+async def test_a_recording_of_128_mebibytes_passes(tmp_path: Path) -> None:
+    backend = Backend()
+    audio = bytes(128 * 1024 * 1024 - 1024)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, backend.port)
+        stub = asr_pb2_grpc.AsrServiceStub(channel)
+        answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=audio), timeout=60)
+    assert answer.text == str(len(audio))
+
+
+async def test_an_idempotent_call_is_sent_again_when_the_server_was_unavailable(
+    tmp_path: Path,
+) -> None:
+    backend = Backend(failures=2)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        assert await answered_by(channel) == "backend"
+    assert backend.calls == 3
+
+
+async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:
+    backend = Backend(failures=1)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, backend.port)
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert backend.calls == 1
+
+
+async def test_calls_go_to_the_fallback_while_the_primary_is_gone_and_come_back(
+    tmp_path: Path,
+) -> None:
+    primary, fallback, again = Backend("primary"), Backend("fallback"), Backend("primary")
+    async with (
+        fallback.serving(),
+        primary.serving() as server,
+        envoy(tmp_path, {"embed": [primary.port]}, {"embed": [fallback.port]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, primary.port, fallback.port)
+        assert {await answered_by(channel) for _ in range(5)} == {"primary"}
+        await server.stop(0)
+        # What fails now is sent again where it does not; the caller sees none of it.
+        await answered_by(channel)
+        await mesh.until_healthy(EMBED, fallback.port)
+        assert {await answered_by(channel) for _ in range(5)} == {"fallback"}
+        async with again.serving(primary.port):
+            await mesh.until_healthy(EMBED, primary.port, fallback.port)
+
+            async def back() -> bool:
+                return await answered_by(channel) == "primary"
+
+            await until(back)
+            assert {await answered_by(channel) for _ in range(5)} == {"primary"}
+
+
+async def test_a_server_that_says_not_serving_gets_no_calls(tmp_path: Path) -> None:
+    one, two = Backend("one"), Backend("two")
+    async with (
+        one.serving(),
+        two.serving(),
+        envoy(tmp_path, {"embed": [one.port, two.port]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, one.port, two.port)
+        await one.health.set(EMBED, STATUS.NOT_SERVING)
+        await mesh.until_healthy(EMBED, two.port)
+        assert {await answered_by(channel) for _ in range(10)} == {"two"}
+
+
+async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
+    failing, good = Backend("failing", failures=10_000), Backend("good")
+    async with (
+        failing.serving(),
+        good.serving(),
+        envoy(tmp_path, {"asr": [failing.port, good.port]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, failing.port, good.port)
+        stub = asr_pb2_grpc.AsrServiceStub(channel)
+
+        async def ejected() -> bool:
+            call = stub.StreamingRecognize()
+            try:
+                await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
+                await call.read()
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                pass
+            finally:
+                call.cancel()
+            return await mesh.healthy(ASR) == {good.port}
+
+        await until(ejected)
+        before = failing.calls
+        for _ in range(5):
+            await stub.Recognize(asr_pb2.RecognizeRequest(audio=b"x"), timeout=10)
+        assert failing.calls == before
+
+
+async def test_the_only_server_is_never_ejected(tmp_path: Path) -> None:
+    backend = Backend(failures=60)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await answered_by(channel)
+        assert backend.calls == 60
+        assert await answered_by(channel) == "backend"
+
+
+async def test_the_access_log_has_one_line_a_call_and_no_content(tmp_path: Path) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        stub = embed_pb2_grpc.EmbedServiceStub(channel)
+        await stub.Embed(embed_pb2.EmbedRequest(inputs=["a secret"]), timeout=10)
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{mesh.edge}/v1/questions", params={"query": "another secret"})
+    text = mesh.access_log.read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["path"] for line in lines] == [f"/{EMBED}/Embed", "/v1/questions"]
+    assert lines[0]["grpc_status"] in {"OK", "0"}
+    assert "secret" not in text
+
+
+async def test_the_admin_port_changes_nothing(tmp_path: Path) -> None:
+    async with envoy(tmp_path, free_port()) as mesh, httpx.AsyncClient() as client:
+        for path in ("/quitquitquit", "/drain_listeners", "/healthcheck/fail", "/logging"):
+            assert (await client.post(f"{mesh.admin}{path}")).status_code == 403
+        statistics = await client.get(f"{mesh.admin}/stats/prometheus")
+        assert "envoy_cluster" in statistics.text
