@@ -1,0 +1,52 @@
+"""The `viva` command: what each subcommand is called and where it lives."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from services import __version__
+from services.cli.calls import out
+from services.cli.commands import models, speech, text
+from services.cli.commands.bench import bench
+
+app = typer.Typer(
+    name="viva",
+    help="Spoken practice interviews and the model-serving mesh under them.",
+    epilog="Start with `viva up`. Exit statuses: 0 done, 1 failed, 2 wrong usage or a refused"
+    " field, 3 the mesh does not answer, 4 overloaded, 5 the deadline passed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+_SPEECH = "Speech"
+_TEXT = "Text"
+_MESH = "The mesh"
+
+app.command(rich_help_panel=_SPEECH)(speech.transcribe)
+app.command(rich_help_panel=_SPEECH)(speech.say)
+app.command(rich_help_panel=_SPEECH)(speech.voices)
+app.command(rich_help_panel=_TEXT)(text.chat)
+app.command(rich_help_panel=_TEXT)(text.embed)
+app.command(rich_help_panel=_TEXT)(text.similarity)
+app.command(rich_help_panel=_TEXT)(text.rerank)
+app.command(rich_help_panel=_MESH)(models.models)
+app.add_typer(bench, rich_help_panel=_MESH)
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,193 @@
+"""Thousands of cancelled streams: what they leave behind in the servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.interview.v1 import interview_pb2, interview_pb2_grpc
+from viva.llm.v1 import llm_pb2, llm_pb2_grpc
+from viva.serving.v1 import serving_pb2
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
+
+from services.cli.bench.frame import BenchResult, Figure
+from services.runtime.channel import open_channel
+
+_FORMAT = serving_pb2.AudioFormat(
+    encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16000
+)
+_SILENCE = b"\0\0" * 1600
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process on this machine.
+
+    Attributes:
+        port: Its gRPC port; its process is the one that listens there.
+        metrics_port: Its Prometheus port.
+    """
+
+    port: int
+    metrics_port: int
+
+    def process(self) -> psutil.Process:
+        """The process that listens on the port.
+
+        Raises:
+            LookupError: Nobody does.
+        """
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == self.port:
+                return psutil.Process(connection.pid)
+        raise LookupError(f"no server listens on port {self.port}")
+
+    async def gauges(self) -> Mapping[str, float]:
+        """Live tasks and running calls."""
+        async with httpx.AsyncClient() as client:
+            page = await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        found = {"viva_tasks": 0.0, "viva_rpc_running": 0.0}
+        for family in text_string_to_metric_families(page.text):
+            if family.name in found:
+                found[family.name] = sum(sample.value for sample in family.samples)
+        return found
+
+
+SERVERS = {
+    "asr": Server(7102, 7202),
+    "tts": Server(7103, 7203),
+    "llm": Server(7104, 7204),
+    "interview": Server(7105, 7205),
+}
+
+Start = Callable[[], grpc.aio.Call]
+
+
+async def run(address: str, streams: int = 2000, concurrency: int = 8) -> BenchResult:
+    """Cancels `streams` streams of every streaming method, some at once, some after an answer.
+
+    Args:
+        address: The mesh listener.
+        streams: Cancelled streams a method.
+        concurrency: Streams at the same time.
+    """
+    figures: list[Figure] = []
+    async with open_channel(address) as channel:
+        methods = await _methods(channel)
+        for (server, method), start in methods.items():
+            # What a first use loads stays: buffers, caches, arenas of the threads.
+            await _cancel_many(start, max(200, streams // 10), concurrency)
+            before = await _settled(SERVERS[server])
+            await _cancel_many(start, streams, concurrency)
+            after = await _settled(SERVERS[server])
+            growth = (after["rss"] - before["rss"]) / 2**20
+            figures += [
+                Figure(f"{method}: memory", growth, "MB", most=10),
+                Figure(f"{method}: calls left", after["viva_rpc_running"], "", most=0),
+                Figure(
+                    f"{method}: tasks left", after["viva_tasks"] - before["viva_tasks"], "", most=0
+                ),
+            ]
+    return BenchResult(
+        "cancel", figures, notes=[f"{streams} streams a method, {concurrency} at the same time"]
+    )
+
+
+async def _methods(channel: grpc.aio.Channel) -> dict[tuple[str, str], Start]:
+    asr = asr_pb2_grpc.AsrServiceStub(channel)
+    tts = tts_pb2_grpc.TtsServiceStub(channel)
+    llm = llm_pb2_grpc.LlmServiceStub(channel)
+    interviews = interview_pb2_grpc.InterviewServiceStub(channel)
+    created = await interviews.CreateInterview(interview_pb2.CreateInterviewRequest(), timeout=30)
+    join = interview_pb2.JoinInterview(interview_id=created.interview.id, input=_FORMAT)
+    counter = iter(range(10**9))
+
+    async def listen() -> AsyncIterator[asr_pb2.StreamingRecognizeRequest]:
+        yield asr_pb2.StreamingRecognizeRequest(
+            config=asr_pb2.StreamingRecognitionConfig(format=_FORMAT)
+        )
+        while True:
+            yield asr_pb2.StreamingRecognizeRequest(audio=_SILENCE)
+            await asyncio.sleep(0.01)
+
+    async def speak() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
+        yield tts_pb2.StreamingSynthesizeRequest(config=tts_pb2.SpeechConfig())
+        number = next(counter)
+        piece = tts_pb2.SegmentText(segment_id="s", text=f"Number {number}. And then more follows,")
+        yield tts_pb2.StreamingSynthesizeRequest(text=piece)
+        await asyncio.Event().wait()
+
+    async def converse() -> AsyncIterator[interview_pb2.ConverseRequest]:
+        yield interview_pb2.ConverseRequest(join=join)
+        while True:
+            message = interview_pb2.CandidateMessage(
+                audio=interview_pb2.CandidateAudio(audio=_SILENCE)
+            )
+            yield interview_pb2.ConverseRequest(candidate=message)
+            await asyncio.sleep(0.01)
+
+    def chat() -> llm_pb2.ChatRequest:
+        words = f"Count from {next(counter)} as far as you can."
+        return llm_pb2.ChatRequest(
+            messages=[llm_pb2.Message(role=llm_pb2.ROLE_USER, content=words)], max_tokens=64
+        )
+
+    return {
+        ("asr", "StreamingRecognize"): lambda: asr.StreamingRecognize(listen(), timeout=600),
+        ("tts", "Synthesize"): lambda: tts.Synthesize(
+            tts_pb2.SynthesizeRequest(text=f"Number {next(counter)}, and more."), timeout=600
+        ),
+        ("tts", "StreamingSynthesize"): lambda: tts.StreamingSynthesize(speak(), timeout=600),
+        ("llm", "Chat"): lambda: llm.Chat(chat(), timeout=600),
+        ("interview", "Converse"): lambda: interviews.Converse(converse(), timeout=600),
+        ("interview", "Listen"): lambda: interviews.Listen(
+            interview_pb2.ListenRequest(join=join), timeout=600
+        ),
+    }
+
+
+async def _cancel_many(start: Start, streams: int, concurrency: int) -> None:
+    numbers = iter(range(streams))
+
+    async def caller() -> None:
+        for number in numbers:
+            await _cancel_one(start(), wait=number % 4)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(caller())
+
+
+async def _cancel_one(call: Any, wait: int) -> None:
+    """Cancels at once (0), once the server has answered the headers (1), or a little later."""
+    try:
+        if wait == 1:
+            await call.initial_metadata()
+        elif wait > 1:
+            async with asyncio.timeout(0.02 * (wait - 1)):
+                await call.read()
+    except (grpc.aio.AioRpcError, asyncio.CancelledError, TimeoutError):
+        pass
+    finally:
+        call.cancel()
+
+
+async def _settled(server: Server) -> dict[str, float]:
+    """The server's memory and gauges once no call runs, or after ten seconds."""
+    process = await asyncio.to_thread(server.process)
+    gauges: Mapping[str, float] = {}
+    for _ in range(100):
+        gauges = await server.gauges()
+        if gauges["viva_rpc_running"] == 0:
+            break
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    return {**await server.gauges(), "rss": float(process.memory_info().rss)}

@@ -1,0 +1,75 @@
+"""`viva bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import frame
+from services.cli.bench import mesh as mesh_bench
+from services.cli.bench import overload as overload_bench
+from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run
+
+bench = typer.Typer(
+    name="bench",
+    help="Measure a running mesh. Prints figures with their targets, the machine and the commit,"
+    " and writes them as JSON under --out.",
+    no_args_is_help=True,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the JSON file.")]
+RESULTS = Path("bench/results")
+
+
+def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json: bool) -> None:
+    """Runs a benchmark, prints and keeps what it found."""
+    steal = frame.Steal()
+    with err.status("measuring …"):
+        result = run(work)
+    record = frame.as_json(result, steal.percent())
+    path = frame.write(record, out)
+    if as_json:
+        print_json(record)
+    else:
+        frame.show(result, record)
+        err.print(f"[dim]{path}[/]")
+
+
+@bench.command()
+def mesh(
+    address: Address = DEFAULT_ADDRESS,
+    direct: Annotated[str, typer.Option(help="The TTS server itself.")] = "localhost:7103",
+    calls: Annotated[int, typer.Option(min=100)] = 2000,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the mesh listener adds to a unary call."""
+    measure(mesh_bench.run(address, direct, calls), out, as_json=as_json)
+
+
+@bench.command()
+def overload(
+    address: Address = DEFAULT_ADDRESS,
+    seconds: Annotated[float, typer.Option(min=1)] = 10,
+    deadline: Annotated[float, typer.Option(min=0.01, help="Seconds.")] = 0.5,
+    excess: Annotated[float, typer.Option(min=1, help="Offered work over capacity.")] = 3,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What happens to more work than can be done: refusals, deadlines."""
+    measure(overload_bench.run(address, seconds, deadline, excess), out, as_json=as_json)
+
+
+@bench.command()
+def cancel(
+    address: Address = DEFAULT_ADDRESS,
+    streams: Annotated[int, typer.Option(min=10, help="Cancelled streams a method.")] = 2000,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What thousands of cancelled streams leave behind in the servers."""
+    measure(cancel_bench.run(address, streams), out, as_json=as_json)

@@ -1,0 +1,234 @@
+"""`viva transcribe`, `viva say`, `viva voices`."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import soundfile
+import typer
+from google.protobuf.duration_pb2 import Duration
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.serving.v1 import serving_pb2
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
+
+from services.cli.calls import (
+    DEFAULT_ADDRESS,
+    Address,
+    AsJson,
+    Timeout,
+    err,
+    out,
+    print_json,
+    read_file,
+    read_text,
+    refuse,
+    run,
+)
+from services.runtime.audio.pcm import Float32, mono, s16le_from_float
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.stats import seconds
+
+_CHUNK_SECONDS = 0.1
+STYLES = tuple(
+    name.removeprefix("STYLE_").lower()
+    for name in tts_pb2.Style.keys()  # noqa: SIM118 - an enum's wrapper is no dict
+    if name != "STYLE_UNSPECIFIED"
+)
+
+
+def transcribe(
+    file: Annotated[str, typer.Argument(help="WAV, FLAC or Ogg Opus file; - for standard input.")],
+    address: Address = DEFAULT_ADDRESS,
+    language: Annotated[str | None, typer.Option(help="Spoken language; else detected.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model; see `viva models`.")] = None,
+    hint: Annotated[list[str] | None, typer.Option(help="A likely phrase; repeatable.")] = None,
+    words: Annotated[bool, typer.Option(help="Show every word's time and confidence.")] = False,
+    denoise: Annotated[bool, typer.Option(help="Reduce background noise first.")] = False,
+    stream: Annotated[bool, typer.Option(help="Send it as live audio and show events.")] = False,
+    timeout: Timeout = 3600,
+    as_json: AsJson = False,
+) -> None:
+    """Turn speech into text."""
+    audio = read_file(file)
+    config = asr_pb2.RecognitionConfig(
+        model=model, language=language, phrase_hints=hint, word_offsets=words, denoise=denoise
+    )
+    if stream:
+        run(_transcribe_live(address, audio, config, timeout, as_json=as_json))
+    else:
+        run(_transcribe_whole(address, audio, config, timeout, as_json=as_json))
+
+
+async def _transcribe_whole(
+    address: str, audio: bytes, config: asr_pb2.RecognitionConfig, timeout: float, *, as_json: bool
+) -> None:
+    request = asr_pb2.RecognizeRequest(config=config, audio=audio)
+    started = time.perf_counter()
+    async with open_channel(address) as channel:
+        with err.status("listening …"):
+            answer = await asr_pb2_grpc.AsrServiceStub(channel).Recognize(
+                request, **outgoing(timeout)
+            )
+    if as_json:
+        print_json(answer)
+        return
+    if not answer.segments:
+        err.print("no speech in it")
+    for segment in answer.segments:
+        out.print(f"[dim]{_clock(segment.start)}[/] {segment.text.strip()}", soft_wrap=True)
+        _print_words(segment.words)
+    took, length = time.perf_counter() - started, seconds(answer.duration)
+    err.print(
+        f"[dim]{length:.1f} s of audio in {took:.1f} s, {answer.language or 'no language'}[/]"
+    )
+
+
+async def _transcribe_live(
+    address: str, audio: bytes, config: asr_pb2.RecognitionConfig, timeout: float, *, as_json: bool
+) -> None:
+    samples, rate = _decode(audio)
+    size = int(rate * _CHUNK_SECONDS)
+
+    async def messages() -> AsyncIterator[asr_pb2.StreamingRecognizeRequest]:
+        shape = serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=rate
+        )
+        yield asr_pb2.StreamingRecognizeRequest(
+            config=asr_pb2.StreamingRecognitionConfig(recognition=config, format=shape)
+        )
+        for start in range(0, len(samples), size):
+            piece = s16le_from_float(samples[start : start + size])
+            yield asr_pb2.StreamingRecognizeRequest(audio=piece)
+
+    async with open_channel(address) as channel:
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(
+            messages(), **outgoing(timeout)
+        )
+        with Live(console=err, transient=True) as live:
+            async for event in call:
+                if as_json:
+                    print_json(event)
+                elif event.HasField("partial"):
+                    partial = event.partial
+                    live.update(Text.assemble(partial.stable, (partial.unstable, "dim")))
+                elif event.HasField("end_of_turn"):
+                    turn = event.end_of_turn
+                    out.print(f"[dim]{_clock(turn.start)}[/] {turn.text.strip()}", soft_wrap=True)
+                    _print_words(turn.words)
+
+
+def _decode(audio: bytes) -> tuple[Float32, int]:
+    try:
+        samples, rate = soundfile.read(io.BytesIO(audio), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        refuse(f"not a sound file: {error.error_string}")
+    return mono(samples.reshape(-1), samples.shape[1]), int(rate)
+
+
+def _print_words(words: Iterable[asr_pb2.Word]) -> None:
+    for word in words:
+        out.print(
+            f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {word.confidence:4.0%}[/]"
+            f"  {word.text.strip()}"
+        )
+
+
+def _clock(at: Duration) -> str:
+    minutes, rest = divmod(seconds(at), 60)
+    return f"{int(minutes):02d}:{rest:04.1f}"
+
+
+def say(
+    text: Annotated[
+        str, typer.Argument(help="What to say; - for standard input, @FILE for a file.")
+    ],
+    address: Address = DEFAULT_ADDRESS,
+    output: Annotated[
+        str, typer.Option("--out", "-o", help="WAV file; - for output.")
+    ] = "speech.wav",
+    voice: Annotated[str | None, typer.Option(help="Voice; see `viva voices`.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the text; else detected.")
+    ] = None,
+    style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = "neutral",
+    speed: Annotated[float | None, typer.Option(help="0.5 to 2.")] = None,
+    timeout: Timeout = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Turn text into speech."""
+    if style not in STYLES:
+        refuse(f"--style: no style {style!r}; one of {', '.join(STYLES)}")
+    config = tts_pb2.SpeechConfig(
+        voice=voice,
+        language=language,
+        style=tts_pb2.Style.Value(f"STYLE_{style.upper()}"),
+        speed=speed,
+        format=serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_WAV),
+    )
+    request = tts_pb2.SynthesizeRequest(text=read_text(text), config=config)
+    run(_say(address, request, output, timeout, as_json=as_json))
+
+
+async def _say(
+    address: str, request: tts_pb2.SynthesizeRequest, output: str, timeout: float, *, as_json: bool
+) -> None:
+    started = time.perf_counter()
+    first = None
+    audio = bytearray()
+    done = tts_pb2.SegmentDone()
+    async with open_channel(address) as channel:
+        call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, **outgoing(timeout))
+        with err.status("speaking …") as status:
+            async for message in call:
+                if message.HasField("chunk"):
+                    first = first or time.perf_counter() - started
+                    audio += message.chunk.audio
+                    status.update(f"speaking … {seconds(message.chunk.offset):.1f} s")
+                else:
+                    done = message.done
+    if output == "-":
+        sys.stdout.buffer.write(audio)
+        return
+    Path(output).write_bytes(audio)
+    took, length = time.perf_counter() - started, seconds(done.duration)
+    if as_json:
+        print_json({"file": output, "seconds": length, "first_audio": first, "took": took})
+    else:
+        err.print(
+            f"{output}: {length:.1f} s of speech in {took:.2f} s,"
+            f" the first after {first or took:.2f} s [dim]({done.stats.model})[/]"
+        )
+
+
+def voices(
+    address: Address = DEFAULT_ADDRESS,
+    language: Annotated[str | None, typer.Option(help="Only voices of this language.")] = None,
+    timeout: Timeout = 10,
+    as_json: AsJson = False,
+) -> None:
+    """List the voices."""
+
+    async def ask() -> tts_pb2.ListVoicesResponse:
+        async with open_channel(address) as channel:
+            return await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(language=language), **outgoing(timeout)
+            )
+
+    answer = run(ask())
+    if as_json:
+        print_json(answer)
+        return
+    table = Table("voice", "languages", "gender", "what it is like", box=None, pad_edge=False)
+    for voice in answer.voices:
+        name = f"[bold]{voice.id}[/] (default)" if voice.is_default else voice.id
+        gender = tts_pb2.Gender.Name(voice.gender).removeprefix("GENDER_").lower()
+        table.add_row(name, " ".join(voice.languages), gender, voice.description)
+    out.print(table)

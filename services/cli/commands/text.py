@@ -1,0 +1,226 @@
+"""`viva chat`, `viva embed`, `viva similarity`, `viva rerank`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.llm.v1 import llm_pb2, llm_pb2_grpc
+
+from services.cli.calls import (
+    DEFAULT_ADDRESS,
+    Address,
+    AsJson,
+    Timeout,
+    err,
+    out,
+    print_json,
+    read_text,
+    refuse,
+    run,
+)
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.stats import seconds
+
+_Text = Annotated[str, typer.Argument(help="The text; - for standard input, @FILE for a file.")]
+_Texts = Annotated[list[str], typer.Argument(help="Texts; @FILE for a file.")]
+_Model = Annotated[str | None, typer.Option(help="Model; see `viva models`.")]
+
+
+def chat(
+    prompt: Annotated[
+        str | None, typer.Argument(help="What to say; none starts a conversation; - reads input.")
+    ] = None,
+    address: Address = DEFAULT_ADDRESS,
+    system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
+    model: _Model = None,
+    temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the answer repeatable.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="JSON Schema the answer fits; @FILE for a file.")
+    ] = None,
+    regex: Annotated[str | None, typer.Option(help="Expression the answer matches.")] = None,
+    choice: Annotated[list[str] | None, typer.Option(help="Allowed answer; repeatable.")] = None,
+    timeout: Timeout = 120,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with the language model."""
+    if sum(bool(constraint) for constraint in (schema, regex, choice)) > 1:
+        refuse("--schema, --regex and --choice exclude each other")
+    request = llm_pb2.ChatRequest(
+        model=model,
+        sampling=llm_pb2.Sampling(temperature=temperature, seed=seed),
+        max_tokens=max_tokens,
+        choice=llm_pb2.Choice(options=choice) if choice else None,
+    )
+    if schema:
+        request.json_schema = read_text(schema)
+    if regex:
+        request.regex = regex
+    if system:
+        request.messages.add(role=llm_pb2.ROLE_SYSTEM, content=system)
+    if prompt is not None:
+        request.messages.add(role=llm_pb2.ROLE_USER, content=read_text(prompt))
+        run(_answer(address, request, timeout, as_json=as_json))
+        return
+    err.print("[dim]an empty line or Ctrl-D ends the conversation[/]")
+    while line := _ask():
+        request.messages.add(role=llm_pb2.ROLE_USER, content=line)
+        said = run(_answer(address, request, timeout, as_json=as_json))
+        if said:
+            request.messages.add(role=llm_pb2.ROLE_ASSISTANT, content=said)
+
+
+def _ask() -> str:
+    try:
+        return err.input("[bold]> [/]").strip()
+    except EOFError:
+        return ""
+
+
+async def _answer(
+    address: str, request: llm_pb2.ChatRequest, timeout: float, *, as_json: bool
+) -> str:
+    text = ""
+    finish = llm_pb2.Finish()
+    async with open_channel(address) as channel:
+        call = llm_pb2_grpc.LlmServiceStub(channel).Chat(request, **outgoing(timeout))
+        async for message in call:
+            if message.HasField("delta"):
+                text += message.delta.text
+                if not as_json:
+                    sys.stdout.write(message.delta.text)
+                    sys.stdout.flush()
+            else:
+                finish = message.finish
+    usage = finish.usage
+    if as_json:
+        reason = llm_pb2.FinishReason.Name(finish.reason).removeprefix("FINISH_REASON_").lower()
+        print_json(
+            {
+                "text": text,
+                "reason": reason,
+                "prompt_tokens": usage.prompt_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "time_to_first_token": seconds(finish.time_to_first_token),
+                "model": finish.stats.model,
+            }
+        )
+    else:
+        sys.stdout.write("\n")
+        err.print(
+            f"[dim]{usage.prompt_tokens} + {usage.completion_tokens} tokens, the first after"
+            f" {seconds(finish.time_to_first_token):.2f} s ({finish.stats.model})[/]"
+        )
+    return text
+
+
+def embed(
+    texts: _Texts,
+    address: Address = DEFAULT_ADDRESS,
+    model: _Model = None,
+    query: Annotated[bool, typer.Option(help="They are queries, not passages.")] = False,
+    dimensions: Annotated[int | None, typer.Option(help="Keep the first dimensions only.")] = None,
+    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    timeout: Timeout = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Turn texts into vectors."""
+    request = embed_pb2.EmbedRequest(
+        model=model,
+        inputs=[read_text(text) for text in texts],
+        purpose=embed_pb2.PURPOSE_QUERY if query else embed_pb2.PURPOSE_PASSAGE,
+        dimensions=dimensions,
+        overflow=_overflow(truncate=truncate),
+    )
+
+    async def ask() -> embed_pb2.EmbedResponse:
+        async with open_channel(address) as channel:
+            return await embed_pb2_grpc.EmbedServiceStub(channel).Embed(
+                request, **outgoing(timeout)
+            )
+
+    answer = run(ask())
+    if as_json:
+        print_json(answer)
+        return
+    for embedding in answer.embeddings:
+        head = " ".join(f"{value:+.3f}" for value in embedding.values[:8])
+        out.print(f"[{head} …] [dim]{answer.dimensions} dimensions, {embedding.tokens} tokens[/]")
+
+
+def similarity(
+    text: _Text,
+    others: _Texts,
+    address: Address = DEFAULT_ADDRESS,
+    model: _Model = None,
+    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    timeout: Timeout = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Say how alike a text is to others."""
+    request = embed_pb2.SimilarityRequest(
+        model=model,
+        text=read_text(text),
+        others=[read_text(other) for other in others],
+        overflow=_overflow(truncate=truncate),
+    )
+
+    async def ask() -> embed_pb2.SimilarityResponse:
+        async with open_channel(address) as channel:
+            return await embed_pb2_grpc.EmbedServiceStub(channel).Similarity(
+                request, **outgoing(timeout)
+            )
+
+    answer = run(ask())
+    if as_json:
+        print_json(answer)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for score, other in zip(answer.scores, others, strict=True):
+        table.add_row(f"[bold]{score:+.3f}[/]", other)
+    out.print(table)
+
+
+def rerank(
+    query: _Text,
+    documents: _Texts,
+    address: Address = DEFAULT_ADDRESS,
+    model: _Model = None,
+    top: Annotated[int | None, typer.Option(help="Only the best.", min=1)] = None,
+    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    timeout: Timeout = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Order documents by how well they answer a query."""
+    request = embed_pb2.RerankRequest(
+        model=model,
+        query=read_text(query),
+        documents=[read_text(document) for document in documents],
+        top_n=top,
+        overflow=_overflow(truncate=truncate),
+    )
+
+    async def ask() -> embed_pb2.RerankResponse:
+        async with open_channel(address) as channel:
+            return await embed_pb2_grpc.EmbedServiceStub(channel).Rerank(
+                request, **outgoing(timeout)
+            )
+
+    answer = run(ask())
+    if as_json:
+        print_json(answer)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for place, result in enumerate(answer.results, 1):
+        table.add_row(str(place), f"[bold]{result.score:+.3f}[/]", documents[result.index])
+    out.print(table)
+
+
+def _overflow(*, truncate: bool) -> embed_pb2.Overflow.ValueType:
+    return embed_pb2.OVERFLOW_TRUNCATE if truncate else embed_pb2.OVERFLOW_REFUSE

@@ -1,0 +1,137 @@
+"""What a person reads when a call fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+
+from services.runtime.errors import InvalidField, Overloaded, ServiceError
+from services.runtime.server import Service, serving
+from services.runtime.settings import ServerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def viva(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}", "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        input=text,
+        timeout=60,
+    )
+
+
+class Refusing(embed_pb2_grpc.EmbedServiceServicer):
+    """Refuses each text in its own way."""
+
+    async def Embed(
+        self, request: embed_pb2.EmbedRequest, context: object
+    ) -> embed_pb2.EmbedResponse:
+        errors: dict[str, ServiceError] = {
+            "long": InvalidField("inputs[0]", "300 tokens; the model takes 256"),
+            "busy": Overloaded("embed is overloaded", retry_after=2.5),
+        }
+        if request.inputs[0] == "slow":
+            await asyncio.Event().wait()
+        raise errors[request.inputs[0]]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A server in a thread of its own, since the command runs in a process of its own."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    ports: asyncio.Queue[int] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def build() -> AsyncIterator[Sequence[Service]]:
+        yield [
+            Service(
+                "viva.embed.v1.EmbedService",
+                lambda server: embed_pb2_grpc.add_EmbedServiceServicer_to_server(
+                    Refusing(),  # type: ignore[abstract]
+                    server,
+                ),
+            )
+        ]
+
+    async def serve() -> None:
+        settings = ServerSettings(drain_seconds=0, grace_seconds=0)
+        async with serving(settings, "embed", build) as running:
+            await ports.put(running.port)
+            await stop.wait()
+
+    thread = Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    port = asyncio.run_coroutine_threadsafe(ports.get(), loop).result(30)
+    yield f"127.0.0.1:{port}"
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+
+
+def test_a_refused_field_is_named(address: str) -> None:
+    result = viva("embed", "long", "--address", address)
+    assert result.returncode == 2
+    assert result.stderr.strip() == "error: inputs[0]: 300 tokens; the model takes 256"
+
+
+def test_an_overload_says_when_to_try_again(address: str) -> None:
+    result = viva("embed", "busy", "--address", address)
+    assert result.returncode == 4
+    assert "try again in 2.5 s" in result.stderr
+
+
+def test_a_deadline_that_passed_names_the_option(address: str) -> None:
+    result = viva("embed", "slow", "--address", address, "--timeout", "0.2")
+    assert result.returncode == 5
+    assert "`--timeout` gives it more time" in result.stderr
+
+
+def test_a_method_nobody_serves_is_told(address: str) -> None:
+    result = viva("voices", "--address", address)
+    assert result.returncode == 1
+    assert "no server at this address has the method" in result.stderr
+
+
+def test_no_mesh_says_how_to_start_one() -> None:
+    result = viva("models", "--address", "127.0.0.1:1")
+    assert result.returncode == 3
+    assert "`viva up` starts it" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_file_that_is_not_there_is_told_before_any_call() -> None:
+    result = viva("transcribe", "nowhere.wav", "--address", "127.0.0.1:1")
+    assert result.returncode == 2
+    assert "nowhere.wav: no such file" in result.stderr
+
+
+def test_an_unknown_style_lists_the_known_ones() -> None:
+    result = viva("say", "hello", "--style", "angry")
+    assert result.returncode == 2
+    assert "neutral, welcoming" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["transcribe", "say", "voices", "chat", "embed", "similarity", "rerank", "models", "bench"],
+)
+def test_every_command_explains_itself_within_100_columns(command: str) -> None:
+    result = viva(command, "--help")
+    assert result.returncode == 0
+    assert "Usage:" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
