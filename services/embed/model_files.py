@@ -38,7 +38,7 @@ class ModelFiles:
 
     @property
     def model_type(self) -> str:
-        """The architecture: "bert", "xlm-roberta" …"""
+        """The architecture, "bert" say."""
         return str(self.config.get("model_type", ""))
 
     @property

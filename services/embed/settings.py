@@ -63,9 +63,7 @@ class EmbedSettings(ServerSettings):
     languages: list[str] | None = Field(
         default=None, description='BCP 47 tags, as JSON: ["en"]. Absent: unknown.'
     )
-    device: str | None = Field(
-        default=None, description="cpu, cuda or cuda:N; absent: by profile."
-    )
+    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
     compute_type: Literal["int8", "float32"] = Field(
         default="int8", description="Precision of the engine ctranslate2."
     )

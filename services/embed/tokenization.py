@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from tokenizers import Encoding, Tokenizer
@@ -34,7 +35,7 @@ class NamedText:
     """A text and the request's field it came in, for errors: "inputs[3]"."""
 
     field: str
-    content: str = field(repr=False)
+    content: str = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ def pool(hidden: Floats, lengths: Sequence[int], pooling: Pooling) -> Floats:
 
 def normalized(vectors: Floats) -> Floats:
     """Each row at length 1; a row of zeros stays one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
+    lengths: Floats = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def shortened(vectors: Floats, dimensions: int | None, *, normalize: bool) -> Floats:
@@ -49,5 +49,6 @@ def shortened(vectors: Floats, dimensions: int | None, *, normalize: bool) -> Fl
 
 def cosines(one: Floats, others: Floats) -> Floats:
     """Cosine similarity of a vector [d] with each row of [n, d]: float32 [n] in [-1, 1]."""
-    products = normalized(others) @ normalized(one[np.newaxis])[0]
-    return np.clip(products, -1.0, 1.0).astype(np.float32)
+    # Not a matrix product: BLAS adds in an order that depends on the row, and equal rows must tie.
+    products = (normalized(others) * normalized(one[np.newaxis])).sum(axis=1)
+    return np.clip(products, -1.0, 1.0, dtype=np.float32)

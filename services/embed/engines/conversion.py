@@ -113,10 +113,11 @@ def _norm(spec: Any, tensors: Tensors, name: str) -> None:
 def _vocabulary(files: ModelFiles, size: int) -> list[str]:
     """The tokens by id. CTranslate2 wants as many as there are embeddings; ids alone are used."""
     model = json.loads(files.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
-    entries = model.items() if isinstance(model, dict) else enumerate(model)
+    # WordPiece maps tokens to ids, Unigram lists tokens with their scores.
+    ids: dict[str, int]
+    ids = model if isinstance(model, dict) else {token: n for n, (token, _) in enumerate(model)}
     tokens = [f"[unused-{number}]" for number in range(size)]
-    for key, value in entries:
-        token, number = (key, value) if isinstance(model, dict) else (value[0], key)
+    for token, number in ids.items():
         if number < size:
             tokens[number] = token
     return tokens

@@ -26,13 +26,14 @@ def model_files(settings: EmbedSettings) -> ModelFiles:
     """
     choice = settings.choice()
     files = read_model_files(_folder(choice.model, hub=choice.engine == "transformers"))
-    instructions = dict(files.instructions)
-    for purpose, text in (
-        (Purpose.QUERY, settings.query_instruction),
-        (Purpose.PASSAGE, settings.passage_instruction),
-    ):
-        if text is not None:
-            instructions[purpose] = text
+    told = {
+        Purpose.QUERY: settings.query_instruction,
+        Purpose.PASSAGE: settings.passage_instruction,
+    }
+    instructions = {
+        **files.instructions,
+        **{purpose: text for purpose, text in told.items() if text is not None},
+    }
     if settings.max_tokens is not None and settings.max_tokens > files.positions:
         raise ResourceMissing(
             f"VIVA_EMBED_MAX_TOKENS is {settings.max_tokens}, the model has {files.positions}",
