@@ -1,8 +1,8 @@
 """Builds the contracts: `protos/` to typed Python stubs in `gen/`, nothing of it committed.
 
 The packaging build runs it as a hatchling hook; `python hatch_build.py` runs it alone, and
-`python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which is
-what buf lints and compares. Third-party definitions come from installed packages: google.api and
+`python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which
+is what buf lints and compares. Third-party definitions come from installed packages: google.api and
 google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
 the descriptor but no `.proto`.
 """
@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent
 VALIDATE = "buf/validate/validate.proto"
 # Imported by the contracts' annotations, directly or not.
-COMMON = ("google/api/annotations.proto", "google/rpc/error_details.proto", "google/rpc/status.proto")
+COMMON = (
+    "google/api/annotations.proto",
+    "google/rpc/error_details.proto",
+    "google/rpc/status.proto",
+)
 
 
 def _package_directory(name: str) -> Path:
@@ -134,6 +139,85 @@ def write_image(protos: Path, out: Path) -> None:
         _mark_imports(out, set(_contracts(protos)))
 
 
+def check(protos: Path, against: str) -> None:
+    """Lints the contracts and compares them with those of a git revision.
+
+    Raises:
+        SystemExit: With a status other than 0 when buf found something.
+    """
+    buf = str(Path(sys.executable).with_name("buf"))
+    config = f"--config={protos.parent / 'buf.yaml'}"
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch) / "now.binpb"
+        write_image(protos, image)
+        _run([buf, "lint", str(image), config])
+        before = Path(scratch) / "before"
+        if not _extract(protos, against, before):
+            sys.stdout.write(f"contracts: linted; {against or 'no revision'} has none to compare\n")
+            return
+        old = Path(scratch) / "before.binpb"
+        write_image(before, old)
+        _run([buf, "breaking", str(image), f"--against={old}", "--exclude-imports", config])
+    sys.stdout.write(f"contracts: linted; nothing breaks since {against}\n")
+
+
+def serve_as_plugin() -> None:
+    """Answers protoc's plugin protocol on standard input and output with the gRPC stubs.
+
+    grpcio-tools has the generator built into its protoc; buf.gen.yaml calls it through this.
+    """
+    from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+    request = CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
+    response = CodeGeneratorResponse(
+        supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        descriptors = Path(scratch) / "all.binpb"
+        descriptors.write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
+        out = Path(scratch) / "out"
+        out.mkdir()
+        _protoc(
+            [
+                f"--descriptor_set_in={descriptors}",
+                f"--grpc_python_out={out}",
+                *request.file_to_generate,
+            ]
+        )
+        for path in sorted(out.rglob("*.py")):
+            response.file.add(name=str(path.relative_to(out)), content=path.read_text())
+    sys.stdout.buffer.write(response.SerializeToString())
+
+
+def _run(command: Sequence[str]) -> None:
+    status = subprocess.run(command, check=False).returncode
+    if status != 0:
+        raise SystemExit(status)
+
+
+def _extract(protos: Path, revision: str, out: Path) -> bool:
+    """Writes the revision's contracts to `out`; False when it has none."""
+    if not revision:
+        return False
+    git = ["git", "-C", str(protos.parent)]
+    listing = subprocess.run(
+        [*git, "ls-tree", "-r", "--name-only", revision, f"{protos.name}/"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [name for name in listing.stdout.split() if name.endswith(".proto")]
+    for name in names:
+        content = subprocess.run(
+            [*git, "show", f"{revision}:{name}"], capture_output=True, check=True
+        )
+        target = out / Path(name).relative_to(protos.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.stdout)
+    return bool(names)
+
+
 def _mark_imports(image: Path, own: set[str]) -> None:
     """Tells buf which files are imports, so that it judges ours only.
 
@@ -168,8 +252,18 @@ def main() -> None:
     parser.add_argument("--protos", type=Path, default=ROOT / "protos", help="contracts to build")
     parser.add_argument("--image", type=Path, help="write a descriptor set here and no stubs")
     parser.add_argument("--out", type=Path, default=ROOT / "gen", help="where the stubs go")
+    parser.add_argument(
+        "--breaking-against",
+        metavar="REVISION",
+        help="lint the contracts and check that nothing breaks since this git revision",
+    )
+    parser.add_argument("--plugin", action="store_true", help="be a protoc plugin (for buf)")
     arguments = parser.parse_args()
-    if arguments.image:
+    if arguments.plugin:
+        serve_as_plugin()
+    elif arguments.breaking_against is not None:
+        check(arguments.protos.resolve(), arguments.breaking_against)
+    elif arguments.image:
         write_image(arguments.protos.resolve(), arguments.image)
     else:
         generate(arguments.protos.resolve(), arguments.out.resolve())

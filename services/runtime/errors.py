@@ -56,7 +56,9 @@ class InvalidFields(ServiceError):
 
     def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
         """Takes pairs of a field's dotted path and what is wrong with it."""
-        super().__init__("; ".join(f"{field}: {what}" if field else what for field, what in violations))
+        super().__init__(
+            "; ".join(f"{field}: {what}" if field else what for field, what in violations)
+        )
         self.violations = tuple(violations)
 
     def details(self) -> Sequence[Message]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Profile = Literal["cpu", "gpu-48gb"]
@@ -20,16 +21,16 @@ def default_data_dir() -> Path:
 
 
 def _shared(name: str) -> AliasChoices:
-    """Accepts the field's own name in code and VIVA_<NAME>, without the server's prefix, outside."""
+    """Accepts the field's own name in code and VIVA_<NAME>, for all servers, outside."""
     return AliasChoices(name, f"VIVA_{name.upper()}")
 
 
 class ServerSettings(BaseSettings):
-    """Settings from the environment, `VIVA_<SERVER>_<NAME>`; those of the whole mesh `VIVA_<NAME>`."""
+    """Settings from the environment: `VIVA_<SERVER>_<NAME>`, or `VIVA_<NAME>` for all servers."""
 
     model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Prometheus port; 0 serves no metrics."
@@ -38,8 +39,8 @@ class ServerSettings(BaseSettings):
     drain_seconds: float = Field(
         default=2.5,
         ge=0,
-        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so that"
-        " load balancers notice: a little over two health checks.",
+        description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so"
+        " that load balancers notice: a little over two health checks.",
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, description="After the drain, how long running calls may finish."
@@ -66,3 +67,34 @@ class ServerSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias=_shared("log_level"), description="Lowest level logged."
     )
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Reads settings from the environment.
+
+    Raises:
+        SystemExit: With status 2, after a line for each variable at fault.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            variable = _variable(settings, str(problem["loc"][0]))
+            sys.stderr.write(f"{variable}: {problem['msg']} (it is {problem['input']!r})\n")
+        raise SystemExit(2) from None
+
+
+def _variable(settings: type[BaseSettings], field: str) -> str:
+    """The environment variable of a field, which pydantic names by the field or its alias."""
+    alias = (
+        settings.model_fields[field].validation_alias if field in settings.model_fields else field
+    )
+    match alias:
+        case AliasChoices(choices=choices):
+            return str(choices[-1])
+        case str():
+            return alias
+    return f"{settings.model_config.get('env_prefix', '')}{field.upper()}"

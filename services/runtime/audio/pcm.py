@@ -42,7 +42,8 @@ def mono(samples: Float32, channels: int) -> Float32:
     """
     if channels == 1:
         return samples
-    return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+    mixed: Float32 = samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+    return mixed
 
 
 class StreamResampler:

@@ -1,0 +1,301 @@
+"""A server's life, seen by a client: health, identity, errors, drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
+
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.errors import (
+    DeadlineExpired,
+    FailedPrecondition,
+    InvalidField,
+    NotFound,
+    Overloaded,
+    ServiceError,
+    Unavailable,
+)
+from services.runtime.request import Request, current_request
+from services.runtime.server import Running, Service, serving
+from services.runtime.settings import ServerSettings
+
+NAME = "viva.tts.v1.TtsService"
+
+
+@dataclass
+class Speaker(tts_pb2_grpc.TtsServiceServicer):
+    """A servicer that does what the test says."""
+
+    error: Exception | None = None
+    seen: list[Request] = field(default_factory=list)
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ListVoices(
+        self, request: tts_pb2.ListVoicesRequest, context: object
+    ) -> tts_pb2.ListVoicesResponse:
+        self.seen.append(current_request())
+        if self.error:
+            raise self.error
+        return tts_pb2.ListVoicesResponse(voices=[tts_pb2.Voice(id="one")])
+
+    async def ListModels(
+        self, request: tts_pb2.ListModelsRequest, context: object
+    ) -> tts_pb2.ListModelsResponse:
+        return tts_pb2.ListModelsResponse()
+
+    async def Synthesize(
+        self, request: tts_pb2.SynthesizeRequest, context: object
+    ) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
+        try:
+            yield tts_pb2.SynthesizeResponse(chunk=tts_pb2.SpeechChunk(audio=b"1"))
+            self.entered.set()
+            await self.held.wait()
+            yield tts_pb2.SynthesizeResponse(done=tts_pb2.SegmentDone())
+        finally:
+            self.closed.set()
+
+    async def StreamingSynthesize(
+        self, requests: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: object
+    ) -> AsyncIterator[tts_pb2.StreamingSynthesizeResponse]:
+        async for request in requests:
+            yield tts_pb2.StreamingSynthesizeResponse(
+                chunk=tts_pb2.SpeechChunk(segment_id=request.text.segment_id)
+            )
+
+
+@asynccontextmanager
+async def running(
+    speaker: Speaker, drain_seconds: float = 0.0, max_message_bytes: int = 65536
+) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
+    @asynccontextmanager
+    async def build() -> AsyncIterator[Sequence[Service]]:
+        def register(server: grpc.aio.Server) -> None:
+            tts_pb2_grpc.add_TtsServiceServicer_to_server(speaker, server)
+
+        yield [Service(NAME, register)]
+
+    settings = ServerSettings(
+        drain_seconds=drain_seconds, grace_seconds=5, max_message_bytes=max_message_bytes
+    )
+    async with (
+        serving(settings, "tts", build) as server,
+        open_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        yield server, channel
+
+
+def details(error: grpc.aio.AioRpcError) -> list[Message]:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None
+    found: list[Message] = []
+    for packed in status.details:
+        name = packed.TypeName().rpartition(".")[2]
+        message: Message = getattr(error_details_pb2, name)()
+        packed.Unpack(message)
+        found.append(message)
+    return found
+
+
+async def test_every_service_is_healthy_and_listed_once_it_serves() -> None:
+    async with running(Speaker()) as (_, channel):
+        checks = health_pb2_grpc.HealthStub(channel)
+        for name in ("", NAME):
+            answer = await checks.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        listing = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        )
+        names = {s.name async for a in listing for s in a.list_services_response.service}
+        assert NAME in names
+
+
+async def test_the_callers_request_id_reaches_the_handler_and_comes_back() -> None:
+    speaker = Speaker()
+    async with running(speaker) as (_, channel):
+        stub = tts_pb2_grpc.TtsServiceStub(channel)
+        call = stub.ListVoices(
+            tts_pb2.ListVoicesRequest(),
+            timeout=5,
+            metadata=(("x-request-id", "abc"), ("x-viva-caller", "me"), ("x-viva-user", "u1")),
+        )
+        await call
+        assert dict(await call.initial_metadata())["x-request-id"] == "abc"
+    assert (speaker.seen[0].id, speaker.seen[0].caller, speaker.seen[0].user) == ("abc", "me", "u1")
+    remaining = speaker.seen[0].deadline
+    assert remaining is not None
+    assert remaining - asyncio.get_running_loop().time() < 5
+
+
+async def test_a_call_without_a_request_id_gets_one() -> None:
+    speaker = Speaker()
+    async with running(speaker) as (_, channel):
+        await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+            tts_pb2.ListVoicesRequest(), **outgoing(5)
+        )
+    assert len(speaker.seen[0].id) == 32
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (
+            InvalidField("config.voice", "no such"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            error_details_pb2.BadRequest(
+                field_violations=[{"field": "config.voice", "description": "no such"}]
+            ),
+        ),
+        (
+            NotFound("voice", "x", "config.voice"),
+            grpc.StatusCode.NOT_FOUND,
+            error_details_pb2.ResourceInfo(resource_type="voice", resource_name="x"),
+        ),
+        (
+            FailedPrecondition("NOT_YET", "wait"),
+            grpc.StatusCode.FAILED_PRECONDITION,
+            error_details_pb2.ErrorInfo(reason="NOT_YET", domain="viva.dev"),
+        ),
+        (
+            Overloaded("full", retry_after=0.25),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            error_details_pb2.RetryInfo(retry_delay={"nanos": 250_000_000}),
+        ),
+        (
+            Unavailable("gone", retry_after=2),
+            grpc.StatusCode.UNAVAILABLE,
+            error_details_pb2.RetryInfo(retry_delay={"seconds": 2}),
+        ),
+        (
+            DeadlineExpired(),
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            error_details_pb2.ErrorInfo(reason="DEADLINE_EXPIRED", domain="viva.dev"),
+        ),
+        (
+            ExceptionGroup("tasks", [InvalidField("f", "x")]),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            error_details_pb2.ErrorInfo(reason="INVALID_FIELD", domain="viva.dev"),
+        ),
+    ],
+)
+async def test_a_domain_error_becomes_a_status_with_details(
+    error: ServiceError, code: grpc.StatusCode, detail: Message
+) -> None:
+    async with running(Speaker(error=error)) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=5
+            )
+    assert raised.value.code() == code
+    assert detail in details(raised.value)
+
+
+async def test_an_unknown_error_says_no_more_than_the_request_id() -> None:
+    async with running(Speaker(error=ValueError("what the user said"))) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=5, metadata=(("x-request-id", "r1"),)
+            )
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+    assert raised.value.details() == "internal error; request id r1"
+
+
+async def test_a_request_that_breaks_the_contract_is_refused_naming_each_field() -> None:
+    async with running(Speaker()) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            request = tts_pb2.SynthesizeRequest(text="", config=tts_pb2.SpeechConfig(speed=9))
+            async for _ in tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, timeout=5):
+                pass
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    bad = next(d for d in details(raised.value) if isinstance(d, error_details_pb2.BadRequest))
+    assert [v.field for v in bad.field_violations] == ["text", "config.speed"]
+
+
+async def test_a_message_in_mid_stream_that_breaks_the_contract_ends_the_stream() -> None:
+    async def pieces() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
+        for segment in ("s", ""):
+            piece = tts_pb2.SegmentText(segment_id=segment, text="hello")
+            yield tts_pb2.StreamingSynthesizeRequest(text=piece)
+
+    received = []
+    async with running(Speaker()) as (_, channel):
+        call = tts_pb2_grpc.TtsServiceStub(channel).StreamingSynthesize(pieces(), timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            async for message in call:
+                received.append(message.chunk.segment_id)  # noqa: PERF401 - it ends in an error
+    assert received == ["s"]
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "text.segment_id" in str(raised.value.details())
+
+
+async def test_a_message_over_the_limit_is_refused() -> None:
+    async with running(Speaker(), max_message_bytes=4096) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            async for _ in tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
+                tts_pb2.SynthesizeRequest(text="x" * 8192), timeout=5
+            ):
+                pass
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_cancelled_stream_closes_what_the_handler_opened() -> None:
+    speaker = Speaker()
+    async with running(speaker) as (_, channel):
+        call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
+            tts_pb2.SynthesizeRequest(text="hello"), timeout=60
+        )
+        await call.read()
+        await speaker.entered.wait()
+        call.cancel()
+        async with asyncio.timeout(10):
+            await speaker.closed.wait()
+
+
+async def test_a_past_deadline_never_reaches_the_handler() -> None:
+    speaker = Speaker()
+    async with running(speaker) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=-1
+            )
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert not speaker.seen
+
+
+async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> None:
+    speaker = Speaker()
+    async with AsyncExitStack() as client:
+        async with running(speaker) as (server, _):
+            channel = await client.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(
+                health_pb2.HealthCheckRequest(service=NAME)
+            )
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+            call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
+                tts_pb2.SynthesizeRequest(text="hello"), timeout=60
+            )
+            await call.read()
+
+            async def finish_when_draining() -> list[object]:
+                assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+                watch.cancel()
+                speaker.held.set()
+                return [await call.read(), await call.read()]
+
+            rest = asyncio.create_task(finish_when_draining())
+        messages = await rest
+    assert isinstance(messages[0], tts_pb2.SynthesizeResponse)
+    assert messages[0].HasField("done")
+    assert messages[1] is grpc.aio.EOF  # type: ignore[attr-defined]
