@@ -156,9 +156,7 @@ class Hearing:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(
-        self, stream: RecognitionStream, outbound: asyncio.Queue[bytes | None]
-    ) -> None:
+    async def _send(self, stream: RecognitionStream, outbound: asyncio.Queue[bytes | None]) -> None:
         while True:
             piece = await outbound.get()
             try:

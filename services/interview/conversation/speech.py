@@ -27,7 +27,7 @@ class PreparedSpeech:
         self._owner = owner
         self._pieces: list[SpeechPiece] = []
         self._changed = asyncio.Event()
-        self._done = False
+        self._done = self._discarded = False
         self._failure: DependencyFailed | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -82,8 +82,13 @@ class PreparedSpeech:
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def usable(self) -> bool:
+        """Whether it may still be played: neither given up nor failed."""
+        return not self._discarded and self._failure is None
+
     def discard(self) -> None:
         """Gives the work up."""
+        self._discarded = True
         if self._task is not None:
             self._task.cancel()
-

@@ -82,15 +82,17 @@ async def follow_up(
     try:
         async with (
             asyncio.timeout(budget),
-            aclosing(model.chat(prompt(answer), max_tokens=MAX_TOKENS, stop=("?", "\n"))) as pieces,
+            aclosing(model.chat(prompt(answer), max_tokens=MAX_TOKENS, stop=("\n",))) as pieces,
         ):
             async for piece in pieces:
                 if first_token is None:
                     first_token = now()
                 text += piece
+                if "?" in piece:
+                    break
     except TimeoutError:
         return None
-    question = question_from(f"{text.rstrip()}?")
+    question = question_from(text)
     if first_token is None or question is None:
         return None
     if not acceptable(question, answer=answer, asked=asked):
