@@ -1,7 +1,7 @@
 """What is kept of an interview.
 
-Times inside an interview are seconds on its own clock, which starts with the first join. Enumerations
-carry the numbers of the contract.
+Times inside an interview are seconds on its own clock, which starts with the first join.
+Enumerations carry the numbers of the contract.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One live interview: what is heard comes in, what is said goes out, one decision at a time.
 
-Everything that happens is a message in one inbox and is dealt with in order, so the state below needs
-no locks. Slow work (recognition, generation, synthesis, scoring) runs in tasks that this conversation
-owns and that answer with messages.
+Everything that happens is a message in one inbox and is dealt with in order, so the state below
+needs no locks. Slow work (recognition, generation, synthesis, scoring) runs in tasks that this
+conversation owns and that answer with messages.
 """
 
 from __future__ import annotations
@@ -121,8 +121,14 @@ class Conversation:
         self._speech = 0
         self._words_heard = False
         self._output: AudioFormat | None = None
+        self._over = False
 
     # What clients may do, at any time.
+
+    @property
+    def over(self) -> bool:
+        """Whether the last event has been told."""
+        return self._over
 
     def send(self, message: m.Message) -> None:
         """Queues a message."""
@@ -151,6 +157,16 @@ class Conversation:
             self._drop_reply()
             await self._review()
             self._stock.clear(self._voice)
+        self._finish()
+
+    async def abandon(self) -> None:
+        """Ends after a fault: the record is closed as it is."""
+        await self.chronicle.move(State.CANCELLED, self._step)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._over = True
+        self.chronicle.journal.wake()
         while not self._inbox.empty():
             if isinstance(message := self._inbox.get_nowait(), m.Command):
                 message.done.set()
@@ -432,7 +448,7 @@ class Conversation:
         if reply.line is None:
             reply.hurry.set()
             return
-        # Words that came after the end of turn: the candidate goes on, the turn's end will come again.
+        # Words after the end of turn: the candidate goes on, and the turn will end again.
         if self._released is None or self._words_heard:
             return
         clock, self._reply, self._released = self._released, None, None
@@ -480,7 +496,7 @@ class Conversation:
         if said.turn.text:
             await self.chronicle.add(said.turn)
         elif self._step.asks and self._before[0].asks:
-            # Nobody heard it, so it was not asked: what is said now still belongs to the step before.
+            # Nobody heard it, so it was not asked: we are still at the step before.
             self._step, self._answers = self._before
 
     async def _line_over(self, said: Said) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from services.interview.clients.seams import DependencyFailed, ServiceName
 from services.interview.events import Event, Remedy, ServiceDegraded
+from services.runtime.logs import log
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _ADVICE: dict[ServiceName, tuple[str, Remedy]] = {
     "tts": ("The interviewer's voice is not available; please read the text.", Remedy.READ_TEXT),
@@ -36,7 +37,7 @@ class Degradation:
         if failure.service in self._failing:
             return
         self._failing.add(failure.service)
-        log.warning("degraded: %s (%s)", failure.service, failure.reason)
+        log(_logger, logging.WARNING, "degraded", to=failure.service, reason=failure.reason)
         message, remedy = _ADVICE[failure.service]
         self._emit(
             ServiceDegraded(failure.service, recovered=False, message=message, remedy=remedy)

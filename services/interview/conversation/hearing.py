@@ -18,17 +18,18 @@ from services.interview.clients.seams import (
     HearingConfig,
     PartialHeard,
     ProbablyEnded,
-    RecognitionStream,
     Recogniser,
+    RecognitionStream,
     SpeechBegan,
     SpeechEvent,
-    SpokenWord,
     TurnEnded,
     WentOn,
 )
 from services.interview.conversation.clock import AudioTimeline
+from services.interview.record import SpokenWord
+from services.runtime.logs import log
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 BYTES_PER_SECOND = 2 * HEARING_RATE_HZ
 REPLAY_SECONDS = 120.0
@@ -111,7 +112,7 @@ class Hearing:
             await self._wanted.wait()
             opened = self._loop.time()
             failure = await self._listen()
-            log.warning("recognition stream lost", extra={"reason": failure.reason})
+            log(_logger, logging.WARNING, "recognition stream lost", reason=failure.reason)
             if self._loop.time() - opened > SETTLED_SECONDS:
                 backoff = FIRST_BACKOFF
             elif not self._troubled and backoff > FIRST_BACKOFF:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-BACKCHANNELS = frozenset(
-    "ah aha alright cool good got great hm hmm huh i it mhm mm mmm mmhm nice oh ok okay right sure uh"
-    " uhuh um see well yeah yep yes yup".split()
-)
-"""Words that say "I am listening"; see Schegloff (1982), "Discourse as an interactional achievement"."""
+_BACKCHANNELS = """
+    ah aha alright cool good got great hm hmm huh i it mhm mm mmm mmhm nice oh ok okay right see
+    sure uh uhuh um well yeah yep yes yup
+"""
+BACKCHANNELS = frozenset(_BACKCHANNELS.split())
+"""Words that say "I am listening" (Schegloff 1982, Discourse as an interactional achievement)."""
+ORDERS = frozenset({"stop", "wait", "pause", "sorry", "no"})
+"""Words that interrupt by themselves."""
 
 PROOF_WORDS = 2
 """So many other words make an interruption; a single one may be a misheard cough."""
@@ -29,6 +32,6 @@ def judge(text: str) -> Verdict:
     if not words:
         return Verdict.UNCLEAR
     others = [word for word in words if word not in BACKCHANNELS]
-    if len(others) >= PROOF_WORDS:
+    if len(others) >= PROOF_WORDS or ORDERS.intersection(others):
         return Verdict.INTERRUPTION
     return Verdict.UNCLEAR if others else Verdict.LISTENING

@@ -13,9 +13,8 @@ from services.interview.events import AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A candidate's client is there: the shape of audio it sends and wants, None for text."""
+    """A candidate's client is there, and wants audio of this shape; None for text alone."""
 
-    input: AudioFormat | None
     output: AudioFormat | None
 
 

@@ -11,10 +11,10 @@ HEARD_SHARE = 0.5
 
 
 class Playback:
-    """The playing of one utterance at the client. Times are seconds; `now` is the interview's clock.
+    """The playing of one utterance at the client, in seconds; `now` is the interview's clock.
 
-    Between acknowledgements playback is taken to go on in real time, but never beyond the audio that
-    was sent. A client that acknowledges nothing is taken to play from the first piece on.
+    Between acknowledgements playback is taken to go on in real time, but never beyond the audio
+    that was sent. A client that acknowledges nothing is taken to play from the first piece on.
     """
 
     def __init__(self) -> None:

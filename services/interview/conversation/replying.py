@@ -1,4 +1,4 @@
-"""Preparing what the interviewer says next, before it is certain that the candidate has finished."""
+"""Preparing what the interviewer says next, before the candidate has certainly finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparing an answer with the points a good answer makes, by meaning or, failing that, by words."""
+"""Comparing an answer with the points a good answer makes, by meaning or else by words."""
 
 from __future__ import annotations
 

@@ -24,17 +24,15 @@ _SYSTEM = (
 )
 _EXAMPLES = (
     (
-        "I moved our nightly reports from one big query to smaller jobs, and the run time fell from"
-        " four hours to forty minutes.",
-        "How did you decide where to split the big query?",
+        "I split our nightly report into small jobs, and it went from four hours to forty minutes.",
+        "How did you decide where to split the report?",
     ),
     (
-        "Two of my teammates disagreed about the design, so I got them together and we compared both"
-        " options on a whiteboard.",
+        "Two teammates disagreed about the design, so we compared both options on a whiteboard.",
         "How did you make sure that both teammates felt heard?",
     ),
     (
-        "I studied biology, but I taught myself to program and now I build tools for our laboratory.",
+        "I studied biology, but I taught myself to program and now build tools for our laboratory.",
         "How did you learn to program next to your studies?",
     ),
 )

@@ -1,4 +1,4 @@
-"""What a model may make the interviewer say: one short question about the answer, and nothing else."""
+"""What a model may make the interviewer say: one short question about the answer, no more."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ MAX_WORDS = 28
 REPEATED_SHARE = 0.7
 """Jaccard overlap of content words from which a question counts as asked before."""
 
-STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being both but"
-    " by can could did do does doing done down during each few for from further get got had has have"
-    " having he her here hers him his how i if in into is it its itself just kind know like me more"
-    " most my no nor not now of off on once one only or other our out over own quite really same"
-    " say said she should so some such tell than that the their them then there these they thing"
-    " things this those through to too under until up us use used using very was way we were what when where"
-    " which while who whom why will with would you your yours".split()
-)
+_STOP_WORDS = """
+    a about above after again all also am an and any are as at be because been before being both
+    but by can could did do does doing done down during each few for from further get got had
+    has have having he her here hers him his how i if in into is it its itself just kind know
+    like me more most my no nor not now of off on once one only or other our out over own quite
+    really said same say she should so some such tell than that the their them then there these
+    they thing things this those through to too under until up us use used using very was way we
+    were what when where which while who whom why will with would you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 _FORBIDDEN = re.compile(
     r"\b(as an ai|language model|assistant|candidate's answer|the candidate|interviewer|instruction"
     r"|system prompt|follow-?up question|sorry|http)\b|[<>{}\[\]#*`|\\]|\n"
 )
-_QUESTION_WORDS = frozenset(
-    "how what why when where which who did do does can could would will are is was were have has".split()
-)
+_OPENERS = """
+    how what why when where which who did do does can could would will are is was were have has
+"""
+_QUESTION_WORDS = frozenset(_OPENERS.split())
 
 
 def content_words(text: str) -> frozenset[str]:

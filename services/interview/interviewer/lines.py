@@ -30,4 +30,4 @@ def question(text: str, round_number: int, rounds: int) -> str:
 def closing(settings: InterviewSettings) -> str:
     """Thanks and goodbye."""
     name = f", {settings.candidate_name}" if settings.candidate_name else ""
-    return f"Thank you{name}, that was my last question. Your report will be ready in a moment. Goodbye!"
+    return f"Thank you{name}, that was my last question. Your report is on its way. Goodbye!"

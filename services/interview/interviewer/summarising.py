@@ -19,7 +19,7 @@ QUOTE_WORDS = 16
 _ADVICE = {
     "relevance": "Begin with one sentence that answers the question, then explain.",
     "depth": "Prepare one example you can tell in detail: the situation, what you did, the result.",
-    "clarity": "Practise aloud at a calm, even pace, and let a short silence stand instead of a filler.",
+    "clarity": "Practise aloud at a calm, even pace; a short silence is better than a filler.",
 }
 
 
@@ -40,7 +40,7 @@ class Reviewer:
     def begin(
         self, tasks: asyncio.TaskGroup, round_number: int, question: Question, turns: Sequence[Turn]
     ) -> None:
-        """Starts scoring a round's turns, both sides'; a second call for a round replaces the first."""
+        """Starts scoring a round's turns, both sides'; again for the same round starts over."""
         if (previous := self._rounds.get(round_number)) is not None:
             previous.cancel()
         self._rounds[round_number] = tasks.create_task(self._score(round_number, question, turns))
@@ -123,12 +123,12 @@ def _strengths(questions: Sequence[QuestionResult]) -> tuple[str, ...]:
         f"Question {number}: you made the point “{point}” when you said “{_quote(quote)}”"
         for _, number, point, quote in made[: MAX_STATEMENTS - 1]
     ]
-    for question in questions:
-        for dimension in question.dimensions:
-            if dimension.name == "clarity" and dimension.score >= STRONG:
-                strengths.append(
-                    f"Question {question.round}: clear delivery; {dimension.rationale}"
-                )
+    strengths += [
+        f"Question {question.round}: clear delivery; {dimension.rationale}"
+        for question in questions
+        for dimension in question.dimensions
+        if dimension.name == "clarity" and dimension.score >= STRONG
+    ]
     return tuple(strengths[:MAX_STATEMENTS])
 
 

@@ -1,4 +1,4 @@
-"""The authored questions, read from `bank/*.yaml`: one file a subject, one list of questions a file."""
+"""The authored questions, read from `bank/*.yaml`, one file a subject."""
 
 from __future__ import annotations
 

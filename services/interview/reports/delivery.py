@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.interview.record import SpokenWord
 
@@ -12,7 +13,7 @@ PACE = (110.0, 170.0)
 """Comfortable words per minute; presentations and audiobooks lie between 100 and 180."""
 LONG_PAUSE_SECONDS = 1.5
 """A silence inside an answer that a listener notices."""
-FILLERS = frozenset("um umm uh uhh er erm hmm eh".split())
+FILLERS = frozenset({"um", "umm", "uh", "uhh", "er", "erm", "hmm", "eh"})
 FILLER_PHRASES = (("you", "know"), ("i", "mean"), ("sort", "of"), ("kind", "of"))
 MIN_WORDS = 5
 """Fewer words say nothing about delivery."""
@@ -63,7 +64,7 @@ def measure(turns: Sequence[Sequence[SpokenWord]]) -> Delivery | None:
         pauses=tuple(
             (one.end, other.start)
             for words in turns
-            for one, other in zip(words, words[1:], strict=False)
+            for one, other in pairwise(words)
             if other.start - one.end >= LONG_PAUSE_SECONDS
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from services.interview.record import SpokenWord, Turn
 from services.interview.reports.report import Evidence
@@ -21,7 +22,7 @@ def passages(turns: Sequence[Turn]) -> list[Evidence]:
     for turn in turns:
         sentences = _spoken(turn) if turn.words else _typed(turn)
         found += sentences
-        found += [_joined(a, b) for a, b in zip(sentences, sentences[1:], strict=False)]
+        found += [_joined(a, b) for a, b in pairwise(sentences)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""A store in memory: it forgets with the process, and the oldest finished interviews before that."""
+"""A store in memory: it forgets with the process, and old finished interviews before that."""
 
 from __future__ import annotations
 
