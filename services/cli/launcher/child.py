@@ -1,8 +1,9 @@
-"""The first thing a child of the launcher runs: `child.py LAUNCHER_PID PROGRAM ARGUMENTS…`.
+"""Starts a program that must not outlive the launcher.
 
-Linux kills it when the launcher ends, however that happened, and the setting outlives the exec that
-turns this process into the server. Run by path in an isolated interpreter, it imports next to
-nothing. On other systems it only runs the program.
+`python -m services.cli.launcher.child PARENT PROGRAM ARGUMENT…` asks the kernel to kill this
+process when its parent ends, however it ends (prctl(2), PR_SET_PDEATHSIG), and becomes the
+program. The wish survives exec. It is bound to the thread of the parent that forked, which is why
+the launcher starts everything from its main thread.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Binds this process to the launcher's life and becomes the program."""
-    launcher = int(sys.argv[1])
-    program = sys.argv[2:]
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # It may have ended before the setting held.
-        if os.getppid() != launcher:
-            sys.exit(1)
-    os.execv(program[0], program)  # noqa: S606 - the point of this program
+    """Becomes the program named on the command line."""
+    parent, program = int(sys.argv[1]), sys.argv[2:]
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:  # the parent ended before the wish was made
+        sys.exit(1)
+    os.execvp(program[0], program)  # noqa: S606 - that is what it is for
 
 
 if __name__ == "__main__":

@@ -1,124 +1,116 @@
-"""All children together: started at once, watched, stopped in order."""
+"""All processes of the mesh: up together, watched, down in order."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Awaitable, Callable
 
-from edge.envoy.bootstrap import write as write_envoy
-from services.cli.launcher import run_file
-from services.cli.launcher.health import watch_envoy, watch_server
-from services.cli.launcher.plan import ENVOY, MeshPlan
-from services.cli.launcher.process import Child, Exit, State
-from services.cli.launcher.run_file import RunningMesh, RunningServer
+import psutil
 
-# A server's drain and grace, 2.5 s and 10 s by default, and a little more.
-STOP_SECONDS = 20.0
+from services.cli.launcher.logfile import LogFile
+from services.cli.launcher.plan import STOP_ORDER, Plan
+from services.cli.launcher.process import StartFailed, Supervised
+from services.cli.launcher.runfile import Entry, RunFile
+
+
+class PortTaken(Exception):
+    """A port of the plan is in use; the message names it and by whom."""
+
+
+def check_ports(plan: Plan) -> None:
+    """Checks that every port of the plan is free.
+
+    Raises:
+        PortTaken: One is not.
+    """
+    listening = {
+        connection.laddr.port: connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr
+    }
+    for port, name in plan.ports.items():
+        if port in listening:
+            pid = listening[port]
+            who = f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
+            raise PortTaken(
+                f"port {port} ({name}) is used by {who}; stop it, or `viva up --offset N` to move"
+                " all ports"
+            )
 
 
 class Mesh:
-    """The children of a plan. `died` is told of every end that was not asked for."""
+    """The running mesh."""
 
-    def __init__(self, plan: MeshPlan, died: Callable[[Child, Exit, float], None]) -> None:
+    def __init__(self, plan: Plan, changed: Callable[[str, str], None]) -> None:
+        """Takes what to run and whom to tell `(name, event)` when something changes."""
         self.plan = plan
-        self.started = time.time()
-        self.children = [Child(server, plan.logs, self._changed, died) for server in plan.servers]
-        self._change = asyncio.Event()
+        self._tell = changed
+        self._started = time.time()
+        logs = plan.data_dir / "logs"
+        self.processes = {
+            program.name: Supervised(program, LogFile(logs / f"{program.name}.log"), self._note)
+            for program in plan.programs
+        }
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Runs every child until `stop` is set, then stops them in order.
+    async def run(self, ready: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        """Runs everything until `stop` is set, then stops it in order.
+
+        Args:
+            ready: Called once everything is ready.
+            stop: Ends the run.
 
         Raises:
-            ExceptionGroup: Of StartRefused, when a server cannot start; nothing runs any more.
+            StartFailed: A process does not come up; the others are stopped first.
         """
-        write_envoy(self.plan.envoy.model_copy(update={"access_log": "/dev/stdout"}), self.plan.run)
+        failures: list[StartFailed] = []
         try:
-            async with asyncio.TaskGroup() as running:
-                watching = [running.create_task(self._watch(child)) for child in self.children]
-                keeping = [running.create_task(child.keep_running()) for child in self.children]
-                recording = running.create_task(self._record())
+            async with asyncio.TaskGroup() as tasks:
+                for process in self.processes.values():
+                    tasks.create_task(process.run(), name=process.program.name)
+                waiting = tasks.create_task(self._announce(ready))
                 await stop.wait()
-                await self._stop_in_order()
-                for task in (*watching, recording):
-                    task.cancel()
-                await asyncio.gather(*keeping)
+                waiting.cancel()
+                await self._stop()
+        except* StartFailed as group:
+            failures = [error for error in group.exceptions if isinstance(error, StartFailed)]
         finally:
-            for child in self.children:
-                child.kill()
+            await self._stop()
+            for process in self.processes.values():
+                process.log.close()
+        if failures:
+            raise failures[0]
+
+    async def _announce(self, ready: Callable[[], Awaitable[None]]) -> None:
+        for process in self.processes.values():
+            await process.ready.wait()
+        await ready()
+
+    async def _stop(self) -> None:
+        for group in STOP_ORDER:
+            await asyncio.gather(*(self.processes[name].stop() for name in group))
 
     def kill(self) -> None:
-        """Ends every child at once."""
-        for child in self.children:
-            child.kill()
+        """Ends everything at once."""
+        for process in self.processes.values():
+            process.kill()
 
-    async def changed(self) -> None:
-        """Waits for the next change of any child."""
-        await self._change.wait()
+    def _note(self, name: str, event: str) -> None:
+        self.run_file().write(self.plan.data_dir)
+        self._tell(name, event)
 
-    @property
-    def ready(self) -> bool:
-        """Whether every child serves."""
-        return all(child.state is State.SERVING for child in self.children)
-
-    def _changed(self) -> None:
-        # Everybody who waits now is woken; who waits later waits for the next change.
-        self._change.set()
-        self._change = asyncio.Event()
-
-    async def _watch(self, child: Child) -> None:
-        def told(serving: bool) -> None:  # noqa: FBT001 - the callback's shape
-            child.set_serving(serving=serving)
-
-        if child.plan.name == ENVOY:
-            await watch_envoy(self.plan.envoy, told)
-        else:
-            await watch_server(child.plan, told)
-
-    async def _record(self) -> None:
-        while True:
-            change = self._change
-            run_file.write(self.plan.run, self.describe())
-            await change.wait()
-
-    def describe(self) -> RunningMesh:
+    def run_file(self) -> RunFile:
         """What runs now."""
-        return RunningMesh(
-            pid=os.getpid(),
-            started=self.started,
-            mesh=self.plan.mesh_address,
-            edge=self.plan.edge_address,
-            admin=f"{self.plan.envoy.admin_host}:{self.plan.envoy.admin_port}",
-            servers=[
-                RunningServer(
-                    name=child.plan.name,
-                    pid=child.pid,
-                    ports=dict(child.plan.ports),
-                    services=list(child.plan.services),
-                    state=child.state,
-                    started=child.started,
-                    ready_in=child.ready_in,
-                    restarts=child.restarts,
-                    log=str(child.log_path),
-                )
-                for child in self.children
-            ],
-        )
-
-    async def _stop_in_order(self) -> None:
-        def stage(child: Child) -> int:
-            return child.plan.stage
-
-        for _, group in groupby(sorted(self.children, key=stage), key=stage):
-            children = list(group)
-            for child in children:
-                child.stop()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    while any(child.state is not State.STOPPED for child in children):
-                        await self.changed()
-            except TimeoutError:
-                for child in children:
-                    child.kill()
+        entries = [
+            Entry(
+                name=name,
+                port=process.program.port,
+                metrics_port=process.program.metrics_port,
+                health_service=process.program.health_service,
+                admin_port=process.program.admin_port,
+                status=process.status,
+            )
+            for name, process in self.processes.items()
+        ]
+        return RunFile(os.getpid(), self._started, self.plan.mesh, self.plan.edge, tuple(entries))

@@ -1,180 +1,163 @@
-"""What to start on one machine: servers, ports, and the order in which they stop."""
+"""What runs on one machine, in which order it stops, and where it listens."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.envoy.binary import arguments as envoy_arguments
-from edge.envoy.bootstrap import CONFIGURATION
-from edge.envoy.contracts import contracts
+from edge.envoy import binary, bootstrap
 from edge.envoy.settings import DEFAULT_PORTS, EnvoySettings
-from services.runtime.settings import ServerSettings, load
+from services.runtime.settings import default_data_dir
 
-ENVOY = "envoy"
-REFLECTION = "reflection"
-INTERVIEW = "interview"
+METRICS_OFFSET = 100
+"""A server's metrics port is its gRPC port and this."""
 
-# A server's metrics are a hundred ports above its calls.
-_METRICS_OFFSET = 100
+SERVICES: Mapping[str, str] = {
+    "embed": "viva.embed.v1.EmbedService",
+    "asr": "viva.asr.v1.AsrService",
+    "tts": "viva.tts.v1.TtsService",
+    "llm": "viva.llm.v1.LlmService",
+    "interview": "viva.interview.v1.InterviewService",
+    "reflection": "",
+}
+"""The service whose health says that a server is ready."""
+
+STOP_ORDER = (("interview",), ("envoy",), ("asr", "tts", "llm", "embed", "reflection"))
+"""Who calls stops before who is called."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPlan:
-    """A process to start.
+class Program:
+    """One process of the mesh.
 
     Attributes:
-        name: What it is called, in tables and logs.
-        command: Program and arguments.
-        environment: What it sees besides this process's own environment.
-        ports: The ports it listens on, by what they are for.
-        services: The gRPC services it must say SERVING for; empty for Envoy.
-        stage: Processes of a lower stage stop before those of a higher one.
+        name: "asr", "envoy", …
+        command: The program and its arguments.
+        environment: Variables beyond the launcher's own.
+        port: Where it takes calls.
+        metrics_port: Where it shows metrics; None for none.
+        health_service: What its gRPC health is asked for; None for Envoy.
+        admin_port: Where Envoy tells what it sees; None for the others.
     """
 
     name: str
-    command: Sequence[str]
+    command: tuple[str, ...]
     environment: Mapping[str, str]
-    ports: Mapping[str, int]
-    services: Sequence[str]
-    stage: int
-
-    @property
-    def address(self) -> str:
-        """Where its calls go."""
-        return f"127.0.0.1:{self.ports['grpc']}"
+    port: int
+    metrics_port: int | None = None
+    health_service: str | None = None
+    admin_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class MeshPlan:
-    """Everything to start.
+class Plan:
+    """Everything `viva up` starts.
 
     Attributes:
-        servers: The processes.
-        envoy: Envoy's settings, every endpoint filled in.
-        data_dir: Where configuration, logs and models go.
+        programs: The processes.
+        data_dir: Models, logs and the run file.
+        mesh: The mesh listener's address.
+        edge: The edge listener's address.
     """
 
-    servers: Sequence[ServerPlan]
-    envoy: EnvoySettings
+    programs: tuple[Program, ...]
     data_dir: Path
+    mesh: str
+    edge: str
 
     @property
-    def logs(self) -> Path:
-        """The folder of the logs."""
-        return self.data_dir / "logs"
-
-    @property
-    def run(self) -> Path:
-        """The folder of what exists only while the mesh runs."""
-        return self.data_dir / "run"
-
-    @property
-    def mesh_address(self) -> str:
-        """Where programs call the mesh."""
-        return f"localhost:{self.envoy.mesh_port}"
-
-    @property
-    def edge_address(self) -> str:
-        """Where browsers find it."""
-        return f"http://localhost:{self.envoy.edge_port}"
+    def ports(self) -> Mapping[int, str]:
+        """Every port that has to be free, and whose it is."""
+        taken = {program.port: program.name for program in self.programs}
+        for program in self.programs:
+            if program.metrics_port is not None:
+                taken[program.metrics_port] = f"{program.name} metrics"
+            if program.admin_port is not None:
+                taken[program.admin_port] = f"{program.name} admin"
+        taken[int(self.edge.rpartition(":")[2])] = "edge listener"
+        return taken
 
 
 def data_dir() -> Path:
-    """The data folder, from VIVA_DATA_DIR or its default."""
-    return load(ServerSettings).data_dir.expanduser().resolve()
+    """Where everything is kept: VIVA_DATA_DIR or the default."""
+    return Path(os.environ.get("VIVA_DATA_DIR") or default_data_dir()).expanduser().resolve()
 
 
-def make_plan(environment: Mapping[str, str] | None = None) -> MeshPlan:
-    """The plan for this machine.
-
-    Ports are those the servers' own variables name (`VIVA_ASR_PORT`, `VIVA_ASR_METRICS_PORT`). A
-    server for which `VIVA_ENVOY_ENDPOINTS` names an address runs there and is not started here.
+def make_plan(offset: int = 0) -> Plan:
+    """The plan for this machine from the environment.
 
     Args:
-        environment: Where variables are looked up; None means this process's environment.
+        offset: Added to every port, so that a second mesh can run beside the first.
     """
-    variables = os.environ if environment is None else environment
-    configured = load(EnvoySettings)
-    elsewhere = configured.endpoints
-    services: dict[str, list[str]] = {}
-    for contract in contracts():
-        services.setdefault(contract.server, []).append(contract.name)
     folder = data_dir()
-    here = [name for name in sorted(services) if name not in elsewhere]
-    ports = {name: _port(variables, name) for name in (*here, REFLECTION)}
-    envoy = configured.model_copy(
-        update={
-            "endpoints": {
-                **elsewhere,
-                **{name: [f"127.0.0.1:{port}"] for name, port in ports.items()},
-            }
-        }
-    )
+    ports = {
+        name: int(os.environ.get(f"VIVA_{name.upper()}_PORT", default)) + offset
+        for name, default in DEFAULT_PORTS.items()
+    }
+    envoy = _envoy_settings(ports, offset)
+    mesh = f"localhost:{envoy.mesh_port}"
     shared = {"VIVA_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
-    servers = [
-        _server(name, ports[name], services[name], variables, shared, envoy) for name in here
-    ]
-    servers.append(_reflection(ports[REFLECTION], shared, envoy))
-    servers.append(_envoy(envoy, folder))
-    return MeshPlan(servers, envoy, folder)
-
-
-def _port(variables: Mapping[str, str], server: str) -> int:
-    return int(variables.get(f"VIVA_{server.upper()}_PORT") or DEFAULT_PORTS[server])
-
-
-def _server(
-    name: str,
-    port: int,
-    services: Sequence[str],
-    variables: Mapping[str, str],
-    shared: Mapping[str, str],
-    envoy: EnvoySettings,
-) -> ServerPlan:
-    prefix = f"VIVA_{name.upper()}"
-    metrics = int(variables.get(f"{prefix}_METRICS_PORT") or port + _METRICS_OFFSET)
-    return ServerPlan(
-        name=name,
-        command=[sys.executable, "-m", f"services.{name}"],
-        environment={
+    endpoints = json.dumps(envoy.endpoints)
+    programs = []
+    for name, service in SERVICES.items():
+        prefix = f"VIVA_{name.upper()}"
+        environment = {
             **shared,
-            f"{prefix}_PORT": str(port),
-            f"{prefix}_METRICS_PORT": str(metrics),
-            f"{prefix}_MESH_ADDRESS": f"127.0.0.1:{envoy.mesh_port}",
-        },
-        ports={"grpc": port, "metrics": metrics},
-        services=services,
-        # The interview calls the models: it finishes what it does while they are still there.
-        stage=0 if name == INTERVIEW else 1,
+            f"{prefix}_PORT": str(ports[name]),
+            # All of the mesh stops together: there is nobody left to notice a drain.
+            f"{prefix}_DRAIN_SECONDS": os.environ.get(f"{prefix}_DRAIN_SECONDS", "0"),
+        }
+        metrics_port = None
+        module = f"services.{name}"
+        if name == "reflection":
+            module = "edge.reflection"
+            environment["VIVA_ENVOY_ENDPOINTS"] = endpoints
+        else:
+            metrics_port = (
+                int(os.environ.get(f"{prefix}_METRICS_PORT", ports[name] - offset + METRICS_OFFSET))
+                + offset
+            )
+            environment[f"{prefix}_METRICS_PORT"] = str(metrics_port)
+        if name == "interview":
+            for server in ("ASR", "TTS", "LLM", "EMBED"):
+                environment[f"{prefix}_{server}_ADDRESS"] = mesh
+        programs.append(
+            Program(
+                name,
+                (sys.executable, "-m", module),
+                environment,
+                ports[name],
+                metrics_port,
+                service,
+            )
+        )
+    written = bootstrap.write(envoy, folder / "run" / "envoy")
+    programs.append(
+        Program(
+            "envoy",
+            tuple(binary.arguments(written.bootstrap)),
+            {},
+            envoy.mesh_port,
+            admin_port=envoy.admin_port,
+        )
     )
+    return Plan(tuple(programs), folder, mesh, f"localhost:{envoy.edge_port}")
 
 
-def _reflection(port: int, shared: Mapping[str, str], envoy: EnvoySettings) -> ServerPlan:
-    return ServerPlan(
-        name=REFLECTION,
-        command=[sys.executable, "-m", "edge.reflection"],
-        environment={
-            **shared,
-            "VIVA_REFLECTION_PORT": str(port),
-            "VIVA_ENVOY_ENDPOINTS": json.dumps(envoy.endpoints),
-        },
-        ports={"grpc": port},
-        services=["grpc.reflection.v1.ServerReflection"],
-        stage=2,
-    )
-
-
-def _envoy(envoy: EnvoySettings, folder: Path) -> ServerPlan:
-    return ServerPlan(
-        name=ENVOY,
-        command=envoy_arguments(folder / "run" / CONFIGURATION),
-        environment={},
-        ports={"mesh": envoy.mesh_port, "edge": envoy.edge_port, "admin": envoy.admin_port},
-        services=(),
-        stage=2,
+def _envoy_settings(ports: Mapping[str, int], offset: int) -> EnvoySettings:
+    base = EnvoySettings()
+    local = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
+    return base.model_copy(
+        update={
+            "endpoints": {**local, **base.endpoints},
+            "mesh_port": base.mesh_port + offset,
+            "edge_port": base.edge_port + offset,
+            "admin_port": base.admin_port + offset,
+            # Into envoy.log, which does not grow for ever.
+            "access_log": "/dev/stdout",
+        }
     )

@@ -1,190 +1,148 @@
-"""One child process: started, restarted with backoff when it ends by itself, stopped."""
+"""One process of the mesh: started, watched, restarted with backoff, stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 
-from services.cli.launcher.logs import BoundedLog, copy
-from services.cli.launcher.plan import ENVOY, ServerPlan
+from services.cli.launcher.health import ready
+from services.cli.launcher.logfile import LogFile
+from services.cli.launcher.plan import Program
 from services.runtime.server import EXIT_RESOURCE_MISSING
 
-_CHILD = Path(__file__).with_name("child.py")
-
 FIRST_BACKOFF_SECONDS = 0.5
-MAX_BACKOFF_SECONDS = 30.0
-# Who served this long has earned a fresh start.
-_FORGIVEN_AFTER_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 30.0
+# A process that ran this long had started well: its next crash is a new story.
+STABLE_SECONDS = 60.0
+# A server gives running calls 10 s; a little more until it is killed.
+STOP_SECONDS = 15.0
+MOST_FAILED_STARTS = 3
 
 
-class State(StrEnum):
-    """Where a child stands."""
-
-    STARTING = "starting"
-    SERVING = "serving"
-    NOT_SERVING = "not serving"
-    WAITING = "waiting to restart"
-    STOPPED = "stopped"
+class StartFailed(Exception):
+    """A process does not come up; the message says which and shows its last words."""
 
 
-class StartRefused(Exception):
-    """A server says that it cannot start and why; another try would end the same."""
+@dataclass(slots=True)
+class Status:
+    """What is known of a process.
 
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a child ended: its status, or the negative number of the signal."""
-
-    code: int
-
-    def __str__(self) -> str:
-        if self.code < 0:
-            return f"was ended by {signal.Signals(-self.code).name}"
-        return f"ended with status {self.code}"
-
-
-class Child:
-    """A process that is kept running until it is told to stop.
-
-    `changed` is called after every change of `state`; `died` with each end that was not asked for
-    and the seconds until the next start.
+    Attributes:
+        pid: Its process id; None while it does not run.
+        started: When it was started, in seconds since the epoch.
+        ready_in: Seconds until it was ready; None before.
+        restarts: How often it was started again.
     """
 
-    def __init__(
-        self,
-        plan: ServerPlan,
-        logs: Path,
-        changed: Callable[[], None],
-        died: Callable[[Child, Exit, float], None],
-    ) -> None:
-        self.plan = plan
-        self.state = State.STARTING
-        self.restarts = 0
-        self.started = time.time()
-        self.ready_in: float | None = None
-        self.pid: int | None = None
+    pid: int | None = None
+    started: float = 0.0
+    ready_in: float | None = None
+    restarts: int = 0
+
+
+class Supervised:
+    """A program that is kept running. `run` is its life; `stop` ends it."""
+
+    def __init__(self, program: Program, log: LogFile, changed: Callable[[str, str], None]) -> None:
+        """Takes the program, where its output goes, and whom to tell `(name, event)`."""
+        self.program = program
+        self.status = Status()
+        self.log = log
         self._changed = changed
-        self._died = died
-        self._log = BoundedLog(logs / f"{plan.name}.log")
-        # Envoy's standard output is its access log.
-        access = BoundedLog(logs / "access.log") if plan.name == ENVOY else self._log
-        self._output = access
+        self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
-        self._serving_since: float | None = None
-        self._failures = 0
+        self.ready = asyncio.Event()
 
-    @property
-    def last_lines(self) -> tuple[str, ...]:
-        """What it said last."""
-        return self._log.last_lines
-
-    @property
-    def log_path(self) -> Path:
-        """Where it says it."""
-        return self._log.path
-
-    def set_serving(self, *, serving: bool) -> None:
-        """Takes note of what the child's health says."""
-        if self.pid is None or self._stopping.is_set():
-            return
-        if serving:
-            if self.ready_in is None:
-                self.ready_in = time.time() - self.started
-            if self._serving_since is None:
-                self._serving_since = time.monotonic()
-            self._become(State.SERVING)
-        elif self.state is State.SERVING:
-            self._serving_since = None
-            self._become(State.NOT_SERVING)
-
-    async def keep_running(self) -> None:
-        """Runs the child until `stop`.
+    async def run(self) -> None:
+        """Starts the program and starts it again whenever it ends, until `stop`.
 
         Raises:
-            StartRefused: It never served, and says that it cannot.
+            StartFailed: It cannot start, or did not get ready three times in a row.
         """
-        try:
-            while not self._stopping.is_set():
-                end = await self._run_once()
-                if self._stopping.is_set():
-                    break
-                if end.code == EXIT_RESOURCE_MISSING and self.ready_in is None:
-                    raise StartRefused(self.last_lines[-1] if self.last_lines else str(end))
-                delay = self._backoff()
-                self._died(self, end, delay)
-                self._become(State.WAITING)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(delay):
-                        await self._stopping.wait()
-                self.restarts += 1
-        finally:
-            self._become(State.STOPPED)
-            self._output.close()
-            self._log.close()
+        backoff = FIRST_BACKOFF_SECONDS
+        failed_starts = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            status = await self._run_once()
+            if self._stopping.is_set():
+                return
+            if not self.ready.is_set():
+                failed_starts += 1
+                if status == EXIT_RESOURCE_MISSING or failed_starts >= MOST_FAILED_STARTS:
+                    raise StartFailed(self._last_words(status))
+            if time.monotonic() - began > STABLE_SECONDS:
+                backoff, failed_starts = FIRST_BACKOFF_SECONDS, 0
+            self._changed(self.program.name, f"ended ({_words(status)}), again in {backoff:g} s")
+            try:
+                async with asyncio.timeout(backoff):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pass
+            backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            self.status.restarts += 1
 
-    def stop(self) -> None:
-        """Asks the child to finish."""
-        self._stopping.set()
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Ends the child at once."""
-        self._stopping.set()
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-    async def _run_once(self) -> Exit:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-S",
-            str(_CHILD),
-            str(os.getpid()),
-            *self.plan.command,
-            env={**os.environ, **self.plan.environment},
+    async def _run_once(self) -> int:
+        program = self.program
+        child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()))
+        self._process = await asyncio.create_subprocess_exec(
+            *child,
+            *program.command,
+            env={**os.environ, **program.environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            # Ctrl-C in the terminal is for the launcher, which stops the children in order.
+            stderr=asyncio.subprocess.STDOUT,
+            # The terminal's Ctrl-C is for the launcher, which stops everything in order.
             start_new_session=True,
         )
-        self.pid = process.pid
-        self.started = time.time()
-        self._serving_since = None
-        self._become(State.STARTING)
+        began = time.monotonic()
+        self.status.pid, self.status.started = self._process.pid, time.time()
+        self._changed(program.name, "starting")
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(self._wait_ready(began))
+            await self.log.follow(self._process.stdout)
+            waiting.cancel()
+        status = await self._process.wait()
+        self.status.pid = None
+        return status
+
+    async def _wait_ready(self, began: float) -> None:
+        await ready(self.program)
+        self.status.ready_in = time.monotonic() - began
+        self.ready.set()
+        self._changed(self.program.name, "ready")
+
+    async def stop(self) -> None:
+        """Ends the program: SIGTERM, and SIGKILL if it takes too long."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.TaskGroup() as copying:
-                for stream, log in ((process.stdout, self._output), (process.stderr, self._log)):
-                    if stream is not None:
-                        copying.create_task(copy(stream, log))
-            return Exit(await process.wait())
-        finally:
-            if process.returncode is None:
-                process.kill()
+            async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
-            self.pid = None
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
-    def _backoff(self) -> float:
-        served = self._serving_since
-        if served is not None and time.monotonic() - served > _FORGIVEN_AFTER_SECONDS:
-            self._failures = 0
-        delay = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._failures)
-        self._failures += 1
-        return float(delay)
+    def kill(self) -> None:
+        """Ends the program at once."""
+        self._stopping.set()
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
-    def _become(self, state: State) -> None:
-        if state is not self.state:
-            self.state = state
-            self._changed()
+    def _last_words(self, status: int) -> str:
+        lines = "\n".join(f"  {line}" for line in list(self.log.last)[-8:])
+        return f"{self.program.name} does not start ({_words(status)}):\n{lines}\n{self.log.path}"
+
+
+def _words(status: int) -> str:
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"
