@@ -24,6 +24,7 @@ from services.interview.settings import InterviewServerSettings
 from services.interview.store.memory import MemoryStore
 from services.runtime.channel import open_channel
 from services.runtime.server import Service, run
+from services.runtime.settings import load
 
 
 @asynccontextmanager
@@ -100,5 +101,5 @@ def services(interviews: InterviewServicer, questions: QuestionServicer) -> Sequ
 
 def main() -> None:
     """Runs the server until SIGTERM."""
-    settings = InterviewServerSettings()
+    settings = load(InterviewServerSettings)
     run(settings, name="interview", build=lambda: build(settings))
