@@ -250,8 +250,9 @@ class Stage:
         """The recognition stream that runs now, opened by a first bit of audio."""
         if not self.recogniser.streams:
             self.conversation.hear(bytes(640))
-        while not self.recogniser.streams:
-            await self.recogniser.opened.get()
+        async with asyncio.timeout(PATIENCE):
+            while not self.recogniser.streams:
+                await self.recogniser.opened.get()
         return self.recogniser.streams[-1]
 
     async def hear(self, *events: SpeechEvent) -> None:

@@ -294,6 +294,7 @@ async def test_a_pause_stops_and_a_resume_asks_again() -> None:
         s.join()
         await s.play_out(Phase.OPENING)
         await s.started(Phase.QUESTION)
+        await s.stream()
         pause = m.Pause()
         s.seat.send(pause)
         await s.until(StateChanged, lambda e: e.state is State.PAUSED)
