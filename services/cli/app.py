@@ -8,7 +8,7 @@ import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import mesh, models, speech, text
+from services.cli.commands import doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
 
 app = typer.Typer(
@@ -44,6 +44,8 @@ app.command(rich_help_panel=_MESH)(mesh.up)
 app.command(rich_help_panel=_MESH)(mesh.down)
 app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
+app.command(rich_help_panel=_MESH)(doctor.doctor)
+app.command(rich_help_panel=_MESH)(doctor.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

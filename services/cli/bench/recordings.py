@@ -86,7 +86,7 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--no-binary", PACKAGE, "--dest", str(folder), f"{PACKAGE}=={VERSION}"]
     # A fixed command line; nothing of it comes from outside.
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     archive = folder / f"{PACKAGE}-{VERSION}.tar.gz"
     if result.returncode != 0 or not archive.is_file():
         raise RecordingsUnavailableError(

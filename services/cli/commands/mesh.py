@@ -57,26 +57,21 @@ async def _up(plan: Plan) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     progress = _Progress(plan)
-    ready = asyncio.Event()
     mesh = Mesh(plan, progress.note)
 
     async def announce() -> None:
-        await ready.wait()
+        table = await describe(mesh.run_file())
         progress.close()
-        out.print(await describe(mesh.run_file()))
+        out.print(table)
         out.print(
             f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC),"
             f" edge http://{plan.edge} (gRPC-Web, JSON)\n"
-            f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]"
+            f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
+            soft_wrap=True,
         )
-        progress.closed = True
 
     with progress.live:
-        async with asyncio.TaskGroup() as tasks:
-            announcing = tasks.create_task(announce())
-            await mesh.run(ready.set, stop)
-            announcing.cancel()
-            progress.close()
+        await mesh.run(announce, stop)
     err.print("stopped")
 
 
@@ -100,8 +95,9 @@ class _Progress:
         self.live.update(self._table())
 
     def close(self) -> None:
-        """Ends the live display."""
+        """Ends the live display; later events are lines."""
         self.live.stop()
+        self.closed = True
 
     def _table(self) -> Table:
         table = Table(box=None, show_header=False, pad_edge=False)

@@ -1,9 +1,9 @@
 """Starts a program that must not outlive the launcher.
 
 `python -m services.cli.launcher.child PARENT PROGRAM ARGUMENT…` asks the kernel to kill this
-process when its parent ends, however it ends (prctl(2), PR_SET_PDEATHSIG), and becomes the program. The
-wish survives exec. It is bound to the parent's thread that forked, which is why the launcher starts
-everything from its main thread.
+process when its parent ends, however it ends (prctl(2), PR_SET_PDEATHSIG), and becomes the
+program. The wish survives exec. It is bound to the thread of the parent that forked, which is why
+the launcher starts everything from its main thread.
 """
 
 from __future__ import annotations

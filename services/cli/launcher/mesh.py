@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import psutil
 
@@ -54,7 +54,7 @@ class Mesh:
             for program in plan.programs
         }
 
-    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    async def run(self, ready: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         """Runs everything until `stop` is set, then stops it in order.
 
         Args:
@@ -82,10 +82,10 @@ class Mesh:
         if failures:
             raise failures[0]
 
-    async def _announce(self, ready: Callable[[], None]) -> None:
+    async def _announce(self, ready: Callable[[], Awaitable[None]]) -> None:
         for process in self.processes.values():
             await process.ready.wait()
-        ready()
+        await ready()
 
     async def _stop(self) -> None:
         for group in STOP_ORDER:
