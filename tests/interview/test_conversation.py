@@ -294,13 +294,11 @@ async def test_a_pause_stops_and_a_resume_asks_again() -> None:
         s.join()
         await s.play_out(Phase.OPENING)
         await s.started(Phase.QUESTION)
-        await s.stream()
         pause = m.Pause()
         s.seat.send(pause)
         await s.until(StateChanged, lambda e: e.state is State.PAUSED)
         async with asyncio.timeout(PATIENCE):
             await pause.done.wait()
-        await s.answer("Nobody hears this while we pause.")
         s.seat.send(m.Resume())
         await s.until(StateChanged, lambda e: e.state is State.LIVE)
         said = await s.play_out(Phase.QUESTION)
@@ -374,5 +372,6 @@ async def test_an_absent_candidate_finds_the_interview_paused() -> None:
 async def test_silence_shorter_than_the_pace_is_configured_at_the_recogniser() -> None:
     async with stage(pace=Pace(min_silence=0.2, max_silence=0.7)) as s:
         s.join()
+        await s.started(Phase.OPENING)
         stream = await s.stream()
         assert (stream.config.min_silence, stream.config.max_silence) == (0.2, 0.7)
