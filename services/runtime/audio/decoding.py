@@ -1,4 +1,4 @@
-"""Whole recordings: what kind of file they are, whether they are sound, and their samples in blocks.
+"""Whole recordings: what file they are, whether they are sound, and their samples in blocks.
 
 A recording is kept in a temporary file and read block by block, so that an hour of speech is never
 in memory as samples. Everything wrong with it is said as an InvalidField that names `audio` or the
