@@ -90,7 +90,9 @@ def wav_header(sample_rate_hz: int, data_bytes: int | None = None) -> bytes:
     data = unknown if data_bytes is None else data_bytes
     riff = unknown if data_bytes is None else data_bytes + 36
     layout = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate_hz, sample_rate_hz * 2, 2, 16)
-    return b"RIFF" + struct.pack("<I", riff) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", data)
+    return (
+        b"RIFF" + struct.pack("<I", riff) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", data)
+    )
 
 
 class _Wav:
