@@ -12,7 +12,7 @@ from collections.abc import Sequence
 COMPRESSION_RATIO = 2.4
 LOG_PROBABILITY = -1.0
 NO_SPEECH_PROBABILITY = 0.6
-# Whisper base on white noise: no-speech probability 0.59 to 0.83, mean log probability -1.45 to -1.9;
+# Whisper base on white noise: no-speech probability 0.59 to 0.83, log probability -1.45 to -1.9;
 # on clear short words: up to 0.51, and -1.15 or more.
 _MAYBE_NO_SPEECH = 0.4
 _HARDLY_PROBABLE = -1.4
