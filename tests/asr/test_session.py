@@ -84,7 +84,8 @@ async def feed(pieces: Sequence[Piece], message: int = 2) -> AsyncGenerator[Inpu
         while frames > 0:
             count = min(message, frames)
             frames -= count
-            samples = np.arange(position, position + count * FRAME, dtype=np.float32) / SAMPLE_RATE
+            samples = np.arange(position, position + count * FRAME, dtype=np.float32)
+            samples /= np.float32(SAMPLE_RATE)
             position += count * FRAME
             yield Heard(samples, np.full(count, 0.9 if speech else 0.1, dtype=np.float32))
             await asyncio.sleep(0)

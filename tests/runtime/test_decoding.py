@@ -29,7 +29,7 @@ def tone(seconds: float, rate: int, channels: int = 1) -> pcm.Float32:
     return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
 
-def file(kind: int, samples: pcm.Float32, rate: int) -> bytes:
+def file(kind: serving_pb2.AudioEncoding.ValueType, samples: pcm.Float32, rate: int) -> bytes:
     container, subtype = CONTAINERS[kind]
     out = io.BytesIO()
     soundfile.write(out, samples, rate, format=container, subtype=subtype)
@@ -61,7 +61,9 @@ def fault(audio: bytes, audio_format: serving_pb2.AudioFormat | None = None) -> 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_files_are_detected_mixed_and_resampled(kind: int, rate: int, channels: int) -> None:
+def test_files_are_detected_mixed_and_resampled(
+    kind: serving_pb2.AudioEncoding.ValueType, rate: int, channels: int
+) -> None:
     samples = read(file(kind, tone(1.5, rate, channels), rate))
     assert len(samples) == pytest.approx(24_000, abs=400)
     middle = samples[4_000:20_000]
@@ -81,7 +83,7 @@ def test_raw_samples_are_read_as_their_format_says(
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_a_truncated_file_is_refused(kind: int) -> None:
+def test_a_truncated_file_is_refused(kind: serving_pb2.AudioEncoding.ValueType) -> None:
     noise = np.random.default_rng(3).normal(0, 0.1, 32_000).astype(np.float32)
     audio = file(kind, noise, 16_000)
     field, description = fault(audio[: len(audio) * 2 // 3])
@@ -98,7 +100,7 @@ def test_a_wav_from_a_pipe_has_no_length_and_is_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_a_file_without_samples_is_refused(kind: int) -> None:
+def test_a_file_without_samples_is_refused(kind: serving_pb2.AudioEncoding.ValueType) -> None:
     field, _ = fault(file(kind, tone(0, 16_000), 16_000))
     assert field == "audio"
 
@@ -142,7 +144,9 @@ def test_a_long_recording_is_never_whole_in_memory() -> None:
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_a_reader_that_stops_early_leaves_nothing_open(kind: int) -> None:
+def test_a_reader_that_stops_early_leaves_nothing_open(
+    kind: serving_pb2.AudioEncoding.ValueType,
+) -> None:
     audio = file(kind, tone(25, 16_000), 16_000)
     with open_recording(audio, shape(), target_hz=16_000) as recording:
         blocks = recording.blocks()
