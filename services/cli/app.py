@@ -8,7 +8,7 @@ import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import models, speech, text
+from services.cli.commands import doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
 
 app = typer.Typer(
@@ -40,7 +40,12 @@ app.command(rich_help_panel=_TEXT)(text.chat)
 app.command(rich_help_panel=_TEXT)(text.embed)
 app.command(rich_help_panel=_TEXT)(text.similarity)
 app.command(rich_help_panel=_TEXT)(text.rerank)
+app.command(rich_help_panel=_MESH)(mesh.up)
+app.command(rich_help_panel=_MESH)(mesh.down)
+app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
+app.command(rich_help_panel=_MESH)(doctor.doctor)
+app.command(rich_help_panel=_MESH)(doctor.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

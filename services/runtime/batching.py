@@ -156,6 +156,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         *,
         name: str,
         max_batch_size: int,
+        max_batch_cost: float = math.inf,
         max_queue: int = 256,
         max_wait: float = 0.003,
         cost: Callable[[ItemT], float] = lambda _: 1.0,
@@ -170,6 +171,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 one key; returns a result or an exception for each.
             name: Names the scheduler in metrics and spans.
             max_batch_size: Most items in a batch.
+            max_batch_cost: Most cost in a batch; an item of more goes alone.
             max_queue: Most items waiting; more are refused. Batch work may fill three quarters.
             max_wait: Seconds an item waits for company while a worker is free.
             cost: An item's size, in any unit that the model's time grows with (tokens, samples).
@@ -181,6 +183,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._run = run
         self._name = name
         self._max_batch_size = max_batch_size
+        self._max_batch_cost = max_batch_cost
         self._max_queue = max_queue
         self._max_wait = max_wait
         self._cost = cost
@@ -311,8 +314,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         busy = [until - job.submitted for until in self._running_until.values()]
         running = max(0.0, min(busy)) if len(busy) == self._workers else 0.0
         before = [self._queues[p] for p in Priority if p <= job.priority]
-        batches = sum(queue.batches(self._max_batch_size) for queue in before)
         cost = sum(queue.cost for queue in before)
+        batches = sum(queue.batches(self._max_batch_size) for queue in before)
+        batches = max(batches, math.ceil(cost / self._max_batch_cost))
         queued = self._speed.seconds(cost, batches) / self._workers
         return running + queued + self._speed.seconds(job.cost, 1)
 
@@ -372,6 +376,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         now: float,
     ) -> None:
         """Moves jobs of one class and key into the batch, the caller with the lowest pass first."""
+        cost = sum(job.cost for job in batch)
         claims = [(self._shares.of(j.caller), j.urgency, j.caller) for j in queue.heads(key)]
         heapq.heapify(claims)
         callers = queue.jobs.get(key, {})
@@ -382,10 +387,13 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 heapq.heappop(heap)
             if not heap:
                 continue
+            if batch and cost + heap[0].cost > self._max_batch_cost:
+                return
             job = heapq.heappop(heap)
             self._remove(job)
             if job.deadline > now and not job.future.done():
                 batch.append(job)
+                cost += job.cost
                 self._shares.charge(caller, job.cost)
             if heap:
                 heapq.heappush(claims, (self._shares.of(caller), heap[0].urgency, caller))

@@ -1,0 +1,62 @@
+"""Signs that a decoding went wrong: loops, early ends, text where nobody spoke.
+
+Whisper's own thresholds (Radford et al. 2022, section 4.5): compression ratio 2.4, mean log
+probability -1, no-speech probability 0.6.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+COMPRESSION_RATIO = 2.4
+LOG_PROBABILITY = -1.0
+NO_SPEECH_PROBABILITY = 0.6
+# A unit of up to this many tokens, repeated at the end, is a loop.
+_LONGEST_PERIOD = 24
+# People do repeat themselves: "no, no, no". The shorter the unit, the more often it may be said.
+_REPEATS_OF_LONG_UNIT = 3
+_REPEATS_OF_SHORT_UNIT = 6
+_SHORT_UNIT = 3
+
+# Languages whose text takes few tokens: Whisper's vocabulary was made for English, and its nearest
+# relatives share most of it. Others take up to three tokens a character.
+_FRUGAL = frozenset({"ca", "da", "de", "en", "es", "fr", "id", "it", "nl", "no", "pt", "ro", "sv"})
+_TOKENS_PER_SECOND = {True: 9.0, False: 24.0}
+_SPARE_TOKENS = 14
+
+
+def token_limit(language: str, seconds: float) -> int:
+    """The most tokens that `seconds` of fast speech in `language` can take."""
+    return round(_TOKENS_PER_SECOND[language in _FRUGAL] * seconds) + _SPARE_TOKENS
+
+
+def looped_tail(tokens: Sequence[int]) -> int:
+    """The number of tokens at the end that only repeat what stands before them.
+
+    [1, 2, 3, 2, 3, 2, 3, 2, 3] with enough repeats gives the repeats after the first "2, 3". A last
+    repeat may be cut off.
+    """
+    count = len(tokens)
+    for period in range(1, min(_LONGEST_PERIOD, count // 2) + 1):
+        matching = 0
+        while (
+            matching + period < count
+            and tokens[count - 1 - matching] == tokens[count - 1 - matching - period]
+        ):
+            matching += 1
+        needed = _REPEATS_OF_SHORT_UNIT if period <= _SHORT_UNIT else _REPEATS_OF_LONG_UNIT
+        if matching >= period * (needed - 1):
+            return matching
+    return 0
+
+
+def compression_ratio(text: str) -> float:
+    """How much better than chance the text compresses; high means it repeats itself."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def is_no_speech(no_speech_probability: float, mean_log_probability: float) -> bool:
+    """Whether the model says that nobody spoke and doubts its own text."""
+    return no_speech_probability > NO_SPEECH_PROBABILITY and mean_log_probability < LOG_PROBABILITY

@@ -1,0 +1,1 @@
+"""The language model server: chat streamed token by token, constrained when asked."""
