@@ -15,10 +15,10 @@ from services.runtime.errors import ResourceMissing, Unavailable
 try:
     from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
     from tritonclient.utils import InferenceServerException
-except ModuleNotFoundError as error:
+except (ModuleNotFoundError, RuntimeError) as error:  # the latter when a part of it is missing
     raise ResourceMissing(
-        f"the engine triton needs the package {error.name}",
-        "install what requirements/models-no-deps.txt says about tritonclient",
+        f"the engine triton needs tritonclient and what it imports ({error})",
+        "install them as requirements/models-no-deps.txt says",
     ) from None
 
 
