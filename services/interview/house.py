@@ -77,6 +77,7 @@ class House:
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Attendance] = {}
+        self._holding: set[asyncio.Task[None]] = set()
 
     async def create(self, user: str, settings: InterviewSettings) -> Interview:
         """Creates an interview and chooses its questions.
@@ -263,9 +264,16 @@ class House:
         )
         self._live[interview.id] = Attendance(conversation, self._limits.absence_seconds)
         # A context of its own: the conversation outlives the call that began it.
-        self._tasks.create_task(self._hold(conversation), context=contextvars.Context())
+        holding = self._tasks.create_task(self._hold(conversation), context=contextvars.Context())
+        self._holding.add(holding)
+        holding.add_done_callback(self._holding.discard)
         self._forget()
         return self._live[interview.id]
+
+    def close(self) -> None:
+        """Gives up every conversation, at the end of the server's life."""
+        for holding in self._holding:
+            holding.cancel()
 
     async def _hold(self, conversation: Conversation) -> None:
         try:

@@ -16,7 +16,7 @@ from services.runtime.audio.pcm import (
     mono,
     s16le_from_float,
 )
-from services.runtime.errors import Aborted, FailedPrecondition, InvalidField
+from services.runtime.errors import Aborted, FailedPrecondition, InvalidField, ServiceError
 
 CALLS_REMEMBERED = 1024
 
@@ -32,36 +32,37 @@ class Seat:
         self.gone = False
         self._source = source
         self._seen = last_seq
-        self._taken_over = False
+        self._ended: ServiceError | None = None
         rate = source.sample_rate_hz if source else None
         self._resampler = StreamResampler(rate or HEARING_RATE_HZ, HEARING_RATE_HZ)
 
-    def take_over(self) -> None:
-        """Ends this client's call in favour of another's."""
-        self._taken_over = True
+    def end(self, error: ServiceError) -> None:
+        """Ends this client's call with an error."""
+        self._ended = self._ended or error
         self.conversation.chronicle.journal.wake()
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise self._ended
 
     async def entries(self) -> AsyncIterator[Entry]:
         """The events this client has not seen, as they come, to the end of the interview.
 
         Raises:
-            Aborted: Another client has joined in this one's place.
+            ServiceError: What `end` was called with; `Aborted` when another client has joined.
         """
         chronicle = self.conversation.chronicle
         while True:
             changed = chronicle.journal.changed()
-            if self._taken_over:
-                raise Aborted("TAKEN_OVER", "another client has joined this interview")
             for entry in chronicle.journal.after(self._seen):
+                self._check()
                 self._seen = entry.seq
                 yield entry
-                if self._taken_over:
-                    break
-            else:
-                if self.conversation.over and chronicle.journal.last_seq <= self._seen:
+            self._check()
+            if chronicle.journal.last_seq <= self._seen:
+                if self.conversation.over:
                     return
-                if chronicle.journal.last_seq <= self._seen:
-                    await changed.wait()
+                await changed.wait()
 
     def hear(self, audio: bytes, field: str) -> None:
         """Takes the candidate's samples; `field` is what to call them in an error.
@@ -111,7 +112,7 @@ class Attendance:
             self._absence.cancel()
             self._absence = None
         if self.seat is not None:
-            self.seat.take_over()
+            self.seat.end(Aborted("TAKEN_OVER", "another client has joined this interview"))
         if last_seq is None:
             self._calls.clear()
         self.seat = Seat(self.conversation, source, last_seq or 0)
