@@ -52,7 +52,9 @@ class _Module:
         if device == "cpu":
             torch.set_num_threads(threads)
         try:
-            module = loader.from_pretrained(files.folder, local_files_only=True)
+            # CPUs are slow at half precision; a GPU takes the weights as they were saved.
+            dtype = torch.float32 if device == "cpu" else "auto"
+            module = loader.from_pretrained(files.folder, local_files_only=True, dtype=dtype)
         except (OSError, ValueError) as error:
             raise ResourceMissing(
                 f"{files.folder} cannot be loaded ({error})", "check VIVA_EMBED_MODEL"

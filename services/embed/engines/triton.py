@@ -15,9 +15,10 @@ from services.runtime.errors import ResourceMissing, Unavailable
 try:
     from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
     from tritonclient.utils import InferenceServerException
-except (ModuleNotFoundError, RuntimeError) as error:  # the latter when a part of it is missing
+except (ModuleNotFoundError, RuntimeError) as error:
+    # tritonclient hides what it misses behind a RuntimeError.
     raise ResourceMissing(
-        f"the engine triton needs tritonclient and what it imports ({error})",
+        f"the engine triton needs tritonclient and what it imports ({error.__cause__ or error})",
         "install them as requirements/models-no-deps.txt says",
     ) from None
 
