@@ -176,7 +176,7 @@ def _foreign_origins(settings: EnvoySettings) -> Any:
                             )
                         )
                     )
-                    for origin in settings.allowed_origins
+                    for origin in settings.origins
                 ),
             ]
         )
@@ -329,7 +329,7 @@ def _preflight_route(public: Sequence[Contract]) -> Any:
 def _cors(settings: EnvoySettings) -> Any:
     return cors_pb2.CorsPolicy(
         allow_origin_string_match=[
-            string_pb2.StringMatcher(exact=origin) for origin in settings.allowed_origins
+            string_pb2.StringMatcher(exact=origin) for origin in settings.origins
         ],
         allow_methods="GET, POST, OPTIONS",
         allow_headers=", ".join(_ALLOWED_HEADERS),

@@ -1,8 +1,8 @@
 """Stable text from changing hypotheses: local agreement.
 
-While someone speaks, each decode of the growing audio rewrites the end of the text. What two decodes
-in a row say alike is shown as stable (LocalAgreement-2: Liu et al. 2020, Macháček et al. 2023) and
-never changes again; what a later decode says differently about it is ignored.
+While someone speaks, each decode of the growing audio rewrites the end of the text. What two
+decodes in a row say alike is shown as stable (LocalAgreement-2: Liu et al. 2020, Macháček et al.
+2023) and never changes again; what a later decode says differently about it is ignored.
 
 Texts are compared by their letters and digits only, so a comma or a capital that comes and goes
 does not hold the text back.
@@ -149,7 +149,7 @@ class StableText:
         return (self._closed + self._merge(hypothesis)).strip()
 
     def close_window(self, length: int) -> None:
-        """Closes the first `length` characters of `window_text` off; the rest starts a new window."""
+        """Closes `length` characters of `window_text` off; the rest starts a new window."""
         self._closed += self._previous[:length]
         self._previous = self._previous[length:]
         self._stable = self._stable[length:]

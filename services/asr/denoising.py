@@ -27,7 +27,7 @@ _SMOOTHING = 0.6
 
 
 class SpectralGate:
-    """Turns steady noise down in a 16 kHz mono stream; what comes out is aligned with what went in."""
+    """Turns steady noise down in a 16 kHz mono stream; output is aligned with input."""
 
     def __init__(self) -> None:
         # A square-root Hann window, used twice, adds up to 2 at a quarter's hop.

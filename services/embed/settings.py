@@ -65,7 +65,9 @@ class EmbedSettings(ServerSettings):
     )
     device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
     compute_type: Literal["int8", "float32"] = Field(
-        default="int8", description="Precision of the engine ctranslate2."
+        default="float32",
+        description="Precision of the engine ctranslate2. int8 is 1.4 times as fast in a quarter of"
+        " the memory, but turns vectors by up to 10 degrees: embed everything anew after a change.",
     )
     pooling: Pooling | None = Field(
         default=None, description="mean or cls; absent: as the model's files say."

@@ -31,8 +31,8 @@ def pool(hidden: Floats, lengths: Sequence[int], pooling: Pooling) -> Floats:
     """
     if pooling is Pooling.CLS:
         return hidden[:, 0].copy()
-    means = [row[:length].mean(axis=0) for row, length in zip(hidden, lengths, strict=True)]
-    return np.stack(means)
+    rows = zip(hidden, lengths, strict=True)
+    return np.stack([row[:length].mean(axis=0, dtype=np.float32) for row, length in rows])
 
 
 def normalized(vectors: Floats) -> Floats:
@@ -51,4 +51,5 @@ def cosines(one: Floats, others: Floats) -> Floats:
     """Cosine similarity of a vector [d] with each row of [n, d]: float32 [n] in [-1, 1]."""
     # Not a matrix product: BLAS adds in an order that depends on the row, and equal rows must tie.
     products = (normalized(others) * normalized(one[np.newaxis])).sum(axis=1)
-    return np.clip(products, -1.0, 1.0, dtype=np.float32)
+    clipped: Floats = np.clip(products, -1.0, 1.0)
+    return clipped

@@ -49,7 +49,9 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         ) from error
     metadata = {name: field.contents for name, field in reader.fields.items()}
     architecture = metadata["general.architecture"]()
-    template = metadata["tokenizer.chat_template"]() if "tokenizer.chat_template" in metadata else ""
+    template = (
+        metadata["tokenizer.chat_template"]() if "tokenizer.chat_template" in metadata else ""
+    )
     if architecture != "llama" or "<|im_start|>" not in template:
         raise ResourceMissing(
             f"{gguf_file} is a {architecture!r} model"
@@ -72,21 +74,36 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         values: FloatArray = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         return values.astype(np.float32, copy=False)
 
-    _save_model(read, {k: v for k, v in metadata.items() if k.startswith("llama.")}, tokens, out,
-                quantization=quantization, lm_head="output.weight" in tensors, eos=eos)
+    _save_model(
+        read,
+        {k: v for k, v in metadata.items() if k.startswith("llama.")},
+        tokens,
+        out,
+        quantization=quantization,
+        lm_head="output.weight" in tensors,
+        eos=eos,
+    )
     description = {
         "name": metadata["general.name"](),
         "context_tokens": int(metadata["llama.context_length"]()),
         "end_token": eos,
         "default_system_prompt": default_system_prompt(template),
-        "languages": list(metadata["general.languages"]()) if "general.languages" in metadata else [],
+        "languages": list(metadata["general.languages"]())
+        if "general.languages" in metadata
+        else [],
     }
     (out / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2))
 
 
 def _save_model(
-    read: Any, metadata: dict[str, Any], tokens: list[str], out: Path, *, quantization: str,
-    lm_head: bool, eos: str,
+    read: Any,
+    metadata: dict[str, Any],
+    tokens: list[str],
+    out: Path,
+    *,
+    quantization: str,
+    lm_head: bool,
+    eos: str,
 ) -> None:
     from ctranslate2.specs import common_spec
     from ctranslate2.specs.transformer_spec import TransformerDecoderModelSpec
@@ -110,9 +127,7 @@ def _save_model(
     decoder.scale_embeddings = False
     decoder.embeddings.weight = read("token_embd.weight")
     decoder.layer_norm.gamma = read("output_norm.weight")
-    decoder.projection.weight = (
-        read("output.weight") if lm_head else decoder.embeddings.weight
-    )
+    decoder.projection.weight = read("output.weight") if lm_head else decoder.embeddings.weight
     for index, layer in enumerate(decoder.layer):
         block = f"blk.{index}"
         attention, feed_forward = layer.self_attention, layer.ffn

@@ -51,7 +51,9 @@ class Phonemizer:
                 _INITIALIZE_DONT_EXIT,
             )
             if rate <= 0 or self._library.espeak_SetVoiceByName(self._voice) != 0:
-                raise ResourceMissing(f"espeak-ng has no voice {voice!r}", "reinstall espeakng-loader")
+                raise ResourceMissing(
+                    f"espeak-ng has no voice {voice!r}", "reinstall espeakng-loader"
+                )
 
     def pronounce(self, text: str, *, tie: bool = False) -> str:
         """The IPA of a text without marks, words parted by single spaces, NFC.

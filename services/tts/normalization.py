@@ -245,7 +245,9 @@ def _clock(piece: str, *, han: bool) -> str:
     if minute == "00":
         tail = "o'clock" if 1 <= int(hour) <= 12 else "hundred"
     else:
-        tail = f"oh {words.cardinal(int(minute))}" if minute[0] == "0" else words.cardinal(int(minute))
+        tail = (
+            f"oh {words.cardinal(int(minute))}" if minute[0] == "0" else words.cardinal(int(minute))
+        )
     return f"{words.cardinal(int(hour))} {tail}"
 
 

@@ -105,7 +105,14 @@ def han_number(text: str) -> str:
 def _han_cardinal(value: int) -> str:
     if value < 10:
         return _HAN_DIGITS[value]
-    for scale, unit in ((10**12, "万亿"), (10**8, "亿"), (10**4, "万"), (1000, "千"), (100, "百"), (10, "十")):
+    for scale, unit in (
+        (10**12, "万亿"),
+        (10**8, "亿"),
+        (10**4, "万"),
+        (1000, "千"),
+        (100, "百"),
+        (10, "十"),
+    ):
         if value < scale:
             continue
         count, rest = divmod(value, scale)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from services.runtime.audio.pcm import Float32
@@ -98,17 +97,19 @@ class Delivery:
     seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reference:
     """A recording of a voice to imitate.
 
     Attributes:
-        path: A WAV file.
+        samples: float32 [n], mono.
+        sample_rate_hz: Their rate.
         digest: Of its samples: what tells it from others.
         transcript: What it says, if known.
     """
 
-    path: Path
+    samples: Float32
+    sample_rate_hz: int
     digest: str
     transcript: str | None
 

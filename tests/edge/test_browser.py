@@ -38,7 +38,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     backend = Backend()
     async with (
         backend.serving(),
-        envoy(tmp_path, backend.port, edge_max_request_bytes=65536) as mesh,
+        envoy(
+            tmp_path, backend.port, edge_max_request_bytes=65536, allowed_origins=[ORIGIN]
+        ) as mesh,
         httpx.AsyncClient(base_url=mesh.edge) as client,
     ):
         await mesh.until_healthy(INTERVIEW, backend.port)

@@ -6,7 +6,8 @@ decoder may not notice the end and loop. What keeps it right here (measured with
 - it predicts timestamps: without them short windows looped in 4 of 10 recordings, with them and
   2 s of silence behind the speech in none;
 - the number of tokens is bounded by what can be said in that time;
-- a looped, overlong or broken-off text is decoded again in the full window, then without timestamps.
+- a looped, overlong or broken-off text is decoded again in the full window, then without
+  timestamps.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class WhisperCTranslate2:
         self._model.unload_model()
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
-        """Decodes windows of one `batch_key` together; greedy, one more time where it went wrong."""
+        """Decodes windows of one `batch_key` together, and again those where it went wrong."""
         first = _Attempt(padded_seconds(max(w.seconds for w in windows)), timestamps=True)
         results = self._attempt(windows, first)
         full = MAX_WINDOW_SECONDS
@@ -336,7 +337,7 @@ class WhisperCTranslate2:
 
 
 def padded_seconds(seconds: float) -> float:
-    """The window's length for `seconds` of speech: in steps, so that similar windows share a batch."""
+    """The padded length for `seconds` of speech: in steps, so that similar windows share."""
     wanted = seconds + _TRAILING_SECONDS
     step = 0.5 if wanted <= 10.0 else 1.0
     return min(MAX_WINDOW_SECONDS, math.ceil(wanted / step) * step)

@@ -18,7 +18,7 @@ from rich.table import Table
 from services.cli.calls import AsJson, err, out, print_json, refuse, run
 from services.cli.commands.models import list_models
 from services.cli.launcher import runfile
-from services.cli.launcher.health import check
+from services.cli.launcher.health import check, check_envoy
 from services.cli.launcher.mesh import Mesh, PortTaken, check_ports
 from services.cli.launcher.plan import Plan, data_dir, make_plan
 from services.cli.launcher.process import StartFailed
@@ -53,11 +53,19 @@ def up(
 
 async def _up(plan: Plan) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
     progress = _Progress(plan)
     mesh = Mesh(plan, progress.note)
+
+    def asked_to_stop() -> None:
+        if stop.is_set():
+            mesh.kill()
+        else:
+            err.print("[dim]stopping in order; once more to stop at once[/]")
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked_to_stop)
 
     async def announce() -> None:
         table = await describe(mesh.run_file())
@@ -201,11 +209,11 @@ async def _servers(file: RunFile) -> list[dict[str, Any]]:
     for entry in file.processes:
         model, device = _model(found.get(entry.name))
         state = entry.status
-        if entry.health_service is None:
-            health = "SERVING" if state.pid and state.ready_in is not None else "UNREACHABLE"
+        if entry.admin_port is not None:
+            health = await check_envoy(entry.admin_port)
         else:
             async with open_channel(f"127.0.0.1:{entry.port}") as channel:
-                health = await check(channel, entry.health_service)
+                health = await check(channel, entry.health_service or "")
         servers.append(
             {
                 "name": entry.name,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import grpc
+import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from edge.envoy.contracts import contracts
+from edge.envoy.mesh_listener import REFLECTION_CLUSTER
 from services.cli.launcher.plan import Program
 from services.runtime.channel import open_channel
 
@@ -15,12 +20,12 @@ POLL_SECONDS = 0.1
 
 async def ready(program: Program) -> None:
     """Waits until the program takes calls, however long that is."""
-    if program.health_service is None:
-        while not await _connects(program.port):  # noqa: ASYNC110 - another process's event
+    if program.admin_port is not None:
+        while await check_envoy(program.admin_port) != "SERVING":  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         return
     async with open_channel(f"127.0.0.1:{program.port}") as channel:
-        while await check(channel, program.health_service) != "SERVING":  # noqa: ASYNC110
+        while await check(channel, program.health_service or "") != "SERVING":  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -35,11 +40,33 @@ async def check(channel: grpc.aio.Channel, service: str, within: float = 2.0) ->
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-async def _connects(port: int) -> bool:
+async def check_envoy(admin_port: int, within: float = 2.0) -> str:
+    """Envoy's health in a word: SERVING once it has found every service of the contracts healthy.
+
+    Its own checks run once a second: a server that just came up is not yet called.
+    """
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True
+        async with httpx.AsyncClient(timeout=within) as admin:
+            answer = await admin.get(
+                f"http://127.0.0.1:{admin_port}/clusters", params={"format": "json"}
+            )
+    except httpx.TransportError:
+        return "UNREACHABLE"
+    wanted = {contract.name for contract in contracts()} | {REFLECTION_CLUSTER}
+    return "SERVING" if all_healthy(answer.json(), wanted) else "NOT_SERVING"
+
+
+def all_healthy(clusters: Mapping[str, Any], wanted: Collection[str]) -> bool:
+    """Whether each wanted cluster has an endpoint Envoy would call, by Envoy's `/clusters`."""
+    healthy = {
+        cluster["name"]
+        for cluster in clusters.get("cluster_statuses", ())
+        for host in cluster.get("host_statuses", ())
+        if _is_healthy(host["health_status"])
+    }
+    return healthy >= set(wanted)
+
+
+def _is_healthy(status: Mapping[str, Any]) -> bool:
+    # Every other entry is a reason not to be called, present while it holds.
+    return not any(value for name, value in status.items() if name != "eds_health_status")

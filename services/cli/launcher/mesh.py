@@ -91,6 +91,11 @@ class Mesh:
         for group in STOP_ORDER:
             await asyncio.gather(*(self.processes[name].stop() for name in group))
 
+    def kill(self) -> None:
+        """Ends everything at once."""
+        for process in self.processes.values():
+            process.kill()
+
     def _note(self, name: str, event: str) -> None:
         self.run_file().write(self.plan.data_dir)
         self._tell(name, event)
@@ -103,6 +108,7 @@ class Mesh:
                 port=process.program.port,
                 metrics_port=process.program.metrics_port,
                 health_service=process.program.health_service,
+                admin_port=process.program.admin_port,
                 status=process.status,
             )
             for name, process in self.processes.items()

@@ -40,8 +40,8 @@ class Program:
         environment: Variables beyond the launcher's own.
         port: Where it takes calls.
         metrics_port: Where it shows metrics; None for none.
-        health_service: What its gRPC health is asked for; None when it is asked through
-            `health_port` by connecting alone.
+        health_service: What its gRPC health is asked for; None for Envoy.
+        admin_port: Where Envoy tells what it sees; None for the others.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Program:
     port: int
     metrics_port: int | None = None
     health_service: str | None = None
+    admin_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Plan:
         for program in self.programs:
             if program.metrics_port is not None:
                 taken[program.metrics_port] = f"{program.name} metrics"
+            if program.admin_port is not None:
+                taken[program.admin_port] = f"{program.name} admin"
         taken[int(self.edge.rpartition(":")[2])] = "edge listener"
         return taken
 
@@ -95,7 +98,7 @@ def make_plan(offset: int = 0) -> Plan:
         name: int(os.environ.get(f"VIVA_{name.upper()}_PORT", default)) + offset
         for name, default in DEFAULT_PORTS.items()
     }
-    envoy = _envoy_settings(folder, ports, offset)
+    envoy = _envoy_settings(ports, offset)
     mesh = f"localhost:{envoy.mesh_port}"
     shared = {"VIVA_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
     endpoints = json.dumps(envoy.endpoints)
@@ -114,7 +117,10 @@ def make_plan(offset: int = 0) -> Plan:
             module = "edge.reflection"
             environment["VIVA_ENVOY_ENDPOINTS"] = endpoints
         else:
-            metrics_port = ports[name] + METRICS_OFFSET
+            metrics_port = (
+                int(os.environ.get(f"{prefix}_METRICS_PORT", ports[name] - offset + METRICS_OFFSET))
+                + offset
+            )
             environment[f"{prefix}_METRICS_PORT"] = str(metrics_port)
         if name == "interview":
             for server in ("ASR", "TTS", "LLM", "EMBED"):
@@ -131,23 +137,27 @@ def make_plan(offset: int = 0) -> Plan:
         )
     written = bootstrap.write(envoy, folder / "run" / "envoy")
     programs.append(
-        Program("envoy", tuple(binary.arguments(written.bootstrap)), {}, envoy.mesh_port)
+        Program(
+            "envoy",
+            tuple(binary.arguments(written.bootstrap)),
+            {},
+            envoy.mesh_port,
+            admin_port=envoy.admin_port,
+        )
     )
     return Plan(tuple(programs), folder, mesh, f"localhost:{envoy.edge_port}")
 
 
-def _envoy_settings(folder: Path, ports: Mapping[str, int], offset: int) -> EnvoySettings:
+def _envoy_settings(ports: Mapping[str, int], offset: int) -> EnvoySettings:
     base = EnvoySettings()
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
     local = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
-    origins = [f"http://{host}:{base.edge_port + offset}" for host in ("localhost", "127.0.0.1")]
     return base.model_copy(
         update={
             "endpoints": {**local, **base.endpoints},
             "mesh_port": base.mesh_port + offset,
             "edge_port": base.edge_port + offset,
             "admin_port": base.admin_port + offset,
-            "allowed_origins": sorted({*base.allowed_origins, *origins}),
-            "access_log": str(folder / "logs" / "envoy-access.log"),
+            # Into envoy.log, which does not grow for ever.
+            "access_log": "/dev/stdout",
         }
     )

@@ -131,6 +131,12 @@ class Supervised:
             process.kill()
             await process.wait()
 
+    def kill(self) -> None:
+        """Ends the program at once."""
+        self._stopping.set()
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     def _last_words(self, status: int) -> str:
         lines = "\n".join(f"  {line}" for line in list(self.log.last)[-8:])
         return f"{self.program.name} does not start ({_words(status)}):\n{lines}\n{self.log.path}"

@@ -24,6 +24,7 @@ class Entry:
     port: int
     metrics_port: int | None
     health_service: str | None
+    admin_port: int | None
     status: Status
 
 
@@ -82,9 +83,10 @@ def running(data_dir: Path) -> bool:
     path = data_dir / "run" / "mesh.lock"
     if not path.exists():
         return False
-    with path.open("w") as handle:
+    with path.open() as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two that look at the same time do not see each other.
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

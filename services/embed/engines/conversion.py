@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ctranslate2.specs import TransformerEncoderModelSpec, common_spec
@@ -13,16 +13,13 @@ from ctranslate2.specs.transformer_spec import TransformerEncoderSpec
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from services.embed.engines.ctranslate2 import ComputeType
 from services.embed.model_files import ModelFiles
 from services.runtime.errors import ResourceMissing
 
 CONVERTIBLE = {"bert", "roberta", "xlm-roberta", "camembert"}
 """Architectures that share BERT's layers and their names."""
 
-REVISION = 1
-"""Of this conversion; part of the prepared folder's version."""
-
-ComputeType = Literal["int8", "float32"]
 Tensors = Mapping[str, NDArray[np.float32]]
 
 _ACTIVATIONS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from services.runtime.weights import WeightsStore
 
 try:
     import ctranslate2
-
-    from services.embed.engines import conversion
 except ModuleNotFoundError as error:
     raise ResourceMissing(
         f"the engine ctranslate2 needs the package {error.name}", "install viva-mesh[embed]"
     ) from None
+
+ComputeType = Literal["int8", "float32"]
+# Of the conversion; raise it when what it writes changes.
+_REVISION = 1
 
 
 class CTranslate2Encoder:
@@ -72,19 +74,21 @@ class CTranslate2Encoder:
         self._model.unload_model()
 
 
-def prepare(
-    store: WeightsStore, files: ModelFiles, name: str, compute_type: conversion.ComputeType
-) -> Path:
-    """The model in CTranslate2's format, converted once a source and precision."""
-    stat = (files.folder / "model.safetensors").stat() if _has_weights(files) else None
-    source = f"{files.folder.resolve()} {stat.st_size if stat else 0}"
-    source += f" {stat.st_mtime_ns if stat else 0}"
-    digest = hashlib.blake2b(source.encode(), digest_size=6).hexdigest()
-    version = f"{compute_type}-{conversion.REVISION}-{digest}"
-    return store.prepare(
-        f"embed-{name}", version, lambda out: conversion.convert(files, compute_type, out)
-    )
+def prepare(store: WeightsStore, files: ModelFiles, name: str, compute_type: ComputeType) -> Path:
+    """The model in CTranslate2's format, converted once a source and precision.
 
+    Raises:
+        ResourceMissing: It cannot be converted.
+    """
+    weights = files.folder / "model.safetensors"
+    stat = weights.stat() if weights.is_file() else None
+    source = (str(weights.resolve()), stat and stat.st_size, stat and stat.st_mtime_ns)
+    digest = hashlib.blake2b(repr(source).encode(), digest_size=6).hexdigest()
 
-def _has_weights(files: ModelFiles) -> bool:
-    return (files.folder / "model.safetensors").is_file()
+    def build(out: Path) -> None:
+        # Imports torch where it is installed, which is only worth it when there is work to do.
+        from services.embed.engines.conversion import convert
+
+        convert(files, compute_type, out)
+
+    return store.prepare(f"embed-{name}", f"{compute_type}-{_REVISION}-{digest}", build)

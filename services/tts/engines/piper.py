@@ -141,7 +141,9 @@ class PiperSynthesizer:
             row[: len(values)] = values
         samples, durations = self._run(batch, lengths, requests[0])
         return [
-            self._speech(row, None if durations is None else durations[index, : lengths[index]], own)
+            self._speech(
+                row, None if durations is None else durations[index, : lengths[index]], own
+            )
             for index, (row, own) in enumerate(zip(samples, owners, strict=True))
         ]
 
@@ -218,9 +220,7 @@ def _decomposed(symbols: Sequence[Symbol]) -> list[Symbol]:
 _PIPER_MARKS: Mapping[str, str] = {"…": ".", "—": ","}
 
 
-def _open(
-    onnxruntime: Any, weights: bytes, options: Any, providers: list[str]
-) -> tuple[Any, bool]:
+def _open(onnxruntime: Any, weights: bytes, options: Any, providers: list[str]) -> tuple[Any, bool]:
     """A session that also tells durations, where the graph has them."""
     try:
         weights_with_durations = with_output(weights, _DURATIONS)

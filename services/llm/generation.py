@@ -1,0 +1,134 @@
+"""One request while it is being computed, shared by the event loop and a model's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from services.llm.answer import AnswerText
+from services.llm.chat import ChatEvent, Delta, Finish, FinishReason, Sampling, Usage
+from services.llm.constraints import Matcher
+from services.runtime.batching import Scheduled
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """What to generate, and what was.
+
+    Attributes:
+        prompt: Token ids of the conversation.
+        reused: Length of the prompt's prefix to compute once and reuse, in tokens.
+        sampling: How tokens are chosen; no field is None but `top_k` and `seed`.
+        max_tokens: Longest answer, in tokens.
+        text: The answer's text so far.
+        emit: Takes text to be said; callable from any thread.
+        matcher: Where the answer stands in its constraint.
+        answer: Token ids generated so far.
+        cached: Of the prompt's tokens, those not computed for this request.
+        reason: Why it ended; None while it has not.
+        cancelled: Set by the event loop; the model stops at the next token.
+    """
+
+    prompt: tuple[int, ...]
+    reused: int
+    sampling: Sampling
+    max_tokens: int
+    text: AnswerText
+    emit: Callable[[str], None]
+    matcher: Matcher | None = None
+    answer: list[int] = field(default_factory=list)
+    cached: int | None = None
+    reason: FinishReason | None = None
+    cancelled: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is to be computed."""
+        return self.cancelled or self.reason is not None
+
+    @property
+    def remaining(self) -> int:
+        """Tokens the answer may still have."""
+        return self.max_tokens - len(self.answer)
+
+    def append(self, token: int, piece: bytes) -> None:
+        """Adds a token to the answer and says what of it may be said."""
+        self.answer.append(token)
+        self.say(self.text.push(piece))
+        if self.text.stopped:
+            self.finish(FinishReason.STOP)
+        elif self.remaining <= 0 and self.matcher is None:
+            self.finish(FinishReason.LENGTH)
+
+    def say(self, text: str) -> None:
+        """Says text, unless it is empty."""
+        if text:
+            self.emit(text)
+
+    def finish(self, reason: FinishReason) -> None:
+        """Ends the answer; only the first reason counts."""
+        if self.reason is None:
+            self.say(self.text.finish())
+            self.reason = reason
+
+    def usage(self) -> Usage:
+        """Tokens used so far."""
+        return Usage(len(self.prompt), self.cached or 0, len(self.answer))
+
+
+class EventQueue:
+    """Text on its way from a model's thread to the event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def emit(self, text: str) -> None:
+        """Puts text in, from any thread."""
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
+
+    def close(self, _: object = None) -> None:
+        """Ends the stream; on the event loop."""
+        self._queue.put_nowait(None)
+
+    async def texts(self) -> AsyncGenerator[str, None]:
+        """Everything put in, until the end."""
+        while (text := await self._queue.get()) is not None:
+            yield text
+
+
+async def stream(
+    generation: Generation,
+    events: EventQueue,
+    compute: Callable[[Generation], Awaitable[Scheduled[None]]],
+) -> AsyncGenerator[ChatEvent, None]:
+    """Yields the deltas of a generation while `compute` runs, then its finish.
+
+    `compute` is called again while the generation is not over: a scheduler may take turns between
+    long answers. Closing the generator cancels it.
+    """
+    task = asyncio.ensure_future(_compute(generation, compute))
+    task.add_done_callback(events.close)
+    try:
+        async for text in events.texts():
+            yield Delta(text)
+        yield await task
+    finally:
+        generation.cancelled = True
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _compute(
+    generation: Generation, compute: Callable[[Generation], Awaitable[Scheduled[None]]]
+) -> Finish:
+    queue_time = compute_time = 0.0
+    while True:
+        done = await compute(generation)
+        queue_time += done.queue_time
+        compute_time += done.compute_time
+        if generation.reason is not None:
+            return Finish(
+                generation.reason, generation.usage(), queue_time, compute_time, done.batch_size
+            )

