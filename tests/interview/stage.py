@@ -189,8 +189,8 @@ class FakeEmbedder:
         for row, text in zip(rows, texts, strict=True):
             for word in content_words(text):
                 row[sum(word.encode()) % 256] += 1
-            row /= max(float(np.linalg.norm(row)), 1e-6)
-        return Vectors(self.model, rows)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return Vectors(self.model, rows / np.maximum(lengths, 1e-6))
 
 
 class Stage:
@@ -219,9 +219,7 @@ class Stage:
         self.seen.append(entry)
         return entry
 
-    async def until(
-        self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True
-    ) -> Kind:
+    async def until(self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True) -> Kind:
         while True:
             event = (await self.next()).event
             if isinstance(event, kind) and fits(event):
