@@ -160,8 +160,9 @@ class FakeModel:
     async def chat(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
     ) -> AsyncGenerator[str, None]:
-        self.prompts.append(messages)
-        self.asked.set()
+        if max_tokens > 1:
+            self.prompts.append(messages)
+            self.asked.set()
         try:
             if self.broken:
                 raise DependencyFailed("llm", "UNAVAILABLE")
