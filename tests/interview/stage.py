@@ -219,9 +219,7 @@ class Stage:
         self.seen.append(entry)
         return entry
 
-    async def until(
-        self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True
-    ) -> Kind:
+    async def until(self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True) -> Kind:
         while True:
             event = (await self.next()).event
             if isinstance(event, kind) and fits(event):
