@@ -120,9 +120,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         finally:
             self._house.leave(seat)
 
-    async def Speak(
-        self, request: pb.SpeakRequest, context: _Context
-    ) -> pb.SpeakResponse:
+    async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
         attendance = await self._house.speaker(_user(), request.interview_id)
         if attendance.seat is not None and attendance.first_time(request.call):

@@ -160,8 +160,9 @@ class FakeModel:
     async def chat(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
     ) -> AsyncGenerator[str, None]:
-        self.prompts.append(messages)
-        self.asked.set()
+        if max_tokens > 1:
+            self.prompts.append(messages)
+            self.asked.set()
         try:
             if self.broken:
                 raise DependencyFailed("llm", "UNAVAILABLE")
@@ -189,8 +190,8 @@ class FakeEmbedder:
         for row, text in zip(rows, texts, strict=True):
             for word in content_words(text):
                 row[sum(word.encode()) % 256] += 1
-            row /= max(float(np.linalg.norm(row)), 1e-6)
-        return Vectors(self.model, rows)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return Vectors(self.model, rows / np.maximum(lengths, 1e-6))
 
 
 class Stage:

@@ -60,8 +60,8 @@ class Pace:
         suspicion: How long playback stays paused for speech that shows no words.
     """
 
-    min_silence: float = 0.3
-    max_silence: float = 0.9
+    min_silence: float = 0.25
+    max_silence: float = 0.8
     follow_up_budget: float = 2.0
     patience: float = 0.6
     suspicion: float = 2.0
@@ -252,6 +252,7 @@ class Conversation:
             self._stock.clear(self._voice)
         state = self.chronicle.interview.state
         if state is State.READY:
+            self._replier.warm_up()
             await self._say(self._stock.line(OPENING))
         elif state is State.PAUSED:
             await self._resume()

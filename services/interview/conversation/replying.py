@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.interview.clients.seams import ChatModel, DependencyFailed
@@ -13,9 +14,12 @@ from services.interview.conversation.floor import Line
 from services.interview.conversation.progress import Step, after
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.conversation.stock import Stock, Voice
-from services.interview.interviewer.asking import FollowUp, follow_up
+from services.interview.interviewer.asking import FollowUp, follow_up, warm_up
 from services.interview.interviewer.deciding import dig_deeper
 from services.interview.record import InterviewSettings, Phase, Speaker
+
+
+WARM_UP_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -68,6 +72,17 @@ class Replier:
         self._tasks = tasks
         self._budget = budget
         self._ready = ready
+
+    def warm_up(self) -> None:
+        """Readies the model while the interviewer greets."""
+        if self._settings.follow_ups:
+            self._tasks.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        # What fails now may work when it is needed: nothing is told to the candidate.
+        with suppress(DependencyFailed, TimeoutError):
+            async with asyncio.timeout(WARM_UP_SECONDS):
+                await warm_up(self._model)
 
     def prepare(self, answer: str, step: Step, stock: Stock, voice: Voice, *, eager: bool) -> Reply:
         """Begins a reply to `answer`, which was given to `step`."""
