@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
-from services.runtime.batching import BatchScheduler, Priority, Scheduled
+from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
