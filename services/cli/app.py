@@ -10,6 +10,7 @@ from services import __version__
 from services.cli.calls import out
 from services.cli.commands import doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
+from services.cli.commands.interview import interview
 
 app = typer.Typer(
     name="viva",
@@ -46,6 +47,7 @@ app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
 app.command(rich_help_panel=_MESH)(doctor.config)
+app.command(rich_help_panel="Interviews")(interview)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 
