@@ -18,7 +18,6 @@ from services.interview.interviewer.asking import FollowUp, follow_up, warm_up
 from services.interview.interviewer.deciding import dig_deeper
 from services.interview.record import InterviewSettings, Phase, Speaker
 
-
 WARM_UP_SECONDS = 10.0
 
 
