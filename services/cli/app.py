@@ -34,6 +34,7 @@ _SPEECH = "Speech"
 _TEXT = "Text"
 _MESH = "The mesh"
 
+app.command(rich_help_panel=_SPEECH)(interview)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)
