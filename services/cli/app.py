@@ -30,11 +30,12 @@ def version() -> None:
     out.print(__version__)
 
 
+_INTERVIEWS = "Interviews"
 _SPEECH = "Speech"
 _TEXT = "Text"
 _MESH = "The mesh"
 
-app.command(rich_help_panel=_SPEECH)(interview)
+app.command(rich_help_panel=_INTERVIEWS)(interview)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)
@@ -48,7 +49,6 @@ app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
 app.command(rich_help_panel=_MESH)(doctor.config)
-app.command(rich_help_panel="Interviews")(interview)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

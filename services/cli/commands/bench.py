@@ -10,6 +10,7 @@ import typer
 
 from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
@@ -86,3 +87,9 @@ def asr(
 ) -> None:
     """Recognition: how soon the text is final, how right it is, what noise makes it say."""
     measure(asr_bench.run(address, repeats, noise_minutes), out, as_json=as_json)
+
+
+@bench.command()
+def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
+    """Embedding: requests a second beside sentence-transformers called one by one."""
+    measure(embed_bench.run(address), out, as_json=as_json)
