@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import grpc
 import numpy as np
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from viva.tts.v1 import tts_pb2
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.audio.pcm import Float32, float_from_s16le
 
 if TYPE_CHECKING:
-    pass
-else:
     # The asynchronous stub is a type only.
-    pass
+    Stub: TypeAlias = tts_pb2_grpc.TtsServiceAsyncStub
+else:
+    Stub = tts_pb2_grpc.TtsServiceStub
 
-# A call whose `read` gives the next message, or EOF.
+# A call whose `read` gives the next message, or EOF, which is false.
 Call: TypeAlias = Any
 Request = tts_pb2.StreamingSynthesizeRequest
 
@@ -66,10 +65,16 @@ class Heard:
         return self.done.duration.ToMicroseconds() / 1e6
 
 
+def converse(stub: Stub) -> Call:
+    """Opens a stream to write to and read from."""
+    streaming: Any = stub.StreamingSynthesize
+    return streaming()
+
+
 async def hear(call: Call) -> dict[str, Heard]:
     """Reads a call to its end; by segment."""
     segments: dict[str, Heard] = {}
-    while (message := await call.read()) is not grpc.aio.EOF:
+    while message := await call.read():
         match message.WhichOneof("message"):
             case "chunk":
                 heard = segments.setdefault(message.chunk.segment_id, Heard())
@@ -87,7 +92,7 @@ async def one(call: Call) -> Heard:
     return (await hear(call))[""]
 
 
-def fields(error: grpc.RpcError) -> Sequence[str]:
+def fields(error: Any) -> Sequence[str]:
     """The fields a status blames."""
     status = rpc_status.from_call(error)
     assert status is not None

@@ -13,7 +13,19 @@ from google.protobuf.duration_pb2 import Duration
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2
 
-from tests.tts.calls import Heard, Stub, cancel, config, flush, hear, level, one, text
+from tests.tts.calls import (
+    Call,
+    Heard,
+    Stub,
+    cancel,
+    config,
+    converse,
+    flush,
+    hear,
+    level,
+    one,
+    text,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -129,7 +141,7 @@ async def test_segments_are_spoken_in_the_order_they_began(stub: Stub) -> None:
 
 
 async def test_a_phrase_is_heard_before_the_text_is_finished(stub: Stub) -> None:
-    call = stub.StreamingSynthesize()
+    call = converse(stub)
     await call.write(config())
     await call.write(text("a", "Thank you for that answer. And "))
 
@@ -143,7 +155,7 @@ async def test_a_phrase_is_heard_before_the_text_is_finished(stub: Stub) -> None
 
 
 async def test_flush_speaks_an_unfinished_phrase(stub: Stub) -> None:
-    call = stub.StreamingSynthesize()
+    call = converse(stub)
     await call.write(config())
     await call.write(text("a", "Let me think"))
     await call.write(flush("a"))
@@ -155,7 +167,7 @@ async def test_flush_speaks_an_unfinished_phrase(stub: Stub) -> None:
 
 
 async def test_a_cancelled_segment_goes_quiet_and_the_next_one_speaks(stub: Stub) -> None:
-    call = stub.StreamingSynthesize()
+    call = converse(stub)
     await call.write(config())
     await call.write(text("long", "This sentence goes on for a while. " * 100))
     first = await call.read()
@@ -176,7 +188,7 @@ async def test_a_cancelled_segment_goes_quiet_and_the_next_one_speaks(stub: Stub
 
 
 async def test_cancelling_what_is_over_changes_nothing(stub: Stub) -> None:
-    call = stub.StreamingSynthesize()
+    call = converse(stub)
     await call.write(config())
     await call.write(text("a", "Fine.", last=True))
     while not (await call.read()).HasField("done"):
@@ -321,7 +333,7 @@ async def test_a_chinese_phrase_in_an_english_stream_is_not_lost(stub: Stub) -> 
 
 async def test_the_long_text_a_request_may_hold_is_spoken_until_cancelled(stub: Stub) -> None:
     line = ("word " * 4000).strip()
-    call = stub.Synthesize(tts_pb2.SynthesizeRequest(text=line))
+    call: Call = stub.Synthesize(tts_pb2.SynthesizeRequest(text=line))
 
     first = await call.read()
     call.cancel()
@@ -349,7 +361,7 @@ async def test_stats_tell_what_a_request_cost(stub: Stub) -> None:
 
 async def test_a_vanished_client_leaves_the_server_working(address: str, stub: Stub) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
-        call = Stub(channel).StreamingSynthesize()
+        call = converse(Stub(channel))
         await call.write(config())
         await call.write(text("a", "This will be cut off in the middle. " * 50))
         await call.read()
