@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import importlib
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,3 +74,27 @@ def cancel(
 ) -> None:
     """What thousands of cancelled streams leave behind in the servers."""
     measure(cancel_bench.run(address, streams), out, as_json=as_json)
+
+
+_SERVERS = {
+    "asr": "Recognition: time to the final text, cost of partial text, errors, silence and noise.",
+    "tts": "Synthesis: time to the first audio, time a second of speech, errors when heard again.",
+    "llm": "Generation: time to the first token, tokens a second, alone and together.",
+    "embed": "Embedding: requests a second beside sentence-transformers called one at a time.",
+}
+
+
+def _server_bench(what: str) -> Callable[..., None]:
+    """The command that measures a model server; its benchmark is loaded when it is run."""
+
+    def command(
+        address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False
+    ) -> None:
+        module = importlib.import_module(f"services.cli.bench.{what}")
+        measure(module.run(address), out, as_json=as_json)
+
+    return command
+
+
+for _what, _help in _SERVERS.items():
+    bench.command(_what, help=_help)(_server_bench(_what))
