@@ -30,11 +30,12 @@ def version() -> None:
     out.print(__version__)
 
 
+_INTERVIEWS = "Interviews"
 _SPEECH = "Speech"
 _TEXT = "Text"
 _MESH = "The mesh"
 
-app.command(rich_help_panel=_SPEECH)(interview)
+app.command(rich_help_panel=_INTERVIEWS)(interview)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)

@@ -119,6 +119,7 @@ class FakeSynthesiser:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.cancelled: list[str] = []
         self.ahead: dict[str, bool] = {}
         self.broken = False
@@ -126,6 +127,7 @@ class FakeSynthesiser:
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         self.texts.append(text)
+        self.asked.put_nowait(text)
         self.ahead.setdefault(text, config.ahead)
         try:
             if self.broken:
@@ -269,7 +271,7 @@ class Stage:
         self.now = end + 1.0
         await self.hear(
             SpeechBegan(words[0].start),
-            PartialHeard(text, ""),
+            PartialHeard(" ".join(text.split()[:4]), ""),
             ProbablyEnded(text, words, words[0].start, end),
             TurnEnded(text, words, words[0].start, end),
         )

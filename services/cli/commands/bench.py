@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
@@ -76,25 +77,19 @@ def cancel(
     measure(cancel_bench.run(address, streams), out, as_json=as_json)
 
 
-_SERVERS = {
-    "asr": "Recognition: time to the final text, cost of partial text, errors, silence and noise.",
-    "tts": "Synthesis: time to the first audio, time a second of speech, errors when heard again.",
-    "llm": "Generation: time to the first token, tokens a second, alone and together.",
-    "embed": "Embedding: requests a second beside sentence-transformers called one at a time.",
-}
+@bench.command()
+def asr(
+    address: Address = DEFAULT_ADDRESS,
+    repeats: Annotated[int, typer.Option(min=1, help="Times each recording is streamed.")] = 3,
+    noise_minutes: Annotated[float, typer.Option(min=0.1)] = 10,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Recognition: how soon the text is final, how right it is, what noise makes it say."""
+    measure(asr_bench.run(address, repeats, noise_minutes), out, as_json=as_json)
 
 
-def _server_bench(what: str) -> Callable[..., None]:
-    """The command that measures a model server; its benchmark is loaded when it is run."""
-
-    def command(
-        address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False
-    ) -> None:
-        module = importlib.import_module(f"services.cli.bench.{what}")
-        measure(module.run(address), out, as_json=as_json)
-
-    return command
-
-
-for _what, _help in _SERVERS.items():
-    bench.command(_what, help=_help)(_server_bench(_what))
+@bench.command()
+def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
+    """Embedding: requests a second beside sentence-transformers called one by one."""
+    measure(embed_bench.run(address), out, as_json=as_json)
