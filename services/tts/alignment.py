@@ -36,9 +36,9 @@ def _align(clause: str, words: Sequence[str]) -> list[int]:
         return [0] * len(clause)
     width = len(apart) + 1
     # cost[i][j]: aligning the first i symbols of the clause with the first j of the words.
-    cost = [list(range(width))]
+    cost: list[list[float]] = [list(map(float, range(width)))]
     for i, symbol in enumerate(clause, 1):
-        row = [i]
+        row: list[float] = [i]
         above = cost[-1]
         for j in range(1, width):
             same = symbol == apart[j - 1][0]

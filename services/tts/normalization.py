@@ -110,10 +110,11 @@ _ABBREVIATIONS = {
     "ltd.": "limited", "co.": "company", "w/": "with", "w/o": "without",
 }  # fmt: skip
 # Written in capitals, said as words.
-_SAID_AS_WORDS = frozenset(
-    "NASA NATO RAM ROM JSON REST CRUD ACID CAP SOLID AJAX LAMP YAML TOML SCRUM AGILE BERT GAN LAN WAN "
-    "SCALA OK LASER RADAR SARS AIDS PIN SIM GIF JPEG SAP NOSQL DRY KISS ASAP".split()
-)
+_WORD_ACRONYMS = """
+NASA NATO RAM ROM JSON REST CRUD ACID CAP SOLID AJAX LAMP YAML TOML SCRUM AGILE BERT GAN LAN WAN
+SCALA OK LASER RADAR SARS AIDS PIN SIM GIF JPEG SAP NOSQL DRY KISS ASAP
+"""
+_SAID_AS_WORDS = frozenset(_WORD_ACRONYMS.split())
 _LETTERS = {
     "A": "eigh", "B": "bee", "C": "see", "D": "dee", "E": "ee", "F": "ef", "G": "jee", "H": "aitch",
     "I": "eye", "J": "jay", "K": "kay", "L": "el", "M": "em", "N": "en", "O": "oh", "P": "pee",
@@ -193,25 +194,28 @@ def _speak(
     """What a piece is spoken as, and the mark it carries itself."""
     # A number takes the language of its neighbours.
     han = chinese and _han_nearby(text, match)
+    after = ""
     match kind:
         case "han":
-            return piece, ""
+            spoken = piece
         case "money":
-            return _money(piece, han=han), ""
+            spoken = _money(piece, han=han)
         case "clock":
-            return _clock(piece, han=han), ""
+            spoken = _clock(piece, han=han)
         case "percent":
-            return _percent(piece, han=han), ""
+            spoken = _percent(piece, han=han)
         case "ordinal":
-            return words.ordinal(int(piece[:-2])), ""
+            spoken = words.ordinal(int(piece[:-2]))
         case "number":
-            return _number(piece, text, match, han=han), ""
+            spoken = _number(piece, text, match, han=han)
         case "abbreviation":
-            return _abbreviation(piece, at_end=match.end() >= len(text.rstrip()))
+            spoken = _abbreviation(piece)
+            after = "." if piece.endswith(".") and match.end() >= len(text.rstrip()) else ""
         case "word":
-            return _word(piece), ""
+            spoken = _word(piece)
         case _:
-            return (_HAN_SIGNS if han else _SIGNS).get(piece) or _other(piece), ""
+            spoken = (_HAN_SIGNS if han else _SIGNS).get(piece) or _other(piece)
+    return spoken, after
 
 
 def _han_nearby(text: str, match: re.Match[str]) -> bool:
@@ -222,9 +226,8 @@ def _han_nearby(text: str, match: re.Match[str]) -> bool:
 
 def _money(piece: str, *, han: bool) -> str:
     one, many, cent, cents, han_name = _CURRENCIES[piece[0]]
-    parts = re.match(r"([\d,]*(?:\.\d+)?)\s?(\w*)", piece[1:])
-    assert parts is not None
-    amount, scale = parts.group(1).replace(",", ""), parts.group(2).lower()
+    amount = piece[1:].replace(",", "").rstrip("abcdefghijklmnopqrstuvwxyzKMB ")
+    scale = piece[1:].lstrip("0123456789,. ").lower()
     if han and not scale:
         return words.han_number(amount) + han_name
     scale = {"k": "thousand", "m": "million", "b": "billion"}.get(scale, scale)
@@ -274,9 +277,8 @@ def _number(piece: str, text: str, match: re.Match[str], *, han: bool) -> str:
     return f"{'minus ' if minus else ''}{words.decimal(digits)}"
 
 
-def _abbreviation(piece: str, *, at_end: bool) -> tuple[str, str]:
-    known = _ABBREVIATIONS.get(piece.lower())
-    return known or _spell(piece.replace(".", "").upper()), "." if at_end else ""
+def _abbreviation(piece: str) -> str:
+    return _ABBREVIATIONS.get(piece.lower()) or _spell(piece.replace(".", "").upper())
 
 
 def _word(piece: str) -> str:
@@ -302,11 +304,13 @@ def _looks_shouted(word: str) -> bool:
     return word in _SHOUTED
 
 
-_SHOUTED = frozenset(
-    "NO YES NOT AND OR BUT THE ALL ANY YOU WE HE SHE ME MY ONE TWO VERY MUST NEVER ONLY STOP HOW WHY "
-    "WHAT WHEN WHO DO DID IS ARE WAS TO IN ON OF IF SO GO HELLO HI THIS THAT NOW NEW OLD GOOD BAD BIG "
-    "WELL THEN THEY THEM HERE THERE WITH FROM HAVE HAS HAD WILL CAN MAY BE BY AT AS AN FOR".split()
-)
+_SHORT_WORDS = """
+NO YES NOT AND OR BUT THE ALL ANY YOU WE HE SHE ME MY ONE TWO VERY MUST NEVER ONLY STOP HOW WHY
+WHAT WHEN WHO DO DID IS ARE WAS TO IN ON OF IF SO GO HELLO HI THIS THAT NOW NEW OLD GOOD BAD BIG
+WELL THEN
+THEY THEM HERE THERE WITH FROM HAVE HAS HAD WILL CAN MAY BE BY AT AS AN FOR
+"""
+_SHOUTED = frozenset(_SHORT_WORDS.split())
 
 
 def _spell(letters: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = ("", "", *"twenty thirty forty fifty sixty seventy eighty ninety".split())
+_UP_TO_NINETEEN = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+_ONES = _UP_TO_NINETEEN.split()
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SCALES = (
     (10**12, "trillion"),
     (10**9, "billion"),
@@ -30,7 +31,7 @@ _HAN_DIGITS = "零一二三四五六七八九"
 
 
 def cardinal(value: int) -> str:
-    """English words of a number of at most `LONGEST_NUMBER` digits: 142 → "one hundred forty two"."""
+    """English words of at most `LONGEST_NUMBER` digits: 142 → "one hundred forty two"."""
     if value < 0:
         return f"minus {cardinal(-value)}"
     if value < 20:
@@ -65,7 +66,7 @@ def digits(text: str) -> str:
 def year(value: int) -> str:
     """English words of a year from 1000 to 2099: 1998 → "nineteen ninety eight"."""
     century, rest = divmod(value, 100)
-    if value // 10 in {100, 200} or rest == 0 and century % 10 == 0:
+    if value // 10 in {100, 200} or (rest == 0 and century % 10 == 0):
         return cardinal(value)
     if rest == 0:
         return f"{cardinal(century)} hundred"
@@ -80,8 +81,8 @@ def decimal(text: str) -> str:
 
 
 def integer(text: str) -> str:
-    """English words of a string of digits; long ones and those led by zero are read digit by digit."""
-    if len(text) > LONGEST_NUMBER or len(text) > 1 and text.startswith("0"):
+    """English words of digits; long ones and those led by zero are read one by one."""
+    if len(text) > LONGEST_NUMBER or (len(text) > 1 and text.startswith("0")):
         return digits(text)
     return cardinal(int(text))
 
@@ -95,7 +96,7 @@ def han_number(text: str) -> str:
     """Mandarin reading of digits with at most one point: "105.2" → "一百零五点二"."""
     whole, _, fraction = text.partition(".")
     whole = whole or "0"
-    if len(whole) > LONGEST_NUMBER or len(whole) > 1 and whole.startswith("0"):
+    if len(whole) > LONGEST_NUMBER or (len(whole) > 1 and whole.startswith("0")):
         head = han_digits(whole)
     else:
         head = _han_cardinal(int(whole))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from string import ascii_letters
 
 from services.tts.normalization import has_han, is_speakable
 
@@ -59,16 +60,17 @@ _TOKEN = re.compile(
     rf"|(?P<word>[^\s{_SENTENCE},;:—，、；：\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+)"
 )
 _FULL_WIDTH = frozenset("。！？．，、；：…—")
-_CONNECTIVES = frozenset(
-    "and or but so because that which who when where while if as than then to for with about before "
-    "after until since though although".split()
-)
+_CONNECTIVE_WORDS = """
+and or but so because that which who when where while if as than then to for with about before
+after until since though although
+"""
+_CONNECTIVES = frozenset(_CONNECTIVE_WORDS.split())
+_NUMERIC = frozenset("0123456789$€£¥￥")
 _LONGEST_CONNECTIVE = max(map(len, _CONNECTIVES))
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr sr vs etc approx dept inc ltd cf al gen col rev hon mt".split()
-)
+_ABBREVIATED = "mr mrs ms dr prof st jr sr vs etc approx dept inc ltd cf al gen col rev hon mt"
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 # Abbreviations only before a number, words otherwise.
-_NUMBERING = frozenset("no fig vol pp p ch sec eq".split())
+_NUMBERING = frozenset(["no", "fig", "vol", "pp", "p", "ch", "sec", "eq"])
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[A-HJ-Z]|(?:[A-Za-z]\.)+[A-Za-z])$")
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _LIST_NUMBER = re.compile(r"\s*\d{1,3}")
@@ -117,27 +119,23 @@ def _boundary(text: str, lengths: _Lengths, *, closed: bool) -> int | None:
     for token in _TOKEN.finditer(text):
         if token.end() >= MAX_CHARACTERS:
             return MAX_CHARACTERS
-        match token.lastgroup:
-            case "word":
-                length += 1
-            case "han":
-                length += 0.5
-                if length >= 2 * lengths.forced:
-                    return token.end()
-            case _ if length == 0:
-                continue
-            case "newline":
-                if is_speakable(text[: token.start()]):
-                    return token.end()
-            case kind:
-                if token.end() == len(text) and not closed:
-                    return None
-                ends = _ends_at_mark if kind == "mark" else _ends_at_space
-                verdict = ends(text, token, length, lengths, closed=closed)
-                if verdict is None:
-                    return None
-                if verdict and is_speakable(text[: token.start()]):
-                    return token.end() if kind == "mark" else token.start()
+        kind = token.lastgroup
+        if kind in {"word", "han"}:
+            length += 1 if kind == "word" else 0.5
+            verdict: bool | None = kind == "han" and length >= 2 * lengths.forced
+        elif length == 0:
+            continue
+        elif kind == "newline":
+            verdict = True
+        elif token.end() == len(text) and not closed:
+            verdict = None
+        else:
+            ends = _ends_at_mark if kind == "mark" else _ends_at_space
+            verdict = ends(text, token, length, lengths, closed=closed)
+        if verdict is None:
+            return None
+        if verdict and is_speakable(text[: token.end()]):
+            return token.start() if kind == "space" else token.end()
     return None
 
 
@@ -173,20 +171,16 @@ def _ends_sentence(text: str, token: re.Match[str], *, closed: bool) -> bool | N
 def _ends_at_space(
     text: str, token: re.Match[str], length: float, lengths: _Lengths, *, closed: bool
 ) -> bool | None:
-    if length < lengths.connective:
-        return False
-    before = text[token.start() - 1]
-    if before.isdigit() or before == "." or has_han(before):
+    if length < lengths.connective or not _may_part(text[token.start() - 1]):
         return False
     following = text[token.end() : token.end() + _LONGEST_CONNECTIVE + 1]
-    if not following and not closed:
-        return None
-    if following[:1].isdigit() or following[:1] in "$€£¥￥":
-        return False
+    word = following[: len(following) - len(following.lstrip(ascii_letters))]
+    unclear = word == following and len(following) <= _LONGEST_CONNECTIVE and not closed
     if length >= lengths.forced:
-        return True
-    word = re.match(r"[A-Za-z]*", following)
-    assert word is not None
-    if word.end() == len(following) and len(following) <= _LONGEST_CONNECTIVE and not closed:
-        return None
-    return word.group().lower() in _CONNECTIVES
+        return None if not following and not closed else following[:1] not in _NUMERIC
+    return None if unclear else word.lower() in _CONNECTIVES
+
+
+def _may_part(before: str) -> bool:
+    """Whether what stands before a space leaves it a place to end: no number, no abbreviation."""
+    return not (before.isdigit() or before == "." or has_han(before))

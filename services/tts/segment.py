@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -193,7 +193,7 @@ class Segment:
         """How it ended; call it after `chunks` is through."""
         return Done(not self.cancelled, self._seconds, self._cost, self._model)
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
+    async def chunks(self) -> AsyncGenerator[Chunk]:
         """The audio as it comes to be. Stops early when the segment is cancelled."""
         self._active = True
         self._start_phrases()
@@ -214,9 +214,9 @@ class Segment:
             if renderer is not None:
                 renderer.close()
 
-    async def _spoken(self) -> AsyncIterator[Spoken]:
+    async def _spoken(self) -> AsyncGenerator[Spoken]:
         """The phrases, each when it is spoken."""
-        while not self.cancelled:
+        while not self._stopped():
             if not self._running:
                 if self.ended:
                     return
@@ -224,12 +224,15 @@ class Segment:
                 self._changed.clear()
                 continue
             await asyncio.wait([self._running[0]])
-            if self.cancelled:
+            if self._stopped():
                 return
             spoken = self._running.popleft().result()
             self._start_phrases()
             self._add(spoken)
             yield spoken
+
+    def _stopped(self) -> bool:
+        return self.cancelled
 
     def _queue(self, phrases: list[Phrase]) -> None:
         for phrase in phrases:
@@ -299,7 +302,7 @@ class _Renderer:
             audio = [self._encoder.encode(piece) for piece in pieces]
         else:
             audio = await asyncio.to_thread(lambda: [self._encoder.encode(p) for p in pieces])
-        chunks = []
+        chunks: list[Chunk] = []
         for piece, data in zip(pieces, audio, strict=True):
             first = self._position == 0
             chunks.append(

@@ -39,20 +39,27 @@ def load_engines(settings: TtsSettings) -> list[Synthesizer]:
     Raises:
         ResourceMissing: A model or a package is not there.
     """
-    place = {"threads": settings.threads, "device": settings.device}
+    threads, device = settings.threads, settings.device
     engines: list[Synthesizer] = []
     if "piper" in settings.engines:
-        engines.append(PiperSynthesizer(packaged_voice(), JOE, **place))
-    engines += [PiperSynthesizer(model, **place) for model in settings.piper_models]
+        engines.append(PiperSynthesizer(packaged_voice(), JOE, threads=threads, device=device))
+    engines += [
+        PiperSynthesizer(model, threads=threads, device=device) for model in settings.piper_models
+    ]
     if "kokoro" in settings.engines:
         store = WeightsStore(settings.data_dir / "models")
         engines.append(
-            KokoroSynthesizer(join_weights(store), mandarin=_mandarin(settings), **place)
+            KokoroSynthesizer(
+                join_weights(store), mandarin=_mandarin(settings), threads=threads, device=device
+            )
         )
     if settings.coqui_models:
         from services.tts.engines.coqui import CoquiSynthesizer
 
-        engines += [CoquiSynthesizer(model, **place) for model in settings.coqui_models]
+        engines += [
+            CoquiSynthesizer(model, threads=threads, device=device)
+            for model in settings.coqui_models
+        ]
     return engines
 
 

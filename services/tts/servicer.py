@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import grpc
@@ -49,9 +50,8 @@ _ENCODINGS = {
     serving_pb2.AUDIO_ENCODING_FLAC: Encoding.FLAC,
     serving_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG_OPUS,
 }
-_WIRE_ENCODINGS = {
-    encoding: wire for wire, encoding in _ENCODINGS.items() if wire
-}  # The unspecified one is never sent.
+# The unspecified one is never sent.
+_WIRE_ENCODINGS = {encoding: wire for wire, encoding in _ENCODINGS.items() if wire}
 
 
 class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
@@ -91,7 +91,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         # One voice for the whole text, whatever its first phrase is in.
         voice = self._speaker.book.for_text(request.text, options.voice, options.language, "text")
         stream = SpeechStream(
-            lambda name: self._segment(name, _with_voice(options, voice), output, "text")
+            lambda name: self._segment(name, replace(options, voice=voice), output, "text")
         )
         stream.text("", request.text, last=True)
         stream.close()
@@ -210,16 +210,11 @@ async def _read(
                 case "cancel":
                     stream.cancel(request.cancel.segment_id)
                 case _:
-                    raise InvalidField("config", "only the first message may be the config")
+                    stream.fail(InvalidField("config", "only the first message may be the config"))
+                    return
         stream.close()
     except Exception as error:  # noqa: BLE001 - handed to the handler, which raises it
         stream.fail(error)
-
-
-def _with_voice(options: SpeechOptions, voice: Voice) -> SpeechOptions:
-    from dataclasses import replace
-
-    return replace(options, voice=voice)
 
 
 def _pronunciations(config: tts_pb2.SpeechConfig) -> tuple[tuple[str, str], ...]:

@@ -33,6 +33,7 @@ class Voice:
         pitch_control: Whether its pitch can be shifted.
         voice_cloning: Whether it takes a reference voice.
         samples_timbre: Whether the engine has noise for styles and sampling to act on.
+        loudness_lufs: Its loudness, where its weights are known; None has it measured.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Voice:
     pitch_control: bool = True
     voice_cloning: bool = False
     samples_timbre: bool = False
+    loudness_lufs: float | None = None
 
     def speaks(self, language: str) -> bool:
         """Whether it speaks a BCP 47 language, region aside."""

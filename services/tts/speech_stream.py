@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from services.runtime.errors import InvalidField, NotFound, Overloaded
@@ -82,7 +82,7 @@ class SpeechStream:
             segment.cancel()
         self._changed.set()
 
-    async def messages(self) -> AsyncIterator[tuple[str, Chunk | Done]]:
+    async def messages(self) -> AsyncGenerator[tuple[str, Chunk | Done]]:
         """What is to be sent, with the segment's name.
 
         Raises:

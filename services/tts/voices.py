@@ -38,7 +38,7 @@ class VoiceBook:
                 self._engines[voice.id] = engine
         if default_voice not in voices:
             raise ResourceMissing(
-                f"the default voice {default_voice!r} is none of {', '.join(voices) or 'no voices'}",
+                f"the default voice {default_voice!r} is none of: {', '.join(voices)}",
                 "set VIVA_TTS_DEFAULT_VOICE to one of them",
             )
         self._default = voices[default_voice]

@@ -1,4 +1,4 @@
-"""The life of the whole mesh as `viva up` runs it: real servers, real models, a data folder of its own."""
+"""The life of the real mesh, as `viva up` runs it: real servers and models, data of its own."""
 
 from __future__ import annotations
 

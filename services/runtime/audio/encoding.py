@@ -1,8 +1,8 @@
 """Samples to bytes, piece by piece: raw samples, WAV, FLAC and Opus in Ogg.
 
-The pieces, joined, are the file. WAV and Opus are streamed; WAV's header marks the length as unknown,
-the way ffmpeg does when it writes to a pipe. FLAC comes out at the end: libsndfile cannot read a FLAC
-file in one go when its header leaves the length open.
+The pieces, joined, are the file. WAV and Opus are streamed; WAV's header marks the length as
+unknown, the way ffmpeg does when it writes to a pipe. FLAC comes out at the end: libsndfile cannot
+read a FLAC file in one go when its header leaves the length open.
 """
 
 from __future__ import annotations
@@ -139,13 +139,13 @@ class _Pipe:
         self._length += len(data)
         return len(data)
 
-    def seek(self, offset: int, whence: int = 0) -> int:  # noqa: ARG002 - libsndfile's signature
+    def seek(self, offset: int, whence: int = 0) -> int:
         return self._length
 
     def tell(self) -> int:
         return self._length
 
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - libsndfile's signature
+    def read(self, size: int = -1) -> bytes:
         return b""
 
     def take(self) -> bytes:

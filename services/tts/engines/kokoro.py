@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +47,31 @@ _ENGLISH: Mapping[str, str] = {
 }  # fmt: skip
 _LONGEST = max(map(len, _ENGLISH))
 
-_DESCRIPTIONS = (
-    ("jf_alpha", "Alpha", Gender.FEMALE, "A professional woman: composed and articulate."),
-    ("jm_kumo", "Kumo", Gender.MALE, "A young mentor: relaxed and friendly; clear Mandarin too."),
-    ("jf_gongitsune", "Gongitsune", Gender.FEMALE, "A warm, narrating woman."),
-    ("jf_nezumi", "Nezumi", Gender.FEMALE, "A light, bright young woman."),
-    ("jf_tebukuro", "Tebukuro", Gender.FEMALE, "A soft-spoken woman."),
+
+@dataclass(frozen=True, slots=True)
+class _Packaged:
+    name: str
+    display: str
+    gender: Gender
+    loudness_lufs: float
+    description: str
+
+
+# Their loudness is what `levels.py` measures.
+_PACKAGED = (
+    _Packaged(
+        "jf_alpha", "Alpha", Gender.FEMALE, -19.9, "A professional woman: composed and articulate."
+    ),
+    _Packaged(
+        "jm_kumo",
+        "Kumo",
+        Gender.MALE,
+        -20.4,
+        "A young mentor: relaxed and friendly; clear Mandarin too.",
+    ),
+    _Packaged("jf_gongitsune", "Gongitsune", Gender.FEMALE, -21.1, "A warm, narrating woman."),
+    _Packaged("jf_nezumi", "Nezumi", Gender.FEMALE, -20.8, "A light, bright young woman."),
+    _Packaged("jf_tebukuro", "Tebukuro", Gender.FEMALE, -21.2, "A soft-spoken woman."),
 )
 # The voices whose Mandarin is understood: 2.9 % and 8.7 % character errors, the others 20 % and up.
 _MANDARIN_VOICES = frozenset({"jm_kumo", "jf_gongitsune"})
@@ -129,15 +148,16 @@ class KokoroSynthesizer:
         )
         self._voices = tuple(
             Voice(
-                id=name,
-                display_name=display,
-                description=description,
-                languages=self._languages(name),
-                gender=gender,
+                id=packaged.name,
+                display_name=packaged.display,
+                description=packaged.description,
+                languages=self._languages(packaged.name),
+                gender=packaged.gender,
                 sample_rate_hz=_RATE,
+                loudness_lufs=packaged.loudness_lufs,
             )
-            for name, display, gender, description in _DESCRIPTIONS
-            if name in self._styles
+            for packaged in _PACKAGED
+            if packaged.name in self._styles
         )
         self._model = Model(
             name="kokoro-82m",

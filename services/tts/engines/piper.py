@@ -59,6 +59,7 @@ JOE = Voice(
     gender=Gender.MALE,
     sample_rate_hz=22_050,
     samples_timbre=True,
+    loudness_lufs=-26.4,
 )
 
 
@@ -198,7 +199,7 @@ class PiperSynthesizer:
 
 
 def spans_of(ends: npt.NDArray[np.int64], owners: Sequence[int]) -> tuple[TokenSpan, ...]:
-    """The tokens' places from where each symbol ends, in samples, and whose it is (-1: nobody's)."""
+    """The tokens' places from where each symbol ends, in samples, and its owner (-1 for none)."""
     spans: dict[int, tuple[int, int]] = {}
     start = 0
     for end, owner in zip(ends.tolist(), owners, strict=True):
