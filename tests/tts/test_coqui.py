@@ -1,4 +1,4 @@
-"""Coqui models: the library's own loading and inference, on tiny checkpoints with random weights."""
+"""Coqui models: the library's own loading and inference, on tiny checkpoints of random weights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,15 @@ def xtts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from TTS.tts.models.xtts import Xtts
 
     folder = tmp_path_factory.mktemp("tiny-xtts")
-    words = ["[STOP]", "[START]", "[SPACE]", "[UNK]", "[en]", "[zh-cn]", *"abcdefghijklmnopqrstuvwxyz.,?!' "]
+    words = [
+        "[STOP]",
+        "[START]",
+        "[SPACE]",
+        "[UNK]",
+        "[en]",
+        "[zh-cn]",
+        *"abcdefghijklmnopqrstuvwxyz.,?!' ",
+    ]
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.add_special_tokens(words[:6])
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -168,7 +176,7 @@ def test_xtts_without_a_voice_says_which_field_is_missing(xtts: CoquiSynthesizer
 
 
 def test_a_missing_model_is_a_start_up_error(tmp_path: Path) -> None:
-    with pytest.raises(ResourceMissing, match="config.json"):
+    with pytest.raises(ResourceMissing, match=r"config\.json"):
         CoquiSynthesizer(str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps({}))
     with pytest.raises(ResourceMissing, match="no checkpoint"):
