@@ -46,7 +46,7 @@ BUFFER = "envoy.filters.http.buffer"
 CORS = "envoy.filters.http.cors"
 
 # Only the mesh says these; from outside they would be forgeries.
-INTERNAL_HEADER_PREFIXES = ("x-viva-", "x-envoy-", "x-forwarded-")
+INTERNAL_HEADER_PREFIXES = ("x-viva-", "x-envoy-", "x-forwarded-", "x-request-id")
 
 _ALLOWED_HEADERS = (
     "authorization",
@@ -78,11 +78,8 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         max_request_headers_kb=uint32(32),
         stream_idle_timeout=seconds(settings.stream_idle_seconds),
         request_headers_timeout=seconds(10),
-        # The peer is the client: what it says about addresses and request ids is not believed.
+        # The peer is the client, whatever address it claims.
         use_remote_address=TRUE,
-        internal_address_config=(
-            http_connection_manager_pb2.HttpConnectionManager.InternalAddressConfig()
-        ),
         early_header_mutation_extensions=[_header_stripping()],
         always_set_request_id_in_response=True,
         normalize_path=TRUE,
@@ -179,7 +176,7 @@ def _foreign_origins(settings: EnvoySettings) -> Any:
                             )
                         )
                     )
-                    for origin in settings.allowed_origins
+                    for origin in settings.origins
                 ),
             ]
         )
@@ -205,6 +202,7 @@ def _transcoder(settings: EnvoySettings, public: Sequence[Contract], descriptors
         # the route of the JSON path finds none and steps aside.
         match_incoming_request_route=True,
         convert_grpc_status=True,
+        query_param_unescape_plus=True,
         request_validation_options=transcoder.RequestValidationOptions(
             reject_unknown_method=True, reject_unknown_query_parameters=True
         ),
@@ -240,7 +238,7 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
             route_components_pb2.VirtualHost(
                 name=EDGE,
                 domains=list(settings.allowed_hosts),
-                routes=[*_public_routes(public), _preflight_route()],
+                routes=[*_public_routes(public), _preflight_route(public)],
                 typed_per_filter_config={CORS: packed(_cors(settings))},
                 request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
             ),
@@ -251,7 +249,12 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
                     route_components_pb2.Route(
                         name="refused",
                         match=route_components_pb2.RouteMatch(prefix="/"),
-                        direct_response=_answer(403, "this host name is not served here\n"),
+                        direct_response=route_components_pb2.DirectResponseAction(
+                            status=403,
+                            body=base_pb2.DataSource(
+                                inline_string="this host name is not served here\n"
+                            ),
+                        ),
                     )
                 ],
             ),
@@ -299,8 +302,12 @@ def path_pattern(template: str) -> str:
     return "[^/:]+".join(re.escape(literal) for literal in literals)
 
 
-def _preflight_route() -> Any:
-    """Gives a browser's preflight a route, and with it the CORS policy that answers it."""
+def _preflight_route(public: Sequence[Contract]) -> Any:
+    """Gives a browser's preflight a route, and with it the CORS policy that answers it.
+
+    The CORS filter looks at routes that forward and at no others. It answers every request this
+    one matches, so that none of them is forwarded.
+    """
     return route_components_pb2.Route(
         name="preflight",
         match=route_components_pb2.RouteMatch(
@@ -308,24 +315,21 @@ def _preflight_route() -> Any:
             headers=[
                 route_components_pb2.HeaderMatcher(
                     name=":method", string_match=string_pb2.StringMatcher(exact="OPTIONS")
-                )
+                ),
+                *(
+                    route_components_pb2.HeaderMatcher(name=name, present_match=True)
+                    for name in ("origin", "access-control-request-method")
+                ),
             ],
         ),
-        direct_response=_answer(404, ""),
-    )
-
-
-def _answer(status: int, body: str) -> Any:
-    return route_components_pb2.DirectResponseAction(
-        status=status,
-        body=base_pb2.DataSource(inline_string=body) if body else None,
+        route=forward(public[0].name),
     )
 
 
 def _cors(settings: EnvoySettings) -> Any:
     return cors_pb2.CorsPolicy(
         allow_origin_string_match=[
-            string_pb2.StringMatcher(exact=origin) for origin in settings.allowed_origins
+            string_pb2.StringMatcher(exact=origin) for origin in settings.origins
         ],
         allow_methods="GET, POST, OPTIONS",
         allow_headers=", ".join(_ALLOWED_HEADERS),

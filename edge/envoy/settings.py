@@ -82,9 +82,9 @@ class EnvoySettings(BaseSettings):
         min_length=1,
         description="Host names the edge answers to, without a port; all others are refused.",
     )
-    allowed_origins: list[str] = Field(
-        default=["http://localhost:8080", "http://127.0.0.1:8080"],
-        description="Web origins whose pages may call the edge.",
+    allowed_origins: list[str] | None = Field(
+        default=None,
+        description="Web origins whose pages may call the edge; absent: the edge's own.",
     )
     edge_requests_per_second: int = Field(
         default=200, ge=1, description="Requests the edge takes a second, from everybody together."
@@ -114,6 +114,13 @@ class EnvoySettings(BaseSettings):
             for address in addresses:
                 Endpoint.parse(address)
         return value
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The web origins whose pages may call the edge."""
+        if self.allowed_origins is not None:
+            return tuple(self.allowed_origins)
+        return tuple(f"http://{host}:{self.edge_port}" for host in self.allowed_hosts)
 
     def replicas(self, server: str) -> Replicas:
         """The replicas of `server`.

@@ -8,8 +8,9 @@ import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import models, speech, text
+from services.cli.commands import doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
+from services.cli.commands.interview import interview
 
 app = typer.Typer(
     name="viva",
@@ -29,10 +30,12 @@ def version() -> None:
     out.print(__version__)
 
 
+_INTERVIEWS = "Interviews"
 _SPEECH = "Speech"
 _TEXT = "Text"
 _MESH = "The mesh"
 
+app.command(rich_help_panel=_INTERVIEWS)(interview)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)
@@ -40,7 +43,12 @@ app.command(rich_help_panel=_TEXT)(text.chat)
 app.command(rich_help_panel=_TEXT)(text.embed)
 app.command(rich_help_panel=_TEXT)(text.similarity)
 app.command(rich_help_panel=_TEXT)(text.rerank)
+app.command(rich_help_panel=_MESH)(mesh.up)
+app.command(rich_help_panel=_MESH)(mesh.down)
+app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
+app.command(rich_help_panel=_MESH)(doctor.doctor)
+app.command(rich_help_panel=_MESH)(doctor.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

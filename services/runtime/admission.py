@@ -45,7 +45,7 @@ class SpeedModel:
         mean_cost = self._cost / self._weight
         mean_time = self._time / self._weight
         variance = self._cost_cost / self._weight - mean_cost**2
-        if variance < (0.05 * mean_cost) ** 2 or mean_cost == 0:
+        if variance <= (0.05 * mean_cost) ** 2:
             # Batches of one size tell only their sum; half of it is taken as fixed.
             half = mean_time / 2
             return half, (half / mean_cost if mean_cost else 0.0)

@@ -28,6 +28,9 @@ DOMAIN = "viva.dev"
 """The `ErrorInfo.domain` of every error of the mesh."""
 
 
+_MOST_VIOLATIONS = 16
+
+
 class ServiceError(Exception):
     """An error a caller is told about.
 
@@ -55,11 +58,17 @@ class InvalidFields(ServiceError):
     reason = "INVALID_FIELD"
 
     def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
-        """Takes pairs of a field's dotted path and what is wrong with it."""
-        super().__init__(
-            "; ".join(f"{field}: {what}" if field else what for field, what in violations)
-        )
-        self.violations = tuple(violations)
+        """Takes pairs of a field's dotted path and what is wrong with it; tells the first few.
+
+        A status travels in headers, and clients refuse headers of more than 8 KiB: told in full,
+        hundreds of violations would reach the caller as RESOURCE_EXHAUSTED.
+        """
+        told = violations[:_MOST_VIOLATIONS]
+        parts = [f"{field}: {what}" if field else what for field, what in told]
+        if len(violations) > len(told):
+            parts.append(f"and {len(violations) - len(told)} more")
+        super().__init__("; ".join(parts))
+        self.violations = tuple(told)
 
     def details(self) -> Sequence[Message]:
         """A BadRequest with one violation a field."""

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
-from grpc_status import rpc_status
 
 from services.runtime import metrics
 from services.runtime.errors import ServiceError, to_status
@@ -33,6 +32,8 @@ from services.runtime.validation import validate
 _logger = logging.getLogger(__name__)
 
 _LONGEST_ID = 128
+# Where a google.rpc.Status travels: https://grpc.io/docs/guides/error/#richer-error-model
+_STATUS_KEY = "grpc-status-details-bin"
 # Health checks and reflection are not the service's own calls.
 _INFRASTRUCTURE = ("/grpc.",)
 
@@ -130,13 +131,15 @@ def _request(method: str, context: Context) -> Request:
 async def _around(method: str, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
     request = _request(method, context)
     set_current_request(request)
+    # At the end, not at once: a proxy may retry a failed call only while no headers have arrived.
+    identity = (REQUEST_ID_KEY, request.id)
+    context.set_trailing_metadata((identity,))
     loop = asyncio.get_running_loop()
     started = loop.time()
     code = grpc.StatusCode.OK
     running = metrics.CALLS_RUNNING.labels(method)
     running.inc()
     try:
-        await context.send_initial_metadata(((REQUEST_ID_KEY, request.id),))
         return await answer()
     except asyncio.CancelledError:
         code = grpc.StatusCode.CANCELLED
@@ -147,10 +150,11 @@ async def _around(method: str, context: Context, answer: Callable[[], Awaitable[
             code = grpc.StatusCode.INTERNAL
             log(_logger, logging.ERROR, "handler failed", error=type(error).__name__)
             _logger.debug("stack", exc_info=error)
-            await context.abort(code, f"internal error; request id {request.id}")
+            await context.abort(code, f"internal error; request id {request.id}", (identity,))
         else:
             code = known.code
-            await context.abort_with_status(rpc_status.to_status(to_status(known)))  # type: ignore[attr-defined]
+            status = to_status(known).SerializeToString()
+            await context.abort(code, known.message, (identity, (_STATUS_KEY, status)))
     finally:
         running.dec()
         metrics.CALLS.labels(method, code.name).inc()

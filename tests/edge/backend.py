@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,6 @@ async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20
 @dataclass
 class Backend(
     embed_pb2_grpc.EmbedServiceServicer,
-    asr_pb2_grpc.AsrServiceServicer,
     interview_pb2_grpc.InterviewServiceServicer,
     question_pb2_grpc.QuestionServiceServicer,
 ):
@@ -65,7 +64,7 @@ class Backend(
     port: int = 0
     health: HealthServicer = field(default_factory=HealthServicer)
 
-    async def _enter(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def enter(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         self.calls += 1
         self.remaining.append(context.time_remaining())
         self.metadata.append(
@@ -78,33 +77,15 @@ class Backend(
     async def Embed(
         self, request: embed_pb2.EmbedRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> embed_pb2.EmbedResponse:
-        await self._enter(context)
+        await self.enter(context)
         return embed_pb2.EmbedResponse(stats=serving_pb2.Stats(model=self.name))
-
-    async def Recognize(
-        self, request: asr_pb2.RecognizeRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> asr_pb2.RecognizeResponse:
-        await self._enter(context)
-        return asr_pb2.RecognizeResponse(text=str(len(request.audio)))
-
-    async def StreamingRecognize(
-        self,
-        request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
-        context: grpc.aio.ServicerContext[Any, Any],
-    ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
-        await self._enter(context)
-        try:
-            async for request in request_iterator:
-                yield asr_pb2.StreamingRecognizeResponse(turn=len(request.audio))
-        finally:
-            self.ended.set()
 
     async def CreateInterview(
         self,
         request: interview_pb2.CreateInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> interview_pb2.CreateInterviewResponse:
-        await self._enter(context)
+        await self.enter(context)
         return interview_pb2.CreateInterviewResponse(
             interview=interview_pb2.Interview(id="one", settings=request.settings)
         )
@@ -114,7 +95,7 @@ class Backend(
         request: interview_pb2.GetInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> interview_pb2.GetInterviewResponse:
-        await self._enter(context)
+        await self.enter(context)
         if request.interview_id == "bad":
             await abort(context, InvalidField("interview_id", "is bad"))
         return interview_pb2.GetInterviewResponse(
@@ -126,7 +107,7 @@ class Backend(
         request: interview_pb2.PauseInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> interview_pb2.PauseInterviewResponse:
-        await self._enter(context)
+        await self.enter(context)
         return interview_pb2.PauseInterviewResponse(
             interview=interview_pb2.Interview(id=request.interview_id)
         )
@@ -134,7 +115,7 @@ class Backend(
     async def Listen(
         self, request: interview_pb2.ListenRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[interview_pb2.ListenResponse]:
-        await self._enter(context)
+        await self.enter(context)
         for seq in (1, 2, 3):
             yield interview_pb2.ListenResponse(event=interview_pb2.InterviewEvent(seq=seq))
 
@@ -143,7 +124,7 @@ class Backend(
         request_iterator: AsyncIterator[interview_pb2.ConverseRequest],
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[interview_pb2.ConverseResponse]:
-        await self._enter(context)
+        await self.enter(context)
         seq = 0
         async for _ in request_iterator:
             seq += 1
@@ -154,7 +135,7 @@ class Backend(
         request: question_pb2.SearchQuestionsRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> question_pb2.SearchQuestionsResponse:
-        await self._enter(context)
+        await self.enter(context)
         question = question_pb2.Question(id="q", text=f"about {request.query}?")
         return question_pb2.SearchQuestionsResponse(
             results=[question_pb2.FoundQuestion(question=question)]
@@ -171,7 +152,7 @@ class Backend(
             ]
         )
         embed_pb2_grpc.add_EmbedServiceServicer_to_server(self, server)
-        asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
+        asr_pb2_grpc.add_AsrServiceServicer_to_server(Ears(self), server)
         interview_pb2_grpc.add_InterviewServiceServicer_to_server(self, server)
         question_pb2_grpc.add_QuestionServiceServicer_to_server(self, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
@@ -183,6 +164,31 @@ class Backend(
             yield server
         finally:
             await server.stop(0)
+
+
+class Ears(asr_pb2_grpc.AsrServiceServicer):
+    """The recogniser's part of a backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def Recognize(
+        self, request: asr_pb2.RecognizeRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> asr_pb2.RecognizeResponse:
+        await self._backend.enter(context)
+        return asr_pb2.RecognizeResponse(text=str(len(request.audio)))
+
+    async def StreamingRecognize(
+        self,
+        request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
+        await self._backend.enter(context)
+        try:
+            async for request in request_iterator:
+                yield asr_pb2.StreamingRecognizeResponse(turn=len(request.audio))
+        finally:
+            self._backend.ended.set()
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
@@ -245,8 +251,8 @@ SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
 @asynccontextmanager
 async def envoy(
     directory: Path,
-    primary: int | dict[str, list[int]],
-    fallback: dict[str, list[int]] | None = None,
+    primary: int | Mapping[str, Sequence[int]],
+    fallback: Mapping[str, Sequence[int]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Mesh]:
     """Runs Envoy in front of servers at these ports."""

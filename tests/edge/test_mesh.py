@@ -52,7 +52,7 @@ async def test_a_method_nobody_implements_says_so(tmp_path: Path) -> None:
         open_channel(mesh.address) as channel,
     ):
         await mesh.until_healthy(EMBED, backend.port)
-        unknown = channel.unary_unary("/viva.nowhere.v1.NoService/Call")
+        unknown = channel.unary_unary("/viva.nowhere.v1.NoService/Call", None, None)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unknown(b"", timeout=10)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
@@ -76,7 +76,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
         open_channel(mesh.address) as channel,
     ):
         await mesh.until_healthy(ASR, backend.port)
-        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
         for size in (1, 2, 3):
             await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x" * size))
             answer = await call.read()
@@ -96,9 +96,9 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
     ):
         await mesh.until_healthy(ASR, backend.port)
         stub = asr_pb2_grpc.AsrServiceStub(channel)
-        survivor = stub.StreamingRecognize()
+        survivor = stub.StreamingRecognize()  # type: ignore[call-arg]
         for _ in range(1500):
-            call = stub.StreamingRecognize()
+            call = stub.StreamingRecognize()  # type: ignore[call-arg]
             await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
             call.cancel()
         await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=b"xx"))
@@ -144,7 +144,7 @@ async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:
         open_channel(mesh.address) as channel,
     ):
         await mesh.until_healthy(ASR, backend.port)
-        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
@@ -204,7 +204,7 @@ async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
         stub = asr_pb2_grpc.AsrServiceStub(channel)
 
         async def ejected() -> bool:
-            call = stub.StreamingRecognize()
+            call = stub.StreamingRecognize()  # type: ignore[call-arg]
             try:
                 await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
                 await call.read()

@@ -1,0 +1,1 @@
+"""The recognition engines, one file each behind the Protocol in `engine.py`."""

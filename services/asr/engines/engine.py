@@ -1,0 +1,132 @@
+"""What a recognition engine is: windows of speech in, hypotheses out.
+
+Engine files import nothing of the mesh but this package, so that the same code also runs inside a
+Triton server's Python backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 16_000
+"""Hz; the rate of every window."""
+MAX_WINDOW_SECONDS = 30.0
+"""Whisper's receptive field (Radford et al. 2022)."""
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A stretch of speech to decode.
+
+    Attributes:
+        samples: float32 [n], mono, 16 kHz, at most 30 s.
+        language: Language code ("en"); None detects it.
+        hints: Words and phrases that are likely to be said.
+        context: What was said just before.
+        word_offsets: Whether to give every word its times and probability.
+        final: Whether a doubtful result is worth decoding again; a preview's is not.
+    """
+
+    samples: Float32
+    language: str | None = None
+    hints: tuple[str, ...] = ()
+    context: str = ""
+    word_offsets: bool = False
+    final: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """Length of the speech."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisWord:
+    """A word of a hypothesis.
+
+    Attributes:
+        text: As written, with a leading space where the script has one, and its punctuation.
+        start: Seconds from the window's start.
+        end: Seconds from the window's start.
+        probability: Mean probability of its tokens.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What an engine heard in a window.
+
+    Attributes:
+        text: As the model wrote it, leading space included; empty when it heard no speech.
+        words: The text's words when asked for; their texts joined are the text.
+        language: Language code, as given or as detected.
+        language_probability: 1 when the language was given.
+        probability: Mean probability of the text, 0 to 1.
+        reliable: False when the text looks looped or breaks off early. A preview with such a text
+            is best ignored; a final window's was already decoded again and is the best there is.
+    """
+
+    text: str
+    words: tuple[HypothesisWord, ...] = ()
+    language: str = ""
+    language_probability: float = 0.0
+    probability: float = 0.0
+    reliable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says about itself.
+
+    Attributes:
+        name: The model's name.
+        version: The weights' version; empty when they carry none.
+        engine: The engine's name.
+        device: "cpu", "cuda:0", or the remote server's address.
+        languages: Codes of the languages it knows.
+        memory_bytes: Size of its weights; 0 when they are elsewhere.
+    """
+
+    name: str
+    version: str
+    engine: str
+    device: str
+    languages: tuple[str, ...]
+    memory_bytes: int
+
+
+class Recognizer(Protocol):
+    """A speech recognition model. Its methods are called from the scheduler's threads."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What it is."""
+        ...
+
+    def batch_key(self, window: Window) -> Hashable:
+        """Only windows with equal keys may share a call of `decode`."""
+        ...
+
+    def cost(self, window: Window) -> float:
+        """The window's size in seconds of audio the model works on."""
+        ...
+
+    def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
+        """Decodes a batch; one answer a window, in order."""
+        ...
+
+    def close(self) -> None:
+        """Releases the model."""
+        ...

@@ -1,0 +1,74 @@
+"""Signs that a decoding went wrong: loops, early ends, text where nobody spoke.
+
+Whisper's own thresholds (Radford et al. 2022, section 4.5): compression ratio 2.4, mean log
+probability -1, no-speech probability 0.6.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+COMPRESSION_RATIO = 2.4
+LOG_PROBABILITY = -1.0
+NO_SPEECH_PROBABILITY = 0.6
+# Whisper base on white noise: no-speech probability 0.59 to 0.83, log probability -1.45 to -1.9;
+# on clear short words: up to 0.51, and -1.15 or more.
+_MAYBE_NO_SPEECH = 0.4
+_HARDLY_PROBABLE = -1.4
+# A unit of up to this many tokens, repeated at the end, is a loop.
+_LONGEST_PERIOD = 24
+# People do repeat themselves: "no, no, no". The shorter the unit, the more often it may be said.
+_REPEATS_OF_LONG_UNIT = 3
+_REPEATS_OF_SHORT_UNIT = 6
+_SHORT_UNIT = 3
+
+# Languages whose text takes few tokens: Whisper's vocabulary was made for English, and its nearest
+# relatives share most of it. Others take up to three tokens a character.
+_FRUGAL = frozenset({"ca", "da", "de", "en", "es", "fr", "id", "it", "nl", "no", "pt", "ro", "sv"})
+_TOKENS_PER_SECOND = {True: 9.0, False: 24.0}
+_SPARE_TOKENS = 14
+
+
+def token_limit(language: str, seconds: float) -> int:
+    """The most tokens that `seconds` of fast speech in `language` can take."""
+    return round(_TOKENS_PER_SECOND[language in _FRUGAL] * seconds) + _SPARE_TOKENS
+
+
+def looped_tail(tokens: Sequence[int]) -> int:
+    """The number of tokens at the end that only repeat what stands before them.
+
+    [1, 2, 3, 2, 3, 2, 3, 2, 3] with enough repeats gives the repeats after the first "2, 3". A last
+    repeat may be cut off.
+    """
+    count = len(tokens)
+    for period in range(1, min(_LONGEST_PERIOD, count // 2) + 1):
+        matching = 0
+        while (
+            matching + period < count
+            and tokens[count - 1 - matching] == tokens[count - 1 - matching - period]
+        ):
+            matching += 1
+        needed = _REPEATS_OF_SHORT_UNIT if period <= _SHORT_UNIT else _REPEATS_OF_LONG_UNIT
+        if matching >= period * (needed - 1):
+            return matching
+    return 0
+
+
+def compression_ratio(text: str) -> float:
+    """How much better than chance the text compresses; high means it repeats itself."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def is_no_speech(
+    no_speech_probability: float, mean_log_probability: float, *, reliable: bool = True
+) -> bool:
+    """Whether the model says that nobody spoke and its text shows it.
+
+    Its text shows it when it is improbable, loops, or leaves most of the window out; noise also
+    makes it write very improbable text where it is not so sure that nobody spoke.
+    """
+    if no_speech_probability > NO_SPEECH_PROBABILITY:
+        return mean_log_probability < LOG_PROBABILITY or not reliable
+    return no_speech_probability > _MAYBE_NO_SPEECH and mean_log_probability < _HARDLY_PROBABLE

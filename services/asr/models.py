@@ -1,0 +1,118 @@
+"""The loaded models, each with its scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Recognizer, Window
+from services.asr.session import Decode
+from services.asr.settings import AsrSettings
+from services.asr.vad import SileroVad
+from services.runtime.batching import BatchScheduler, Priority, Scheduled
+from services.runtime.errors import InvalidField, NotFound
+from services.runtime.request import Request
+
+_WARM_UP_SECONDS = 2.0
+_VAD_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model."""
+
+    info: EngineInfo
+    scheduler: BatchScheduler[Window, Hypothesis]
+
+    def decoder(self, request: Request, priority: Priority) -> Decode:
+        """Decodes windows on behalf of a call: its fair share, its priority, its deadline."""
+
+        async def decode(window: Window, *, patience: float | None) -> Scheduled[Hypothesis]:
+            deadline = request.deadline
+            if patience is not None:
+                soon = asyncio.get_running_loop().time() + patience
+                deadline = soon if deadline is None else min(deadline, soon)
+            return await self.scheduler.submit(
+                window, caller=request.caller, priority=priority, deadline=deadline
+            )
+
+        return decode
+
+    def language_code(self, tag: str) -> str:
+        """The model's code of a BCP 47 tag: its first subtag.
+
+        Raises:
+            InvalidField: The model does not know the language. Named relative to the config.
+        """
+        code = tag.partition("-")[0].lower()
+        if code not in self.info.languages:
+            raise InvalidField("language", f"{self.info.name} does not know {tag!r}")
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What the server recognises with.
+
+    Attributes:
+        models: By name, the default first.
+        vad: Voice activity for every stream.
+        threads: Where voice activity and reading of files run.
+    """
+
+    models: dict[str, Model]
+    vad: SileroVad
+    threads: ThreadPoolExecutor
+
+    def named(self, name: str) -> Model:
+        """A model by its name; the default for "".
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        if not name:
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            raise NotFound("model", name, "config.model")
+        return self.models[name]
+
+
+@asynccontextmanager
+async def serving_models(
+    recognizers: Sequence[Recognizer], settings: AsrSettings
+) -> AsyncIterator[Models]:
+    """Schedulers around loaded engines, warmed up. Closes the engines at the end."""
+    async with AsyncExitStack() as stack:
+        for recognizer in recognizers:
+            stack.callback(recognizer.close)
+        threads = ThreadPoolExecutor(_VAD_THREADS, thread_name_prefix="asr-listening")
+        stack.callback(threads.shutdown)
+        vad = await asyncio.to_thread(SileroVad)
+        silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+        models: dict[str, Model] = {}
+        for recognizer in recognizers:
+            scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
+            await scheduler.submit(Window(silence, final=False))
+            models[recognizer.info.name] = Model(recognizer.info, scheduler)
+        yield Models(models, vad, threads)
+
+
+def _scheduler(recognizer: Recognizer, settings: AsrSettings) -> BatchScheduler[Window, Hypothesis]:
+    def key(window: Window) -> Hashable:
+        return recognizer.batch_key(window)
+
+    return BatchScheduler(
+        recognizer.decode,
+        name=f"asr-{recognizer.info.name}",
+        max_batch_size=settings.max_batch_size,
+        max_queue=settings.max_queue,
+        max_wait=settings.max_wait_ms / 1000,
+        cost=recognizer.cost,
+        key=key,
+        workers=settings.workers,
+    )

@@ -1,0 +1,98 @@
+"""Cuts a recording into stretches of speech that fit a window, as it is read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.asr import endpointing
+from services.asr.endpointing import Endpointer, EndpointingConfig
+from services.asr.engines.engine import SAMPLE_RATE, Float32
+from services.asr.vad import FRAME
+
+_SILENCE_FRAMES = 22
+"""A silence of 0.7 s ends a stretch: shorter ones are pauses within a sentence."""
+_PAD = round(0.25 * SAMPLE_RATE)
+_MAX_FRAMES = 812
+"""26 s: a window's 30 s less the silence behind it and the padding."""
+_CUT_FRAMES = 250
+"""A stretch that gets too long is cut at the least speech-like frame of its last 8 s."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Speech between two silences.
+
+    Attributes:
+        start: Where it starts, in samples from the start of the recording.
+        samples: float32, mono, 16 kHz, with a little silence around.
+        offset: Where `samples` starts.
+        end: Where the speech ends.
+    """
+
+    start: int
+    end: int
+    offset: int
+    samples: Float32
+
+
+class Segmenter:
+    """Finds the stretches of one recording. Keeps at most a stretch of it in memory."""
+
+    def __init__(self) -> None:
+        self._endpointer = Endpointer(_endpointing())
+        self._samples: Float32 = np.zeros(0, dtype=np.float32)
+        self._first = 0
+        self._recent: deque[float] = deque(maxlen=_CUT_FRAMES)
+        self._start: int | None = None
+        self._done = 0
+
+    def feed(self, samples: Float32, probabilities: Float32) -> Iterator[Stretch]:
+        """Takes the next samples and the speech probabilities of the frames they complete."""
+        self._samples = np.concatenate((self._samples, samples))
+        for probability in probabilities:
+            self._recent.append(float(probability))
+            for decision in self._endpointer.feed(float(probability)):
+                match decision:
+                    case endpointing.SpeechStarted(start):
+                        self._start = start
+                    case endpointing.EndOfTurn(end, _):
+                        yield self._cut(end)
+            frame = self._endpointer.frame
+            if self._start is not None and frame - self._start >= _MAX_FRAMES:
+                recent = list(self._recent)
+                quietest = min(range(len(recent)), key=recent.__getitem__)
+                middle = frame - len(recent) + quietest
+                yield self._cut(middle)
+                self._start = middle
+        self._forget()
+
+    def finish(self) -> Iterator[Stretch]:
+        """The stretch that the recording's end cuts off, if any."""
+        for decision in self._endpointer.end(endpointing.EndReason.STREAM_ENDED):
+            if isinstance(decision, endpointing.EndOfTurn):
+                yield self._cut(decision.end)
+
+    def _cut(self, end: int) -> Stretch:
+        start = self._start or 0
+        self._start = None
+        first = max(self._done, start * FRAME - _PAD)
+        last = min(self._first + len(self._samples), end * FRAME + _PAD)
+        self._done = end * FRAME
+        samples = self._samples[first - self._first : last - self._first].copy()
+        return Stretch(start * FRAME, end * FRAME, first, samples)
+
+    def _forget(self) -> None:
+        start = self._endpointer.frame - 1 if self._start is None else self._start
+        keep = max(self._first, start * FRAME - 2 * _PAD)
+        self._samples = self._samples[keep - self._first :]
+        self._first = keep
+
+
+def _endpointing() -> EndpointingConfig:
+    return EndpointingConfig(
+        min_silence=_SILENCE_FRAMES, max_silence=_SILENCE_FRAMES, max_turn=10**9
+    )

@@ -1,0 +1,233 @@
+"""One turn: which audio to decode, and its text as it becomes known. No clocks, no tasks.
+
+Positions are samples (16 kHz) from the start of the stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.asr.agreement import StableText, continuation
+from services.asr.endpointing import EndReason
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
+from services.asr.transcript import Cost, Partial, TimedWord, Transcript, timed_words
+
+_CLOSE_AFTER = 10.0
+"""Seconds from which a window's settled beginning is closed off: long windows cost too much."""
+_LONGEST = 26.0
+"""Seconds a window may have; four less than the model's, for the silence behind it."""
+_FORCE_AFTER = 20.0
+"""Seconds from which a window is closed off even where its text is not yet stable."""
+_LEAST_CLOSED = 3.0
+_LEAST_LEFT = 1.5
+_SURE_LANGUAGE = 0.8
+_SURE_AFTER = 2.0
+"""Seconds of speech after which a language recognised with that probability is kept."""
+_SENTENCE_END = (".", "?", "!", "。", "？", "！")
+_PAUSE_MARK = (",", ";", ":", "，", "；", "：", "、")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Audio to decode: from `start` to `end`.
+
+    `speech_end` is where the turn's speech ends if this decode is to settle its text; None for a
+    preview.
+    """
+
+    start: int
+    end: int
+    speech_end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    speech_end: int
+    transcript: Transcript
+
+
+class Turn:
+    """A turn from its first speech to its final text."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        speech_start: int,
+        audio_start: int,
+        language: str | None,
+        hints: tuple[str, ...],
+        word_offsets: bool,
+    ) -> None:
+        """Starts a turn.
+
+        Args:
+            number: Its number in the stream, from 1.
+            speech_start: Where its speech starts.
+            audio_start: Where its audio starts, a little earlier.
+            language: The language code, None to detect it.
+            hints: Phrase hints.
+            word_offsets: Whether its transcript has words.
+        """
+        self.number = number
+        self.speech_start = speech_start
+        self.audio_start = audio_start
+        self.heard = audio_start
+        self.cost = Cost()
+        self.eager_end: int | None = None
+        self.eager_sent = False
+        self.end: int | None = None
+        self.reason = EndReason.SILENCE
+        self.ended_at = 0.0
+        self._named_language = language
+        self._language = language
+        self._language_confidence = 1.0 if language else 0.0
+        self._hints = hints
+        self._word_offsets = word_offsets
+        self._text = StableText()
+        self._closed_words: list[TimedWord] = []
+        self._weighed = 0.0
+        self._weight = 0
+        self._settled: _Settled | None = None
+
+    def partial(self) -> Partial:
+        """What has been understood so far."""
+        return Partial(self._text.stable, self._text.unstable, self.heard / SAMPLE_RATE)
+
+    def settled(self, speech_end: int) -> Transcript | None:
+        """The final transcript if the speech ended at `speech_end`; None until it is known."""
+        if self._settled is None or self._settled.speech_end != speech_end:
+            return None
+        return self._settled.transcript
+
+    def settling(self, speech_end: int, end: int) -> Job:
+        """The next job towards the final text; a preview first while the window is too long."""
+        limit = self.audio_start + round(_LONGEST * SAMPLE_RATE)
+        if end > limit:
+            return Job(self.audio_start, limit, None)
+        return Job(self.audio_start, end, speech_end)
+
+    def preview(self, end: int) -> Job:
+        """A job for what has been said so far."""
+        limit = self.audio_start + round(_LONGEST * SAMPLE_RATE)
+        return Job(self.audio_start, min(end, limit), None)
+
+    def window(self, job: Job, samples: Float32) -> Window:
+        """What to decode for a job."""
+        seconds = len(samples) / SAMPLE_RATE
+        return Window(
+            samples=samples,
+            language=self._language,
+            hints=self._hints,
+            context=self._text.closed,
+            word_offsets=self._word_offsets if job.speech_end else seconds >= _CLOSE_AFTER,
+            final=job.speech_end is not None or seconds >= _FORCE_AFTER,
+        )
+
+    def absorb(self, job: Job, hypothesis: Hypothesis) -> bool:
+        """Takes a job's result; whether a Partial would now say something new."""
+        before = (self._text.stable, self._text.unstable)
+        self.heard = max(self.heard, job.end)
+        seconds = (job.end - job.start) / SAMPLE_RATE
+        self._note_language(hypothesis, seconds)
+        if job.speech_end is not None:
+            self._settle(job.speech_end, hypothesis)
+        if not hypothesis.reliable and seconds < _FORCE_AFTER:
+            return False
+        self._text.update(hypothesis.text)
+        if job.speech_end is None and seconds >= _CLOSE_AFTER:
+            self._close_window(job, hypothesis, force=seconds >= _FORCE_AFTER)
+        return before != (self._text.stable, self._text.unstable)
+
+    def _note_language(self, hypothesis: Hypothesis, seconds: float) -> None:
+        if self._named_language is not None or not hypothesis.text:
+            return
+        if self._language is None:
+            self._language_confidence = hypothesis.language_probability
+            if seconds >= _SURE_AFTER and hypothesis.language_probability >= _SURE_LANGUAGE:
+                self._language = hypothesis.language
+
+    def _settle(self, speech_end: int, hypothesis: Hypothesis) -> None:
+        text = self._text.settle(hypothesis.text)
+        weight = len(hypothesis.text)
+        total = self._weight + weight
+        confidence = (self._weighed + hypothesis.probability * weight) / total if total else 0.0
+        words: tuple[TimedWord, ...] = ()
+        if self._word_offsets and text:
+            heard = [*self._closed_words, *self._absolute(hypothesis.words)]
+            limit = speech_end / SAMPLE_RATE
+            words = tuple(
+                replace(word, start=min(word.start, limit), end=min(word.end, limit))
+                for word in timed_words(text, heard)
+            )
+        transcript = Transcript(
+            text=text,
+            words=words,
+            language=(self._language or hypothesis.language) if text else "",
+            language_confidence=self._language_confidence if text else 0.0,
+            confidence=confidence,
+            start=self.speech_start / SAMPLE_RATE,
+            end=speech_end / SAMPLE_RATE,
+        )
+        self._settled = _Settled(speech_end, transcript)
+
+    def _absolute(self, words: tuple[HypothesisWord, ...]) -> list[TimedWord]:
+        offset = self.audio_start / SAMPLE_RATE
+        first = self.speech_start / SAMPLE_RATE
+        return [
+            TimedWord(
+                word.text.strip(),
+                max(first, round(offset + word.start, 3)),
+                max(first, round(offset + word.end, 3)),
+                word.probability,
+            )
+            for word in words
+        ]
+
+    def _close_window(self, job: Job, hypothesis: Hypothesis, *, force: bool) -> None:
+        """Closes the settled beginning of a long window off, at the best place to cut."""
+        seconds = (job.end - job.start) / SAMPLE_RATE
+        lengths = self._lengths(hypothesis)
+        words = hypothesis.words
+        best: tuple[float, int] | None = None
+        for i in range(len(words) - 1):
+            if words[i].end < _LEAST_CLOSED or words[i + 1].start > seconds - _LEAST_LEFT:
+                continue
+            if lengths[i] > self._text.window_stable + 1 and not force:
+                break
+            merit = (_merit(words[i], words[i + 1]), i)
+            best = max(best, merit) if best else merit
+        if best is not None:
+            index = best[1]
+            cut = (words[index].end + words[index + 1].start) / 2
+            self._closed_words += self._absolute(words[: index + 1])
+            self._text.close_window(lengths[index])
+            self._weighed += hypothesis.probability * lengths[index]
+            self._weight += lengths[index]
+            self.audio_start += round(cut * SAMPLE_RATE)
+        elif force:
+            # Nothing to hold on to: no words, or one that fills the window.
+            self._closed_words += self._absolute(words)
+            self._text.close_window(len(self._text.window_text))
+            self.audio_start = job.end
+
+    def _lengths(self, hypothesis: Hypothesis) -> list[int]:
+        """For each word of the hypothesis, where it ends in the window's text."""
+        text = self._text.window_text
+        lengths: list[int] = []
+        said = ""
+        for word in hypothesis.words:
+            said += word.text
+            length = continuation(said, text)
+            while length < len(text) and not (text[length].isspace() or text[length].isalnum()):
+                length += 1
+            lengths.append(length)
+        return lengths
+
+
+def _merit(word: HypothesisWord, following: HypothesisWord) -> float:
+    """How good a place to cut lies between two words: a sentence's end, a pause, rather late."""
+    text = word.text.rstrip()
+    mark = 1.0 if text.endswith(_SENTENCE_END) else 0.3 if text.endswith(_PAUSE_MARK) else 0.0
+    pause = min(1.0, 2 * max(0.0, following.start - word.end))
+    return mark + pause + 0.02 * word.end

@@ -1,0 +1,1 @@
+"""The whole mesh on one machine: processes, their health, their logs, their end."""

@@ -1,0 +1,280 @@
+"""Texts to vectors, in batches shared by all callers."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.embed.engines import CrossEncoder, Encoder
+from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
+from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.request import current_request
+
+ResultT = TypeVar("ResultT")
+
+# Tokenizing this many characters takes about a millisecond; more goes to a thread, in such pieces
+# that a request given up stops soon.
+_INLINE_CHARACTERS = 4096
+_PIECE = 32
+
+# Texts share a batch with texts of about their length: the longest sets the time of all. Steps of
+# 1.5 keep the padding under a third.
+_LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How batches are made.
+
+    Attributes:
+        size: Most texts in a batch.
+        tokens: Most tokens in a batch, unless one text alone has more.
+        wait: Seconds a text waits for company while the model is free.
+        queue: Most texts waiting.
+        workers: Batches that run at the same time.
+    """
+
+    size: int
+    tokens: int
+    wait: float
+    queue: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request cost: the times of the text that was done last, in seconds.
+
+    Attributes:
+        queue_time: From submission to the model.
+        compute_time: In the model, for the whole batch.
+        batch_size: Texts that shared the batch.
+    """
+
+    queue_time: float
+    compute_time: float
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Embedded texts.
+
+    Attributes:
+        vectors: float32 [n, d] in the order of the texts, not normalised.
+        texts: What the model read.
+        usage: What it cost.
+    """
+
+    vectors: NDArray[np.float32]
+    texts: Sequence[TokenizedText]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scored documents.
+
+    Attributes:
+        scores: float32 [n] in the order of the documents; higher is better.
+        usage: What it cost.
+    """
+
+    scores: NDArray[np.float32]
+    usage: Usage
+
+
+class Embedder:
+    """An encoder behind its queue."""
+
+    def __init__(
+        self,
+        tokenization: Tokenization,
+        scheduler: BatchScheduler[TokenizedText, NDArray[np.float32]],
+        tokenizing: ThreadPoolExecutor,
+    ) -> None:
+        self._tokenization = tokenization
+        self._scheduler = scheduler
+        self._tokenizing = tokenizing
+
+    async def embed(
+        self,
+        texts: Sequence[NamedText],
+        *,
+        purpose: Purpose,
+        overflow: Overflow,
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> Embedded:
+        """Embeds texts; equal ones are embedded once, so that they get equal vectors.
+
+        Raises:
+            InvalidFields: Texts the model can't take.
+            Overloaded: Not all can be done by the request's deadline.
+            DeadlineExpired: The deadline passed first.
+        """
+        tokenized = await self.tokenize(texts, purpose, overflow)
+        return await self.embed_tokenized(tokenized, priority=priority)
+
+    async def embed_tokenized(
+        self, texts: Sequence[TokenizedText], *, priority: Priority = Priority.INTERACTIVE
+    ) -> Embedded:
+        """Embeds what `tokenize` made; raises Overloaded and DeadlineExpired."""
+        vectors, usage = await _submit_all(self._scheduler, texts, priority)
+        return Embedded(np.stack(vectors), texts, usage)
+
+    async def tokenize(
+        self, texts: Sequence[NamedText], purpose: Purpose, overflow: Overflow
+    ) -> list[TokenizedText]:
+        """What the model would read; raises InvalidFields."""
+        return await _in_pieces(
+            self._tokenizing,
+            texts,
+            lambda piece: self._tokenization.tokenize(piece, purpose, overflow),
+        )
+
+
+class Reranker:
+    """A cross-encoder behind its queue."""
+
+    def __init__(
+        self,
+        tokenization: Tokenization,
+        scheduler: BatchScheduler[TokenizedText, float],
+        tokenizing: ThreadPoolExecutor,
+    ) -> None:
+        self._tokenization = tokenization
+        self._scheduler = scheduler
+        self._tokenizing = tokenizing
+
+    async def score(
+        self,
+        query: NamedText,
+        documents: Sequence[NamedText],
+        *,
+        overflow: Overflow,
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> Scored:
+        """Scores each document beside the query; raises as `Embedder.embed` does."""
+        tokenized = await _in_pieces(
+            self._tokenizing,
+            documents,
+            lambda piece: self._tokenization.tokenize_pairs(query, piece, overflow),
+        )
+        scores, usage = await _submit_all(self._scheduler, tokenized, priority)
+        return Scored(np.array(scores, dtype=np.float32), usage)
+
+
+@asynccontextmanager
+async def embedding(
+    encoder: Encoder, tokenization: Tokenization, limits: BatchLimits
+) -> AsyncIterator[Embedder]:
+    """Runs an encoder behind a queue, warmed up, until the scope ends."""
+
+    def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
+        return list(encoder.encode(batch))
+
+    async with _scheduler("embed", run, limits) as scheduler:
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
+            embedder = Embedder(tokenization, scheduler, tokenizing)
+            await _warm_up(embedder, limits)
+            yield embedder
+
+
+@asynccontextmanager
+async def reranking(
+    model: CrossEncoder, tokenization: Tokenization, limits: BatchLimits
+) -> AsyncIterator[Reranker]:
+    """Runs a cross-encoder behind a queue, warmed up, until the scope ends."""
+
+    def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
+        return [float(score) for score in model.score(batch)]
+
+    async with _scheduler("rerank", run, limits) as scheduler:
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
+            reranker = Reranker(tokenization, scheduler, tokenizing)
+            await reranker.score(
+                NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE
+            )
+            yield reranker
+
+
+def _scheduler(
+    name: str,
+    run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
+    limits: BatchLimits,
+) -> BatchScheduler[TokenizedText, ResultT]:
+    return BatchScheduler(
+        run,
+        name=name,
+        max_batch_size=limits.size,
+        max_batch_cost=limits.tokens,
+        max_queue=limits.queue,
+        max_wait=limits.wait,
+        cost=lambda text: len(text.ids),
+        key=lambda text: length_class(len(text.ids)),
+        workers=limits.workers,
+    )
+
+
+def length_class(tokens: int) -> int:
+    """The length up to which texts share batches with one of this many tokens."""
+    place = bisect.bisect_left(_LENGTHS, tokens)
+    return _LENGTHS[place] if place < len(_LENGTHS) else tokens
+
+
+async def _warm_up(embedder: Embedder, limits: BatchLimits) -> None:
+    """Runs short and longer batches on every worker, so that admission knows the model's speed."""
+    for words in (4, 48):
+        texts = [
+            NamedText("", " ".join(f"{number}" for number in range(first, first + words)))
+            for first in range(4 * limits.workers)
+        ]
+        await embedder.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
+
+
+async def _submit_all(
+    scheduler: BatchScheduler[TokenizedText, ResultT],
+    texts: Sequence[TokenizedText],
+    priority: Priority,
+) -> tuple[list[ResultT], Usage]:
+    """Submits the distinct texts all at once and puts the results back in the texts' order."""
+    request = current_request()
+    distinct = list(dict.fromkeys(texts))
+
+    results = await scheduler.submit_all(
+        distinct, caller=request.caller, priority=priority, deadline=request.deadline
+    )
+    done = dict(zip(distinct, results, strict=True))
+    last = max(done.values(), key=lambda result: result.queue_time + result.compute_time)
+    usage = Usage(last.queue_time, last.compute_time, last.batch_size)
+    return [done[text].value for text in texts], usage
+
+
+async def _in_pieces(
+    threads: ThreadPoolExecutor,
+    texts: Sequence[NamedText],
+    tokenize: Callable[[Sequence[NamedText]], list[TokenizedText]],
+) -> list[TokenizedText]:
+    """Tokenizes on the event loop when it is quick, else in a thread, piece by piece."""
+    if sum(len(text.content) for text in texts) <= _INLINE_CHARACTERS:
+        return tokenize(texts)
+    loop = asyncio.get_running_loop()
+    done: list[TokenizedText] = []
+    for piece in _pieces(texts):
+        done += await loop.run_in_executor(threads, tokenize, piece)
+    return done
+
+
+def _pieces(texts: Sequence[NamedText]) -> Iterable[Sequence[NamedText]]:
+    iterator = iter(texts)
+    while piece := list(itertools.islice(iterator, _PIECE)):
+        yield piece

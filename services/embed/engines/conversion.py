@@ -1,0 +1,120 @@
+"""BERT-family encoders from safetensors to CTranslate2, tensor by tensor, without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ctranslate2.specs import TransformerEncoderModelSpec, common_spec
+from ctranslate2.specs.transformer_spec import TransformerEncoderSpec
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from services.embed.engines.ctranslate2 import ComputeType
+from services.embed.model_files import ModelFiles
+from services.runtime.errors import ResourceMissing
+
+CONVERTIBLE = {"bert", "roberta", "xlm-roberta", "camembert"}
+"""Architectures that share BERT's layers and their names."""
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+_ACTIVATIONS = {
+    "gelu": common_spec.Activation.GELU,
+    "gelu_new": common_spec.Activation.GELUTanh,
+    "relu": common_spec.Activation.RELU,
+}
+
+
+def convert(files: ModelFiles, compute_type: ComputeType, out: Path) -> None:
+    """Writes a model folder's encoder as a CTranslate2 model.
+
+    Args:
+        files: The model; its weights in model.safetensors.
+        compute_type: How weights are stored: int8 (a scale a row) or float32.
+        out: An empty folder.
+
+    Raises:
+        ResourceMissing: It is of another architecture or kept in another way.
+    """
+    weights = files.folder / "model.safetensors"
+    activation = _ACTIVATIONS.get(str(files.config.get("hidden_act", "gelu")))
+    if files.model_type not in CONVERTIBLE or activation is None or not weights.is_file():
+        raise ResourceMissing(
+            f"{files.folder} cannot be run by the engine ctranslate2 (it takes the architectures"
+            f" {', '.join(sorted(CONVERTIBLE))} in one model.safetensors)",
+            "set VIVA_EMBED_ENGINE=transformers",
+        )
+    tensors = {
+        # Saved with or without the name of the part around the encoder.
+        name.removeprefix(f"{files.model_type.replace('-', '_')}.").removeprefix("roberta."): tensor
+        # Quantisation works in place, so nothing else may hold these.
+        for name, tensor in load_file(weights).items()
+    }
+    spec = _specification(files, tensors, activation)
+    spec.validate()
+    spec.optimize(quantization=compute_type)
+    spec.save(str(out))
+
+
+def _specification(files: ModelFiles, tensors: Tensors, activation: Any) -> Any:
+    config = files.config
+    encoder = TransformerEncoderSpec(
+        config["num_hidden_layers"],
+        config["num_attention_heads"],
+        pre_norm=False,
+        activation=activation,
+        layernorm_embedding=True,
+        num_source_embeddings=2,
+        embeddings_merge=common_spec.EmbeddingsMerge.ADD,
+    )
+    encoder.scale_embeddings = False
+    encoder.embeddings[0].weight = tensors["embeddings.word_embeddings.weight"]
+    encoder.embeddings[1].weight = tensors["embeddings.token_type_embeddings.weight"]
+    positions = tensors["embeddings.position_embeddings.weight"]
+    encoder.position_encodings.encodings = positions[files.first_position :]
+    _norm(encoder.layernorm_embedding, tensors, "embeddings.LayerNorm")
+    for number, layer in enumerate(encoder.layer):
+        _layer(layer, tensors, f"encoder.layer.{number}")
+    spec = TransformerEncoderModelSpec(encoder)
+    spec.register_vocabulary(_vocabulary(files, encoder.embeddings[0].weight.shape[0]))
+    spec.config.layer_norm_epsilon = config.get("layer_norm_eps", 1e-12)
+    return spec
+
+
+def _layer(layer: Any, tensors: Tensors, name: str) -> None:
+    attention = layer.self_attention
+    parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
+    attention.linear[0].weight = np.concatenate([tensors[f"{part}.weight"] for part in parts])
+    attention.linear[0].bias = np.concatenate([tensors[f"{part}.bias"] for part in parts])
+    _linear(attention.linear[1], tensors, f"{name}.attention.output.dense")
+    _norm(attention.layer_norm, tensors, f"{name}.attention.output.LayerNorm")
+    _linear(layer.ffn.linear_0, tensors, f"{name}.intermediate.dense")
+    _linear(layer.ffn.linear_1, tensors, f"{name}.output.dense")
+    _norm(layer.ffn.layer_norm, tensors, f"{name}.output.LayerNorm")
+
+
+def _linear(spec: Any, tensors: Tensors, name: str) -> None:
+    spec.weight = tensors[f"{name}.weight"]
+    spec.bias = tensors[f"{name}.bias"]
+
+
+def _norm(spec: Any, tensors: Tensors, name: str) -> None:
+    spec.gamma = tensors[f"{name}.weight"]
+    spec.beta = tensors[f"{name}.bias"]
+
+
+def _vocabulary(files: ModelFiles, size: int) -> list[str]:
+    """The tokens by id. CTranslate2 wants as many as there are embeddings; ids alone are used."""
+    model = json.loads(files.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
+    # WordPiece maps tokens to ids, Unigram lists tokens with their scores.
+    ids: dict[str, int]
+    ids = model if isinstance(model, dict) else {token: n for n, (token, _) in enumerate(model)}
+    tokens = [f"[unused-{number}]" for number in range(size)]
+    for token, number in ids.items():
+        if number < size:
+            tokens[number] = token
+    return tokens

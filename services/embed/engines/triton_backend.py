@@ -1,0 +1,53 @@
+"""The encoder inside Triton's Python backend.
+
+`triton_repository` copies this file into the model repository, so it imports nothing of ours.
+It runs in Triton's environment: numpy and ctranslate2.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    """One instance: `ids` int32 [n, longest] and `lengths` int32 [n] to `vectors` [n, d]."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the weights that lie beside this file."""
+        config = json.loads(args["model_config"])
+        parameters = {key: v["string_value"] for key, v in config["parameters"].items()}
+        weights = Path(args["model_repository"]) / args["model_version"] / "weights"
+        self._pooling = parameters["pooling"]
+        self._model: Any = ctranslate2.Encoder(
+            str(weights),
+            device="cuda" if args["model_instance_kind"] == "GPU" else "cpu",
+            device_index=int(args["model_instance_device_id"]),
+            intra_threads=int(parameters["threads"]),
+        )
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Encodes each request's batch; one that fails does not touch the others."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        try:
+            ids = pb_utils.get_input_tensor_by_name(request, "ids").as_numpy()
+            lengths = pb_utils.get_input_tensor_by_name(request, "lengths").as_numpy()
+            vectors = self._encode(ids, lengths)
+        except Exception as error:  # noqa: BLE001 - the caller is told, the instance lives on
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+        return pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor("vectors", vectors)])
+
+    def _encode(self, ids: Any, lengths: Any) -> Any:
+        batch = [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
+        output = self._model.forward_batch(batch).last_hidden_state
+        hidden = np.asarray(output.to_device(ctranslate2.Device.cpu), dtype=np.float32)
+        if self._pooling == "cls":
+            return hidden[:, 0].copy()
+        return np.stack([row[:n].mean(axis=0) for row, n in zip(hidden, lengths, strict=True)])

@@ -1,0 +1,120 @@
+"""What a sentence encoder's folder says about the model, in the Hugging Face layout."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from services.embed.tokenization import Purpose
+from services.embed.vectors import Pooling
+from services.runtime.errors import ResourceMissing
+
+# Of sentence-transformers' modules.json, by the last part of the type's name.
+_UNDERSTOOD = {"Transformer", "Pooling", "Normalize"}
+# Tokens of these take positions from `pad_token_id + 1` on (fairseq's convention).
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model folder.
+
+    Attributes:
+        folder: Where it lies.
+        config: Its config.json.
+        max_tokens: Most tokens of a text, the special ones included: sentence-transformers'
+            max_seq_length, else all positions the model has.
+        pooling: As 1_Pooling/config.json says, else the mean.
+        instructions: What config_sentence_transformers.json puts before queries and passages.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    max_tokens: int
+    pooling: Pooling
+    instructions: dict[Purpose, str]
+
+    @property
+    def model_type(self) -> str:
+        """The architecture, "bert" say."""
+        return str(self.config.get("model_type", ""))
+
+    @property
+    def first_position(self) -> int:
+        """The position of a text's first token."""
+        if self.model_type in _OFFSET_POSITIONS:
+            return int(self.config.get("pad_token_id", 1)) + 1
+        return 0
+
+    @property
+    def positions(self) -> int:
+        """Most tokens the model has positions for."""
+        return int(self.config.get("max_position_embeddings", 512)) - self.first_position
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer's file."""
+        return self.folder / "tokenizer.json"
+
+
+def read_model_files(folder: Path) -> ModelFiles:
+    """Reads a model folder.
+
+    Raises:
+        ResourceMissing: It is not one, or asks for something the engines don't do.
+    """
+    for needed in ("config.json", "tokenizer.json"):
+        if not (folder / needed).is_file():
+            raise ResourceMissing(
+                f"{folder} holds no {needed}",
+                "set VIVA_EMBED_MODEL to a folder in the Hugging Face layout",
+            )
+    _check_modules(folder)
+    limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
+    files = ModelFiles(
+        folder=folder,
+        config=_json(folder / "config.json"),
+        max_tokens=0,
+        pooling=_pooling(folder),
+        instructions=_instructions(folder),
+    )
+    return replace(files, max_tokens=min(int(limit or files.positions), files.positions))
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _check_modules(folder: Path) -> None:
+    for module in _json(folder / "modules.json") or []:
+        kind = str(module.get("type", "")).rpartition(".")[2]
+        if kind not in _UNDERSTOOD:
+            raise ResourceMissing(
+                f"{folder} has a module {kind!r}, which no engine here runs",
+                f"choose a model made of {', '.join(sorted(_UNDERSTOOD))}",
+            )
+
+
+def _pooling(folder: Path) -> Pooling:
+    config = _json(folder / "1_Pooling" / "config.json")
+    # Older files have a flag for each mode, newer ones its name.
+    flags = {
+        Pooling.MEAN: config.get("pooling_mode_mean_tokens"),
+        Pooling.CLS: config.get("pooling_mode_cls_token"),
+    }
+    named = config.get("pooling_mode")
+    chosen = [mode for mode, flag in flags.items() if flag or named == mode]
+    if config and len(chosen) != 1:
+        raise ResourceMissing(
+            f"{folder} pools in a way no engine here does", "choose mean or cls pooling"
+        )
+    return chosen[0] if chosen else Pooling.MEAN
+
+
+def _instructions(folder: Path) -> dict[Purpose, str]:
+    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    passage = prompts.get("passage") or prompts.get("document")
+    found = {Purpose.QUERY: prompts.get("query"), Purpose.PASSAGE: passage}
+    return {purpose: text for purpose, text in found.items() if text}

@@ -1,0 +1,122 @@
+"""The embedding server's settings: `VIVA_EMBED_…`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.embed.vectors import Pooling
+from services.runtime.settings import ServerSettings
+
+PACKAGED_MODEL = "all-MiniLM-L6-v2"
+"""The model that comes as a package; needs no download and no folder."""
+
+Engine = Literal["ctranslate2", "transformers", "triton"]
+
+# By profile: engine, model, device. BGE-M3 is multilingual and takes 8,192 tokens.
+_DEFAULTS: dict[str, tuple[Engine, str, str]] = {
+    "cpu": ("ctranslate2", PACKAGED_MODEL, "cpu"),
+    "gpu-48gb": ("transformers", "BAAI/bge-m3", "cuda"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model to serve.
+
+    Attributes:
+        engine: What runs it.
+        model: `PACKAGED_MODEL`, a folder, or a Hugging Face name.
+        name: What requests call it.
+        device: Where it runs, where the engine has a choice.
+        languages: BCP 47 tags; empty when unknown.
+    """
+
+    engine: Engine
+    model: str
+    name: str
+    device: str
+    languages: tuple[str, ...]
+
+
+class EmbedSettings(ServerSettings):
+    """What the embedding server runs and how."""
+
+    model_config = SettingsConfigDict(env_prefix="VIVA_EMBED_")
+
+    port: int = Field(default=7101, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    engine: Engine | None = Field(
+        default=None, description="ctranslate2, transformers or triton; absent: by profile."
+    )
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        description=f"{PACKAGED_MODEL}, a folder in the Hugging Face layout or, with the engine"
+        " transformers, a Hugging Face name; absent: by profile.",
+    )
+    model_name: str | None = Field(
+        default=None, description="What requests call the model; absent: the end of `model`."
+    )
+    languages: list[str] | None = Field(
+        default=None, description='BCP 47 tags, as JSON: ["en"]. Absent: unknown.'
+    )
+    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
+    compute_type: Literal["int8", "float32"] = Field(
+        default="float32",
+        description="Precision of the engine ctranslate2. int8 is 1.4 times as fast in a quarter of"
+        " the memory, but turns vectors by up to 10 degrees: embed everything anew after a change.",
+    )
+    pooling: Pooling | None = Field(
+        default=None, description="mean or cls; absent: as the model's files say."
+    )
+    query_instruction: str | None = Field(
+        default=None,
+        description='Put before queries, "query: " say; absent: as the model\'s files say.',
+    )
+    passage_instruction: str | None = Field(
+        default=None, description="Put before passages; absent: as the model's files say."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=8, description="Most tokens of a text; absent: the model's own limit."
+    )
+    rerank_model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A cross-encoder for Rerank (torch): a folder or a Hugging Face name."
+        " Absent: Rerank orders by the encoder's cosine similarity.",
+    )
+    max_batch_size: int = Field(default=32, ge=1, description="Most texts in a batch.")
+    max_batch_tokens: int = Field(
+        default=2048, ge=1, description="Most tokens in a batch, unless one text alone has more."
+    )
+    max_wait_ms: float = Field(
+        default=3.0, ge=0, description="How long a text waits for company while the model is free."
+    )
+    max_queue: int = Field(
+        default=4096, ge=1, description="Most texts waiting; requests beyond are refused."
+    )
+    triton_address: str = Field(
+        default="127.0.0.1:8001", description="Triton's gRPC address for the engine triton."
+    )
+    triton_model: str = Field(default="encoder", description="The model's name in Triton.")
+    triton_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="How long Triton may take for a batch."
+    )
+
+    def choice(self) -> ModelChoice:
+        """What to run, the profile's defaults filled in."""
+        engine, model, device = _DEFAULTS[self.profile]
+        chosen = self.engine or engine
+        # The profile's model belongs to the profile's engine.
+        fallback = model if chosen == engine else PACKAGED_MODEL
+        named = self.model or fallback
+        return ModelChoice(
+            engine=chosen,
+            model=named,
+            name=self.model_name or named.rstrip("/").rpartition("/")[2],
+            device=self.device or device,
+            languages=tuple(self.languages or (["en"] if named == PACKAGED_MODEL else [])),
+        )

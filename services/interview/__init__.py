@@ -1,0 +1,1 @@
+"""Spoken practice interviews on top of the model servers."""

@@ -1,0 +1,5 @@
+"""Starts the interview server."""
+
+from services.interview.server import main
+
+main()

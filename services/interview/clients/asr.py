@@ -1,0 +1,126 @@
+"""Speech recognition through `viva.asr.v1.AsrService`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import grpc
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.serving.v1 import serving_pb2
+
+from services.interview.clients.failures import failures
+from services.interview.clients.seams import (
+    HEARING_RATE_HZ,
+    HearingConfig,
+    PartialHeard,
+    ProbablyEnded,
+    SpeechBegan,
+    SpeechEvent,
+    TurnEnded,
+    WentOn,
+)
+from services.interview.record import SpokenWord
+from services.runtime.channel import outgoing
+from services.runtime.stats import duration, seconds
+
+STREAM_SECONDS = 4 * 3600.0
+"""An interview's stream may live so long; a longer one is reopened."""
+
+_Call = grpc.aio.StreamStreamCall[
+    asr_pb2.StreamingRecognizeRequest, asr_pb2.StreamingRecognizeResponse
+]
+
+
+class AsrStream:
+    """One StreamingRecognize call."""
+
+    def __init__(self, call: _Call) -> None:
+        self._call = call
+
+    async def send(self, audio: bytes) -> None:
+        """Sends samples."""
+        with failures("asr"):
+            await self._call.write(asr_pb2.StreamingRecognizeRequest(audio=audio))
+
+    async def finalize(self) -> None:
+        """Ends the running turn now."""
+        with failures("asr"):
+            request = asr_pb2.StreamingRecognizeRequest(finalize=asr_pb2.Finalize())
+            await self._call.write(request)
+
+    async def events(self) -> AsyncIterator[SpeechEvent]:
+        """What is heard, in order."""
+        with failures("asr"):
+            async for response in self._call:
+                if (event := _event(response)) is not None:
+                    yield event
+
+
+class AsrClient:
+    """A recogniser behind a channel."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: asr_pb2_grpc.AsrServiceAsyncStub = asr_pb2_grpc.AsrServiceStub(channel)
+
+    @asynccontextmanager
+    async def open(self, config: HearingConfig) -> AsyncIterator[AsrStream]:
+        """Opens a stream; leaving the context cancels the call."""
+        call = self._stub.StreamingRecognize(None, **outgoing(STREAM_SECONDS))
+        try:
+            with failures("asr"):
+                await call.write(asr_pb2.StreamingRecognizeRequest(config=_config(config)))
+            yield AsrStream(call)
+        finally:
+            call.cancel()
+
+
+def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
+    return asr_pb2.StreamingRecognitionConfig(
+        recognition=asr_pb2.RecognitionConfig(
+            language=config.language,
+            phrase_hints=config.phrase_hints,
+            word_offsets=True,
+            priority=serving_pb2.PRIORITY_INTERACTIVE,
+        ),
+        format=serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE,
+            sample_rate_hz=HEARING_RATE_HZ,
+            channels=1,
+        ),
+        endpointing=asr_pb2.Endpointing(
+            min_silence=duration(config.min_silence), max_silence=duration(config.max_silence)
+        ),
+    )
+
+
+def _words(words: Iterable[asr_pb2.Word]) -> tuple[SpokenWord, ...]:
+    return tuple(
+        SpokenWord(word.text.strip(), seconds(word.start), seconds(word.end), word.confidence)
+        for word in words
+    )
+
+
+def _event(response: asr_pb2.StreamingRecognizeResponse) -> SpeechEvent | None:
+    match response.WhichOneof("event"):
+        case "speech_started":
+            return SpeechBegan(seconds(response.speech_started.start))
+        case "partial":
+            return PartialHeard(response.partial.stable, response.partial.unstable)
+        case "eager_end_of_turn":
+            eager = response.eager_end_of_turn
+            words = _words(eager.words)
+            return ProbablyEnded(eager.text, words, seconds(eager.start), seconds(eager.end))
+        case "turn_resumed":
+            return WentOn(seconds(response.turn_resumed.start))
+        case "end_of_turn":
+            end = response.end_of_turn
+            return TurnEnded(
+                end.text,
+                _words(end.words),
+                seconds(end.start),
+                seconds(end.end),
+                seconds(end.finalization),
+            )
+        case _:
+            return None

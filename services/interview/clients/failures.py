@@ -1,0 +1,31 @@
+"""What can go wrong with a call, as the one error the interview knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from services.interview.clients.seams import DependencyFailed, ServiceName
+
+
+@contextmanager
+def failures(service: ServiceName) -> Iterator[None]:
+    """Turns a failed call into `DependencyFailed`.
+
+    A write on a call that is over raises `InvalidStateError`. A cancelled call raises
+    `CancelledError` although nobody cancelled this task; only a real cancellation passes.
+    """
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise DependencyFailed(service, error.code().name) from error
+    except asyncio.InvalidStateError as error:
+        raise DependencyFailed(service, "the stream is over") from error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() == 0:
+            raise DependencyFailed(service, "CANCELLED") from None
+        raise

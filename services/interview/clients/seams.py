@@ -1,0 +1,191 @@
+"""What the interview needs of the four model servers.
+
+Every implementation raises `DependencyFailed` and nothing else when the server cannot be used.
+Times of one stream are seconds from the start of that stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from services.interview.events import AudioFormat
+from services.interview.record import Phase, SpokenWord
+
+HEARING_RATE_HZ = 16_000
+"""The rate candidates' audio is brought to before recognition: what Whisper and Silero take."""
+
+ServiceName = Literal["asr", "tts", "llm", "embed"]
+
+
+class DependencyFailed(Exception):
+    """A model server could not be used.
+
+    Attributes:
+        service: Which one.
+        reason: The status code or what else happened; never the user's words.
+    """
+
+    def __init__(self, service: ServiceName, reason: str) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Someone began to speak."""
+
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartialHeard:
+    """What has been understood so far."""
+
+    stable: str
+    unstable: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbablyEnded:
+    """The speaker has probably finished; the text holds if they have."""
+
+    text: str
+    words: tuple[SpokenWord, ...]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """The speaker went on after `ProbablyEnded`."""
+
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The speaker has finished; `finalization` in seconds from the decision to the final text."""
+
+    text: str
+    words: tuple[SpokenWord, ...]
+    start: float
+    end: float
+    finalization: float = 0.0
+
+
+SpeechEvent = SpeechBegan | PartialHeard | ProbablyEnded | WentOn | TurnEnded
+
+
+@dataclass(frozen=True, slots=True)
+class HearingConfig:
+    """How to listen; silences in seconds."""
+
+    language: str
+    phrase_hints: tuple[str, ...] = ()
+    min_silence: float = 0.25
+    max_silence: float = 0.8
+
+
+class RecognitionStream(Protocol):
+    """One live stream of 16-bit mono samples at `HEARING_RATE_HZ`."""
+
+    async def send(self, audio: bytes) -> None:
+        """Sends samples."""
+        ...
+
+    async def finalize(self) -> None:
+        """Ends the running turn now."""
+        ...
+
+    def events(self) -> AsyncIterator[SpeechEvent]:
+        """What is heard; ends when the server ends the stream."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Speech to text."""
+
+    def open(self, config: HearingConfig) -> AbstractAsyncContextManager[RecognitionStream]:
+        """Opens a stream; leaving the context abandons it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """How to speak. `ahead` says that nobody waits for it yet."""
+
+    language: str
+    voice: str | None
+    phase: Phase
+    format: AudioFormat
+    ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedWord:
+    """A word of the text: its end in the text, in code points, and its times in the audio."""
+
+    text: str
+    text_end: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPiece:
+    """A piece of speech; offset and duration in seconds of the whole."""
+
+    audio: bytes
+    offset: float
+    duration: float
+    format: AudioFormat
+    words: tuple[PlacedWord, ...] = ()
+
+
+class Synthesiser(Protocol):
+    """Text to speech."""
+
+    def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
+        """The speech in order, each piece as soon as it exists; closing the iterator cancels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatModel(Protocol):
+    """Text generation."""
+
+    def chat(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
+    ) -> AsyncGenerator[str, None]:
+        """The likeliest answer, piece by piece; closing the iterator stops the generation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Vectors of length 1, float32 [texts, dimensions], and the model that made them."""
+
+    model: str
+    values: npt.NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Text to vectors."""
+
+    async def embed(self, texts: Sequence[str], *, query: bool, background: bool) -> Vectors:
+        """One vector a text; `query` for search phrases, `background` when nobody waits."""
+        ...

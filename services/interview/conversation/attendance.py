@@ -1,0 +1,144 @@
+"""The candidate's side of a live interview: one client at a time, audio brought to one shape."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from services.interview.clients.seams import HEARING_RATE_HZ
+from services.interview.conversation import messages as m
+from services.interview.conversation.conversation import Conversation
+from services.interview.events import AudioFormat, Encoding, Entry
+from services.runtime.audio.pcm import (
+    StreamResampler,
+    float_from_f32le,
+    float_from_s16le,
+    mono,
+    s16le_from_float,
+)
+from services.runtime.errors import Aborted, FailedPrecondition, InvalidField, ServiceError
+
+CALLS_REMEMBERED = 1024
+
+
+class Seat:
+    """One client's place in an interview; taken over by the next client that joins."""
+
+    def __init__(
+        self, conversation: Conversation, source: AudioFormat | None, last_seq: int
+    ) -> None:
+        """Takes the shape of the client's audio, and the last event it has seen."""
+        self.conversation = conversation
+        self.gone = False
+        self._source = source
+        self._seen = last_seq
+        self._ended: ServiceError | None = None
+        rate = source.sample_rate_hz if source else None
+        self._resampler = StreamResampler(rate or HEARING_RATE_HZ, HEARING_RATE_HZ)
+
+    def end(self, error: ServiceError) -> None:
+        """Ends this client's call with an error."""
+        self._ended = self._ended or error
+        self.conversation.chronicle.journal.wake()
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise self._ended
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """The events this client has not seen, as they come, to the end of the interview.
+
+        Raises:
+            ServiceError: What `end` was called with; `Aborted` when another client has joined.
+        """
+        chronicle = self.conversation.chronicle
+        while True:
+            changed = chronicle.journal.changed()
+            for entry in chronicle.journal.after(self._seen):
+                self._check()
+                self._seen = entry.seq
+                yield entry
+            self._check()
+            if chronicle.journal.last_seq <= self._seen:
+                if self.conversation.over:
+                    return
+                await changed.wait()
+
+    def hear(self, audio: bytes, field: str) -> None:
+        """Takes the candidate's samples; `field` is what to call them in an error.
+
+        Raises:
+            FailedPrecondition: The client said that it sends no audio.
+            InvalidField: The bytes are no whole frames.
+        """
+        source = self._source
+        if source is None:
+            raise FailedPrecondition(
+                "NO_AUDIO", "the join named no input format: answers are typed"
+            )
+        if len(audio) % source.frame_bytes:
+            raise InvalidField(
+                field, f"{len(audio)} bytes are no whole {source.frame_bytes}-byte frames"
+            )
+        decode = float_from_s16le if source.encoding is Encoding.PCM_S16LE else float_from_f32le
+        samples = self._resampler.feed(mono(decode(audio), source.channels))
+        if samples.size:
+            self.conversation.hear(s16le_from_float(samples))
+
+    def send(self, message: m.Message) -> None:
+        """Hands on what the candidate does."""
+        self.conversation.send(message)
+
+
+class Attendance:
+    """Who is there, of one interview."""
+
+    def __init__(self, conversation: Conversation, absence_seconds: float) -> None:
+        """Takes how long a candidate may be gone before the interview is paused."""
+        self.conversation = conversation
+        self.seat: Seat | None = None
+        self._absence_seconds = absence_seconds
+        self._absence: asyncio.TimerHandle | None = None
+        self._calls: dict[int, None] = {}
+
+    def join(
+        self, source: AudioFormat | None, output: AudioFormat | None, last_seq: int | None
+    ) -> Seat:
+        """Seats a client; whoever sat there is sent away.
+
+        A client that has seen nothing begins its numbering of Speak calls anew.
+        """
+        if self._absence is not None:
+            self._absence.cancel()
+            self._absence = None
+        if self.seat is not None:
+            self.seat.end(Aborted("TAKEN_OVER", "another client has joined this interview"))
+        if last_seq is None:
+            self._calls.clear()
+        self.seat = Seat(self.conversation, source, last_seq or 0)
+        self.conversation.chronicle.clock.start()
+        self.conversation.send(m.Joined(output))
+        return self.seat
+
+    def leave(self, seat: Seat) -> None:
+        """A client is gone. The seat stays for its Speak calls until another joins."""
+        seat.gone = True
+        if seat is self.seat and not self.conversation.over:
+            loop = asyncio.get_running_loop()
+            self._absence = loop.call_later(
+                self._absence_seconds, self.conversation.send, m.Pause()
+            )
+
+    def close(self) -> None:
+        """Waits for nobody any more."""
+        if self._absence is not None:
+            self._absence.cancel()
+
+    def first_time(self, call: int) -> bool:
+        """Whether a Speak call of this number has not been taken yet; now it has."""
+        if call in self._calls:
+            return False
+        self._calls[call] = None
+        if len(self._calls) > CALLS_REMEMBERED:
+            del self._calls[next(iter(self._calls))]
+        return True

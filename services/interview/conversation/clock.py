@@ -1,0 +1,74 @@
+"""The interview's clock, and where on it a sample of the candidate's audio lies."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+GAP_SECONDS = 0.5
+"""Audio later than this was not sent meanwhile, rather than delayed on its way."""
+
+
+class InterviewClock:
+    """Seconds since the first join."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start: float | None = None
+
+    def start(self) -> None:
+        """Starts the clock; later calls change nothing."""
+        if self._start is None:
+            self._start = self._loop.time()
+
+    def now(self) -> float:
+        """Seconds since the start; 0 before it."""
+        return 0.0 if self._start is None else self._loop.time() - self._start
+
+
+class AudioTimeline:
+    """Maps positions in the candidate's audio to the interview's clock.
+
+    A microphone delivers a second of audio a second. A client that stops sending for a while leaves
+    a gap, and what follows is placed when it arrives. If the audio was only held up on its way, the
+    rest comes faster than real time; no sample can arrive before it was spoken, so the placement is
+    moved back by as much as it runs ahead.
+    """
+
+    def __init__(self, clock: InterviewClock) -> None:
+        self._clock = clock
+        self._anchors: list[_Anchor] = []
+        self._received = 0.0
+
+    @property
+    def received(self) -> float:
+        """Seconds of audio so far."""
+        return self._received
+
+    def add(self, seconds: float) -> None:
+        """Counts a piece of audio that has just arrived."""
+        now = self._clock.now()
+        begins = max(0.0, now - seconds)
+        if not self._anchors or begins > self.at(self._received) + GAP_SECONDS:
+            self._anchors.append(_Anchor(self._received, begins, self.at(self._received)))
+        self._received += seconds
+        last = self._anchors[-1]
+        last.when = max(last.earliest, last.when - max(0.0, self.at(self._received) - now))
+
+    def at(self, position: float) -> float:
+        """Seconds on the interview's clock of `position` seconds into the audio."""
+        place, when = 0.0, 0.0
+        for anchor in self._anchors:
+            if anchor.place > position:
+                break
+            place, when = anchor.place, anchor.when
+        return when + position - place
+
+
+@dataclass(slots=True)
+class _Anchor:
+    """`place` in the audio was spoken at `when`, and not before `earliest`."""
+
+    place: float
+    when: float
+    earliest: float

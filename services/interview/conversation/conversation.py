@@ -1,0 +1,549 @@
+"""One live interview: what is heard comes in, what is said goes out, one decision at a time.
+
+Everything that happens is a message in one inbox and is dealt with in order, so the state below
+needs no locks. Slow work (recognition, generation, synthesis, scoring) runs in tasks that this
+conversation owns and that answer with messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.interview.clients.seams import (
+    ChatModel,
+    DependencyFailed,
+    HearingConfig,
+    PartialHeard,
+    ProbablyEnded,
+    Recogniser,
+    SpeechBegan,
+    SpeechEvent,
+    Synthesiser,
+    TurnEnded,
+    VoiceConfig,
+    WentOn,
+)
+from services.interview.conversation import messages as m
+from services.interview.conversation.chronicle import Chronicle
+from services.interview.conversation.clock import AudioTimeline
+from services.interview.conversation.degradation import Degradation
+from services.interview.conversation.floor import Floor, Line, Said
+from services.interview.conversation.following_up import FollowUps
+from services.interview.conversation.hearing import Hearing
+from services.interview.conversation.interruption import Verdict, judge
+from services.interview.conversation.progress import OPENING, Step, after
+from services.interview.conversation.replying import Replier, Reply
+from services.interview.conversation.stock import Stock, Voice
+from services.interview.events import (
+    AudioFormat,
+    CandidatePartial,
+    CandidateSpeechStarted,
+    CandidateTurn,
+    ReportReady,
+    TurnTimings,
+)
+from services.interview.interviewer.summarising import Reviewer
+from services.interview.questions.bank import Question
+from services.interview.record import Phase, Speaker, SpokenWord, State, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the conversation is, in seconds.
+
+    Attributes:
+        min_silence, max_silence: When a turn is probably over, and when it is.
+        follow_up_budget: What the model has for a follow-up.
+        patience: How long after the end of turn the reply may still take.
+        suspicion: How long playback stays paused for speech that shows no words.
+    """
+
+    min_silence: float = 0.25
+    max_silence: float = 0.8
+    follow_up_budget: float = 2.0
+    patience: float = 0.6
+    suspicion: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """The model servers a conversation talks through."""
+
+    recogniser: Recogniser
+    synthesiser: Synthesiser
+    model: ChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class _TurnClock:
+    """When the parts of the candidate's turn came, on the interview's clock."""
+
+    turn_id: str
+    speech_end: float
+    eager: float | None
+    decided: float
+    final: float
+
+
+class Conversation:
+    """The live loop of one interview. `run` is its life; the other methods send it messages."""
+
+    def __init__(
+        self,
+        chronicle: Chronicle,
+        plan: Sequence[Question],
+        partners: Partners,
+        reviewer: Reviewer,
+        pace: Pace,
+    ) -> None:
+        self.chronicle = chronicle
+        self._plan = plan
+        self._partners = partners
+        self._reviewer = reviewer
+        self._pace = pace
+        self._settings = chronicle.interview.settings
+        self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
+        self._degradation = Degradation(chronicle.emit)
+        self._hearing: Hearing | None = None
+        # What the interviewer said last, and what the candidate has answered to it so far.
+        self._step = OPENING
+        self._answers: list[Turn] = []
+        self._line: Line | None = None
+        # The step before, with its answers: where we are again if nobody heard the last line.
+        self._before: tuple[Step, list[Turn]] = (OPENING, [])
+        self._reply: Reply | None = None
+        # Set once the candidate's turn is over and the reply may be said.
+        self._released: _TurnClock | None = None
+        self._eager_at: float | None = None
+        # Numbers the candidate's stretches of speech; `_words_heard` belongs to the running one.
+        self._speech = 0
+        self._words_heard = False
+        self._output: AudioFormat | None = None
+        self._over = False
+
+    # What clients may do, at any time.
+
+    @property
+    def over(self) -> bool:
+        """Whether the last event has been told."""
+        return self._over
+
+    def send(self, message: m.Message) -> None:
+        """Queues a message."""
+        self._inbox.put_nowait(message)
+
+    def hear(self, audio: bytes) -> None:
+        """Takes the candidate's 16-bit mono samples at `HEARING_RATE_HZ`; ignored unless live."""
+        if self._hearing is not None and self.chronicle.interview.state is State.LIVE:
+            self._hearing.hear(audio)
+
+    def finish_turn(self) -> None:
+        """Ends the candidate's turn without waiting for silence."""
+        if self._hearing is not None:
+            self._hearing.finish_turn()
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Holds the interview until it is over."""
+        async with asyncio.TaskGroup() as tasks:
+            self._begin(tasks)
+            listening = tasks.create_task(self._listen())
+            while not self.chronicle.interview.state.over:
+                await self._handle(await self._inbox.get())
+            listening.cancel()
+            self._drop_reply()
+            self._follow_ups.forget()
+            await self._review()
+            self._stock.clear(self._voice)
+        self._finish()
+
+    async def abandon(self) -> None:
+        """Ends after a fault: the record is closed as it is."""
+        await self.chronicle.move(State.CANCELLED, self._step)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._over = True
+        self.chronicle.journal.wake()
+        while not self._inbox.empty():
+            if isinstance(message := self._inbox.get_nowait(), m.Command):
+                message.done.set()
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self._voice = Voice(self._partners.synthesiser, None, tasks)
+        self._stock = Stock(self._settings, self._plan, self._voice)
+        self._floor = Floor(
+            self.chronicle,
+            self._degradation,
+            tasks,
+            ended=lambda said: self.send(m.LineOver(said)),
+        )
+        self._follow_ups = FollowUps(
+            self._partners.model,
+            self.chronicle,
+            self._degradation,
+            tasks,
+            budget=self._pace.follow_up_budget,
+        )
+        self._replier = Replier(
+            self._settings,
+            self._follow_ups,
+            self.chronicle.clock,
+            tasks,
+            ready=lambda reply: self.send(m.ReplyReady(reply)),
+        )
+
+    async def _listen(self) -> None:
+        async def heard(event: SpeechEvent) -> None:
+            self.send(m.Heard(event))
+
+        async def failed(failure: DependencyFailed) -> None:
+            self._degradation.failed(failure)
+
+        async def recovered() -> None:
+            self._degradation.worked("asr")
+
+        config = HearingConfig(
+            language=self._settings.language,
+            phrase_hints=self._settings.topics,
+            min_silence=self._pace.min_silence,
+            max_silence=self._pace.max_silence,
+        )
+        timeline = AudioTimeline(self.chronicle.clock)
+        self._hearing = Hearing(
+            self._partners.recogniser,
+            config,
+            timeline,
+            heard=heard,
+            failed=failed,
+            recovered=recovered,
+        )
+        await self._hearing.run()
+
+    async def _handle(self, message: m.Message) -> None:
+        match message:
+            case m.Joined():
+                await self._join(message.output)
+            case m.Heard():
+                await self._hear(message.event)
+            case m.Typed():
+                await self._take_typed(message.text)
+            case m.Played():
+                self._floor.acknowledge(
+                    message.utterance_id, message.position, finished=message.finished
+                )
+            case m.Interrupted():
+                await self._interrupt()
+            case m.LineOver():
+                await self._line_over(message.said)
+            case m.ReplyReady() | m.PatienceOver():
+                await self._reply_due(message)
+            case m.SuspicionOver():
+                if message.number == self._speech and not self._words_heard:
+                    self._floor.resume()
+            case m.Command():
+                await self._obey(message)
+                message.done.set()
+
+    # Joining, pausing, ending.
+
+    async def _join(self, output: AudioFormat | None) -> None:
+        if output != self._output:
+            self._output = output
+            self._voice = Voice(self._partners.synthesiser, self._voice_config(output), self._tasks)
+            self._stock.clear(self._voice)
+        state = self.chronicle.interview.state
+        if state is State.READY:
+            if self._settings.follow_ups:
+                self._follow_ups.warm_up()
+            await self._say(self._stock.line(OPENING))
+        elif state is State.PAUSED:
+            await self._resume()
+
+    def _voice_config(self, output: AudioFormat | None) -> VoiceConfig | None:
+        if output is None:
+            return None
+        settings = self._settings
+        return VoiceConfig(settings.language, settings.voice, Phase.OPENING, output)
+
+    async def _obey(self, command: m.Command) -> None:
+        state = self.chronicle.interview.state
+        match command:
+            case m.Pause() if state is State.LIVE:
+                self._drop_reply()
+                await self._stop_floor()
+                await self.chronicle.move(State.PAUSED, self._step)
+            case m.Resume() if state is State.PAUSED:
+                await self._resume()
+            case m.End():
+                await self._stop_floor()
+                await self._close()
+
+    async def _resume(self) -> None:
+        await self.chronicle.move(State.LIVE, self._step)
+        if self._step.asks and self._answers:
+            self._release(self._turn_clock(self._answers[-1], None, 0.0))
+        elif self._step.asks and self._line is not None:
+            again = self._voice.say(self._line.text, self._step.phase, ahead=False)
+            await self._say(replace(self._line, speech=again, timings=None))
+        else:
+            await self._move_on()
+
+    async def _close(self) -> None:
+        answered = any(t.speaker is Speaker.CANDIDATE for t in self.chronicle.interview.turns)
+        await self.chronicle.move(State.REVIEWING if answered else State.CANCELLED, self._step)
+
+    async def _review(self) -> None:
+        if self.chronicle.interview.state is State.REVIEWING:
+            self._score_round()
+            report = await self._reviewer.report(self.chronicle.interview)
+            await self.chronicle.keep(report)
+            await self.chronicle.move(State.COMPLETED, self._step)
+            self.chronicle.emit(ReportReady(report))
+
+    # The candidate speaks.
+
+    async def _hear(self, event: SpeechEvent) -> None:
+        if self.chronicle.interview.state is not State.LIVE:
+            return
+        match event:
+            case SpeechBegan():
+                self._speech_began(event)
+            case PartialHeard():
+                await self._partial(event)
+            case ProbablyEnded():
+                await self._probably_ended(event)
+            case WentOn():
+                self._eager_at = None
+                self._drop_reply()
+            case TurnEnded():
+                await self._turn_ended(event)
+
+    def _speech_began(self, event: SpeechBegan) -> None:
+        self._speech += 1
+        self._words_heard = False
+        self._eager_at = None
+        self.chronicle.emit(CandidateSpeechStarted(event.start))
+        if self._floor.taken:
+            self._floor.pause()
+            self._later(self._pace.suspicion, m.SuspicionOver(self._speech))
+
+    async def _partial(self, event: PartialHeard) -> None:
+        self.chronicle.emit(CandidatePartial(event.stable, event.unstable))
+        text = event.stable + event.unstable
+        self._words_heard = self._words_heard or bool(text.strip())
+        if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
+            await self._stop_floor()
+        if not self._floor.taken and self._step.asks and self._may_follow_up():
+            self._follow_ups.overhear(self._whole_answer(text), self._step, self._voice)
+
+    async def _probably_ended(self, event: ProbablyEnded) -> None:
+        self._eager_at = self.chronicle.clock.now()
+        if self._floor.taken and judge(event.text) is Verdict.INTERRUPTION:
+            await self._stop_floor()
+        if self._floor.taken or not self._step.asks or not event.text.strip():
+            return
+        self._prepare(self._whole_answer(event.text), eager=True)
+
+    async def _turn_ended(self, event: TurnEnded) -> None:
+        eager_at, self._eager_at = self._eager_at, None
+        self._words_heard = False
+        if not event.text.strip():
+            await self._nothing_said()
+            return
+        if self._floor.taken:
+            if judge(event.text) is not Verdict.INTERRUPTION:
+                self._floor.resume()
+                return
+            await self._stop_floor()
+        turn = self._turn(event.text, event.start, event.end, words=event.words)
+        await self._answered(turn, self._turn_clock(turn, eager_at, event.finalization))
+
+    async def _nothing_said(self) -> None:
+        """The speech was none: everything goes on as if it had not been there."""
+        if self._floor.taken:
+            self._floor.resume()
+        elif not self._step.asks:
+            await self._move_on()
+        elif self._answers:
+            self._release(self._released or self._turn_clock(self._answers[-1], None, 0.0))
+
+    async def _take_typed(self, text: str) -> None:
+        if self.chronicle.interview.state is not State.LIVE:
+            return
+        await self._stop_floor()
+        self._words_heard = False
+        now = self.chronicle.clock.now()
+        turn = self._turn(text, now, now, typed=True)
+        await self._answered(turn, self._turn_clock(turn, None, 0.0))
+
+    def _turn(
+        self,
+        text: str,
+        start: float,
+        end: float,
+        *,
+        words: tuple[SpokenWord, ...] = (),
+        typed: bool = False,
+    ) -> Turn:
+        question = self._stock.question(self._step)
+        return Turn(
+            id=uuid.uuid4().hex,
+            speaker=Speaker.CANDIDATE,
+            text=text.strip(),
+            start=start,
+            end=end,
+            words=words,
+            round=self._step.round,
+            question_id=question.id if question else "",
+            typed=typed,
+        )
+
+    def _turn_clock(self, turn: Turn, eager_at: float | None, finalization: float) -> _TurnClock:
+        now = self.chronicle.clock.now()
+        return _TurnClock(turn.id, turn.end, eager_at, now - finalization, now)
+
+    async def _answered(self, turn: Turn, clock: _TurnClock) -> None:
+        await self.chronicle.add(turn)
+        self.chronicle.emit(CandidateTurn(turn))
+        if self._step.asks:
+            self._answers.append(turn)
+            self._release(clock)
+        else:
+            await self._move_on()
+
+    async def _interrupt(self) -> None:
+        if self._floor.taken and self.chronicle.interview.state is State.LIVE:
+            await self._stop_floor()
+            if not self._step.asks:
+                await self._move_on()
+
+    # The interviewer answers.
+
+    def _whole_answer(self, more: str = "") -> str:
+        parts = [turn.text for turn in self._answers] + [more.strip()]
+        return " ".join(part for part in parts if part)
+
+    def _prepare(self, answer: str, *, eager: bool) -> None:
+        self._drop_reply()
+        self._reply = self._replier.prepare(
+            answer, self._step, self._stock, self._voice, eager=eager
+        )
+
+    def _drop_reply(self) -> None:
+        if self._reply is not None:
+            self._reply.discard()
+        self._reply = self._released = None
+
+    def _release(self, clock: _TurnClock) -> None:
+        """The candidate has finished: the reply is said as soon as it is there."""
+        answer = self._whole_answer()
+        if self._reply is None or self._reply.answer != answer:
+            self._prepare(answer, eager=False)
+        assert self._reply is not None  # noqa: S101 - just prepared
+        self._released = clock
+        if self._reply.line is not None:
+            self.send(m.ReplyReady(self._reply))
+        else:
+            self._later(self._pace.patience, m.PatienceOver(self._reply))
+
+    async def _reply_due(self, message: m.ReplyReady | m.PatienceOver) -> None:
+        reply = message.reply
+        if reply is not self._reply:
+            return
+        if reply.line is None:
+            reply.hurry.set()
+            return
+        # Words after the end of turn: the candidate goes on, and the turn will end again.
+        if self._released is None or self._words_heard:
+            return
+        clock, self._reply, self._released = self._released, None, None
+        if reply.own_words is not None:
+            self._follow_ups.keep(reply.own_words)
+        self._follow_ups.forget()
+        await self._say(replace(reply.line, timings=_timings(reply, clock)))
+
+    async def _say(self, line: Line) -> None:
+        """Says a line and moves to its step."""
+        self._line = line
+        if line.step.round != self._step.round or line.step.phase is Phase.CLOSING:
+            self._score_round()
+        if line.step != self._step:
+            self._before = (self._step, self._answers)
+            self._step, self._answers = line.step, []
+        await self.chronicle.move(State.LIVE, line.step)
+        self._floor.speak(line)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Has the lines made that may be needed after the next answer."""
+        if self._step.phase is Phase.CLOSING:
+            return
+        for deeper in (True, False):
+            self._stock.line(self._following(dig_deeper=deeper), ahead=True)
+
+    def _may_follow_up(self) -> bool:
+        return self._following(dig_deeper=True).phase is Phase.FOLLOW_UP
+
+    def _following(self, *, dig_deeper: bool) -> Step:
+        settings = self._settings
+        return after(
+            self._step,
+            rounds=settings.rounds,
+            follow_ups=settings.follow_ups,
+            dig_deeper=dig_deeper,
+        )
+
+    async def _move_on(self) -> None:
+        """Goes on from a step that needs no answer."""
+        if self._step.phase is Phase.CLOSING:
+            await self._close()
+        else:
+            await self._say(self._stock.line(self._following(dig_deeper=False)))
+
+    async def _stop_floor(self) -> None:
+        said = self._floor.stop()
+        if said is None:
+            return
+        if said.turn.text:
+            await self.chronicle.add(said.turn)
+        elif self._step.asks and self._before[0].asks:
+            # Nobody heard it, so it was not asked: we are still at the step before.
+            self._step, self._answers = self._before
+
+    async def _line_over(self, said: Said) -> None:
+        await self.chronicle.add(said.turn)
+        live = self.chronicle.interview.state is State.LIVE
+        if live and said.line.step == self._step and not self._step.asks:
+            await self._move_on()
+
+    def _score_round(self) -> None:
+        """Has the round's answers scored while the conversation goes on."""
+        if self._step.asks:
+            turns = [t for t in self.chronicle.interview.turns if t.round == self._step.round]
+            question = self._plan[self._step.round - 1]
+            self._reviewer.begin(self._tasks, self._step.round, question, turns)
+
+    def _later(self, seconds: float, message: m.Message) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, message)
+
+
+def _timings(reply: Reply, clock: _TurnClock) -> TurnTimings:
+    def since(moment: float | None) -> float | None:
+        return None if moment is None else max(0.0, moment - clock.speech_end)
+
+    return TurnTimings(
+        turn_id=clock.turn_id,
+        speech_end=clock.speech_end,
+        eager_end_of_turn=since(clock.eager),
+        end_of_turn=since(clock.decided),
+        asr_final=since(clock.final),
+        llm_first_token=since(reply.first_token),
+        first_phrase=since(reply.first_phrase),
+        prepared_eagerly=reply.eager,
+    )

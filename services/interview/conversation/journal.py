@@ -1,0 +1,61 @@
+"""The numbered events of one interview, kept within a bound so that a client can catch up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from services.interview.events import Entry, Event, InterviewerAudio
+
+OVERHEAD_BYTES = 256
+"""What an event without audio counts for; the bound is on memory, roughly."""
+
+
+def _weight(event: Event) -> int:
+    return OVERHEAD_BYTES + (len(event.audio) if isinstance(event, InterviewerAudio) else 0)
+
+
+class Journal:
+    """Events in order. The oldest are dropped once `max_bytes` is passed."""
+
+    def __init__(self, now: Callable[[], float], max_bytes: int) -> None:
+        """Takes the interview's clock, in seconds."""
+        self._now = now
+        self._max_bytes = max_bytes
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._last_seq = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._last_seq
+
+    def append(self, event: Event) -> Entry:
+        """Numbers and keeps an event."""
+        self._last_seq += 1
+        entry = Entry(self._last_seq, self._now(), event)
+        self._entries.append(entry)
+        self._bytes += _weight(event)
+        while self._bytes > self._max_bytes and len(self._entries) > 1:
+            self._bytes -= _weight(self._entries.popleft().event)
+        self.wake()
+        return entry
+
+    def after(self, seq: int) -> Sequence[Entry]:
+        """The kept events with numbers above `seq`."""
+        skip = max(0, len(self._entries) - (self._last_seq - seq))
+        if skip >= len(self._entries):
+            return ()
+        return [self._entries[index] for index in range(skip, len(self._entries))]
+
+    def wake(self) -> None:
+        """Wakes everyone who waits in `changed`."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def changed(self) -> asyncio.Event:
+        """Is set at the next append or wake. Take it before looking, wait for it after."""
+        return self._changed

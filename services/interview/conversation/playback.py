@@ -1,0 +1,78 @@
+"""How much of an utterance has been heard, from the client's acknowledgements and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.interview.clients.seams import PlacedWord
+
+TOLERANCE_SECONDS = 0.05
+"""Rounding and a last chunk still in the sound card."""
+HEARD_SHARE = 0.5
+"""A word counts as heard once half of it was played."""
+
+
+class Playback:
+    """The playing of one utterance at the client, in seconds; `now` is the interview's clock.
+
+    Between acknowledgements playback is taken to go on in real time, but never beyond the audio
+    that was sent. A client that acknowledges nothing is taken to play from the first piece on.
+    """
+
+    def __init__(self) -> None:
+        self.acknowledged = False
+        self._sent = 0.0
+        self._position = 0.0
+        self._since: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the client says that it has played all there is."""
+        return self.acknowledged and self._position >= self._sent - TOLERANCE_SECONDS
+
+    @property
+    def sent(self) -> float:
+        """Seconds of audio sent so far."""
+        return self._sent
+
+    def send(self, until: float, now: float) -> None:
+        """Audio up to `until` has been sent."""
+        if self._since is None and self._sent == 0.0:
+            self._since = now
+        self._sent = max(self._sent, until)
+
+    def acknowledge(self, position: float, now: float, *, finished: bool) -> None:
+        """The client has played up to `position`; `finished` when to the end of what it has."""
+        self.acknowledged = True
+        self._position = max(position, self._sent) if finished else position
+        if self._since is not None:
+            self._since = now
+
+    def pause(self, now: float) -> None:
+        """Playback stops."""
+        self._position = self.position(now)
+        self._since = None
+
+    def resume(self, now: float) -> None:
+        """Playback goes on."""
+        self._since = now
+
+    def position(self, now: float) -> float:
+        """Up to where it has probably been played."""
+        elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
+        return min(self._sent, self._position + elapsed)
+
+    def remaining(self, now: float) -> float:
+        """Seconds of sent audio that are probably still to be played."""
+        return self._sent - self.position(now)
+
+
+def heard_text(text: str, words: Sequence[PlacedWord], position: float) -> str:
+    """The text up to the last word of which at least `HEARD_SHARE` was played at `position`."""
+    end = 0
+    for word in words:
+        if word.start + HEARD_SHARE * (word.end - word.start) <= position:
+            end = max(end, word.text_end)
+    if end and not any(character.isalnum() for character in text[end:]):
+        end = len(text)
+    return text[:end]

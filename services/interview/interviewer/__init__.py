@@ -1,0 +1,1 @@
+"""The interviewer's brain: decide, ask, analyse, summarise."""

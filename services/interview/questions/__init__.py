@@ -1,0 +1,1 @@
+"""The question bank and how a question is found."""

@@ -1,0 +1,130 @@
+"""Finding questions: by meaning once their vectors are there, by words until then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from services.interview.clients.seams import DependencyFailed, Embedder
+from services.interview.interviewer.guarding import content_words
+from services.interview.questions.bank import Bank, Question
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF = 0.5
+LAST_BACKOFF = 30.0
+"""Seconds between attempts to embed the bank, doubling."""
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A question and its similarity to the query, -1 to 1; 0 without a query."""
+
+    question: Question
+    score: float
+
+
+class QuestionIndex:
+    """The bank with its vectors, which are kept on disk by the content they were made from."""
+
+    def __init__(self, bank: Bank, embedder: Embedder, cache: Path) -> None:
+        """Takes the folder of the vectors as `cache`."""
+        self._questions = list(bank)
+        self._embedder = embedder
+        self._cache = cache
+        self._vectors: npt.NDArray[np.float32] | None = None
+        self._model = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether questions are found by meaning."""
+        return self._vectors is not None
+
+    async def build(self) -> None:
+        """Embeds what the cache does not have; tries until it succeeds."""
+        backoff = FIRST_BACKOFF
+        while not self.ready:
+            try:
+                await self._embed()
+            except DependencyFailed as failure:
+                log(_logger, logging.WARNING, "bank not embedded", reason=failure.reason)
+                await asyncio.sleep(backoff)
+                backoff = min(LAST_BACKOFF, 2 * backoff)
+        log(_logger, logging.INFO, "bank embedded", questions=len(self._questions))
+
+    async def _embed(self) -> None:
+        # Which model answers is known only from an answer, so one question is always asked.
+        model = (await self._embedder.embed(["model"], query=False, background=True)).model
+        known = await asyncio.to_thread(self._load, model)
+        missing = [q for q in self._questions if q.digest not in known]
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            passages = [question.passage for question in batch]
+            made = await self._embedder.embed(passages, query=False, background=True)
+            if made.model != model:
+                raise DependencyFailed("embed", "the model changed")
+            known.update(zip((q.digest for q in batch), made.values, strict=True))
+        if missing:
+            await asyncio.to_thread(self._save, model, known)
+        self._model = model
+        self._vectors = np.stack([known[question.digest] for question in self._questions])
+
+    def _path(self, model: str) -> Path:
+        name = "".join(c if c.isalnum() or c in "-." else "_" for c in model)
+        return self._cache / f"questions-{name}.npz"
+
+    def _load(self, model: str) -> dict[str, npt.NDArray[np.float32]]:
+        path = self._path(model)
+        if not path.exists():
+            return {}
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                digests, vectors = kept["digests"], kept["vectors"].astype(np.float32)
+        except (OSError, ValueError, KeyError):
+            return {}
+        return {str(digest): vector for digest, vector in zip(digests, vectors, strict=True)}
+
+    def _save(self, model: str, known: dict[str, npt.NDArray[np.float32]]) -> None:
+        self._cache.mkdir(parents=True, exist_ok=True)
+        current = [question.digest for question in self._questions]
+        scratch = self._path(model).with_suffix(".tmp.npz")
+        np.savez(scratch, digests=np.array(current), vectors=np.stack([known[d] for d in current]))
+        scratch.replace(self._path(model))
+
+    async def search(
+        self, query: str | None, accepts: Callable[[Question], bool], limit: int
+    ) -> Sequence[Found]:
+        """The questions that are accepted, best first; without a query in the bank's order."""
+        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
+        if query is None:
+            return [Found(self._questions[index], 0.0) for index in fitting[:limit]]
+        scores = await self._scores(query)
+        fitting.sort(key=lambda index: -scores[index])
+        return [Found(self._questions[i], float(scores[i])) for i in fitting[:limit]]
+
+    async def _scores(self, query: str) -> npt.NDArray[np.float32]:
+        if self._vectors is not None:
+            try:
+                vectors = await self._embedder.embed([query], query=True, background=False)
+            except DependencyFailed as failure:
+                log(_logger, logging.WARNING, "searching by words", reason=failure.reason)
+            else:
+                if vectors.model == self._model:
+                    scores: npt.NDArray[np.float32] = self._vectors @ vectors.values[0]
+                    return scores
+        return by_words(query, (question.passage for question in self._questions))
+
+
+def by_words(query: str, passages: Iterable[str]) -> npt.NDArray[np.float32]:
+    """The share of the query's content words in each passage."""
+    wanted = content_words(query)
+    shares = [len(wanted & content_words(p)) / max(1, len(wanted)) for p in passages]
+    return np.asarray(shares, dtype=np.float32)

@@ -1,0 +1,69 @@
+"""Which questions an interview asks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import cycle
+
+from services.interview.questions.bank import Question
+from services.interview.questions.index import QuestionIndex
+from services.interview.record import Category, InterviewSettings
+
+ORDER = (
+    Category.SELF_INTRODUCTION,
+    Category.TECHNICAL,
+    Category.BEHAVIORAL,
+    Category.TECHNICAL,
+    Category.SOFT_SKILLS,
+)
+"""An interview begins with the candidate, and is about the craft more than about anything else."""
+CHOICE = 4
+"""One of so many best questions is taken, so that two interviews on a topic differ."""
+POOL = 100
+
+
+async def plan(
+    settings: InterviewSettings, index: QuestionIndex, chosen: Sequence[Question], seed: str
+) -> list[Question]:
+    """As many questions as there are rounds, none twice; fewer if the bank has no more that fit.
+
+    Args:
+        settings: What is wanted.
+        index: Where to look.
+        chosen: Questions to ask before any others.
+        seed: Makes the choice repeatable.
+    """
+    picked = list(chosen[: settings.rounds])
+    categories = [c for c in ORDER if not settings.categories or c in settings.categories]
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
+    for category in cycle(categories):
+        if len(picked) >= settings.rounds:
+            break
+        candidates = await _fitting(settings, index, query, picked, category)
+        if not candidates:
+            candidates = await _fitting(settings, index, query, picked, None)
+        if not candidates:
+            break
+        nearest = candidates if query is None else candidates[:CHOICE]
+        picked.append(dice.choice(nearest))
+    return picked
+
+
+async def _fitting(
+    settings: InterviewSettings,
+    index: QuestionIndex,
+    query: str | None,
+    picked: Sequence[Question],
+    category: Category | None,
+) -> list[Question]:
+    taken = {question.id for question in picked}
+    wanted = {category} if category else set(settings.categories or Category)
+
+    def accepts(question: Question) -> bool:
+        easy_enough = settings.difficulty is None or question.difficulty <= settings.difficulty
+        return question.category in wanted and question.id not in taken and easy_enough
+
+    found = await index.search(query, accepts, POOL)
+    return [result.question for result in found]

@@ -1,0 +1,125 @@
+"""What is kept of an interview.
+
+Times inside an interview are seconds on its own clock, which starts with the first join.
+Enumerations carry the numbers of the contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """Where an interview stands."""
+
+    READY = 1
+    LIVE = 2
+    PAUSED = 3
+    REVIEWING = 4
+    COMPLETED = 5
+    CANCELLED = 6
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be said in it."""
+        return self >= State.REVIEWING
+
+
+class Phase(IntEnum):
+    """What part of the conversation is going on."""
+
+    UNSPECIFIED = 0
+    OPENING = 1
+    QUESTION = 2
+    FOLLOW_UP = 3
+    CLOSING = 4
+
+
+class Speaker(IntEnum):
+    """Who speaks."""
+
+    INTERVIEWER = 1
+    CANDIDATE = 2
+
+
+class Category(IntEnum):
+    """What a question is about."""
+
+    TECHNICAL = 1
+    BEHAVIORAL = 2
+    SOFT_SKILLS = 3
+    SELF_INTRODUCTION = 4
+
+
+class Difficulty(IntEnum):
+    """How hard a question is."""
+
+    EASY = 1
+    MEDIUM = 2
+    HARD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class InterviewSettings:
+    """How an interview is to be held; every default filled in."""
+
+    language: str = "en"
+    rounds: int = 3
+    follow_ups: int = 1
+    categories: tuple[Category, ...] = ()
+    job_title: str | None = None
+    topics: tuple[str, ...] = ()
+    candidate_name: str | None = None
+    voice: str | None = None
+    question_ids: tuple[str, ...] = ()
+    difficulty: Difficulty | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word with its times in seconds and the recogniser's confidence, 0 to 1."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said before the other; of the interviewer, what was heard."""
+
+    id: str
+    speaker: Speaker
+    text: str
+    start: float
+    end: float
+    words: tuple[SpokenWord, ...] = ()
+    round: int = 0
+    question_id: str = ""
+    typed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interview:
+    """An interview as the store keeps it.
+
+    Attributes:
+        user: Whose it is.
+        plan: The bank's ids of the questions to ask, one a round.
+    """
+
+    id: str
+    user: str
+    settings: InterviewSettings
+    plan: tuple[str, ...]
+    created: datetime
+    state: State = State.READY
+    phase: Phase = Phase.UNSPECIFIED
+    round: int = 0
+    started: datetime | None = None
+    ended: datetime | None = None
+    turns: tuple[Turn, ...] = ()
+    last_seq: int = 0

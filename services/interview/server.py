@@ -1,0 +1,105 @@
+"""The interview server: `python -m services.interview`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import grpc
+from viva.interview.v1 import interview_pb2, interview_pb2_grpc, question_pb2, question_pb2_grpc
+
+from services.interview.clients.asr import AsrClient
+from services.interview.clients.embed import EmbedClient
+from services.interview.clients.llm import LlmClient
+from services.interview.clients.tts import TtsClient
+from services.interview.conversation.conversation import Pace, Partners
+from services.interview.house import House, Limits
+from services.interview.question_servicer import QuestionServicer
+from services.interview.questions.bank import load_bank
+from services.interview.questions.index import QuestionIndex
+from services.interview.servicer import InterviewServicer
+from services.interview.settings import InterviewServerSettings
+from services.interview.store.memory import MemoryStore
+from services.runtime.channel import open_channel
+from services.runtime.server import Service, run
+from services.runtime.settings import load
+
+
+@asynccontextmanager
+async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Service]]:
+    """Connects to the model servers and opens the house. They need not be there yet."""
+    async with AsyncExitStack() as stack:
+        channels: dict[str, grpc.aio.Channel] = {}
+
+        async def channel(address: str) -> grpc.aio.Channel:
+            if address not in channels:
+                channels[address] = await stack.enter_async_context(open_channel(address))
+            return channels[address]
+
+        embedder = EmbedClient(await channel(settings.embed_address))
+        partners = Partners(
+            recogniser=AsrClient(await channel(settings.asr_address)),
+            synthesiser=TtsClient(await channel(settings.tts_address)),
+            model=LlmClient(await channel(settings.llm_address)),
+        )
+        bank = await asyncio.to_thread(load_bank)
+        index = QuestionIndex(bank, embedder, settings.data_dir / "interview")
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        embedding = tasks.create_task(index.build())
+        stack.callback(embedding.cancel)
+        house = House(
+            bank=bank,
+            index=index,
+            store=MemoryStore(settings.max_interviews),
+            partners=partners,
+            embedder=embedder,
+            pace=pace(settings),
+            limits=limits(settings),
+            tasks=tasks,
+        )
+        stack.callback(house.close)
+        yield services(InterviewServicer(house), QuestionServicer(bank, index))
+
+
+def pace(settings: InterviewServerSettings) -> Pace:
+    """How patient the settings want conversations to be."""
+    return Pace(
+        min_silence=settings.min_silence,
+        max_silence=settings.max_silence,
+        follow_up_budget=settings.follow_up_budget,
+        patience=settings.patience,
+        suspicion=settings.suspicion,
+    )
+
+
+def limits(settings: InterviewServerSettings) -> Limits:
+    """How much the settings let the server take on."""
+    return Limits(
+        conversations=settings.max_conversations,
+        journal_bytes=settings.journal_bytes,
+        absence_seconds=settings.absence_seconds,
+    )
+
+
+def services(interviews: InterviewServicer, questions: QuestionServicer) -> Sequence[Service]:
+    """The services of this server."""
+    interview_name = interview_pb2.DESCRIPTOR.services_by_name["InterviewService"].full_name
+    question_name = question_pb2.DESCRIPTOR.services_by_name["QuestionService"].full_name
+    return [
+        Service(
+            interview_name,
+            partial(interview_pb2_grpc.add_InterviewServiceServicer_to_server, interviews),
+        ),
+        Service(
+            question_name,
+            partial(question_pb2_grpc.add_QuestionServiceServicer_to_server, questions),
+        ),
+    ]
+
+
+def main() -> None:
+    """Runs the server until SIGTERM."""
+    settings = load(InterviewServerSettings)
+    run(settings, name="interview", build=lambda: build(settings))

@@ -1,0 +1,174 @@
+"""`viva.interview.v1.InterviewService` on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from viva.interview.v1 import interview_pb2 as pb
+from viva.interview.v1 import interview_pb2_grpc
+
+from services.interview import wire
+from services.interview.conversation import messages as m
+from services.interview.conversation.attendance import Seat
+from services.interview.events import AudioFormat
+from services.interview.house import House
+from services.runtime.errors import InvalidField, ServiceError
+from services.runtime.request import current_request
+from services.runtime.stats import seconds
+
+LOCAL_USER = "local"
+"""Who calls when the edge has vouched for nobody: the one user of a machine of one's own."""
+PAGE_SIZE = 20
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def _user() -> str:
+    return current_request().user or LOCAL_USER
+
+
+class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
+    """Translates between the contract and the house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def CreateInterview(
+        self, request: pb.CreateInterviewRequest, context: _Context
+    ) -> pb.CreateInterviewResponse:
+        """Creates an interview."""
+        created = await self._house.create(_user(), wire.settings_from(request.settings))
+        return pb.CreateInterviewResponse(interview=wire.interview(created))
+
+    async def GetInterview(
+        self, request: pb.GetInterviewRequest, context: _Context
+    ) -> pb.GetInterviewResponse:
+        """Reads an interview."""
+        found = await self._house.find(_user(), request.interview_id)
+        return pb.GetInterviewResponse(interview=wire.interview(found))
+
+    async def ListInterviews(
+        self, request: pb.ListInterviewsRequest, context: _Context
+    ) -> pb.ListInterviewsResponse:
+        """Lists the caller's interviews, newest first."""
+        before = _page_start(request.page_token)
+        page, following = await self._house.page(_user(), request.page_size or PAGE_SIZE, before)
+        token = base64.urlsafe_b64encode(following.encode()).decode() if following else ""
+        return pb.ListInterviewsResponse(
+            interviews=[wire.interview(kept, with_turns=False) for kept in page],
+            next_page_token=token,
+        )
+
+    async def PauseInterview(
+        self, request: pb.PauseInterviewRequest, context: _Context
+    ) -> pb.PauseInterviewResponse:
+        """Pauses an interview."""
+        paused = await self._house.pause(_user(), request.interview_id)
+        return pb.PauseInterviewResponse(interview=wire.interview(paused))
+
+    async def ResumeInterview(
+        self, request: pb.ResumeInterviewRequest, context: _Context
+    ) -> pb.ResumeInterviewResponse:
+        """Resumes a paused interview."""
+        resumed = await self._house.resume(_user(), request.interview_id)
+        return pb.ResumeInterviewResponse(interview=wire.interview(resumed))
+
+    async def EndInterview(
+        self, request: pb.EndInterviewRequest, context: _Context
+    ) -> pb.EndInterviewResponse:
+        """Ends an interview before its last round."""
+        ended = await self._house.end(_user(), request.interview_id)
+        return pb.EndInterviewResponse(interview=wire.interview(ended))
+
+    async def GetReport(
+        self, request: pb.GetReportRequest, context: _Context
+    ) -> pb.GetReportResponse:
+        """Reads the report of a finished interview."""
+        report = await self._house.report(_user(), request.interview_id)
+        return pb.GetReportResponse(report=wire.report(report))
+
+    async def Converse(
+        self, requests: AsyncIterator[pb.ConverseRequest], context: _Context
+    ) -> AsyncIterator[pb.ConverseResponse]:
+        """Holds the live conversation."""
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("message") != "join":
+            raise InvalidField("join", "the first message must be a join")
+        seat = await self._join(first.join)
+        reading = asyncio.create_task(_read(requests, seat))
+        try:
+            async for entry in seat.entries():
+                yield pb.ConverseResponse(event=wire.event(entry))
+        finally:
+            reading.cancel()
+            self._house.leave(seat)
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def Listen(
+        self, request: pb.ListenRequest, context: _Context
+    ) -> AsyncIterator[pb.ListenResponse]:
+        """The way down alone."""
+        seat = await self._join(request.join)
+        try:
+            async for entry in seat.entries():
+                yield pb.ListenResponse(event=wire.event(entry))
+        finally:
+            self._house.leave(seat)
+
+    async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
+        """The way up alone."""
+        attendance = await self._house.speaker(_user(), request.interview_id)
+        if attendance.seat is not None and attendance.first_time(request.call):
+            for number, message in enumerate(request.messages):
+                _take(message, attendance.seat, f"messages[{number}]")
+        return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
+
+    async def _join(self, join: pb.JoinInterview) -> Seat:
+        output = wire.audio_format_from(join.output) if join.HasField("output") else AudioFormat()
+        return await self._house.join(
+            _user(),
+            join.interview_id,
+            source=wire.audio_format_from(join.input) if join.HasField("input") else None,
+            output=None if join.text_only else output,
+            last_seq=join.last_seq if join.HasField("last_seq") else None,
+        )
+
+
+def _page_start(token: str) -> str | None:
+    if not token:
+        return None
+    try:
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidField("page_token", "is not one of ours") from None
+
+
+async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
+    """Hands on what the client sends; what is wrong with it ends the client's call."""
+    try:
+        async for request in requests:
+            if request.WhichOneof("message") == "join":
+                raise InvalidField("join", "only the first message may be a join")
+            _take(request.candidate, seat, "candidate")
+    except ServiceError as error:
+        seat.end(error)
+
+
+def _take(message: pb.CandidateMessage, seat: Seat, field: str) -> None:
+    match message.WhichOneof("message"):
+        case "audio":
+            seat.hear(message.audio.audio, f"{field}.audio.audio")
+        case "typed":
+            seat.send(m.Typed(message.typed.text))
+        case "playback":
+            played = message.playback
+            seat.send(m.Played(played.utterance_id, seconds(played.position), played.finished))
+        case "finish_turn":
+            seat.conversation.finish_turn()
+        case "interrupt":
+            seat.send(m.Interrupted())

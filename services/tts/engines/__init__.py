@@ -1,0 +1,1 @@
+"""One file an engine; each makes a `services.tts.speech.Synthesizer`."""

@@ -1,0 +1,50 @@
+"""The server's settings, `VIVA_TTS_…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ServerSettings
+
+
+class TtsSettings(ServerSettings):
+    """Settings of the text-to-speech server."""
+
+    model_config = SettingsConfigDict(env_prefix="VIVA_TTS_", extra="forbid", populate_by_name=True)
+
+    port: int = Field(default=7103, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    engines: tuple[Literal["piper", "kokoro"], ...] = Field(
+        default=("piper", "kokoro"), description="The packaged engines to load."
+    )
+    piper_models: tuple[Path, ...] = Field(
+        default=(), description="More Piper voices: .onnx files, each with its .onnx.json."
+    )
+    coqui_models: tuple[str, ...] = Field(
+        default=(),
+        description="Coqui models: a folder with config.json and the checkpoint, or a name such as"
+        " tts_models/multilingual/multi-dataset/xtts_v2.",
+    )
+    default_voice: str = Field(default="joe", description="Who speaks when no voice is asked for.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the engines run.")
+    target_lufs: float = Field(
+        default=-18.0, ge=-40, le=-10, description="Loudness of every voice (ITU-R BS.1770)."
+    )
+    cache_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=0, description="Memory for lines made before."
+    )
+    frequent_lines: Path | None = Field(
+        default=None,
+        description="A text file; each of its lines is made ahead, in the default voice, and kept"
+        " on disk.",
+    )
+    max_queue: int = Field(default=256, ge=1, description="Most phrases waiting for an engine.")
+    first_phrase_seconds: float = Field(
+        default=20.0, gt=0, description="Longest an interactive segment's first phrase may take."
+    )
+    phrase_seconds: float = Field(
+        default=40.0, gt=0, description="Longest any later phrase of one may take."
+    )

@@ -1,0 +1,306 @@
+"""Speaks phrases: what to ask of which engine, through cache and scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import soxr
+
+from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.errors import DeadlineExpired
+from services.tts.cache import Cost, SpeechCache
+from services.tts.loudness import limit
+from services.tts.normalization import Utterance
+from services.tts.pacing import pause_after, trim
+from services.tts.pronunciation import word_key
+from services.tts.speech import (
+    Delivery,
+    Model,
+    Reference,
+    Speech,
+    SpeechRequest,
+    Synthesizer,
+    TokenSpan,
+    Voice,
+)
+from services.tts.styles import MANNERS, Style
+from services.tts.voices import VoiceBook
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOptions:
+    """How a caller wants to be spoken for.
+
+    Attributes:
+        voice: Who; None leaves it to the text's language.
+        language: BCP 47 tag; None detects it.
+        style: How the text is meant.
+        speed: Relative to the voice's own.
+        pitch_semitones: Shift.
+        pronunciations: IPA by `word_key`.
+        reference: A voice to imitate.
+        temperature, top_k, top_p, seed: For engines that sample.
+        priority: The scheduler's class.
+    """
+
+    voice: Voice | None = None
+    language: str | None = None
+    style: Style = Style.NEUTRAL
+    speed: float = 1.0
+    pitch_semitones: float = 0.0
+    pronunciations: tuple[tuple[str, str], ...] = ()
+    reference: Reference | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    priority: Priority = Priority.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A spoken phrase.
+
+    Attributes:
+        utterance: What was said.
+        speech: The audio, trimmed and levelled.
+        pause: Seconds of silence before the next phrase.
+        cost: What it took.
+        model: Who did it.
+    """
+
+    utterance: Utterance
+    speech: Speech
+    pause: float
+    cost: Cost
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An item of the scheduler: a request, and the pitch shift done after the engine."""
+
+    request: SpeechRequest
+    pitch_semitones: float
+
+
+class Speaker:
+    """Speaks for all callers. Use it as an async context manager."""
+
+    def __init__(
+        self,
+        book: VoiceBook,
+        engines: Sequence[Synthesizer],
+        cache: SpeechCache,
+        gains: Mapping[str, float],
+        *,
+        max_queue: int = 256,
+    ) -> None:
+        """Sets up one scheduler an engine, so that a slow one does not hold up another.
+
+        Args:
+            book: Who can speak.
+            engines: The engines behind the voices.
+            cache: Lines made before.
+            gains: The linear gain of each voice.
+            max_queue: Most phrases waiting for an engine.
+        """
+        self.book = book
+        self._cache = cache
+        self._gains = gains
+        self._schedulers = {
+            id(engine): BatchScheduler[_Line, Speech](
+                _Runner(engine, gains).run,
+                name=f"tts-{engine.model.name}",
+                max_batch_size=engine.max_batch_size,
+                max_queue=max_queue,
+                # A phrase a caller waits for gains nothing from company that a CPU cannot use.
+                max_wait=0.003 if engine.max_batch_size > 1 else 0.0,
+                cost=lambda line: float(len(line.request.utterance.text)),
+                key=_batch_key,
+            )
+            for engine in engines
+        }
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for scheduler in self._schedulers.values():
+            await self._stack.enter_async_context(scheduler)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def speak(
+        self,
+        utterance: Utterance,
+        voice: Voice,
+        options: SpeechOptions,
+        *,
+        caller: str = "",
+        deadline: float | None = None,
+    ) -> Spoken:
+        """Speaks one phrase.
+
+        Args:
+            utterance: What.
+            voice: Who.
+            options: How; its own voice is not looked at.
+            caller: Who shares the engine fairly with others.
+            deadline: On the event loop's clock, in seconds.
+
+        Raises:
+            Overloaded: It cannot be done in time.
+            DeadlineExpired: The deadline passed first.
+        """
+        line = _line(utterance, voice, options)
+        engine = self.book.engine(voice)
+
+        async def make() -> tuple[Speech, Cost]:
+            done = await self._schedulers[id(engine)].submit(
+                line, caller=caller, priority=options.priority, deadline=deadline
+            )
+            return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
+
+        limit_ = asyncio.timeout_at(deadline)
+        try:
+            async with limit_:
+                speech, cost = await self._cache.get(
+                    self._key(line, engine), make, priority=options.priority
+                )
+        except TimeoutError:
+            if limit_.expired():
+                raise DeadlineExpired from None
+            raise
+        manner = MANNERS[options.style]
+        pause = pause_after(utterance.ending, factor=manner.pause, speed=options.speed)
+        return Spoken(utterance, speech, pause, cost, engine.model)
+
+    async def keep(self, utterance: Utterance, voice: Voice) -> None:
+        """Has a frequent line ready, spoken as a request without options would be."""
+        line = _line(utterance, voice, SpeechOptions())
+        engine = self.book.engine(voice)
+
+        async def make() -> tuple[Speech, Cost]:
+            done = await self._schedulers[id(engine)].submit(line, priority=Priority.BATCH)
+            return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
+
+        await self._cache.keep(self._key(line, engine), make)
+
+    def _key(self, line: _Line, engine: Synthesizer) -> str:
+        request = line.request
+        said = [(token.spoken, token.after) for token in request.utterance.tokens]
+        # A pronunciation applies to the written word, which is not part of what is said.
+        given = dict(request.pronunciations)
+        places = [given.get(word_key(token.written)) for token in request.utterance.tokens]
+        parts = (
+            engine.model.name,
+            engine.model.version,
+            request.voice,
+            request.delivery,
+            line.pitch_semitones,
+            request.reference.digest if request.reference else None,
+            round(self._gains.get(request.voice, 1.0), 3),
+            said,
+            places if given else None,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _line(utterance: Utterance, voice: Voice, options: SpeechOptions) -> _Line:
+    manner = MANNERS[options.style]
+    pitch = options.pitch_semitones
+    if voice.pitch_control:
+        pitch += manner.pitch_semitones
+    varied = voice.samples_timbre
+    present = {word_key(token.written) for token in utterance.tokens}
+    return _Line(
+        SpeechRequest(
+            utterance,
+            voice.id,
+            Delivery(
+                # A pitch shift by resampling quickens speech; the engine speaks slower by as much.
+                speed=round(options.speed * manner.speed / _ratio(pitch), 4),
+                timbre_variation=manner.timbre_variation if varied else 1.0,
+                timing_variation=manner.timing_variation if varied else 1.0,
+                temperature=options.temperature,
+                top_k=options.top_k,
+                top_p=options.top_p,
+                seed=options.seed,
+            ),
+            tuple(pair for pair in options.pronunciations if pair[0] in present),
+            options.reference,
+        ),
+        pitch,
+    )
+
+
+def _batch_key(line: _Line) -> tuple[str, Delivery, str | None]:
+    request = line.request
+    reference = request.reference
+    return (request.voice, request.delivery, reference.digest if reference else None)
+
+
+def _ratio(semitones: float) -> float:
+    return float(2 ** (semitones / 12))
+
+
+class _Runner:
+    """What happens in the scheduler's thread."""
+
+    def __init__(self, engine: Synthesizer, gains: Mapping[str, float]) -> None:
+        self._engine = engine
+        self._gains = gains
+
+    def run(self, lines: Sequence[_Line]) -> Sequence[Speech | Exception]:
+        made = self._engine.synthesize([line.request for line in lines])
+        return [
+            speech if isinstance(speech, Exception) else self._finish(speech, line)
+            for speech, line in zip(made, lines, strict=True)
+        ]
+
+    def _finish(self, speech: Speech, line: _Line) -> Speech:
+        shifted = shift_pitch(speech, line.pitch_semitones)
+        kept, skipped = trim(shifted.samples, shifted.sample_rate_hz)
+        level = self._gains.get(line.request.voice, 1.0)
+        samples = limit(kept * np.float32(level), shifted.sample_rate_hz)
+        # Speech is shared by all who ask for it.
+        samples.flags.writeable = False
+        return Speech(samples, shifted.sample_rate_hz, _moved(shifted.spans, skipped, len(samples)))
+
+
+def _moved(spans: Sequence[TokenSpan], skipped: int, length: int) -> tuple[TokenSpan, ...]:
+    return tuple(
+        replace(
+            span,
+            start=min(max(span.start - skipped, 0), length),
+            end=min(max(span.end - skipped, 0), length),
+        )
+        for span in spans
+    )
+
+
+def shift_pitch(speech: Speech, semitones: float) -> Speech:
+    """The speech played faster or slower: its pitch moves, and its length with it."""
+    if abs(semitones) < 0.01 or not len(speech.samples):
+        return speech
+    ratio = _ratio(semitones)
+    rate = speech.sample_rate_hz
+    samples = soxr.resample(speech.samples, rate * ratio, rate, quality="HQ").astype(np.float32)
+    spans = tuple(
+        replace(span, start=round(span.start / ratio), end=round(span.end / ratio))
+        for span in speech.spans
+    )
+    return Speech(samples, rate, spans)

@@ -1,0 +1,136 @@
+"""Runs a launcher as a process on free ports, and asks about it as a user would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def environment(data: Path) -> dict[str, str]:
+    """A mesh of its own: its data folder and its ports."""
+    names = [f"VIVA_{name.upper()}_PORT" for name in SERVERS]
+    names += [f"VIVA_{name.upper()}_METRICS_PORT" for name in SERVERS]
+    names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "ADMIN")]
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    return {
+        **os.environ,
+        **ports,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}",
+        "VIVA_DATA_DIR": str(data),
+        "STANDIN_STOPS": str(data / "stops"),
+        "COLUMNS": "100",
+    }
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> None:
+    """Waits for something another process does, which sends no event."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - no event comes
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Launcher:
+    """A running `viva up`."""
+
+    process: asyncio.subprocess.Process
+    variables: dict[str, str]
+    program: Sequence[str]
+    said: str = ""
+
+    async def viva(self, *arguments: str) -> tuple[int, str]:
+        """Runs another command against the same mesh: exit status and everything it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self.program,
+            *arguments,
+            env=self.variables,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode()
+
+    async def servers(self) -> dict[str, dict[str, Any]]:
+        _, output = await self.viva("status", "--json")
+        return {server["name"]: server for server in json.loads(output)["servers"]}
+
+    async def read_until(self, text: str, *, seconds: float = 60.0) -> None:
+        """Reads what the launcher prints until it has said `text`."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(seconds):
+            while text not in self.said:
+                line = await self.process.stdout.readline()
+                assert line, f"the launcher ended without {text!r}: {self.said}"
+                self.said += line.decode()
+
+    async def end(self) -> int:
+        """Reads the rest and waits for its end."""
+        assert self.process.stdout is not None
+        self.said += (await self.process.stdout.read()).decode()
+        return await self.process.wait()
+
+    def read_stops(self) -> list[str]:
+        """The stand-ins that were stopped, in order."""
+        return Path(self.variables["STANDIN_STOPS"]).read_text().split()
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@asynccontextmanager
+async def launched(
+    variables: dict[str, str], program: Sequence[str] = ("-m", "services.cli")
+) -> AsyncIterator[Launcher]:
+    """Runs `viva up`; at the end nothing of it is left, whatever happened."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *program,
+        "up",
+        env=variables,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    family: list[psutil.Process] = []
+    try:
+        yield Launcher(process, variables, program)
+    finally:
+        if process.returncode is None:
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        for member in family:
+            if member.is_running():
+                member.kill()
+
+
+async def all_gone(family: Sequence[psutil.Process]) -> bool:
+    return not any(
+        member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family
+    )

@@ -1,0 +1,173 @@
+"""`viva up`, `down`, `status`: with the real Envoy, and stand-ins where the models would be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+
+PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
+NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
+    """A mesh for the tests that leave it standing."""
+    async with launched(environment(tmp_path_factory.mktemp("mesh")), PROGRAM) as running:
+        await running.read_until("ready to talk")
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
+    async with launched(environment(tmp_path), PROGRAM) as running:
+        await running.read_until("ready to talk")
+        yield running
+
+
+async def test_it_says_where_everything_is_and_status_agrees(standing: Launcher) -> None:
+    mesh = f"localhost:{standing.variables['VIVA_ENVOY_MESH_PORT']}"
+    await standing.read_until(mesh)
+    code, output = await standing.viva("status", "--json")
+    status = json.loads(output)
+    assert code == 0
+    assert status["running"] is True
+    assert status["mesh"] == mesh
+    servers = {server["name"]: server for server in status["servers"]}
+    assert set(servers) == NAMES
+    assert {server["health"] for server in servers.values()} == {"SERVING"}
+    assert all(server["memory_bytes"] > 0 and server["pid"] for server in servers.values())
+    code, table = await standing.viva("status")
+    assert code == 0
+    assert all(name in table for name in NAMES)
+
+
+async def test_a_second_one_says_what_runs(standing: Launcher) -> None:
+    code, output = await standing.viva("up")
+    assert code != 0
+    assert str(standing.process.pid) in output
+    assert "viva down" in output
+
+
+async def test_a_server_that_dies_is_started_again(standing: Launcher) -> None:
+    before = (await standing.servers())["tts"]
+    os.kill(before["pid"], signal.SIGKILL)
+
+    async def back() -> bool:
+        now = (await standing.servers())["tts"]
+        return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
+
+    await until(back)
+    assert (await standing.servers())["tts"]["restarts"] == 1
+    await standing.read_until("tts: ended")
+    assert "SIGKILL" in standing.said
+
+
+async def test_envoy_is_started_again_as_well(standing: Launcher) -> None:
+    before = (await standing.servers())["envoy"]
+    os.kill(before["pid"], signal.SIGKILL)
+
+    async def back() -> bool:
+        now = (await standing.servers())["envoy"]
+        return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
+
+    await until(back)
+
+
+async def test_down_stops_callers_before_whom_they_call(launcher: Launcher) -> None:
+    family = launcher.children()
+    code, _ = await launcher.viva("down")
+    assert code == 0
+    assert await launcher.end() == 0
+    assert await all_gone(family)
+    stops = launcher.read_stops()
+    assert stops[0] == "interview"
+    assert set(stops) == {"interview", "asr", "tts", "llm", "embed"}
+    code, output = await launcher.viva("status", "--json")
+    assert code == 3
+    assert json.loads(output)["running"] is False
+
+
+async def test_ctrl_c_stops_everything(launcher: Launcher) -> None:
+    family = launcher.children()
+    launcher.process.send_signal(signal.SIGINT)
+    assert await launcher.end() == 0
+    assert await all_gone(family)
+
+
+async def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(launcher: Launcher) -> None:
+    family = launcher.children()
+    hanging = (await launcher.servers())["interview"]["pid"]
+    os.kill(hanging, signal.SIGSTOP)
+    launcher.process.send_signal(signal.SIGINT)
+    await launcher.read_until("once more")
+    launcher.process.send_signal(signal.SIGINT)
+    await launcher.end()
+    assert await all_gone(family)
+
+
+async def test_nothing_outlives_a_killed_launcher(launcher: Launcher) -> None:
+    family = launcher.children()
+    assert len(family) >= len(NAMES)
+    launcher.process.kill()
+    await launcher.end()
+
+    async def gone() -> bool:
+        return await all_gone(family)
+
+    await until(gone)
+    code, _ = await launcher.viva("status")
+    assert code == 3
+
+
+async def test_after_a_killed_launcher_the_next_one_starts(tmp_path: Path) -> None:
+    variables = environment(tmp_path)
+    async with launched(variables, PROGRAM) as first:
+        await first.read_until("ready to talk")
+        family = first.children()
+        first.process.kill()
+        await first.end()
+
+        async def gone() -> bool:
+            return await all_gone(family)
+
+        await until(gone)
+    async with launched(variables, PROGRAM) as second:
+        await second.read_until("ready to talk")
+
+
+async def test_a_server_that_cannot_start_ends_it_with_the_servers_own_words(
+    tmp_path: Path,
+) -> None:
+    variables = {**environment(tmp_path), "STANDIN_BROKEN": "tts"}
+    async with launched(variables, PROGRAM) as launcher:
+        assert await launcher.end() == 1
+    assert "viva tts: the model is not there; run make setup" in launcher.said
+    code, _ = await launcher.viva("status")
+    assert code == 3
+
+
+async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:
+    variables = environment(tmp_path)
+    port = int(variables["VIVA_ASR_PORT"])
+    with socket.create_server(("127.0.0.1", port)):
+        async with launched(variables, PROGRAM) as launcher:
+            assert await launcher.end() != 0
+    assert f"port {port} (asr)" in launcher.said
+    assert str(os.getpid()) in launcher.said
+
+
+async def test_logs_are_kept_for_each_process(standing: Launcher) -> None:
+    logs = Path(standing.variables["VIVA_DATA_DIR"]) / "logs"
+    assert {path.stem for path in logs.glob("*.log")} == NAMES

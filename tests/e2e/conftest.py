@@ -1,0 +1,86 @@
+"""The real mesh, once for all tests here: `viva up` on free ports with an empty data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.running_mesh import environment
+
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class RealMesh:
+    """A running mesh on real models."""
+
+    variables: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        return f"localhost:{self.variables['VIVA_ENVOY_MESH_PORT']}"
+
+    @property
+    def edge(self) -> str:
+        return f"http://localhost:{self.variables['VIVA_ENVOY_EDGE_PORT']}"
+
+    def viva(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "services.cli", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**self.variables, "VIVA_MESH_ADDRESS": self.address},
+            input=text,
+            timeout=300,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        result = self.viva(*arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
+    variables = environment(tmp_path_factory.mktemp("mesh"))
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", "up"],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert launcher.stdout is not None
+    said = ""
+    for line in launcher.stdout:
+        said += line
+        if "ready to talk" in line:
+            break
+    else:
+        logs = Path(variables["VIVA_DATA_DIR"]) / "logs"
+        tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
+        pytest.fail("\n".join([said, *tails]))
+    yield RealMesh(variables)
+    launcher.send_signal(signal.SIGTERM)
+    launcher.communicate(timeout=STOP_SECONDS)
+    assert launcher.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="session")
+def path_with_tools() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -1,0 +1,121 @@
+"""Reflection and health of the whole mesh, by its server alone and through Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from edge.envoy.contracts import REFLECTION_SERVICES, contracts
+from edge.envoy.settings import EnvoySettings
+from edge.reflection.server import serving
+from edge.reflection.settings import ReflectionSettings
+from services.runtime.channel import open_channel
+from tests.edge.backend import SERVERS, STATUS, Backend, envoy, free_port, until
+
+EMBED = "viva.embed.v1.EmbedService"
+
+
+def mesh_of(port: int) -> EnvoySettings:
+    return EnvoySettings(endpoints={server: [f"127.0.0.1:{port}"] for server in SERVERS})
+
+
+async def listed(channel: grpc.aio.Channel, version: str) -> set[str]:
+    call = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )(timeout=10)  # type: ignore[call-arg]
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    await call.done_writing()
+    answer = await call.read()
+    assert isinstance(answer, reflection_pb2.ServerReflectionResponse)
+    return {service.name for service in answer.list_services_response.service}
+
+
+async def status(channel: grpc.aio.Channel, service: str) -> int:
+    request = health_pb2.HealthCheckRequest(service=service)
+    answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+    return int(answer.status)
+
+
+async def test_every_service_is_listed_in_both_versions() -> None:
+    async with (
+        serving(ReflectionSettings(port=0), mesh_of(free_port())) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        expected = {contract.name for contract in contracts()} | set(REFLECTION_SERVICES)
+        assert await listed(channel, "v1") == expected
+        assert await listed(channel, "v1alpha") == expected
+
+
+async def test_health_sums_up_the_servers_as_they_come_and_go() -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+
+        async def overall(expected: int) -> None:
+            async def so() -> bool:
+                return await status(channel, "") == expected
+
+            await until(so)
+
+        await overall(STATUS.SERVING)
+        await backend.health.set(EMBED, STATUS.NOT_SERVING)
+        await overall(STATUS.NOT_SERVING)
+        assert await status(channel, EMBED) == STATUS.NOT_SERVING
+        assert await status(channel, "viva.asr.v1.AsrService") == STATUS.SERVING
+        await backend.health.set(EMBED, STATUS.SERVING)
+        await overall(STATUS.SERVING)
+
+
+async def test_a_mesh_without_servers_is_not_serving() -> None:
+    async with (
+        serving(ReflectionSettings(port=0), mesh_of(free_port())) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        assert await status(channel, "") == STATUS.NOT_SERVING
+
+
+async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_path: Path) -> None:
+    grpcurl = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
+    assert grpcurl is not None, "install requirements/test.txt"
+    backend = Backend()
+
+    async def run(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            grpcurl,
+            "-plaintext",
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return output.decode()
+
+    async with (
+        backend.serving(),
+        serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
+        envoy(
+            tmp_path,
+            {**dict.fromkeys(SERVERS, (backend.port,)), "reflection": (port,)},
+        ) as mesh,
+    ):
+        for contract in contracts():
+            await mesh.until_healthy(contract.name, backend.port)
+        await mesh.until_healthy("reflection", port)
+        names = {contract.name for contract in contracts()}
+        assert names <= set((await run(mesh.address, "list")).split())
+        answer = await run("-d", '{"inputs": ["x"]}', mesh.address, f"{EMBED}/Embed")
+        assert '"model": "backend"' in answer
+        assert "SERVING" in await run(mesh.address, "grpc.health.v1.Health/Check")
+        for name in names:
+            assert "rpc " in await run(mesh.address, "describe", name)

@@ -1,0 +1,341 @@
+"""A conversation with its partners replaced at the seams, and a candidate to drive it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+
+from services.interview.clients.seams import (
+    ChatMessage,
+    DependencyFailed,
+    HearingConfig,
+    PartialHeard,
+    PlacedWord,
+    ProbablyEnded,
+    ServiceName,
+    SpeechBegan,
+    SpeechEvent,
+    SpeechPiece,
+    TurnEnded,
+    Vectors,
+    VoiceConfig,
+    WentOn,
+)
+from services.interview.conversation import messages as m
+from services.interview.conversation.attendance import Attendance, Seat
+from services.interview.conversation.chronicle import Chronicle
+from services.interview.conversation.clock import InterviewClock
+from services.interview.conversation.conversation import Conversation, Pace, Partners
+from services.interview.conversation.journal import Journal
+from services.interview.events import (
+    AudioFormat,
+    Encoding,
+    Entry,
+    Event,
+    UtteranceEnded,
+    UtteranceStarted,
+)
+from services.interview.interviewer.guarding import content_words
+from services.interview.interviewer.summarising import Reviewer
+from services.interview.questions.bank import Question
+from services.interview.record import (
+    Category,
+    Difficulty,
+    Interview,
+    InterviewSettings,
+    Phase,
+    SpokenWord,
+)
+from services.interview.store.memory import MemoryStore
+
+PATIENCE = 5.0
+WORD_SECONDS = 0.3
+Kind = TypeVar("Kind", bound=Event)
+
+
+def question(number: int) -> Question:
+    return Question(
+        id=f"q{number}",
+        text=f"How do you keep database number {number} healthy?",
+        category=Category.TECHNICAL,
+        difficulty=Difficulty.MEDIUM,
+        tags=("databases",),
+        key_points=(
+            "watch slow queries and add the right index",
+            "take backups and restore them as a test",
+            "plan capacity before the disk is full",
+        ),
+        follow_ups=(f"Which index did you add to number {number}?",),
+    )
+
+
+@dataclass
+class FakeStream:
+    """A recognition stream a test speaks into."""
+
+    config: HearingConfig
+    sent: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    finalized: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: asyncio.Queue[SpeechEvent | DependencyFailed] = field(default_factory=asyncio.Queue)
+
+    async def send(self, audio: bytes) -> None:
+        self.sent.put_nowait(audio)
+
+    async def finalize(self) -> None:
+        self.finalized.set()
+
+    async def events(self) -> AsyncIterator[SpeechEvent]:
+        while True:
+            event = await self.heard.get()
+            if isinstance(event, DependencyFailed):
+                raise event
+            yield event
+
+
+class FakeRecogniser:
+    def __init__(self) -> None:
+        self.streams: list[FakeStream] = []
+        self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
+        self.broken = False
+
+    @asynccontextmanager
+    async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
+        if self.broken:
+            raise DependencyFailed("asr", "UNAVAILABLE")
+        stream = FakeStream(config)
+        self.streams.append(stream)
+        self.opened.put_nowait(stream)
+        yield stream
+
+
+class FakeSynthesiser:
+    """Speaks a word in `WORD_SECONDS`; remembers what it was asked and what was given up."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+        self.cancelled: list[str] = []
+        self.ahead: dict[str, bool] = {}
+        self.broken = False
+        self.gates: dict[str, asyncio.Event] = {}
+
+    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
+        self.texts.append(text)
+        self.asked.put_nowait(text)
+        self.ahead.setdefault(text, config.ahead)
+        try:
+            if self.broken:
+                raise DependencyFailed("tts", "UNAVAILABLE")
+            if text in self.gates:
+                await self.gates[text].wait()
+            place, clock = 0, 0.0
+            for word in text.split():
+                place = text.index(word, place) + len(word)
+                mark = PlacedWord(word, place, clock, clock + WORD_SECONDS)
+                shape = AudioFormat(Encoding.PCM_S16LE, 16000)
+                audio = bytes(int(WORD_SECONDS * 16000) * 2)
+                yield SpeechPiece(audio, clock, WORD_SECONDS, shape, (mark,))
+                clock += WORD_SECONDS
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.append(text)
+            raise
+
+
+class FakeModel:
+    """Writes the given pieces, once `gate` is open."""
+
+    def __init__(self) -> None:
+        self.pieces: Sequence[str] = (" choose", " the", " index?")
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.prompts: list[Sequence[ChatMessage]] = []
+        self.asked = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.broken = False
+
+    async def chat(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
+    ) -> AsyncGenerator[str, None]:
+        if max_tokens > 1:
+            self.prompts.append(messages)
+            self.asked.set()
+        try:
+            if self.broken:
+                raise DependencyFailed("llm", "UNAVAILABLE")
+            await self.gate.wait()
+            for piece in self.pieces:
+                yield piece
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.set()
+            raise
+
+
+class FakeEmbedder:
+    """Vectors of content words: texts that share words are alike."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[str]] = []
+        self.broken: ServiceName | None = None
+        self.model = "words"
+
+    async def embed(self, texts: Sequence[str], *, query: bool, background: bool) -> Vectors:
+        self.calls.append(texts)
+        if self.broken:
+            raise DependencyFailed("embed", "UNAVAILABLE")
+        rows = np.zeros((len(texts), 256), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in content_words(text):
+                row[sum(word.encode()) % 256] += 1
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return Vectors(self.model, rows / np.maximum(lengths, 1e-6))
+
+
+class Stage:
+    """A running conversation and its candidate."""
+
+    def __init__(self, conversation: Conversation, attendance: Attendance) -> None:
+        self.conversation = conversation
+        self.attendance = attendance
+        self.seen: list[Entry] = []
+        self.recogniser = FakeRecogniser()
+        self.synthesiser = FakeSynthesiser()
+        self.model = FakeModel()
+        self.embedder = FakeEmbedder()
+        self.seat: Seat
+        self._entries: AsyncIterator[Entry]
+        self.now = 0.0
+
+    def join(self, *, text_only: bool = False, last_seq: int | None = None) -> None:
+        shape = AudioFormat(Encoding.PCM_S16LE, 16000)
+        self.seat = self.attendance.join(shape, None if text_only else shape, last_seq)
+        self._entries = self.seat.entries()
+
+    async def next(self) -> Entry:
+        async with asyncio.timeout(PATIENCE):
+            entry = await anext(self._entries)
+        self.seen.append(entry)
+        return entry
+
+    async def until(self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True) -> Kind:
+        while True:
+            event = (await self.next()).event
+            if isinstance(event, kind) and fits(event):
+                return event
+
+    async def rest(self) -> list[Event]:
+        async with asyncio.timeout(PATIENCE):
+            async for entry in self._entries:
+                self.seen.append(entry)
+        return [entry.event for entry in self.seen]
+
+    async def started(self, phase: Phase) -> str:
+        """Waits for an utterance of a phase; its id."""
+        return (await self.until(UtteranceStarted, lambda e: e.phase is phase)).utterance_id
+
+    async def play_out(self, phase: Phase) -> UtteranceEnded:
+        """Waits for an utterance of a phase and says that all of it was heard."""
+        name = await self.started(phase)
+        self.played(name, 1e6, finished=True)
+        return await self.until(UtteranceEnded, lambda e: e.utterance_id == name)
+
+    def played(self, utterance_id: str, position: float, *, finished: bool = False) -> None:
+        self.seat.send(m.Played(utterance_id, position, finished))
+
+    async def stream(self) -> FakeStream:
+        """The recognition stream that runs now, opened by a first bit of audio."""
+        if not self.recogniser.streams:
+            self.conversation.hear(bytes(640))
+        async with asyncio.timeout(PATIENCE):
+            while not self.recogniser.streams:
+                await self.recogniser.opened.get()
+        return self.recogniser.streams[-1]
+
+    async def hear(self, *events: SpeechEvent) -> None:
+        stream = await self.stream()
+        for event in events:
+            stream.heard.put_nowait(event)
+
+    async def begin_speech(self) -> None:
+        await self.hear(SpeechBegan(self.now))
+
+    async def answer(self, text: str) -> None:
+        """A whole spoken answer, with an eager end of turn."""
+        words = spoken(text, self.now)
+        end = words[-1].end
+        self.now = end + 1.0
+        await self.hear(
+            SpeechBegan(words[0].start),
+            PartialHeard(" ".join(text.split()[:4]), ""),
+            ProbablyEnded(text, words, words[0].start, end),
+            TurnEnded(text, words, words[0].start, end),
+        )
+
+    async def to_first_question(self) -> None:
+        await self.play_out(Phase.OPENING)
+        await self.play_out(Phase.QUESTION)
+
+
+def spoken(text: str, start: float) -> tuple[SpokenWord, ...]:
+    return tuple(
+        SpokenWord(word, start + WORD_SECONDS * i, start + WORD_SECONDS * (i + 1), 0.9)
+        for i, word in enumerate(text.split())
+    )
+
+
+def went_on(start: float) -> WentOn:
+    return WentOn(start)
+
+
+FAST = Pace(patience=0.05, suspicion=0.05, follow_up_budget=PATIENCE)
+
+
+@asynccontextmanager
+async def stage(
+    *,
+    rounds: int = 2,
+    follow_ups: int = 1,
+    pace: Pace = FAST,
+    store: MemoryStore | None = None,
+    absence_seconds: float = 60.0,
+    journal_bytes: int = 1 << 24,
+) -> AsyncIterator[Stage]:
+    interview = Interview(
+        id="interview",
+        user="somebody",
+        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups),
+        plan=tuple(f"q{n}" for n in range(1, rounds + 1)),
+        created=datetime.now(UTC),
+    )
+    clock = InterviewClock()
+    kept = store or MemoryStore(10)
+    chronicle = Chronicle(interview, kept, clock, Journal(clock.now, journal_bytes))
+    recogniser, synthesiser, model, embedder = (
+        FakeRecogniser(),
+        FakeSynthesiser(),
+        FakeModel(),
+        FakeEmbedder(),
+    )
+    conversation = Conversation(
+        chronicle,
+        [question(n) for n in range(1, rounds + 1)],
+        Partners(recogniser, synthesiser, model),
+        Reviewer(embedder),
+        pace,
+    )
+    set_up = Stage(conversation, Attendance(conversation, absence_seconds))
+    set_up.recogniser, set_up.synthesiser = recogniser, synthesiser
+    set_up.model, set_up.embedder = model, embedder
+    running = asyncio.create_task(conversation.run())
+    try:
+        yield set_up
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise error

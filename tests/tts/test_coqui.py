@@ -1,0 +1,185 @@
+"""Coqui models: the library's own loading and inference, on tiny checkpoints of random weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from services.runtime.errors import InvalidField, ResourceMissing
+from services.tts.engines.coqui import CoquiSynthesizer
+from services.tts.engines.torchaudio_inference import ensure_torchaudio
+from services.tts.normalization import Utterance, normalize
+from services.tts.speech import Delivery, Reference, Speech, SpeechRequest
+
+# The library warns of its own dependencies' deprecations.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def utterance(text: str) -> Utterance:
+    normalized = normalize(text)
+    assert normalized is not None
+    return normalized
+
+
+def spoken(result: Speech | Exception) -> Speech:
+    assert isinstance(result, Speech), result
+    return result
+
+
+@pytest.fixture(scope="module")
+def vits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    ensure_torchaudio()
+    from TTS.tts.configs.vits_config import VitsArgs, VitsConfig
+    from TTS.tts.models.vits import Vits
+
+    folder = tmp_path_factory.mktemp("tiny-vits")
+    torch.manual_seed(1)
+    config = VitsConfig(
+        model_args=VitsArgs(
+            hidden_channels=32,
+            hidden_channels_ffn_text_encoder=32,
+            num_layers_text_encoder=1,
+            num_layers_posterior_encoder=1,
+            num_layers_flow=1,
+            upsample_initial_channel_decoder=32,
+            init_discriminator=False,
+        ),
+        text_cleaner="basic_cleaners",
+        use_phonemes=False,
+    )
+    model = Vits.init_from_config(config)
+    torch.save({"model": model.state_dict()}, folder / "model.pth")
+    model.config.save_json(str(folder / "config.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def xtts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    ensure_torchaudio()
+    from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+    from TTS.tts.models.xtts import Xtts
+
+    folder = tmp_path_factory.mktemp("tiny-xtts")
+    words = [
+        "[STOP]",
+        "[START]",
+        "[SPACE]",
+        "[UNK]",
+        "[en]",
+        "[zh-cn]",
+        *"abcdefghijklmnopqrstuvwxyz.,?!' ",
+    ]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(words[:6])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.save(str(folder / "vocab.json"))
+
+    torch.manual_seed(1)
+    config = XttsConfig(
+        model_args=XttsArgs(
+            gpt_layers=1,
+            gpt_n_model_channels=32,
+            gpt_n_heads=2,
+            gpt_max_audio_tokens=24,
+            gpt_max_text_tokens=80,
+            gpt_num_audio_tokens=34,
+            gpt_start_audio_token=32,
+            gpt_stop_audio_token=33,
+            gpt_use_perceiver_resampler=True,
+            decoder_input_dim=32,
+            tokenizer_file=str(folder / "vocab.json"),
+        )
+    )
+    model = Xtts.init_from_config(config)
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+    model.tokenizer = VoiceBpeTokenizer(vocab_file=folder / "vocab.json")
+    model.init_models()
+    torch.save({"model": model.state_dict()}, folder / "model.pth")
+    config.save_json(str(folder / "config.json"))
+    torch.save(
+        {
+            "Ann": {
+                "gpt_cond_latent": torch.randn(1, 32, 32),
+                "speaker_embedding": torch.randn(1, 512, 1),
+            }
+        },
+        folder / "speakers_xtts.pth",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vits(vits_folder: Path) -> CoquiSynthesizer:
+    return CoquiSynthesizer(str(vits_folder), threads=1)
+
+
+@pytest.fixture(scope="module")
+def xtts(xtts_folder: Path) -> CoquiSynthesizer:
+    return CoquiSynthesizer(str(xtts_folder), threads=1)
+
+
+def test_a_vits_folder_speaks(vits: CoquiSynthesizer) -> None:
+    voice = vits.voices[0]
+
+    speech = spoken(vits.synthesize([SpeechRequest(utterance("hello there."), voice.id)])[0])
+
+    assert speech.sample_rate_hz == voice.sample_rate_hz == 22_050
+    assert len(speech.samples) > 1000
+    assert speech.samples.dtype == np.float32
+    assert np.isfinite(speech.samples).all()
+
+
+def test_vits_repeats_itself_with_a_seed_and_slows_down_on_demand(vits: CoquiSynthesizer) -> None:
+    voice = vits.voices[0].id
+    text = utterance("tell me about your last project.")
+
+    def say(delivery: Delivery) -> Speech:
+        return spoken(vits.synthesize([SpeechRequest(text, voice, delivery)])[0])
+
+    first, again = say(Delivery(seed=7)), say(Delivery(seed=7))
+    slow = say(Delivery(speed=0.5, seed=7))
+
+    np.testing.assert_array_equal(first.samples, again.samples)
+    assert len(slow.samples) > 1.3 * len(first.samples)
+
+
+def test_xtts_speaks_with_a_stored_speaker_and_with_a_reference(xtts: CoquiSynthesizer) -> None:
+    stored, clone = xtts.voices
+    noise = np.random.default_rng(1).normal(0, 0.1, 3 * 22_050).astype(np.float32)
+    reference = Reference(noise, 22_050, "digest", None)
+
+    by_name = spoken(xtts.synthesize([SpeechRequest(utterance("hello."), stored.id)])[0])
+    by_reference = spoken(
+        xtts.synthesize([SpeechRequest(utterance("hello."), clone.id, reference=reference)])[0]
+    )
+
+    assert stored.id.endswith("/Ann")
+    assert stored.voice_cloning
+    assert clone.voice_cloning
+    for speech in (by_name, by_reference):
+        assert speech.sample_rate_hz == 24_000
+        assert len(speech.samples) > 0
+        assert np.isfinite(speech.samples).all()
+
+
+def test_xtts_without_a_voice_says_which_field_is_missing(xtts: CoquiSynthesizer) -> None:
+    result = xtts.synthesize([SpeechRequest(utterance("hello."), xtts.voices[-1].id)])[0]
+
+    assert isinstance(result, InvalidField)
+    assert result.violations[0][0] == "config.reference_voice"
+
+
+def test_a_missing_model_is_a_start_up_error(tmp_path: Path) -> None:
+    with pytest.raises(ResourceMissing, match=r"config\.json"):
+        CoquiSynthesizer(str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({}))
+    with pytest.raises(ResourceMissing, match="no checkpoint"):
+        CoquiSynthesizer(str(tmp_path))
+    with pytest.raises(ResourceMissing, match="neither a folder nor"):
+        CoquiSynthesizer("no-such-model")
