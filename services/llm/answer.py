@@ -29,11 +29,14 @@ class AnswerText:
         if self.stopped:
             return ""
         text = self._held + piece
-        found = [at for at in (text.find(stop) for stop in self._stop) if at >= 0]
+        # The stop that is whole first counts, so that it does not matter how the text was cut.
+        found = [
+            (text.find(stop) + len(stop), text.find(stop)) for stop in self._stop if stop in text
+        ]
         if found:
             self.stopped = True
             self._held = ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         keep = self._beginning_of_a_stop(text)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -255,7 +255,7 @@ async def test_an_answer_nobody_waits_for_is_given_up_at_the_server() -> None:
 
 async def test_a_stop_sequence_is_kept_back_even_if_the_server_sends_it() -> None:
     async with chatting(Reply(answer("one <", "/end> two")), dialect="openai") as (engine, _):
-        texts, finish = await ask(engine, replace(PROMPT, stop=("a", "b", "c", "d", "</end>")))
+        texts, finish = await ask(engine, replace(PROMPT, stop=("w", "x", "y", "z", "</end>")))
     assert "".join(texts) == "one "
     assert finish.reason is FinishReason.STOP
 
