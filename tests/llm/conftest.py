@@ -40,6 +40,14 @@ async def engine(packaged: Path) -> AsyncIterator[Ctranslate2Engine]:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def precise(packaged: Path) -> AsyncIterator[Ctranslate2Engine]:
+    """Computes in float32: int8 would turn a last digit's difference into another word."""
+    limits = Limits(compute_type="float32", parallel=1)
+    async with open_engine(Model.read(packaged, "p"), device="cpu", limits=limits) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def channel(data_dir: Path, packaged: Path) -> AsyncIterator[grpc.aio.Channel]:
     settings = LlmSettings(
         port=0, data_dir=data_dir, drain_seconds=0, grace_seconds=5, context_tokens=2048
