@@ -122,10 +122,10 @@ async def run(
             Figure("gap between phrases, longest", 1000 * max(whole.gaps), "ms"),
         ],
         models={"tts": said[0].model, "asr": asr_model},
-        notes=(
-            f"{len(sentences)} interview sentences, {spoken:.0f} s of speech, one at a time;"
-            " words compared after whisper-normalizer",
-        ),
+        notes=[
+            f"{len(sentences)} interview sentences, {spoken:.0f} s of speech, one at a time",
+            "words compared after whisper-normalizer",
+        ],
     )
 
 
