@@ -13,14 +13,17 @@ from services.runtime.audio.pcm import Float32
 _WINDOW = 512
 _HOP = 128
 _BINS = _WINDOW // 2 + 1
-# The noise level follows a fall within a few hops and a rise over about 2 s (hop 8 ms).
-_FALL = 0.3
-_RISE = 0.004
+_POWER_SMOOTHING = 0.85
+# The noise level follows a fall within a few hops and a rise over about 15 s (hop 8 ms),
+# so that a long vowel is not taken for noise.
+_FALL = 0.2
+_RISE = 0.0005
 # The first quarter of a second is taken as noise, for want of better.
 _LEARNING_HOPS = 32
 _LEARNING_RATE = 0.1
-# Minima lie under the mean: the factor brings the estimate up to it.
-_BIAS = 2.0
+# More than the estimate is subtracted: minima lie under the mean, and what is left would twitter
+# (Berouti et al. 1979).
+_SUBTRACTED = 2.0
 _FLOOR = 0.1
 """The least gain (-20 dB): more would sound, and decode, worse."""
 _SMOOTHING = 0.6
@@ -34,7 +37,8 @@ class SpectralGate:
         self._shape = np.sqrt(np.hanning(_WINDOW + 1)[:-1]).astype(np.float32)
         self._input = np.zeros(_WINDOW - _HOP, dtype=np.float32)
         self._overlap = np.zeros(_WINDOW, dtype=np.float32)
-        self._noise: Float32 | None = None
+        self._power: Float32 | None = None
+        self._noise = np.zeros(_BINS, dtype=np.float32)
         self._gain = np.ones(_BINS, dtype=np.float32)
         self._hops = 0
         self._skip = _WINDOW - _HOP
@@ -60,7 +64,7 @@ class SpectralGate:
         spectrum = np.fft.rfft(piece * self._shape)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
         noise = self._follow(power)
-        ratio = np.maximum(0.0, 1.0 - _BIAS * noise / np.maximum(power, 1e-10))
+        ratio = np.maximum(0.0, 1.0 - _SUBTRACTED * noise / np.maximum(power, 1e-10))
         gain = np.maximum(_FLOOR, np.sqrt(ratio)).astype(np.float32)
         self._gain = _SMOOTHING * self._gain + (1 - _SMOOTHING) * gain
         shaped = np.fft.irfft(spectrum * self._gain, _WINDOW) * self._shape / 2
@@ -68,10 +72,11 @@ class SpectralGate:
 
     def _follow(self, power: Float32) -> Float32:
         self._hops += 1
-        if self._noise is None:
-            self._noise = power.copy()
+        if self._power is None:
+            self._power, self._noise = power.copy(), power.copy()
             return self._noise
+        self._power = _POWER_SMOOTHING * self._power + (1 - _POWER_SMOOTHING) * power
         rise = _LEARNING_RATE if self._hops < _LEARNING_HOPS else _RISE
-        rate = np.where(power < self._noise, np.float32(_FALL), np.float32(rise))
-        self._noise = (self._noise + rate * (power - self._noise)).astype(np.float32)
+        rate = np.where(self._power < self._noise, np.float32(_FALL), np.float32(rise))
+        self._noise = (self._noise + rate * (self._power - self._noise)).astype(np.float32)
         return self._noise

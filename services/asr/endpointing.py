@@ -139,7 +139,8 @@ class Endpointer:
         decisions: list[Decision] = []
         if self._silence is None:
             return decisions
-        length = self._frame - self._silence
+        # Frames that may be the end of the silence are not yet part of it.
+        length = self._frame - self._voiced - self._silence
         if length >= self._config.min_silence and not self._eager:
             self._eager = True
             decisions.append(EagerEndOfTurn(self._silence))

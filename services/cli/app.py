@@ -10,6 +10,7 @@ from services import __version__
 from services.cli.calls import out
 from services.cli.commands import doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
+from services.cli.commands.interview import interview
 
 app = typer.Typer(
     name="viva",
@@ -29,10 +30,12 @@ def version() -> None:
     out.print(__version__)
 
 
+_INTERVIEWS = "Interviews"
 _SPEECH = "Speech"
 _TEXT = "Text"
 _MESH = "The mesh"
 
+app.command(rich_help_panel=_INTERVIEWS)(interview)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)

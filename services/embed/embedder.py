@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
-from services.runtime.batching import BatchScheduler, Priority, Scheduled
+from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
@@ -250,14 +250,10 @@ async def _submit_all(
     request = current_request()
     distinct = list(dict.fromkeys(texts))
 
-    async def submit(text: TokenizedText) -> Scheduled[ResultT]:
-        return await scheduler.submit(
-            text, caller=request.caller, priority=priority, deadline=request.deadline
-        )
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(submit(text)) for text in distinct]
-    done = {text: task.result() for text, task in zip(distinct, tasks, strict=True)}
+    results = await scheduler.submit_all(
+        distinct, caller=request.caller, priority=priority, deadline=request.deadline
+    )
+    done = dict(zip(distinct, results, strict=True))
     last = max(done.values(), key=lambda result: result.queue_time + result.compute_time)
     usage = Usage(last.queue_time, last.compute_time, last.batch_size)
     return [done[text].value for text in texts], usage

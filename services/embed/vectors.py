@@ -37,8 +37,9 @@ def pool(hidden: Floats, lengths: Sequence[int], pooling: Pooling) -> Floats:
 
 def normalized(vectors: Floats) -> Floats:
     """Each row at length 1; a row of zeros stays one."""
-    lengths: Floats = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
+    unit: Floats = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return unit
 
 
 def shortened(vectors: Floats, dimensions: int | None, *, normalize: bool) -> Floats:

@@ -272,6 +272,8 @@ class House:
 
     def close(self) -> None:
         """Gives up every conversation, at the end of the server's life."""
+        for attendance in self._live.values():
+            attendance.close()
         for holding in self._holding:
             holding.cancel()
 

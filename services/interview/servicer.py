@@ -120,9 +120,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         finally:
             self._house.leave(seat)
 
-    async def Speak(
-        self, request: pb.SpeakRequest, context: _Context
-    ) -> pb.SpeakResponse:
+    async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
         attendance = await self._house.speaker(_user(), request.interview_id)
         if attendance.seat is not None and attendance.first_time(request.call):
@@ -145,7 +143,7 @@ def _page_start(token: str) -> str | None:
     if not token:
         return None
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise InvalidField("page_token", "is not one of ours") from None
 

@@ -24,13 +24,13 @@ class InterviewServerSettings(ServerSettings):
     embed_address: str = Field(default=MESH, description="Embeddings, host:port.")
 
     min_silence: float = Field(
-        default=0.3,
+        default=0.25,
         ge=0.05,
         le=10,
         description="Seconds of silence after which a reply is prepared.",
     )
     max_silence: float = Field(
-        default=0.9, ge=0.05, le=30, description="Seconds of silence that end the candidate's turn."
+        default=0.8, ge=0.05, le=30, description="Seconds of silence that end the candidate's turn."
     )
     follow_up_budget: float = Field(
         default=2.0, gt=0, le=30, description="Seconds the model has to write a follow-up."

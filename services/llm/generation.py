@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from services.llm.answer import AnswerText
 from services.llm.chat import ChatEvent, Delta, Finish, FinishReason, Sampling, Usage
 from services.llm.constraints import Matcher
+from services.llm.sampling import Sampler
 from services.runtime.batching import Scheduled
 
 
@@ -24,6 +25,7 @@ class Generation:
         text: The answer's text so far.
         emit: Takes text to be said; callable from any thread.
         matcher: Where the answer stands in its constraint.
+        sampler: What chooses tokens outside of the engine; kept from turn to turn.
         answer: Token ids generated so far.
         cached: Of the prompt's tokens, those not computed for this request.
         reason: Why it ended; None while it has not.
@@ -37,10 +39,17 @@ class Generation:
     text: AnswerText
     emit: Callable[[str], None]
     matcher: Matcher | None = None
+    sampler: Sampler | None = None
     answer: list[int] = field(default_factory=list)
     cached: int | None = None
     reason: FinishReason | None = None
     cancelled: bool = False
+
+    @property
+    def guided(self) -> bool:
+        """Whether its tokens are chosen outside of CTranslate2."""
+        seeded = self.sampling.seed is not None and bool(self.sampling.temperature)
+        return self.matcher is not None or seeded
 
     @property
     def stopped(self) -> bool:
@@ -52,10 +61,11 @@ class Generation:
         """Tokens the answer may still have."""
         return self.max_tokens - len(self.answer)
 
-    def append(self, token: int, piece: bytes) -> None:
+    def append(self, token: int, piece: bytes | str) -> None:
         """Adds a token to the answer and says what of it may be said."""
         self.answer.append(token)
-        self.say(self.text.push(piece))
+        text = self.text
+        self.say(text.push(piece) if isinstance(piece, bytes) else text.push_text(piece))
         if self.text.stopped:
             self.finish(FinishReason.STOP)
         elif self.remaining <= 0 and self.matcher is None:

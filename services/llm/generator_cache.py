@@ -55,7 +55,7 @@ class GeneratorCache:
     """Hands out the generator; safe to use from several threads."""
 
     def __init__(self, load: Callable[[], Any], budget: int) -> None:
-        """Loads the generator.
+        """Sets the cache up; the generator is loaded at its first lease.
 
         Args:
             load: Makes a `ctranslate2.Generator`.
@@ -64,12 +64,14 @@ class GeneratorCache:
         self._load = load
         self._budget = budget
         self._lock = threading.Lock()
-        self._loaded = _Loaded(load())
+        self._loaded: _Loaded | None = None
 
     def lease(self, prefix: tuple[int, ...]) -> Lease:
         """The generator that keeps `prefix`, at most the budget long, from its first use on."""
         with self._lock:
             loaded = self._loaded
+            if loaded is None:
+                loaded = self._loaded = _Loaded(self._load())
             if prefix and prefix not in loaded.promised:
                 if loaded.tokens + len(prefix) > self._budget:
                     loaded = self._loaded = _Loaded(self._load())

@@ -75,13 +75,68 @@ async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
         yield opened
 
 
+@asynccontextmanager
+async def _transformers(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
+    try:
+        from services.llm.engines import transformers as engine
+    except ModuleNotFoundError as error:
+        raise ResourceMissing(
+            f"the transformers engine needs {error.name}",
+            "run `pip install 'viva-mesh[llm,torch]'`",
+        ) from error
+    if settings.model == PACKAGED_MODEL:
+        raise ResourceMissing(
+            "the transformers engine does not run the packaged model",
+            "set VIVA_LLM_MODEL to a folder or a Hugging Face name",
+        )
+    async with engine.open_engine(
+        settings.model,
+        device=settings.device,
+        context_tokens=settings.context_tokens,
+        default_max_tokens=settings.default_max_tokens,
+        max_batch_size=settings.max_batch_size,
+        max_queue=settings.max_queue,
+    ) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _openai(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
+    try:
+        from services.llm.engines import openai as engine
+    except ModuleNotFoundError as error:
+        raise ResourceMissing(
+            f"the openai engine needs {error.name}", "run `pip install 'viva-mesh[llm]'`"
+        ) from error
+    key = settings.openai_api_key
+    remote = engine.Remote(
+        base_url=settings.openai_base_url,
+        model=settings.model,
+        api_key=key.get_secret_value() if key else None,
+        dialect=settings.openai_dialect,
+        context_tokens=settings.context_tokens,
+        connect_seconds=settings.openai_connect_seconds,
+        read_seconds=settings.openai_read_seconds,
+        attempts=settings.openai_attempts,
+        connections=settings.openai_connections,
+    )
+    async with engine.open_engine(remote) as opened:
+        yield opened
+
+
 def open_engine(settings: LlmSettings) -> AbstractAsyncContextManager[ChatEngine]:
     """The engine the settings choose.
 
     Raises:
         ResourceMissing: A package or the weights are not there; on entering.
     """
-    return _ctranslate2(settings)
+    match settings.engine:
+        case "ctranslate2":
+            return _ctranslate2(settings)
+        case "transformers":
+            return _transformers(settings)
+        case "openai":
+            return _openai(settings)
 
 
 @asynccontextmanager

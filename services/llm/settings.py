@@ -44,19 +44,19 @@ class LlmSettings(ServerSettings):
         default=512, ge=1, description="Longest answer when a request does not say."
     )
     prefix_cache_tokens: int = Field(
-        default=2048,
+        default=1536,
         ge=0,
-        description="Tokens of repeated conversation beginnings kept computed (0.14 MB a token with"
-        " the packaged model); 0 keeps none.",
+        description="Tokens of repeated conversation beginnings kept computed, and as many again"
+        " for constrained answers (0.14 MB a token with the packaged model); 0 keeps none.",
     )
     openai_base_url: str = Field(
         default="http://localhost:8000/v1", description="The OpenAI-compatible server."
     )
     openai_api_key: SecretStr | None = Field(default=None, description="Its key.")
-    openai_regex_field: Literal["structured_outputs", "guided"] = Field(
-        default="structured_outputs",
-        description="How the server takes a regex or a choice: vLLM's structured_outputs (0.12 and"
-        " later) or its guided_regex and guided_choice.",
+    openai_dialect: Literal["vllm", "vllm-guided", "openai", "deepseek"] = Field(
+        default="vllm",
+        description="What the server understands beyond the common protocol: vllm (0.12 and later),"
+        " vllm-guided (before), openai (also Ollama and llama.cpp), deepseek.",
     )
     openai_connect_seconds: float = Field(default=5.0, gt=0, description="To connect.")
     openai_read_seconds: float = Field(default=60.0, gt=0, description="Between two pieces.")

@@ -4,10 +4,14 @@ What it promises (and tests/runtime/test_batching.py checks):
 
 - every item is answered once, or its caller is told why not; none is run twice;
 - no item reaches the model after its deadline or its caller's cancellation;
-- a batch takes interactive before batch work; within a class callers share by stride scheduling
-  (Waldspurger & Weihl 1995), and a caller's items go earliest deadline first;
+- a batch takes interactive before batch work;
+- within a class callers share by stride scheduling (Waldspurger & Weihl 1995) while there is time
+  for that, and everything goes earliest deadline first when time is short, which is what lets
+  accepted work meet its deadlines; a caller's own items always go earliest deadline first;
 - an item waits at most `max_wait` for company when a worker is free;
-- work that cannot be done by its deadline at today's speed is refused at once.
+- work that cannot be done by its deadline at today's speed, or only by making accepted work late,
+  is refused at once and as a whole; one caller's waiting work may take no more time than it
+  leaves to others (dynamic thresholds, Choudhury & Hahne 1998), so a flood cannot lock others out.
 
 All bookkeeping happens on the event loop; only `run` happens in the scheduler's threads.
 """
@@ -19,11 +23,9 @@ import enum
 import heapq
 import itertools
 import math
-import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -32,6 +34,7 @@ from opentelemetry import context as otel_context
 from services.runtime import metrics
 from services.runtime.admission import SpeedModel
 from services.runtime.errors import DeadlineExpired, Overloaded, Unavailable
+from services.runtime.queueing import Job, Shares, Submission, WaitingLine
 from services.runtime.telemetry import record_span
 
 ItemT = TypeVar("ItemT")
@@ -62,89 +65,12 @@ class Scheduled(Generic[ResultT]):
     batch_size: int
 
 
-@dataclass(slots=True, eq=False)
-class _Job(Generic[ItemT, ResultT]):
-    item: ItemT
-    future: asyncio.Future[Scheduled[ResultT]]
-    priority: Priority
-    caller: str
-    key: Hashable
-    cost: float
-    deadline: float
-    order: int
-    submitted: float
-    context: otel_context.Context
-    queued: bool = True
-
-    @property
-    def urgency(self) -> tuple[float, int]:
-        return (self.deadline, self.order)
-
-    def __lt__(self, other: _Job[ItemT, ResultT]) -> bool:
-        return self.urgency < other.urgency
-
-
-@dataclass(slots=True)
-class _Queue(Generic[ItemT, ResultT]):
-    """The waiting jobs of one class: key → caller → heap by urgency. Dropped jobs leave lazily."""
-
-    jobs: dict[Hashable, dict[str, list[_Job[ItemT, ResultT]]]] = field(default_factory=dict)
-    waiting: Counter[Hashable] = field(default_factory=Counter)
-    cost: float = 0.0
-
-    def push(self, job: _Job[ItemT, ResultT]) -> None:
-        callers = self.jobs.setdefault(job.key, {})
-        heapq.heappush(callers.setdefault(job.caller, []), job)
-        self.waiting[job.key] += 1
-        self.cost += job.cost
-
-    def forget(self, job: _Job[ItemT, ResultT]) -> None:
-        """Takes a job out of the counts; its heap entry is skipped when met."""
-        job.queued = False
-        self.waiting[job.key] -= 1
-        if self.waiting[job.key] == 0:
-            # Nothing live is left under this key: its dropped entries go too.
-            del self.waiting[job.key]
-            self.jobs.pop(job.key, None)
-        self.cost = max(0.0, self.cost - job.cost) if self.waiting else 0.0
-
-    def heads(self, key: Hashable) -> list[_Job[ItemT, ResultT]]:
-        """Each caller's most urgent job under `key`."""
-        callers = self.jobs.get(key, {})
-        found = []
-        for caller in list(callers):
-            heap = callers[caller]
-            while heap and not heap[0].queued:
-                heapq.heappop(heap)
-            if heap:
-                found.append(heap[0])
-            else:
-                del callers[caller]
-        return found
-
-    def batches(self, largest: int) -> int:
-        return sum(math.ceil(count / largest) for count in self.waiting.values())
-
-
-class _Shares:
-    """Stride scheduling: each caller's pass grows with what it was served; the lowest goes next."""
-
-    def __init__(self) -> None:
-        self._passes: dict[str, float] = {}
-        self._virtual_time = 0.0
-
-    def of(self, caller: str) -> float:
-        # A newcomer starts where the others are: it is owed nothing for the time it was away.
-        return max(self._passes.get(caller, 0.0), self._virtual_time)
-
-    def charge(self, caller: str, cost: float) -> None:
-        current = self.of(caller)
-        self._virtual_time = current
-        self._passes[caller] = current + cost
-
-    def prune(self) -> None:
-        """Forgets callers who are no better or worse off than a newcomer."""
-        self._passes = {c: p for c, p in self._passes.items() if p > self._virtual_time}
+_REASONS = {
+    "queue_full": "the queue is full",
+    "deadline": "it could not be done by its deadline",
+    "share": "this caller's waiting work takes its whole share",
+    "others_deadline": "it would make work late that was accepted before",
+}
 
 
 class BatchScheduler(Generic[ItemT, ResultT]):
@@ -190,8 +116,10 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._key = key
         self._workers = workers
         self._headroom = headroom
-        self._queues: dict[Priority, _Queue[ItemT, ResultT]] = {p: _Queue() for p in Priority}
-        self._shares = _Shares()
+        self._queues: dict[Priority, WaitingLine[ItemT, Scheduled[ResultT]]] = {
+            p: WaitingLine() for p in Priority
+        }
+        self._shares = Shares()
         self._speed = SpeedModel()
         self._order = itertools.count()
         self._waiting = 0
@@ -219,10 +147,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """Lets running batches finish; items still waiting are told that the server is stopping."""
         self._closed = True
         for queue in self._queues.values():
-            for callers in list(queue.jobs.values()):
-                for job in itertools.chain.from_iterable(callers.values()):
-                    if job.queued and not job.future.done():
-                        job.future.set_exception(Unavailable("the server is stopping"))
+            for job in queue.live():
+                if not job.future.done():
+                    job.future.set_exception(Unavailable("the server is stopping"))
         self._arrival.set()
         await asyncio.gather(*self._tasks)
         if self._threads is not None:
@@ -255,70 +182,131 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             Unavailable: The scheduler is stopping.
             Exception: What `run` returned for the item, or raised for its batch.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job[ItemT, ResultT](
-            item=item,
-            future=loop.create_future(),
-            priority=priority,
-            caller=caller,
-            key=self._key(item),
-            cost=self._cost(item),
-            deadline=math.inf if deadline is None else deadline,
-            order=next(self._order),
-            submitted=loop.time(),
-            context=otel_context.get_current(),
+        (result,) = await self.submit_all(
+            [item], caller=caller, priority=priority, deadline=deadline
         )
-        self._admit(job)
-        self._queues[priority].push(job)
-        self._waiting += 1
-        metrics.QUEUE_LENGTH.labels(self._name).set(self._waiting)
+        return result
+
+    async def submit_all(
+        self,
+        items: Sequence[ItemT],
+        *,
+        caller: str = "",
+        priority: Priority = Priority.INTERACTIVE,
+        deadline: float | None = None,
+    ) -> list[Scheduled[ResultT]]:
+        """Runs items that are of use only together: all of them are accepted, or none.
+
+        Takes and raises what `submit` does; the first item that fails takes back those that wait.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = math.inf if deadline is None else deadline
+        costs = [self._cost(item) for item in items]
+        self._admit(caller, priority, now, due, sum(costs), len(items))
+        submission = Submission(caller, due, next(self._order))
+        context = otel_context.get_current()
+        jobs = [
+            Job[ItemT, Scheduled[ResultT]](
+                item=item,
+                future=loop.create_future(),
+                submission=submission,
+                key=self._key(item),
+                cost=cost,
+                order=next(self._order),
+                submitted=now,
+                context=context,
+            )
+            for item, cost in zip(items, costs, strict=True)
+        ]
+        queue = self._queues[priority]
+        for job in jobs:
+            queue.push(job)
+        self._count(len(jobs))
         self._arrival.set()
         try:
-            async with asyncio.timeout_at(deadline):
-                return await job.future
+            async with asyncio.timeout_at(deadline) as scope:
+                return [await job.future for job in jobs]
         except TimeoutError:
-            if job.future.done() and not job.future.cancelled():
-                return job.future.result()  # The model's own TimeoutError, or a photo finish.
+            if not scope.expired():
+                raise  # the model's own
             metrics.DROPPED.labels(self._name, "deadline").inc()
             raise DeadlineExpired from None
         except asyncio.CancelledError:
             metrics.DROPPED.labels(self._name, "cancelled").inc()
             raise
         finally:
-            self._remove(job)
+            for job in jobs:
+                self._remove(queue, job)
+                # Done, and somebody has looked: an error nobody waits for is no news.
+                if not job.future.cancel() and not job.future.cancelled():
+                    job.future.exception()
 
-    def _remove(self, job: _Job[ItemT, ResultT]) -> None:
+    def _remove(
+        self, queue: WaitingLine[ItemT, Scheduled[ResultT]], job: Job[ItemT, Scheduled[ResultT]]
+    ) -> None:
         if job.queued:
-            self._queues[job.priority].forget(job)
-            self._waiting -= 1
-            metrics.QUEUE_LENGTH.labels(self._name).set(self._waiting)
+            queue.forget(job)
+            self._count(-1)
 
-    def _admit(self, job: _Job[ItemT, ResultT]) -> None:
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        metrics.QUEUE_LENGTH.labels(self._name).set(self._waiting)
+
+    def _admit(
+        self, caller: str, priority: Priority, now: float, due: float, cost: float, items: int
+    ) -> None:
+        """Refuses what cannot be done in time, before anything is done for it."""
         if self._closed:
             raise Unavailable("the server is stopping")
-        if job.deadline <= job.submitted:
+        if due <= now:
             raise DeadlineExpired
         limit = self._max_queue
-        if job.priority is Priority.BATCH:
+        if priority is Priority.BATCH:
             limit = max(1, limit * 3 // 4)
-        ahead = self._predict(job)
-        full = self._waiting >= limit
-        late = job.submitted + ahead * self._headroom > job.deadline
-        if full or late:
-            metrics.REFUSED.labels(self._name, "queue_full" if full else "deadline").inc()
-            why = "the queue is full" if full else f"it would take {ahead:.2f} s, past the deadline"
-            raise Overloaded(f"{self._name} is overloaded: {why}", retry_after=max(ahead, 0.05))
+        ahead = self._base(priority, now)
+        queue = self._queues[priority]
+        finish = ahead + queue.finish(due, cost, items, self._estimate)
+        reason = None
+        if self._waiting + items > limit:
+            reason = "queue_full"
+        elif now + finish * self._headroom > due:
+            reason = "deadline"
+        elif due < math.inf and self._speed.known:
+            own_cost, own_items = queue.cost_of(caller)
+            spare = (due - now) / self._headroom - ahead - self._estimate(queue.cost, queue.items)
+            if own_items and self._estimate(own_cost + cost, own_items + items) > spare:
+                reason = "share"
+            elif queue.slack(now + ahead, cost, items, self._estimate, after=due) < 0:
+                reason = "others_deadline"
+        if reason is not None:
+            metrics.REFUSED.labels(self._name, reason).inc()
+            wait = ahead + self._estimate(queue.cost, queue.items)
+            raise Overloaded(
+                f"{self._name} is overloaded: {_REASONS[reason]}", retry_after=max(wait, 0.05)
+            )
 
-    def _predict(self, job: _Job[ItemT, ResultT]) -> float:
-        """Seconds until the job would be done: what runs, what goes before it, and itself."""
-        busy = [until - job.submitted for until in self._running_until.values()]
+    def _base(self, priority: Priority, now: float) -> float:
+        """Seconds until the first item of this class can start: what runs, and classes before."""
+        busy = [until - now for until in self._running_until.values()]
         running = max(0.0, min(busy)) if len(busy) == self._workers else 0.0
-        before = [self._queues[p] for p in Priority if p <= job.priority]
-        cost = sum(queue.cost for queue in before)
-        batches = sum(queue.batches(self._max_batch_size) for queue in before)
-        batches = max(batches, math.ceil(cost / self._max_batch_cost))
-        queued = self._speed.seconds(cost, batches) / self._workers
-        return running + queued + self._speed.seconds(job.cost, 1)
+        before = [self._queues[p] for p in Priority if p < priority]
+        return running + self._estimate(sum(q.cost for q in before), sum(q.items for q in before))
+
+    def _estimate(self, cost: float, items: int) -> float:
+        """Seconds that this much waiting work takes all workers together."""
+        if not items:
+            return 0.0
+        by_cost = 0 if self._max_batch_cost == math.inf else math.ceil(cost / self._max_batch_cost)
+        batches = max(math.ceil(items / self._max_batch_size), by_cost)
+        return self._speed.seconds(cost, batches) / min(self._workers, batches)
+
+    def _is_tight(self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float) -> bool:
+        """Whether letting anybody go out of the deadlines' order could make somebody late."""
+        items = min(queue.items, self._max_batch_size)
+        cost = queue.cost * items / queue.items if queue.items else 0.0
+        one_batch = self._estimate(cost, items)
+        return queue.slack(now, 0.0, 0, self._estimate, after=-math.inf) < 2 * one_batch
 
     async def _work(self, worker: int) -> None:
         loop = asyncio.get_running_loop()
@@ -351,18 +339,28 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             except TimeoutError:
                 return
 
-    def _next_job(self) -> _Job[ItemT, ResultT] | None:
+    def _next_job(self) -> Job[ItemT, Scheduled[ResultT]] | None:
+        now = asyncio.get_running_loop().time()
         for queue in self._queues.values():
             heads = [job for key in list(queue.jobs) for job in queue.heads(key)]
             if heads:
-                return min(heads, key=lambda job: (self._shares.of(job.caller), job.urgency))
+                claim = self._claim(queue, now)
+                return min(heads, key=claim)
         return None
 
-    def _take_batch(self, now: float) -> list[_Job[ItemT, ResultT]]:
+    def _claim(
+        self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float
+    ) -> Callable[[Job[ItemT, Scheduled[ResultT]]], tuple[float, float, int]]:
+        """What first jobs are compared by: fair shares, or deadlines when time is short."""
+        if self._is_tight(queue, now):
+            return lambda job: (job.deadline, self._shares.of(job.caller), job.order)
+        return lambda job: (self._shares.of(job.caller), *job.urgency)
+
+    def _take_batch(self, now: float) -> list[Job[ItemT, Scheduled[ResultT]]]:
         first = self._next_job()
         if first is None:
             return []
-        batch: list[_Job[ItemT, ResultT]] = []
+        batch: list[Job[ItemT, Scheduled[ResultT]]] = []
         for queue in self._queues.values():
             self._fill(batch, queue, first.key, now)
         self._shares.prune()
@@ -370,45 +368,45 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     def _fill(
         self,
-        batch: list[_Job[ItemT, ResultT]],
-        queue: _Queue[ItemT, ResultT],
+        batch: list[Job[ItemT, Scheduled[ResultT]]],
+        queue: WaitingLine[ItemT, Scheduled[ResultT]],
         key: Hashable,
         now: float,
     ) -> None:
-        """Moves jobs of one class and key into the batch, the caller with the lowest pass first."""
+        """Moves jobs of one class and key into the batch, the caller with the best claim first."""
         cost = sum(job.cost for job in batch)
-        claims = [(self._shares.of(j.caller), j.urgency, j.caller) for j in queue.heads(key)]
+        claim = self._claim(queue, now)
+        claims = [(claim(job), job.caller) for job in queue.heads(key)]
         heapq.heapify(claims)
         callers = queue.jobs.get(key, {})
         while claims and len(batch) < self._max_batch_size:
-            _, _, caller = heapq.heappop(claims)
+            _, caller = heapq.heappop(claims)
             heap = callers[caller]
-            while heap and not heap[0].queued:
-                heapq.heappop(heap)
-            if not heap:
-                continue
             if batch and cost + heap[0].cost > self._max_batch_cost:
                 return
             job = heapq.heappop(heap)
-            self._remove(job)
+            self._remove(queue, job)
             if job.deadline > now and not job.future.done():
                 batch.append(job)
                 cost += job.cost
                 self._shares.charge(caller, job.cost)
+            while heap and not heap[0].queued:
+                heapq.heappop(heap)
             if heap:
-                heapq.heappush(claims, (self._shares.of(caller), heap[0].urgency, caller))
+                heapq.heappush(claims, (claim(heap[0]), caller))
 
-    async def _run_batch(self, worker: int, batch: list[_Job[ItemT, ResultT]]) -> None:
+    async def _run_batch(self, worker: int, batch: list[Job[ItemT, Scheduled[ResultT]]]) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         expected = self._speed.seconds(sum(job.cost for job in batch), 1)
         self._running_until[worker] = started + expected
         try:
-            ran, results, seconds = await loop.run_in_executor(
+            ran, results = await loop.run_in_executor(
                 self._threads, self._call_model, batch, loop.time
             )
         finally:
             del self._running_until[worker]
+        seconds = loop.time() - started
         if ran:
             self._speed.observe(sum(job.cost for job in ran), seconds)
             metrics.BATCH_SIZE.labels(self._name).observe(len(ran))
@@ -418,14 +416,13 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             self._answer(job, result, started - job.submitted, seconds, len(ran))
 
     def _call_model(
-        self, batch: list[_Job[ItemT, ResultT]], clock: Callable[[], float]
-    ) -> tuple[list[_Job[ItemT, ResultT]], Sequence[ResultT | Exception], float]:
+        self, batch: list[Job[ItemT, Scheduled[ResultT]]], clock: Callable[[], float]
+    ) -> tuple[list[Job[ItemT, Scheduled[ResultT]]], Sequence[ResultT | Exception]]:
         # The last look before the model: a thread may have taken its time to start.
         now = clock()
         alive = [job for job in batch if job.deadline > now and not job.future.done()]
         if not alive:
-            return [], [], 0.0
-        started = time.perf_counter()
+            return [], []
         results: Sequence[ResultT | Exception]
         try:
             results = self._run([job.item for job in alive])
@@ -434,11 +431,11 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 results = [RuntimeError(wrong)] * len(alive)
         except Exception as error:  # noqa: BLE001 - whatever the model raises is the items' answer
             results = [error] * len(alive)
-        return alive, results, time.perf_counter() - started
+        return alive, results
 
     def _answer(
         self,
-        job: _Job[ItemT, ResultT],
+        job: Job[ItemT, Scheduled[ResultT]],
         result: ResultT | Exception,
         queued: float,
         seconds: float,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import grpc
-import numpy as np
 import pytest
 from viva.asr.v1 import asr_pb2_grpc
 
-from services.asr.engines.engine import Float32
 from services.asr.engines.selection import weights
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 from services.asr.server import build
@@ -32,13 +27,6 @@ def recordings() -> list[Recording]:
 @pytest.fixture(scope="session")
 def card_recordings() -> list[Recording]:
     return cards()
-
-
-def read_wav(path: Path) -> Float32:
-    """A 16 kHz mono 16-bit file's samples."""
-    with wave.open(str(path)) as file:
-        data = file.readframes(file.getnframes())
-    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
 
 
 @pytest.fixture(scope="session")

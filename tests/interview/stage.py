@@ -119,6 +119,7 @@ class FakeSynthesiser:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.cancelled: list[str] = []
         self.ahead: dict[str, bool] = {}
         self.broken = False
@@ -126,6 +127,7 @@ class FakeSynthesiser:
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         self.texts.append(text)
+        self.asked.put_nowait(text)
         self.ahead.setdefault(text, config.ahead)
         try:
             if self.broken:
@@ -160,8 +162,9 @@ class FakeModel:
     async def chat(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
     ) -> AsyncGenerator[str, None]:
-        self.prompts.append(messages)
-        self.asked.set()
+        if max_tokens > 1:
+            self.prompts.append(messages)
+            self.asked.set()
         try:
             if self.broken:
                 raise DependencyFailed("llm", "UNAVAILABLE")
@@ -189,8 +192,8 @@ class FakeEmbedder:
         for row, text in zip(rows, texts, strict=True):
             for word in content_words(text):
                 row[sum(word.encode()) % 256] += 1
-            row /= max(float(np.linalg.norm(row)), 1e-6)
-        return Vectors(self.model, rows)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return Vectors(self.model, rows / np.maximum(lengths, 1e-6))
 
 
 class Stage:
@@ -219,9 +222,7 @@ class Stage:
         self.seen.append(entry)
         return entry
 
-    async def until(
-        self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True
-    ) -> Kind:
+    async def until(self, kind: type[Kind], fits: Callable[[Kind], bool] = lambda _: True) -> Kind:
         while True:
             event = (await self.next()).event
             if isinstance(event, kind) and fits(event):
@@ -270,7 +271,7 @@ class Stage:
         self.now = end + 1.0
         await self.hear(
             SpeechBegan(words[0].start),
-            PartialHeard(text, ""),
+            PartialHeard(" ".join(text.split()[:4]), ""),
             ProbablyEnded(text, words, words[0].start, end),
             TurnEnded(text, words, words[0].start, end),
         )

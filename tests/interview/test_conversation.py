@@ -17,6 +17,7 @@ from services.interview.clients.seams import (
 from services.interview.conversation import messages as m
 from services.interview.conversation.conversation import Pace
 from services.interview.events import (
+    CandidatePartial,
     CandidateTurn,
     InterviewerAudio,
     InterviewerText,
@@ -141,6 +142,24 @@ async def test_what_the_guard_refuses_is_not_said(pieces: tuple[str, ...]) -> No
         assert (await s.until(InterviewerText)).text == "Which index did you add to number 1?"
 
 
+async def test_a_follow_up_is_drafted_while_the_candidate_speaks() -> None:
+    async with stage() as s:
+        s.join()
+        await s.to_first_question()
+        await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
+        async with asyncio.timeout(PATIENCE):
+            await s.model.asked.wait()
+        await s.until(CandidatePartial)
+        while "How did you choose the index?" not in s.synthesiser.texts:
+            await s.synthesiser.asked.get()
+        s.model.gate.clear()
+        whole = f"{ANSWER} That is all."
+        words = spoken(whole, 0.0)
+        await s.hear(TurnEnded(whole, words, 0.0, words[-1].end))
+        assert (await s.until(InterviewerText)).text == "How did you choose the index?"
+        assert len(s.model.prompts) == 1
+
+
 async def test_the_next_lines_are_made_while_the_candidate_speaks() -> None:
     async with stage() as s:
         s.join()
@@ -217,7 +236,7 @@ async def test_an_answer_that_goes_on_before_the_reply_is_heard_is_one_answer() 
         s.synthesiser.gates["How did you choose the index?"].set()
         await s.until(CandidateTurn)
         await s.started(Phase.FOLLOW_UP)
-        assert s.model.prompts[-1][-2].content == f"{ANSWER} {AGAIN}"
+        assert s.model.prompts[-1][-2].content.startswith(f"{ANSWER} We take backups")
 
 
 async def test_typed_answers_work_without_audio() -> None:

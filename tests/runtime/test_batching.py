@@ -72,6 +72,21 @@ async def test_items_of_different_keys_never_share_a_batch() -> None:
     assert sorted(i for b in gate.batches for i in b) == ["a1", "a2", "a3", "b1", "b2"]
 
 
+async def test_a_batch_costs_no_more_than_it_may_and_a_large_item_goes_alone() -> None:
+    gate = Gate()
+    gate.let_through(10)
+    async with BatchScheduler(
+        gate.run, name="t", max_batch_size=8, max_batch_cost=5, cost=len
+    ) as scheduler:
+        items = ["a" * size for size in (2, 2, 2, 9, 1)]
+        results = await asyncio.gather(*(scheduler.submit(item) for item in items))
+    assert [result.value for result in results] == [item.upper() for item in items]
+    assert sorted(i for batch in gate.batches for i in batch) == sorted(items)
+    for batch in gate.batches:
+        assert len(batch) == 1 or sum(map(len, batch)) <= 5
+    assert gate.batches[0] == ["aa", "aa"]
+
+
 async def _after_a_running_batch(
     submissions: Sequence[tuple[str, str, Priority, float | None]], max_batch_size: int = 1
 ) -> list[list[str]]:

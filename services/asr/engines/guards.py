@@ -12,6 +12,10 @@ from collections.abc import Sequence
 COMPRESSION_RATIO = 2.4
 LOG_PROBABILITY = -1.0
 NO_SPEECH_PROBABILITY = 0.6
+# Whisper base on white noise: no-speech probability 0.59 to 0.83, log probability -1.45 to -1.9;
+# on clear short words: up to 0.51, and -1.15 or more.
+_MAYBE_NO_SPEECH = 0.4
+_HARDLY_PROBABLE = -1.4
 # A unit of up to this many tokens, repeated at the end, is a loop.
 _LONGEST_PERIOD = 24
 # People do repeat themselves: "no, no, no". The shorter the unit, the more often it may be said.
@@ -57,6 +61,14 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
-def is_no_speech(no_speech_probability: float, mean_log_probability: float) -> bool:
-    """Whether the model says that nobody spoke and doubts its own text."""
-    return no_speech_probability > NO_SPEECH_PROBABILITY and mean_log_probability < LOG_PROBABILITY
+def is_no_speech(
+    no_speech_probability: float, mean_log_probability: float, *, reliable: bool = True
+) -> bool:
+    """Whether the model says that nobody spoke and its text shows it.
+
+    Its text shows it when it is improbable, loops, or leaves most of the window out; noise also
+    makes it write very improbable text where it is not so sure that nobody spoke.
+    """
+    if no_speech_probability > NO_SPEECH_PROBABILITY:
+        return mean_log_probability < LOG_PROBABILITY or not reliable
+    return no_speech_probability > _MAYBE_NO_SPEECH and mean_log_probability < _HARDLY_PROBABLE

@@ -65,7 +65,7 @@ def _whisper(choice: ModelChoice, settings: AsrSettings) -> Recognizer:
             f"the engine ctranslate2 needs the package {error.name}",
             'install it with `pip install "viva-mesh[asr]"`',
         ) from None
-    folder, version = _folder(choice.model, settings)
+    folder, version = model_folder(choice.model, settings.data_dir)
     try:
         return WhisperCTranslate2(
             folder,
@@ -83,9 +83,14 @@ def _whisper(choice: ModelChoice, settings: AsrSettings) -> Recognizer:
         ) from None
 
 
-def _folder(model: str, settings: AsrSettings) -> tuple[Path, str]:
+def model_folder(model: str, data_dir: Path) -> tuple[Path, str]:
+    """The folder and version of a model: packaged, local, or fetched from Hugging Face.
+
+    Raises:
+        ResourceMissing: It can't be had.
+    """
     if model in PACKAGED_MODELS:
-        return weights(model, settings.data_dir)
+        return weights(model, data_dir)
     folder = Path(model).expanduser()
     if folder.is_dir():
         if not (folder / "model.bin").is_file():
@@ -119,5 +124,5 @@ def _triton(settings: AsrSettings) -> Recognizer:
     return TritonRecognizer.connect(
         settings.triton_address,
         settings.triton_model,
-        seconds=settings.triton_timeout_seconds,
+        timeout=settings.triton_timeout_seconds,
     )

@@ -64,7 +64,6 @@ class _Decoded:
     tokens: list[int]
     log_probability: float
     no_speech_probability: float
-    looped: bool
     reliable: bool
 
 
@@ -253,7 +252,6 @@ class WhisperCTranslate2:
             tokens=tokens,
             log_probability=float(result.scores[0]) * (count - 1) / count,
             no_speech_probability=float(result.no_speech_prob),
-            looped=looped,
             reliable=not (looped or overlong or broken_off),
         )
 
@@ -285,7 +283,9 @@ class WhisperCTranslate2:
         return [token for token in tokens if token < self._end], covered
 
     def _hypothesis(self, decoded: _Decoded, language: str, probability: float) -> Hypothesis:
-        silent = guards.is_no_speech(decoded.no_speech_probability, decoded.log_probability)
+        silent = guards.is_no_speech(
+            decoded.no_speech_probability, decoded.log_probability, reliable=decoded.reliable
+        )
         text = "" if silent else self._text(decoded.tokens)
         return Hypothesis(
             text=text if any(c.isalnum() for c in text) else "",

@@ -18,6 +18,8 @@ from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.cli.bench.frame import BenchResult, Figure
+from services.cli.launcher import runfile
+from services.cli.launcher.plan import data_dir
 from services.runtime.channel import open_channel
 
 _FORMAT = serving_pb2.AudioFormat(
@@ -61,12 +63,21 @@ class Server:
         return found
 
 
-SERVERS = {
-    "asr": Server(7102, 7202),
-    "tts": Server(7103, 7203),
-    "llm": Server(7104, 7204),
-    "interview": Server(7105, 7205),
-}
+def running_servers() -> Mapping[str, Server]:
+    """The servers of the mesh that runs here.
+
+    Raises:
+        LookupError: None does, or its servers show no metrics.
+    """
+    running = runfile.read(data_dir())
+    if running is None:
+        raise LookupError("no mesh runs on this machine; `viva up` starts one")
+    return {
+        entry.name: Server(entry.port, entry.metrics_port)
+        for entry in running.processes
+        if entry.metrics_port is not None
+    }
+
 
 Start = Callable[[], grpc.aio.Call]
 
@@ -79,15 +90,16 @@ async def run(address: str, streams: int = 2000, concurrency: int = 8) -> BenchR
         streams: Cancelled streams a method.
         concurrency: Streams at the same time.
     """
+    servers = running_servers()
     figures: list[Figure] = []
     async with open_channel(address) as channel:
         methods = await _methods(channel)
         for (server, method), start in methods.items():
             # What a first use loads stays: buffers, caches, arenas of the threads.
             await _cancel_many(start, max(200, streams // 10), concurrency)
-            before = await _settled(SERVERS[server])
+            before = await _settled(servers[server])
             await _cancel_many(start, streams, concurrency)
-            after = await _settled(SERVERS[server])
+            after = await _settled(servers[server])
             growth = (after["rss"] - before["rss"]) / 2**20
             figures += [
                 Figure(f"{method}: memory", growth, "MB", most=10),
@@ -167,12 +179,10 @@ async def _cancel_many(start: Start, streams: int, concurrency: int) -> None:
 
 
 async def _cancel_one(call: Any, wait: int) -> None:
-    """Cancels at once (0), once the server has answered the headers (1), or a little later."""
+    """Cancels at once (0), or after a little while in which the server may have answered."""
     try:
-        if wait == 1:
-            await call.initial_metadata()
-        elif wait > 1:
-            async with asyncio.timeout(0.02 * (wait - 1)):
+        if wait:
+            async with asyncio.timeout(0.02 * wait):
                 await call.read()
     except (grpc.aio.AioRpcError, asyncio.CancelledError, TimeoutError):
         pass

@@ -38,8 +38,8 @@ _ANSWERS = (
         " support tickets about missing invoices went to zero within a month."
     ),
     (
-        "My manager wanted the feature by Friday; I showed the risk with numbers, we cut the scope in"
-        " two, shipped the first half in time and the second after a proper load test."
+        "My manager wanted the feature by Friday; I showed the risk with numbers, we cut the"
+        " scope in two, shipped the first half in time and the second after a proper load test."
     ),
 )
 

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
@@ -74,6 +76,24 @@ def cancel(
 ) -> None:
     """What thousands of cancelled streams leave behind in the servers."""
     measure(cancel_bench.run(address, streams), out, as_json=as_json)
+
+
+@bench.command()
+def asr(
+    address: Address = DEFAULT_ADDRESS,
+    repeats: Annotated[int, typer.Option(min=1, help="Times each recording is streamed.")] = 3,
+    noise_minutes: Annotated[float, typer.Option(min=0.1)] = 10,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Recognition: how soon the text is final, how right it is, what noise makes it say."""
+    measure(asr_bench.run(address, repeats, noise_minutes), out, as_json=as_json)
+
+
+@bench.command()
+def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
+    """Embedding: requests a second beside sentence-transformers called one by one."""
+    measure(embed_bench.run(address), out, as_json=as_json)
 
 
 @bench.command()

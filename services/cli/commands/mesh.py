@@ -9,6 +9,7 @@ import time
 from typing import Annotated, Any
 
 import grpc
+import httpx
 import psutil
 import typer
 from rich.live import Live
@@ -210,7 +211,8 @@ async def _servers(file: RunFile) -> list[dict[str, Any]]:
         model, device = _model(found.get(entry.name))
         state = entry.status
         if entry.admin_port is not None:
-            health = await check_envoy(entry.admin_port)
+            async with httpx.AsyncClient() as client:
+                health = await check_envoy(client, entry.admin_port)
         else:
             async with open_channel(f"127.0.0.1:{entry.port}") as channel:
                 health = await check(channel, entry.health_service or "")

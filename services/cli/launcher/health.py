@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 import grpc
@@ -15,14 +16,15 @@ from edge.envoy.mesh_listener import REFLECTION_CLUSTER
 from services.cli.launcher.plan import Program
 from services.runtime.channel import open_channel
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 
 
 async def ready(program: Program) -> None:
     """Waits until the program takes calls, however long that is."""
     if program.admin_port is not None:
-        while await check_envoy(program.admin_port) != "SERVING":  # noqa: ASYNC110
-            await asyncio.sleep(POLL_SECONDS)
+        async with httpx.AsyncClient() as admin:
+            while await check_envoy(admin, program.admin_port) != "SERVING":  # noqa: ASYNC110
+                await asyncio.sleep(POLL_SECONDS)
         return
     async with open_channel(f"127.0.0.1:{program.port}") as channel:
         while await check(channel, program.health_service or "") != "SERVING":  # noqa: ASYNC110
@@ -40,20 +42,23 @@ async def check(channel: grpc.aio.Channel, service: str, within: float = 2.0) ->
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-async def check_envoy(admin_port: int, within: float = 2.0) -> str:
+async def check_envoy(client: httpx.AsyncClient, admin_port: int, within: float = 2.0) -> str:
     """Envoy's health in a word: SERVING once it has found every service of the contracts healthy.
 
     Its own checks run once a second: a server that just came up is not yet called.
     """
     try:
-        async with httpx.AsyncClient(timeout=within) as admin:
-            answer = await admin.get(
-                f"http://127.0.0.1:{admin_port}/clusters", params={"format": "json"}
-            )
+        answer = await client.get(
+            f"http://127.0.0.1:{admin_port}/clusters", params={"format": "json"}, timeout=within
+        )
     except httpx.TransportError:
         return "UNREACHABLE"
-    wanted = {contract.name for contract in contracts()} | {REFLECTION_CLUSTER}
-    return "SERVING" if all_healthy(answer.json(), wanted) else "NOT_SERVING"
+    return "SERVING" if all_healthy(answer.json(), _wanted_clusters()) else "NOT_SERVING"
+
+
+@cache
+def _wanted_clusters() -> frozenset[str]:
+    return frozenset({contract.name for contract in contracts()} | {REFLECTION_CLUSTER})
 
 
 def all_healthy(clusters: Mapping[str, Any], wanted: Collection[str]) -> bool:

@@ -48,14 +48,13 @@ class _Module:
     """A loaded torch module and the way of a batch into it."""
 
     def __init__(self, loader: Any, files: ModelFiles, device: str, threads: int) -> None:
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise ResourceMissing(
-                f"VIVA_EMBED_DEVICE={device}, but torch finds no CUDA device", "set it to cpu"
-            )
+        _check_device(device)
         if device == "cpu":
             torch.set_num_threads(threads)
         try:
-            module = loader.from_pretrained(files.folder, local_files_only=True)
+            # CPUs are slow at half precision; a GPU takes the weights as they were saved.
+            dtype = torch.float32 if device == "cpu" else "auto"
+            module = loader.from_pretrained(files.folder, local_files_only=True, dtype=dtype)
         except (OSError, ValueError) as error:
             raise ResourceMissing(
                 f"{files.folder} cannot be loaded ({error})", "check VIVA_EMBED_MODEL"
@@ -92,6 +91,15 @@ class _Module:
             inputs["token_type_ids"] = types.to(self.device)
         with self._lock, torch.inference_mode():
             return self._module(**inputs), mask
+
+
+def _check_device(device: str) -> None:
+    kind, _, index = device.partition(":")
+    found = torch.cuda.device_count() if kind == "cuda" else 0
+    if kind == "cuda" and int(index or 0) >= found:
+        raise ResourceMissing(
+            f"VIVA_EMBED_DEVICE is {device}, but torch finds {found} CUDA devices", "set it to cpu"
+        )
 
 
 class TransformersEncoder:

@@ -15,10 +15,11 @@ from services.runtime.errors import ResourceMissing, Unavailable
 try:
     from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
     from tritonclient.utils import InferenceServerException
-except ModuleNotFoundError as error:
+except (ModuleNotFoundError, RuntimeError) as error:
+    # tritonclient hides what it misses behind a RuntimeError.
     raise ResourceMissing(
-        f"the engine triton needs the package {error.name}",
-        "install what requirements/models-no-deps.txt says about tritonclient",
+        f"the engine triton needs tritonclient and what it imports ({error.__cause__ or error})",
+        "install them as requirements/models-no-deps.txt says",
     ) from None
 
 

@@ -89,8 +89,8 @@ class HearingConfig:
 
     language: str
     phrase_hints: tuple[str, ...] = ()
-    min_silence: float = 0.3
-    max_silence: float = 0.9
+    min_silence: float = 0.25
+    max_silence: float = 0.8
 
 
 class RecognitionStream(Protocol):

@@ -129,6 +129,11 @@ class Attendance:
                 self._absence_seconds, self.conversation.send, m.Pause()
             )
 
+    def close(self) -> None:
+        """Waits for nobody any more."""
+        if self._absence is not None:
+            self._absence.cancel()
+
     def first_time(self, call: int) -> bool:
         """Whether a Speak call of this number has not been taken yet; now it has."""
         if call in self._calls:

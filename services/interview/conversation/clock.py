@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 GAP_SECONDS = 0.5
 """Audio later than this was not sent meanwhile, rather than delayed on its way."""
@@ -28,13 +29,15 @@ class InterviewClock:
 class AudioTimeline:
     """Maps positions in the candidate's audio to the interview's clock.
 
-    A microphone delivers a second of audio a second, so one anchor would do. A client that stops
-    sending for a while leaves a gap: the next piece gets a new anchor.
+    A microphone delivers a second of audio a second. A client that stops sending for a while leaves
+    a gap, and what follows is placed when it arrives. If the audio was only held up on its way, the
+    rest comes faster than real time; no sample can arrive before it was spoken, so the placement is
+    moved back by as much as it runs ahead.
     """
 
     def __init__(self, clock: InterviewClock) -> None:
         self._clock = clock
-        self._anchors: list[tuple[float, float]] = []
+        self._anchors: list[_Anchor] = []
         self._received = 0.0
 
     @property
@@ -47,14 +50,25 @@ class AudioTimeline:
         now = self._clock.now()
         begins = max(0.0, now - seconds)
         if not self._anchors or begins > self.at(self._received) + GAP_SECONDS:
-            self._anchors.append((self._received, begins))
+            self._anchors.append(_Anchor(self._received, begins, self.at(self._received)))
         self._received += seconds
+        last = self._anchors[-1]
+        last.when = max(last.earliest, last.when - max(0.0, self.at(self._received) - now))
 
     def at(self, position: float) -> float:
         """Seconds on the interview's clock of `position` seconds into the audio."""
         place, when = 0.0, 0.0
-        for anchor_place, anchor_when in self._anchors:
-            if anchor_place > position:
+        for anchor in self._anchors:
+            if anchor.place > position:
                 break
-            place, when = anchor_place, anchor_when
+            place, when = anchor.place, anchor.when
         return when + position - place
+
+
+@dataclass(slots=True)
+class _Anchor:
+    """`place` in the audio was spoken at `when`, and not before `earliest`."""
+
+    place: float
+    when: float
+    earliest: float

@@ -31,6 +31,7 @@ from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import AudioTimeline
 from services.interview.conversation.degradation import Degradation
 from services.interview.conversation.floor import Floor, Line, Said
+from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.hearing import Hearing
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.progress import OPENING, Step, after
@@ -60,8 +61,8 @@ class Pace:
         suspicion: How long playback stays paused for speech that shows no words.
     """
 
-    min_silence: float = 0.3
-    max_silence: float = 0.9
+    min_silence: float = 0.25
+    max_silence: float = 0.8
     follow_up_budget: float = 2.0
     patience: float = 0.6
     suspicion: float = 2.0
@@ -155,6 +156,7 @@ class Conversation:
                 await self._handle(await self._inbox.get())
             listening.cancel()
             self._drop_reply()
+            self._follow_ups.forget()
             await self._review()
             self._stock.clear(self._voice)
         self._finish()
@@ -181,13 +183,18 @@ class Conversation:
             tasks,
             ended=lambda said: self.send(m.LineOver(said)),
         )
-        self._replier = Replier(
-            self._settings,
+        self._follow_ups = FollowUps(
             self._partners.model,
             self.chronicle,
             self._degradation,
             tasks,
             budget=self._pace.follow_up_budget,
+        )
+        self._replier = Replier(
+            self._settings,
+            self._follow_ups,
+            self.chronicle.clock,
+            tasks,
             ready=lambda reply: self.send(m.ReplyReady(reply)),
         )
 
@@ -252,6 +259,8 @@ class Conversation:
             self._stock.clear(self._voice)
         state = self.chronicle.interview.state
         if state is State.READY:
+            if self._settings.follow_ups:
+                self._follow_ups.warm_up()
             await self._say(self._stock.line(OPENING))
         elif state is State.PAUSED:
             await self._resume()
@@ -330,6 +339,8 @@ class Conversation:
         self._words_heard = self._words_heard or bool(text.strip())
         if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
             await self._stop_floor()
+        if not self._floor.taken and self._step.asks and self._may_follow_up():
+            self._follow_ups.overhear(self._whole_answer(text), self._step, self._voice)
 
     async def _probably_ended(self, event: ProbablyEnded) -> None:
         self._eager_at = self.chronicle.clock.now()
@@ -452,6 +463,9 @@ class Conversation:
         if self._released is None or self._words_heard:
             return
         clock, self._reply, self._released = self._released, None, None
+        if reply.own_words is not None:
+            self._follow_ups.keep(reply.own_words)
+        self._follow_ups.forget()
         await self._say(replace(reply.line, timings=_timings(reply, clock)))
 
     async def _say(self, line: Line) -> None:
@@ -472,6 +486,9 @@ class Conversation:
             return
         for deeper in (True, False):
             self._stock.line(self._following(dig_deeper=deeper), ahead=True)
+
+    def _may_follow_up(self) -> bool:
+        return self._following(dig_deeper=True).phase is Phase.FOLLOW_UP
 
     def _following(self, *, dig_deeper: bool) -> Step:
         settings = self._settings

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from services.interview.clients.seams import PlacedWord
 
+TOLERANCE_SECONDS = 0.05
+"""Rounding and a last chunk still in the sound card."""
 HEARD_SHARE = 0.5
 """A word counts as heard once half of it was played."""
 
@@ -19,10 +21,14 @@ class Playback:
 
     def __init__(self) -> None:
         self.acknowledged = False
-        self.finished = False
         self._sent = 0.0
         self._position = 0.0
         self._since: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the client says that it has played all there is."""
+        return self.acknowledged and self._position >= self._sent - TOLERANCE_SECONDS
 
     @property
     def sent(self) -> float:
@@ -36,12 +42,11 @@ class Playback:
         self._sent = max(self._sent, until)
 
     def acknowledge(self, position: float, now: float, *, finished: bool) -> None:
-        """The client has played up to `position`."""
+        """The client has played up to `position`; `finished` when to the end of what it has."""
         self.acknowledged = True
-        self._position = min(position, self._sent)
+        self._position = max(position, self._sent) if finished else position
         if self._since is not None:
             self._since = now
-        self.finished = self.finished or finished
 
     def pause(self, now: float) -> None:
         """Playback stops."""
@@ -54,8 +59,6 @@ class Playback:
 
     def position(self, now: float) -> float:
         """Up to where it has probably been played."""
-        if self.finished:
-            return self._sent
         elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
         return min(self._sent, self._position + elapsed)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.interview.clients.seams import ChatModel, DependencyFailed
-from services.interview.conversation.chronicle import Chronicle
-from services.interview.conversation.degradation import Degradation
+from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.floor import Line
+from services.interview.conversation.following_up import FollowUps, OwnWords
 from services.interview.conversation.progress import Step, after
-from services.interview.conversation.speech import PreparedSpeech
 from services.interview.conversation.stock import Stock, Voice
-from services.interview.interviewer.asking import FollowUp, follow_up
 from services.interview.interviewer.deciding import dig_deeper
-from services.interview.record import InterviewSettings, Phase, Speaker
+from services.interview.record import InterviewSettings, Phase
 
 
 @dataclass(slots=True)
@@ -26,7 +23,9 @@ class Reply:
         answer: The answer it replies to, whole.
         eager: Whether it was begun before the end of turn was certain.
         line: What to say, once decided and, if spoken, begun to sound.
-        first_token, first_phrase: When they came, on the interview's clock.
+        first_token: When the model's first token came, on the interview's clock.
+        first_phrase: When the text was there, on the interview's clock.
+        own_words: The model's question, when that is the line.
     """
 
     answer: str
@@ -34,16 +33,16 @@ class Reply:
     line: Line | None = None
     first_token: float | None = None
     first_phrase: float | None = None
+    own_words: OwnWords | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
-    _speech: PreparedSpeech | None = None
 
     def discard(self) -> None:
         """Throws it away without trace."""
         if self._task is not None:
             self._task.cancel()
-        if self._speech is not None:
-            self._speech.discard()
+        if self.own_words is not None and self.own_words.speech is not None:
+            self.own_words.speech.discard()
 
 
 class Replier:
@@ -52,21 +51,15 @@ class Replier:
     def __init__(
         self,
         settings: InterviewSettings,
-        model: ChatModel,
-        chronicle: Chronicle,
-        degradation: Degradation,
+        follow_ups: FollowUps,
+        clock: InterviewClock,
         tasks: asyncio.TaskGroup,
-        *,
-        budget: float,
         ready: Callable[[Reply], None],
     ) -> None:
-        """Takes the seconds the model has for a follow-up as `budget`."""
         self._settings = settings
-        self._model = model
-        self._chronicle = chronicle
-        self._degradation = degradation
+        self._follow_ups = follow_ups
+        self._clock = clock
         self._tasks = tasks
-        self._budget = budget
         self._ready = ready
 
     def prepare(self, answer: str, step: Step, stock: Stock, voice: Voice, *, eager: bool) -> Reply:
@@ -84,53 +77,19 @@ class Replier:
         )
         line: Line | None = None
         if following.phase is Phase.FOLLOW_UP:
-            line = await self._own_words(reply, following, stock, voice)
+            own = await self._follow_ups.question(reply.answer, step, voice, reply.hurry)
+            if own is not None:
+                line = self._line(reply, own, following, stock)
         if line is None:
             line = stock.line(following)
-            if line.speech is not None:
-                await line.speech.started.wait()
-            reply.first_phrase = self._chronicle.clock.now()
+        reply.first_phrase = self._clock.now()
+        if line.speech is not None:
+            await line.speech.started.wait()
         reply.line = line
         self._ready(reply)
 
-    async def _own_words(self, reply: Reply, step: Step, stock: Stock, voice: Voice) -> Line | None:
-        """A follow-up by the model, sounding already; None to ask the bank's."""
-        composing = asyncio.create_task(self._ask(reply.answer))
-        hurried = asyncio.create_task(reply.hurry.wait())
-        try:
-            await asyncio.wait({composing, hurried}, return_when=asyncio.FIRST_COMPLETED)
-            asked = composing.result() if composing.done() else None
-        finally:
-            for task in (composing, hurried):
-                task.cancel()
-            await asyncio.gather(composing, hurried, return_exceptions=True)
-        if asked is None:
-            return None
-        reply.first_token = asked.first_token
-        reply.first_phrase = self._chronicle.clock.now()
+    def _line(self, reply: Reply, own: OwnWords, step: Step, stock: Stock) -> Line:
+        reply.own_words = own
+        reply.first_token = own.first_token
         question = stock.question(step)
-        speech = voice.say(asked.text, step.phase, ahead=False)
-        line = Line(step, asked.text, speech, question.id if question else "")
-        if speech is not None:
-            reply._speech = speech
-            await speech.started.wait()
-        return line
-
-    async def _ask(self, answer: str) -> FollowUp | None:
-        try:
-            asked = await follow_up(
-                self._model,
-                answer=answer,
-                asked=self._asked(),
-                budget=self._budget,
-                now=self._chronicle.clock.now,
-            )
-        except DependencyFailed as failure:
-            self._degradation.failed(failure)
-            return None
-        self._degradation.worked("llm")
-        return asked
-
-    def _asked(self) -> Sequence[str]:
-        turns = self._chronicle.interview.turns
-        return [turn.text for turn in turns if turn.speaker is Speaker.INTERVIEWER]
+        return Line(step, own.text, own.speech, question.id if question else "")

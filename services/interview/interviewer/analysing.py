@@ -41,7 +41,7 @@ class Scale:
         return min(1.0, max(0.0, (similarity - self.floor) / (self.full - self.floor)))
 
 
-MEANING = Scale(floor=0.20, covered=0.42, full=0.65)
+MEANING = Scale(floor=0.12, covered=0.36, full=0.60)
 """Cosine of all-MiniLM-L6-v2; calibrated on the examples in tests/interview/test_calibration.py."""
 WORDS = Scale(floor=0.05, covered=0.34, full=0.6)
 """Share of a key point's content words that the passage has."""

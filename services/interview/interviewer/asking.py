@@ -55,6 +55,20 @@ def prompt(answer: str) -> list[ChatMessage]:
     return [*messages, ChatMessage("user", end_of_answer), ChatMessage("assistant", BEGINNING)]
 
 
+async def warm_up(model: ChatModel) -> None:
+    """Lets the model see the constant part of the prompt, so that it can keep it computed.
+
+    A server that caches prefixes keeps what it has seen twice.
+
+    Raises:
+        DependencyFailed: The model could not be used.
+    """
+    for answer in ("I like to plan my work.", "We tested it together."):
+        async with aclosing(model.chat(prompt(answer), max_tokens=1, stop=())) as pieces:
+            async for _ in pieces:
+                pass
+
+
 async def follow_up(
     model: ChatModel,
     *,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 MIN_WORDS = 5
 MAX_WORDS = 28
 """A spoken question longer than this is hard to follow by ear."""
-REPEATED_SHARE = 0.7
-"""Jaccard overlap of content words from which a question counts as asked before."""
+REPEATED_SHARE = 0.75
+"""A question with so many of its content words in an earlier one counts as asked before."""
 
 _STOP_WORDS = """
     a about above after again all also am an and any are as at be because been before being both
@@ -91,13 +91,11 @@ def acceptable(question: str, *, answer: str, asked: Sequence[str]) -> bool:
         return False
     if _stutters(words):
         return False
-    return not any(_overlap(meaning, content_words(other)) >= REPEATED_SHARE for other in asked)
+    return not any(
+        len(meaning & content_words(other)) >= REPEATED_SHARE * len(meaning) for other in asked
+    )
 
 
 def _stutters(words: Sequence[str]) -> bool:
     trigrams = [tuple(word.lower() for word in words[i : i + 3]) for i in range(len(words) - 2)]
     return len(set(trigrams)) < len(trigrams)
-
-
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other) if one | other else 0.0

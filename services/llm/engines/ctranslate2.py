@@ -14,11 +14,21 @@ import ctranslate2
 
 from services.llm import gguf_conversion
 from services.llm.answer import AnswerText
-from services.llm.chat import ChatEvent, ChatPrompt, FinishReason, Message, Role, Sampling
+from services.llm.chat import (
+    ChatEvent,
+    ChatPrompt,
+    Constraint,
+    FinishReason,
+    Message,
+    Role,
+    Sampling,
+)
 from services.llm.chatml import TokenizedPrompt, tokenize
+from services.llm.constraints import Matcher, Vocabulary, compile_constraint
 from services.llm.engines.engine import ModelDescription
 from services.llm.generation import EventQueue, Generation, stream
 from services.llm.generator_cache import GeneratorCache, Lease
+from services.llm.guidance import Guide
 from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
 from services.runtime.batching import BatchScheduler, Scheduled
@@ -33,6 +43,9 @@ _SHARED_PROMPT_TOKENS = 768
 _LENGTH_BUCKET = 16
 """Prompts of a batch differ by fewer tokens than this: CTranslate2 feeds the difference one token
 a step, which costs each extra token of the longer prompt a decoding step."""
+
+_CHEAP_TOKENS = 32
+"""Prompt tokens that may be computed again for each call of a guided answer."""
 
 _OFF_LOOP_CHARACTERS = 4000
 """Longer conversations are tokenized in a thread, about 2 ms of work and more."""
@@ -86,7 +99,7 @@ class Limits:
     max_queue: int = 128
     context_tokens: int = 4096
     default_max_tokens: int = 512
-    prefix_cache_tokens: int = 2048
+    prefix_cache_tokens: int = 1536
 
 
 class Ctranslate2Engine:
@@ -101,6 +114,8 @@ class Ctranslate2Engine:
         self._end = self._tokenizer.special(model.end_token)
         self._prefixes = PrefixPolicy(largest=limits.prefix_cache_tokens // 2)
         self._generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
+        self._guided_generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
+        self._vocabulary = Vocabulary(self._tokenizer.json, self._tokenizer.size, [self._end])
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self._run,
             name="llm",
@@ -154,14 +169,16 @@ class Ctranslate2Engine:
                 f"{len(tokenized.tokens)} tokens, model takes {self._context_tokens},"
                 " the answer included",
             )
+        matcher = await self._matcher(prompt)
         events = EventQueue()
         generation = Generation(
             prompt=tokenized.tokens,
-            reused=self._prefixes.choose(tokenized.tokens, tokenized.boundaries),
+            reused=self._reused(tokenized, prompt.sampling),
             sampling=_with_defaults(prompt.sampling),
             max_tokens=min(prompt.max_tokens or self._limits.default_max_tokens, room),
             text=AnswerText(prompt.stop),
             emit=events.emit,
+            matcher=matcher,
         )
 
         async def compute(generation: Generation) -> Scheduled[None]:
@@ -176,14 +193,45 @@ class Ctranslate2Engine:
             async for event in answer:
                 yield event
 
+    def _reused(self, prompt: TokenizedPrompt, sampling: Sampling) -> int:
+        if sampling.seed is not None:
+            # A prefix computed apart rounds otherwise: what is repeatable must not depend on what
+            # happens to be kept.
+            return 0
+        return self._prefixes.choose(prompt.tokens, prompt.boundaries)
+
+    async def _matcher(self, prompt: ChatPrompt) -> Matcher | None:
+        if prompt.constraint is None:
+            return None
+        if prompt.stop:
+            raise InvalidField("stop", "a constrained answer ends by its constraint, not by a stop")
+
+        def compiled(constraint: Constraint) -> Matcher:
+            return self._vocabulary.matcher(compile_constraint(constraint))
+
+        return await asyncio.to_thread(compiled, prompt.constraint)
+
     def _run(self, batch: Sequence[Generation]) -> Sequence[Exception | None]:
         """Computes a batch of one key, in a thread of the scheduler."""
-        lease = self._generators.lease(batch[0].prompt[: batch[0].reused])
+        lease = self._lease(batch[0])
         for generation in batch:
             if generation.cached is None:
                 generation.cached = lease.reused
-        self._decode(lease, batch)
+        if batch[0].guided:
+            turn = _TURN_TOKENS if self.scheduler.waiting else batch[0].max_tokens
+            Guide(batch[0], self._tokenizer, self._end).run(lease, turn)
+        else:
+            self._decode(lease, batch)
         return [None] * len(batch)
+
+    def _lease(self, generation: Generation) -> Lease:
+        whole = len(generation.prompt) - 1
+        rest = whole - generation.reused
+        if generation.guided and rest > _CHEAP_TOKENS and whole <= self._limits.prefix_cache_tokens:
+            # Every call of a guided answer begins with the prompt: compute all of it once. Kept
+            # apart, so that prompts nobody will use again don't push out those that many share.
+            return self._guided_generators.lease(generation.prompt[:whole])
+        return self._generators.lease(generation.prompt[: generation.reused])
 
     def _decode(self, lease: Lease, batch: Sequence[Generation]) -> None:
         begun = [len(generation.answer) for generation in batch]
@@ -259,7 +307,7 @@ def _cost(generation: Generation) -> float:
 def _key(generation: Generation) -> Hashable:
     """What requests of one batch have in common."""
     length = len(generation.prompt) + len(generation.answer)
-    if length > _SHARED_PROMPT_TOKENS:
+    if generation.guided or length > _SHARED_PROMPT_TOKENS:
         return id(generation)
     sampling = generation.sampling
     rest = length - generation.reused

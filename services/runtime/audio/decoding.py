@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -58,8 +58,9 @@ class _Layout:
 class Recording:
     """An opened recording."""
 
-    def __init__(self, file: IO[bytes], layout: _Layout, target_hz: int) -> None:
+    def __init__(self, file: IO[bytes], layout: _Layout, target_hz: int, opened: ExitStack) -> None:
         self._file = file
+        self._opened = opened
         self._layout = layout
         self._target_hz = target_hz
 
@@ -93,11 +94,12 @@ class Recording:
         self._file.seek(0)
         count = 0
         try:
-            with soundfile.SoundFile(self._file) as sound:
-                size = _BLOCK_SECONDS * self._layout.rate_hz
-                while len(block := sound.read(size, dtype="float32", always_2d=True)):
-                    count += len(block)
-                    yield block.reshape(-1)
+            # A reader that stops early leaves it to the recording to close this before the file.
+            sound = self._opened.enter_context(soundfile.SoundFile(self._file))
+            size = _BLOCK_SECONDS * self._layout.rate_hz
+            while len(block := sound.read(size, dtype="float32", always_2d=True)):
+                count += len(block)
+                yield block.reshape(-1)
         except soundfile.LibsndfileError as error:
             raise InvalidField("audio", f"the file is damaged: {error.error_string}") from None
         if count < self._layout.frames:
@@ -119,7 +121,7 @@ def open_recording(
         InvalidField: It is empty, damaged, truncated, of an unknown kind, or not what
             `audio_format` says.
     """
-    with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+    with SpooledTemporaryFile(max_size=_IN_MEMORY) as file, ExitStack() as opened:
         file.write(audio)
         encoding = _encoding(audio, audio_format)
         if encoding in _PCM:
@@ -130,7 +132,7 @@ def open_recording(
             layout = _file_layout(file, encoding, audio_format)
         if layout.frames == 0:
             raise InvalidField("audio", _EMPTY)
-        yield Recording(file, layout, target_hz)
+        yield Recording(file, layout, target_hz, opened)
 
 
 def detect(audio: bytes) -> serving_pb2.AudioEncoding.ValueType:

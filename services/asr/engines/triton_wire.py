@@ -1,0 +1,38 @@
+"""Windows' options and hypotheses as JSON, on the way to Triton and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from services.asr.engines.engine import Float32, Hypothesis, HypothesisWord, Window
+
+
+def options_to_json(window: Window) -> str:
+    """All of a window but its samples."""
+    return json.dumps(
+        {
+            "language": window.language,
+            "hints": window.hints,
+            "context": window.context,
+            "word_offsets": window.word_offsets,
+            "final": window.final,
+        }
+    )
+
+
+def window_from_json(samples: Float32, options: dict[str, Any]) -> Window:
+    """The window again."""
+    return Window(samples, **{**options, "hints": tuple(options["hints"])})
+
+
+def hypothesis_to_json(hypothesis: Hypothesis) -> str:
+    """A hypothesis as an object with its attributes' names."""
+    return json.dumps(asdict(hypothesis))
+
+
+def hypothesis_from_json(fields: dict[str, Any]) -> Hypothesis:
+    """The hypothesis again."""
+    words = tuple(HypothesisWord(**word) for word in fields["words"])
+    return Hypothesis(**{**fields, "words": words})

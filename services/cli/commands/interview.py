@@ -1,0 +1,124 @@
+"""`viva interview`."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+from viva.interview.v1 import interview_pb2, report_pb2
+
+from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, out, print_json, refuse, run
+from services.cli.interview_files import timings, write
+from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
+from services.cli.sound_card import BadRecording
+
+ResultT = TypeVar("ResultT")
+
+_STEPS = ("end_of_turn", "asr_final", "llm_first_token", "first_phrase", "first_audio")
+
+
+def interview(
+    answers: Annotated[
+        list[Path],
+        typer.Option(help="The candidate's recordings: --answers first.wav second.wav third.wav"),
+    ],
+    more_answers: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for what comes of it.")
+    ] = Path("interview"),
+    address: Address = DEFAULT_ADDRESS,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Questions; else one a recording.")
+    ] = None,
+    follow_ups: Annotated[int, typer.Option(min=0, max=3, help="After each answer.")] = 1,
+    topic: Annotated[list[str] | None, typer.Option(help="What to ask about; repeatable.")] = None,
+    job_title: Annotated[str | None, typer.Option(help="The position.")] = None,
+    name: Annotated[str | None, typer.Option(help="The candidate's name.")] = None,
+    voice: Annotated[str | None, typer.Option(help="The interviewer's; see `viva voices`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a spoken interview in real time, with recordings as the candidate.
+
+    Writes transcript.json, timings.json, report.json, the interviewer's audio (interviewer-NN.wav)
+    and both sides together (interview.wav).
+    """
+    options = LiveInterview(
+        address=address,
+        answers=[*answers, *(more_answers or ())],
+        rounds=rounds,
+        follow_ups=follow_ups,
+        topics=topic or (),
+        job_title=job_title,
+        candidate_name=name,
+        voice=voice,
+    )
+    for recording in options.answers:
+        if not recording.is_file():
+            refuse(f"{recording}: no such file")
+    try:
+        held = run(_alone(hold(options, _say)))
+    except BadRecording as bad:
+        refuse(str(bad))
+    except InterviewFailed as failed:
+        err.print(f"[red]error:[/] {failed}; the servers' logs say more")
+        raise typer.Exit(1) from None
+    write(held, output)
+    if as_json:
+        print_json({"folder": str(output), **timings(held)})
+    else:
+        _show(held, output)
+
+
+async def _alone(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Awaits work whose tasks fail in groups; raises the first failure itself."""
+    try:
+        return await work
+    except ExceptionGroup as group:
+        failure: Exception = group
+        while isinstance(failure, ExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None
+
+
+def _say(event: interview_pb2.InterviewEvent) -> None:
+    """Prints the conversation as it goes."""
+    match event.WhichOneof("event"):
+        case "utterance_ended":
+            _print_turn("interviewer", event.utterance_ended.turn)
+        case "candidate_turn":
+            _print_turn("candidate", event.candidate_turn.turn)
+        case "degraded":
+            err.print(f"[yellow]{event.degraded.service}: {event.degraded.message}[/]")
+
+
+def _print_turn(speaker: str, turn: report_pb2.Turn) -> None:
+    err.print(f"[bold]{speaker:>11}[/]  ", end="")
+    err.print(turn.text, markup=False)
+
+
+def _show(held: Held, output: Path) -> None:
+    table = Table("answer", box=None, pad_edge=False)
+    for step in _STEPS:
+        table.add_column(step.replace("_", " "), justify="right")
+    table.add_column("heard by the candidate", justify="right")
+    found = timings(held)
+    for turn in found["turns"]:
+        server = turn.get("server", {})
+        heard = turn["client"]["speech_end_to_first_audio"]
+        table.add_row(
+            turn["recording"], *(_seconds(server.get(step)) for step in _STEPS), _seconds(heard)
+        )
+    out.print(table)
+    latency = found["speech_end_to_first_audio"]
+    if latency["count"]:
+        out.print(f"speech end to first audio: median {latency['p50']} s, p95 {latency['p95']} s")
+    if held.report is not None and held.report.HasField("overall_score"):
+        out.print(f"score: {held.report.overall_score:.0f} of 100")
+    out.print(f"[dim]{output}[/]", soft_wrap=True)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"

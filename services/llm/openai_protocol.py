@@ -1,0 +1,197 @@
+"""OpenAI's chat completions on the wire: the request, the server-sent events, the refusals.
+
+https://platform.openai.com/docs/api-reference/chat and vLLM's additions,
+https://docs.vllm.ai/en/latest/features/structured_outputs.html.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import httpx
+
+from services.llm.chat import ChatPrompt, Choice, Constraint, JsonSchema, Regex, Role, Usage
+from services.runtime.errors import (
+    FailedPrecondition,
+    InvalidField,
+    Overloaded,
+    ServiceError,
+    Unavailable,
+)
+
+Dialect: TypeAlias = Literal["vllm", "vllm-guided", "openai", "deepseek"]
+
+_MOST_STOPS = 4
+"""OpenAI's limit; further stop sequences are looked for here."""
+
+_DONE = "[DONE]"
+_LONGEST_REASON = 300
+_DEFAULT_RETRY = 0.0
+
+
+class MalformedStream(ValueError):
+    """Events that are not what the protocol says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event of an answer.
+
+    Attributes:
+        text: Text to append.
+        finish_reason: Why the answer ended, on its last piece.
+        usage: Tokens used, on the last event.
+    """
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, Any]:
+    """The JSON of a request.
+
+    `top_k` and `repetition_penalty` are vLLM's; other servers are not sent them.
+
+    Raises:
+        InvalidField: The server has no way to keep the constraint.
+    """
+    vllm = dialect.startswith("vllm")
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": m.role.value, "content": m.content} for m in prompt.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": prompt.max_tokens,
+        "temperature": prompt.sampling.temperature,
+        "top_p": prompt.sampling.top_p,
+        "seed": prompt.sampling.seed,
+        "stop": list(prompt.stop if vllm else prompt.stop[:_MOST_STOPS]) or None,
+    }
+    if vllm:
+        body["top_k"] = prompt.sampling.top_k
+        body["repetition_penalty"] = prompt.sampling.repetition_penalty
+    if prompt.messages[-1].role is Role.ASSISTANT:
+        if vllm:
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        elif dialect == "deepseek":
+            body["messages"][-1]["prefix"] = True
+    if prompt.constraint is not None:
+        body |= _constraint(prompt.constraint, dialect)
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _constraint(constraint: Constraint, dialect: Dialect) -> dict[str, Any]:
+    match constraint, dialect:
+        case JsonSchema(), "deepseek":
+            # DeepSeek promises JSON, not a schema; the answer is verified when it is whole.
+            return {"response_format": {"type": "json_object"}}
+        case JsonSchema(text=text), _:
+            schema = {"name": "answer", "schema": json.loads(text), "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        case Regex(pattern=pattern), "vllm":
+            return {"structured_outputs": {"regex": pattern}}
+        case Choice(options=options), "vllm":
+            return {"structured_outputs": {"choice": list(options)}}
+        case Regex(pattern=pattern), "vllm-guided":
+            return {"guided_regex": pattern}
+        case Choice(options=options), "vllm-guided":
+            return {"guided_choice": list(options)}
+        case Regex(), _:
+            raise InvalidField("regex", "this model's server takes only JSON schemas")
+        case _:
+            raise InvalidField("choice", "this model's server takes only JSON schemas")
+
+
+async def read_chunks(lines: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
+    """The chunks of a stream of server-sent events, up to `[DONE]` or the connection's end.
+
+    Raises:
+        MalformedStream: An event is not a chunk, or is the server's report of an error.
+    """
+    async for line in lines:
+        field, _, value = line.partition(":")
+        if field != "data":
+            continue  # Blank lines, comments that keep the connection alive, other fields.
+        value = value.strip()
+        if value == _DONE:
+            return
+        try:
+            yield _chunk(json.loads(value))
+        except MalformedStream:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise MalformedStream("an event that is not the protocol's") from None
+
+
+def _chunk(event: dict[str, Any]) -> Chunk:
+    if "error" in event:
+        raise MalformedStream("the server reported an error")
+    usage = None
+    if counts := event.get("usage"):
+        details = counts.get("prompt_tokens_details") or {}
+        usage = Usage(
+            prompt_tokens=int(counts["prompt_tokens"]),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+            completion_tokens=int(counts.get("completion_tokens") or 0),
+        )
+    choices = event["choices"]
+    if not choices:
+        return Chunk(usage=usage)
+    text = choices[0].get("delta", {}).get("content") or ""
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return Chunk(text, choices[0].get("finish_reason"), usage)
+
+
+def refusal(response: httpx.Response) -> ServiceError:
+    """The error of an answer that is not a success; its body has been read. Never the key."""
+    status = response.status_code
+    match status:
+        case 401 | 403:
+            return FailedPrecondition(
+                "MODEL_SERVER_KEY_REFUSED",
+                f"the model's server refused the key ({status}): check VIVA_LLM_OPENAI_API_KEY",
+            )
+        case 402:
+            return FailedPrecondition("MODEL_SERVER_UNPAID", "the account's balance is used up")
+        case 404:
+            return FailedPrecondition(
+                "MODEL_SERVER_MODEL_MISSING",
+                "the model's server does not have it (404): check VIVA_LLM_MODEL and"
+                " VIVA_LLM_OPENAI_BASE_URL",
+            )
+        case 429:
+            return Overloaded(
+                "the model's server takes no more requests now", retry_after(response)
+            )
+        case _ if status == 408 or status >= 500:
+            return Unavailable(f"the model's server failed ({status})", retry_after(response))
+    return InvalidField("messages", f"the model's server refused the request: {_said(response)}")
+
+
+def retry_after(response: httpx.Response) -> float:
+    """Seconds the server asks to wait (RFC 9110, 10.2.3: seconds or a date); 0 if it does not."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return _DEFAULT_RETRY
+    return max(0.0, date.timestamp() - time.time())
+
+
+def _said(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+        error = body.get("error", body)
+        message = error.get("message") if isinstance(error, dict) else error
+    except (ValueError, AttributeError):
+        message = None
+    return str(message or response.status_code)[:_LONGEST_REASON]

@@ -1,0 +1,450 @@
+"""The service over the wire: real gRPC, real weights, human speech, bad input."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
+
+import grpc
+import numpy as np
+import pytest
+import pytest_asyncio
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.serving.v1 import serving_pb2
+
+from services.asr.engines.engine import Float32
+from services.runtime import metrics
+from services.runtime.audio import pcm
+from tests.asr.audio import encoded, read_wav, silence, white_noise, words
+from tests.asr.conftest import serve
+from tests.recordings import cards, librivox
+
+Stub: TypeAlias = "asr_pb2_grpc.AsrServiceAsyncStub"
+Request = asr_pb2.StreamingRecognizeRequest
+RAW = serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stub() -> AsyncIterator[Stub]:
+    async with serve() as connected:
+        yield connected
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def config(**fields: object) -> Request:
+    recognition = asr_pb2.RecognitionConfig(language="en")
+    settings: dict[str, object] = {"recognition": recognition, "format": RAW, **fields}
+    return Request(config=asr_pb2.StreamingRecognitionConfig(**settings))  # type: ignore[arg-type]
+
+
+def audio(samples: Float32, piece: int = 4_000) -> list[Request]:
+    return [
+        Request(audio=pcm.s16le_from_float(samples[i : i + piece]))
+        for i in range(0, len(samples), piece)
+    ]
+
+
+async def stream(
+    stub: Stub, messages: Sequence[Request]
+) -> list[asr_pb2.StreamingRecognizeResponse]:
+    async def requests() -> AsyncIterator[Request]:
+        for message in messages:
+            yield message
+
+    return [event async for event in stub.StreamingRecognize(requests(), timeout=60)]
+
+
+def ends(events: Sequence[asr_pb2.StreamingRecognizeResponse]) -> list[asr_pb2.EndOfTurn]:
+    return [e.end_of_turn for e in events if e.HasField("end_of_turn")]
+
+
+def fields(error: grpc.aio.AioRpcError) -> list[str]:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None
+    named: list[str] = []
+    for packed in status.details:
+        request = error_details_pb2.BadRequest()
+        if packed.Unpack(request):
+            named += [violation.field for violation in request.field_violations]
+    return named
+
+
+async def refused(stub: Stub, messages: Sequence[Request]) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream(stub, messages)
+    return caught.value
+
+
+async def refused_file(stub: Stub, request: Message) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Recognize(request, timeout=60)  # type: ignore[arg-type]
+    return caught.value
+
+
+# Whole recordings.
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("WAV", None), ("FLAC", None), ("OGG", "OPUS")])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
+async def test_a_recording_is_recognised(
+    stub: Stub, container: str, subtype: str | None, rate: int
+) -> None:
+    speech = read_wav(librivox()[4].path)
+    resampled = pcm.StreamResampler(16_000, rate).feed(speech, last=True)
+    file = encoded(resampled, rate, container, subtype)
+    answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=60)
+    expected = words(librivox()[4].transcript)
+    assert sum(word in words(answer.text) for word in expected) >= len(expected) - 1
+    assert answer.language == "en"
+    assert 0.5 < answer.language_confidence <= 1
+    assert answer.duration.ToTimedelta().total_seconds() == pytest.approx(3.29, abs=0.1)
+    assert answer.stats.model == "whisper-base"
+    assert answer.stats.batch_size >= 1
+    assert answer.stats.request_id
+
+
+async def test_segments_and_words_say_when(stub: Stub) -> None:
+    pieces = [silence(1), read_wav(librivox()[1].path), silence(2), read_wav(librivox()[4].path)]
+    file = encoded(np.concatenate(pieces), 16_000, "WAV")
+    asked = asr_pb2.RecognitionConfig(word_offsets=True, language="en-GB")
+    answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file, config=asked), timeout=60)
+    first, second = answer.segments
+    assert answer.text == f"{first.text} {second.text}"
+    assert (answer.language, answer.language_confidence) == ("en", 1.0)
+    assert first.start.ToTimedelta().total_seconds() == pytest.approx(1.3, abs=0.3)
+    assert second.start.ToTimedelta().total_seconds() == pytest.approx(6.3, abs=0.4)
+    for segment in answer.segments:
+        assert " ".join(word.text for word in segment.words) == segment.text
+        times = [
+            moment.ToTimedelta() for word in segment.words for moment in (word.start, word.end)
+        ]
+        assert times == sorted(times)
+        assert segment.start.ToTimedelta() <= times[0]
+        assert times[-1] <= segment.end.ToTimedelta()
+
+
+async def test_a_recording_without_speech_has_no_text(stub: Stub) -> None:
+    for samples in (silence(40), white_noise(40)):
+        file = encoded(samples, 16_000, "FLAC")
+        answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=60)
+        assert answer.text == ""
+        assert not answer.segments
+        assert answer.language == ""
+        assert answer.duration.seconds == 40
+
+
+async def test_long_speech_without_a_pause_is_cut_into_windows(stub: Stub) -> None:
+    together = np.concatenate([read_wav(r.path)[2_000:-3_000] for r in librivox()] * 2)
+    file = encoded(together, 16_000, "FLAC")
+    answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=120)
+    said = words(answer.text)
+    expected = [word for r in librivox() for word in words(r.transcript)] * 2
+    missing = sum(max(0, expected.count(word) - said.count(word)) for word in set(expected))
+    assert missing / len(expected) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "field"),
+    [
+        ({"audio": b""}, "audio"),
+        ({"audio": b"no audio at all"}, "audio"),
+        ({"audio": encoded(silence(1), 16_000, "WAV")[:9_000]}, "audio"),
+        (
+            {
+                "audio": encoded(silence(1), 16_000, "WAV"),
+                "format": serving_pb2.AudioFormat(sample_rate_hz=44_100),
+            },
+            "format.sample_rate_hz",
+        ),
+        (
+            {
+                "audio": encoded(silence(1), 16_000, "FLAC"),
+                "format": serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_WAV),
+            },
+            "format.encoding",
+        ),
+        (
+            {"audio": b"\0\0" * 99, "format": serving_pb2.AudioFormat(sample_rate_hz=4_000)},
+            "format.sample_rate_hz",
+        ),
+        (
+            {
+                "audio": encoded(silence(1), 16_000, "WAV"),
+                "config": asr_pb2.RecognitionConfig(language="tlh"),
+            },
+            "config.language",
+        ),
+        (
+            {
+                "audio": encoded(silence(1), 16_000, "WAV"),
+                "config": asr_pb2.RecognitionConfig(language="not a tag"),
+            },
+            "config.language",
+        ),
+        (
+            {
+                "audio": encoded(silence(1), 16_000, "WAV"),
+                "config": asr_pb2.RecognitionConfig(phrase_hints=["x"] * 101),
+            },
+            "config.phrase_hints",
+        ),
+    ],
+)
+async def test_a_bad_recording_is_refused_by_field(
+    stub: Stub, request_fields: dict[str, object], field: str
+) -> None:
+    request = asr_pb2.RecognizeRequest(**request_fields)  # type: ignore[arg-type]
+    error = await refused_file(stub, request)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert field in fields(error)
+
+
+async def test_an_unknown_model_is_not_found(stub: Stub) -> None:
+    asked = asr_pb2.RecognitionConfig(model="gpt")
+    file = encoded(silence(1), 16_000, "WAV")
+    error = await refused_file(stub, asr_pb2.RecognizeRequest(audio=file, config=asked))
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    error = await refused(stub, [config(recognition=asked)])
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_deadline_that_passed_is_told_at_once(stub: Stub) -> None:
+    file = encoded(read_wav(librivox()[0].path), 16_000, "WAV")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=0.0)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_deadline_that_cannot_be_met_is_refused(stub: Stub) -> None:
+    file = encoded(np.tile(read_wav(librivox()[0].path), 20), 16_000, "WAV")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=0.4)
+    assert caught.value.code() in {
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+
+
+async def test_the_models_are_listed(stub: Stub) -> None:
+    listed = await stub.ListModels(asr_pb2.ListModelsRequest(), timeout=5)
+    [model] = listed.models
+    assert (model.name, model.engine, model.device) == ("whisper-base", "ctranslate2", "cpu")
+    assert model.ready
+    assert model.is_default
+    assert {"en", "zh"} <= set(model.languages)
+    assert model.memory_bytes > 100_000_000
+
+
+# Live streams.
+
+
+async def test_a_live_stream_hears_every_turn_and_keeps_its_word(stub: Stub) -> None:
+    chosen = [librivox()[i] for i in (1, 4)]
+    spoken = [np.concatenate([read_wav(r.path), silence(1.2)]) for r in chosen]
+    asked = asr_pb2.RecognitionConfig(word_offsets=True)
+    events = await stream(stub, [config(recognition=asked), *audio(np.concatenate(spoken))])
+    turns = ends(events)
+    assert len(turns) == 2
+    for recording, turn in zip(chosen, turns, strict=True):
+        expected = words(recording.transcript)
+        assert sum(word in words(turn.text) for word in expected) >= len(expected) - 2
+        assert turn.reason == asr_pb2.END_REASON_SILENCE
+        assert turn.language == "en"
+        assert " ".join(word.text for word in turn.words) == turn.text
+        assert turn.stats.model == "whisper-base"
+    eager = {e.turn: e.eager_end_of_turn.text for e in events if e.HasField("eager_end_of_turn")}
+    for number, turn in enumerate(turns, start=1):
+        assert eager.get(number, turn.text) == turn.text
+
+
+@pytest.mark.parametrize("denoise", [False, True])
+async def test_silence_and_noise_yield_no_text(stub: Stub, denoise: bool) -> None:
+    asked = asr_pb2.RecognitionConfig(denoise=denoise)
+    for samples in (silence(30), white_noise(30), white_noise(30, level=0.3)):
+        events = await stream(stub, [config(recognition=asked), *audio(samples, 16_000)])
+        assert [turn.text for turn in ends(events) if turn.text] == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "floats", "channels"), [(8_000, False, 1), (24_000, True, 2), (48_000, False, 2)]
+)
+async def test_raw_samples_of_any_shape_are_heard(
+    stub: Stub, rate: int, floats: bool, channels: int
+) -> None:
+    speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
+    resampled = pcm.StreamResampler(16_000, rate).feed(speech, last=True)
+    samples = np.repeat(resampled[:, None], channels, axis=1)
+    data = samples.tobytes() if floats else pcm.s16le_from_float(samples)
+    shape = serving_pb2.AudioFormat(
+        encoding=serving_pb2.AUDIO_ENCODING_PCM_F32LE
+        if floats
+        else serving_pb2.AUDIO_ENCODING_PCM_S16LE,
+        sample_rate_hz=rate,
+        channels=channels,
+    )
+    pieces = [Request(audio=data[i : i + 16_000]) for i in range(0, len(data), 16_000)]
+    [turn] = ends(await stream(stub, [config(format=shape), *pieces]))
+    assert "himself" in words(turn.text)
+
+
+async def test_finalize_ends_the_turn_without_a_silence(stub: Stub) -> None:
+    speech = read_wav(librivox()[1].path)
+    finalize = Request(finalize=asr_pb2.Finalize())
+    [turn, *_] = ends(await stream(stub, [config(), *audio(speech[:40_000]), finalize]))
+    assert turn.reason == asr_pb2.END_REASON_FINALIZED
+    assert turn.text
+
+
+async def test_a_single_turn_ends_the_stream_although_the_caller_goes_on(stub: Stub) -> None:
+    speech = np.concatenate([read_wav(cards()[4].path), silence(1)])
+    ended = asyncio.Event()
+
+    async def requests() -> AsyncIterator[Request]:
+        yield config(single_turn=True)
+        for message in audio(speech):
+            yield message
+        await ended.wait()
+
+    call = stub.StreamingRecognize(requests(), timeout=60)
+    events = [event async for event in call]
+    ended.set()
+    assert len(ends(events)) == 1
+
+
+async def test_partials_can_be_left_out(stub: Stub) -> None:
+    speech = np.concatenate([read_wav(librivox()[1].path), silence(1)])
+    events = await stream(stub, [config(suppress_partials=True), *audio(speech)])
+    assert not any(event.HasField("partial") for event in events)
+    assert ends(events)[0].text
+
+
+async def test_longer_silences_can_be_asked_for(stub: Stub) -> None:
+    speech = [read_wav(librivox()[1].path), silence(1), read_wav(librivox()[4].path), silence(4)]
+    patient = asr_pb2.Endpointing(min_silence=Duration(seconds=2), max_silence=Duration(seconds=3))
+    messages = [config(endpointing=patient), *audio(np.concatenate(speech))]
+    [turn] = ends(await stream(stub, messages))
+    assert {"young", "himself"} <= set(words(turn.text))
+
+
+async def test_a_stream_without_anything_is_refused(stub: Stub) -> None:
+    error = await refused(stub, [])
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert fields(error) == ["config"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "field"),
+    [
+        (audio(silence(0.1)), "config"),
+        ([Request(finalize=asr_pb2.Finalize())], "config"),
+        ([config(), config()], "config"),
+        ([config(), *audio(silence(0.1)), config()], "config"),
+        ([config(), Request(audio=b"\0" * 5)], "audio"),
+        ([config(), Request(audio=b"")], "audio"),
+        ([config(), Request(audio=b"\0" * 1_048_578)], "audio"),
+        ([config(), Request()], "message"),
+        (
+            [config(recognition=asr_pb2.RecognitionConfig(language="tlh"))],
+            "config.recognition.language",
+        ),
+        ([config(format=serving_pb2.AudioFormat(sample_rate_hz=4_000))], "config.format"),
+        ([config(format=serving_pb2.AudioFormat())], "config.format"),
+        (
+            [
+                config(
+                    format=serving_pb2.AudioFormat(
+                        encoding=serving_pb2.AUDIO_ENCODING_WAV, sample_rate_hz=16_000
+                    )
+                )
+            ],
+            "config.format",
+        ),
+        (
+            [
+                config(
+                    endpointing=asr_pb2.Endpointing(
+                        min_silence=Duration(seconds=2), max_silence=Duration(seconds=1)
+                    )
+                )
+            ],
+            "config.endpointing",
+        ),
+    ],
+)
+async def test_a_bad_stream_is_refused_by_field(
+    stub: Stub, messages: list[Request], field: str
+) -> None:
+    error = await refused(stub, messages)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert any(named.startswith(field) for named in fields(error)), fields(error)
+
+
+async def test_a_client_that_vanishes_leaves_nothing_and_disturbs_nobody(stub: Stub) -> None:
+    speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
+    tasks = metrics.CALLS_RUNNING.labels("/viva.asr.v1.AsrService/StreamingRecognize")
+
+    async def vanish() -> None:
+        async def requests() -> AsyncIterator[Request]:
+            yield config()
+            for message in audio(speech[:30_000]):
+                yield message
+            await asyncio.Event().wait()
+
+        call = stub.StreamingRecognize(requests())
+        async for event in call:
+            if event.HasField("speech_started"):
+                break
+        call.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(vanish())
+        other = group.create_task(stream(stub, [config(), *audio(speech)]))
+    assert "himself" in words(ends(other.result())[0].text)
+    async with asyncio.timeout(10):
+        while tasks._value.get() > 0:  # noqa: ASYNC110 - the server's side of the cancelled calls
+            await asyncio.sleep(0.01)
+    assert not [t for t in asyncio.all_tasks() if t.get_name() == "asr-session"]
+
+
+async def test_streams_at_once_do_not_mix(stub: Stub) -> None:
+    chosen = librivox()[1:5:3] + cards()[:1]
+    spoken = [np.concatenate([read_wav(r.path), silence(1)]) for r in chosen]
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(stream(stub, [config(), *audio(s)])) for s in spoken]
+    texts = [" ".join(turn.text for turn in ends(call.result())) for call in calls]
+    assert "young" in words(texts[0])
+    assert "himself" in words(texts[1])
+    assert "himself" not in words(texts[0]) + words(texts[2])
+
+
+async def test_a_message_over_the_limit_is_refused() -> None:
+    async with serve(max_message_bytes=100_000) as small:
+        file = encoded(white_noise(10), 16_000, "WAV")
+        error = await refused_file(small, asr_pb2.RecognizeRequest(audio=file))
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        short = encoded(silence(1), 16_000, "WAV")
+        await small.Recognize(asr_pb2.RecognizeRequest(audio=short), timeout=30)
+
+
+async def test_more_models_are_served_by_name() -> None:
+    async with serve(model="tiny.en", extra_models=["base"]) as two:
+        listed = await two.ListModels(asr_pb2.ListModelsRequest(), timeout=5)
+        assert [model.name for model in listed.models] == ["whisper-tiny.en", "whisper-base"]
+        file = encoded(read_wav(librivox()[4].path), 16_000, "WAV")
+        for name in ("whisper-tiny.en", "whisper-base"):
+            asked = asr_pb2.RecognitionConfig(model=name)
+            request = asr_pb2.RecognizeRequest(audio=file, config=asked)
+            answer = await two.Recognize(request, timeout=60)
+            assert answer.stats.model == name
+            assert "himself" in words(answer.text)
+        german = asr_pb2.RecognitionConfig(language="de")
+        error = await refused_file(two, asr_pb2.RecognizeRequest(audio=file, config=german))
+        assert fields(error) == ["config.language"]

@@ -1,0 +1,75 @@
+"""The authored questions: enough, complete, speakable, none twice."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.interview.clients.embed import EmbedClient
+from services.interview.interviewer.guarding import content_words
+from services.interview.questions.bank import Bank, load_bank
+from services.interview.record import Category
+
+BANK = load_bank()
+
+
+def test_there_are_enough_questions_of_every_category() -> None:
+    counts = Counter(question.category for question in BANK)
+    assert len(BANK) >= 200
+    assert counts[Category.TECHNICAL] >= 80
+    assert counts[Category.BEHAVIORAL] >= 60
+    assert counts[Category.SOFT_SKILLS] >= 40
+    assert counts[Category.SELF_INTRODUCTION] >= 20
+
+
+def test_every_question_is_complete() -> None:
+    for question in BANK:
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", question.id), question.id
+        assert len(question.id) <= 64
+        assert 3 <= len(question.key_points) <= 5, question.id
+        assert 1 <= len(question.follow_ups) <= 2, question.id
+        assert question.tags, question.id
+        assert len(set(question.key_points)) == len(question.key_points)
+
+
+def test_every_question_can_be_spoken() -> None:
+    for question in BANK:
+        for text in (question.text, *question.follow_ups):
+            assert text[-1] in "?.", text
+            assert not re.search(r"[`{}<>\[\]#*_=|\\/]", text), text
+            assert len(text.split()) <= 40, text
+
+
+def test_no_two_questions_share_most_of_their_words() -> None:
+    words = [(question.id, content_words(question.text)) for question in BANK]
+    for i, (one, mine) in enumerate(words):
+        for other, theirs in words[:i]:
+            overlap = len(mine & theirs) / max(1, len(mine | theirs))
+            assert overlap < 0.6, (one, other)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_no_two_questions_mean_the_same(embedder: EmbedClient) -> None:
+    questions = list(BANK)
+    texts = [question.text for question in questions]
+    vectors = (await embedder.embed(texts, query=False, background=True)).values
+    alike = vectors @ vectors.T - 2 * np.eye(len(texts), dtype=np.float32)
+    i, j = divmod(int(alike.argmax()), len(texts))
+    assert alike[i, j] < 0.85, (questions[i].id, questions[j].id)
+
+
+def test_a_file_with_a_mistake_names_the_question(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("category: technical\nquestions:\n  - id: one-two\n    text: Why?\n")
+    with pytest.raises(ValueError, match=r"broken\.yaml: one-two"):
+        load_bank(tmp_path)
+
+
+def test_an_id_is_used_once() -> None:
+    question = next(iter(BANK))
+    with pytest.raises(ValueError, match="share an id"):
+        Bank([question, question])

@@ -1,0 +1,235 @@
+"""The small parts of the live loop, each by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.interview.clients.seams import PlacedWord
+from services.interview.conversation.clock import AudioTimeline, InterviewClock
+from services.interview.conversation.interruption import Verdict, judge
+from services.interview.conversation.journal import Journal
+from services.interview.conversation.playback import Playback, heard_text
+from services.interview.conversation.progress import OPENING, Step, after
+from services.interview.events import InterviewerAudio, InterviewerText
+from services.interview.interviewer.asking import follow_up, prompt
+from services.interview.interviewer.deciding import dig_deeper
+from services.interview.interviewer.guarding import acceptable, question_from
+from services.interview.record import Phase
+from tests.interview.stage import FakeModel
+
+
+@given(rounds=st.integers(1, 10), follow_ups=st.integers(0, 3), data=st.data())
+def test_every_interview_ends_after_all_its_rounds(
+    rounds: int, follow_ups: int, data: st.DataObject
+) -> None:
+    step, asked = OPENING, []
+    while step.phase is not Phase.CLOSING:
+        deeper = data.draw(st.booleans())
+        step = after(step, rounds=rounds, follow_ups=follow_ups, dig_deeper=deeper)
+        asked.append(step)
+    assert [s.round for s in asked if s.phase is Phase.QUESTION] == list(range(1, rounds + 1))
+    for number in range(1, rounds + 1):
+        extra = [s for s in asked if s.phase is Phase.FOLLOW_UP and s.round == number]
+        assert [s.follow_up for s in extra] == list(range(1, len(extra) + 1))
+        assert len(extra) <= follow_ups
+
+
+def test_nothing_follows_the_closing() -> None:
+    with pytest.raises(ValueError, match="closing"):
+        after(Step(Phase.CLOSING, 3), rounds=3, follow_ups=1, dig_deeper=True)
+
+
+@pytest.mark.parametrize("text", ["Mm-hm.", "Yeah", "Okay, right.", "I see", "uh huh"])
+def test_signs_of_listening(text: str) -> None:
+    assert judge(text) is Verdict.LISTENING
+
+
+@pytest.mark.parametrize(
+    "text", ["wait", "No, stop", "but that is not what I meant", "我有一个问题"]
+)
+def test_interruptions(text: str) -> None:
+    assert judge(text) is Verdict.INTERRUPTION
+
+
+@pytest.mark.parametrize("text", ["", "...", "table"])
+def test_what_may_still_be_a_cough(text: str) -> None:
+    assert judge(text) is Verdict.UNCLEAR
+
+
+def test_the_journal_drops_the_oldest_and_keeps_counting() -> None:
+    journal = Journal(lambda: 0.0, max_bytes=4000)
+    for number in range(50):
+        journal.append(InterviewerAudio("u", number, bytes(200)))
+    kept = journal.after(0)
+    assert kept[-1].seq == 50
+    assert 1 < len(kept) < 50
+    assert [entry.seq for entry in kept] == list(range(kept[0].seq, 51))
+    assert journal.after(49) == [kept[-1]]
+    assert not journal.after(50)
+
+
+async def test_the_journal_wakes_who_waits() -> None:
+    journal = Journal(lambda: 0.0, max_bytes=4000)
+    changed = journal.changed()
+    journal.append(InterviewerText("u", "hello"))
+    assert changed.is_set()
+    assert not journal.changed().is_set()
+
+
+TEXT = "How did you do it?"
+WORDS = [
+    PlacedWord("How", 3, 0.0, 0.3),
+    PlacedWord("did", 7, 0.3, 0.6),
+    PlacedWord("you", 11, 0.6, 0.9),
+    PlacedWord("do", 14, 0.9, 1.2),
+    PlacedWord("it", 17, 1.2, 1.5),
+]
+
+
+@pytest.mark.parametrize(
+    ("position", "heard"),
+    [(0.0, ""), (0.1, ""), (0.2, "How"), (0.7, "How did"), (0.8, "How did you"), (2.0, TEXT)],
+)
+def test_the_text_is_cut_at_the_last_word_heard(position: float, heard: str) -> None:
+    assert heard_text(TEXT, WORDS, position) == heard
+
+
+def test_playback_goes_on_between_acknowledgements_but_not_past_what_was_sent() -> None:
+    playback = Playback()
+    playback.send(1.0, now=10.0)
+    assert playback.position(10.4) == pytest.approx(0.4)
+    playback.acknowledge(0.2, now=10.5, finished=False)
+    assert playback.position(10.7) == pytest.approx(0.4)
+    assert playback.position(20.0) == 1.0
+    playback.pause(10.8)
+    assert playback.position(20.0) == pytest.approx(0.5)
+    playback.resume(21.0)
+    assert playback.position(21.2) == pytest.approx(0.7)
+    assert playback.remaining(21.2) == pytest.approx(0.3)
+
+
+def test_playback_is_over_when_all_that_was_sent_is_heard() -> None:
+    playback = Playback()
+    over = []
+    playback.send(1.0, now=10.0)
+    over.append(playback.finished)
+    playback.acknowledge(1.0, now=22.0, finished=False)
+    over.append(playback.finished)
+    playback.send(2.0, now=22.0)
+    over.append(playback.finished)
+    playback.acknowledge(1.1, now=23.0, finished=True)
+    over.append(playback.finished)
+    assert over == [False, True, False, True]
+
+
+class SetClock(InterviewClock):
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def test_a_gap_in_the_audio_moves_what_follows() -> None:
+    clock = SetClock()
+    timeline = AudioTimeline(clock)
+    for _ in range(10):
+        clock.time += 0.1
+        timeline.add(0.1)
+    clock.time += 5.0
+    timeline.add(0.1)
+    assert timeline.at(0.5) == pytest.approx(0.5)
+    assert timeline.at(1.1) == pytest.approx(6.0)
+
+
+def test_audio_that_was_held_up_is_placed_where_it_was_spoken() -> None:
+    clock = SetClock()
+    timeline = AudioTimeline(clock)
+    for _ in range(10):
+        clock.time += 0.1
+        timeline.add(0.1)
+    clock.time += 3.0
+    for _ in range(30):
+        timeline.add(0.1)
+    clock.time += 0.1
+    timeline.add(0.1)
+    assert timeline.at(timeline.received) == pytest.approx(clock.time)
+
+
+@pytest.mark.parametrize(
+    ("answer", "deeper"),
+    [
+        ("I don't know.", False),
+        ("Sorry, can we skip this one?", False),
+        ("No idea, to be honest.", False),
+        (
+            "I don't know the exact number, but we halved the cost by moving jobs to the night.",
+            True,
+        ),
+        ("We split the service in two.", True),
+    ],
+)
+def test_a_follow_up_helps_only_after_an_answer(answer: str, deeper: bool) -> None:
+    assert dig_deeper(answer) is deeper
+
+
+ANSWER = "I built a dashboard for our sensors and the outages went down."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How did you choose what to show on the dashboard?",
+        "What did the outages cost you before?",
+    ],
+)
+def test_good_questions_pass(question: str) -> None:
+    assert acceptable(question, answer=ANSWER, asked=[])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How did you choose the dashboard",
+        "Why dashboard?",
+        "How did you like the holidays?",
+        "Tell me about the dashboard, will you please?",
+        "How did you build the dashboard? And the sensors?",
+        "How did you as the candidate build the dashboard?",
+        "How did you build the dashboard. Was it the dashboard?",
+        "How did you build the dashboard how did you build the dashboard?",
+        "How did you " + "build the dashboard and then " * 9 + "stop?",
+        "How did you build <the> dashboard?",
+    ],
+)
+def test_bad_questions_are_refused(question: str) -> None:
+    assert not acceptable(question, answer=ANSWER, asked=[])
+
+
+def test_a_question_is_not_asked_twice() -> None:
+    asked = ["Thank you. How did you build the dashboard?"]
+    assert not acceptable("How did you build that dashboard then?", answer=ANSWER, asked=asked)
+
+
+def test_only_the_first_question_is_taken() -> None:
+    assert question_from(' "How did it go?" And then?') == "How did it go?"
+    assert question_from("No question here.") is None
+
+
+def test_the_prompt_is_constant_but_for_its_end() -> None:
+    one, other = prompt("first answer"), prompt("a quite different answer " * 50)
+    assert one[:-2] == other[:-2]
+    assert len(other[-2].content.split()) <= 60
+
+
+async def test_a_model_over_its_budget_is_stopped() -> None:
+    model = FakeModel()
+    model.gate.clear()
+    asked = await follow_up(model, answer=ANSWER, asked=[], budget=0.01, now=lambda: 0.0)
+    assert asked is None
+    async with asyncio.timeout(5):
+        await model.cancelled.wait()
