@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_the_stand_ins_mel_spectrogram_is_librosas(norm: str | None, power: floa
     import librosa
 
     samples = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
-    shape = {"n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 40}
+    shape: dict[str, Any] = {"n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 40}
 
     mine = MelSpectrogram(16_000, f_max=7_000.0, norm=norm, power=power, **shape)
     theirs = librosa.feature.melspectrogram(
