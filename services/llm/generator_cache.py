@@ -8,11 +8,12 @@ on the old one finish on it.
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from services.llm.memory import return_freed_memory
 
 
 @dataclass(slots=True, eq=False)
@@ -75,13 +76,6 @@ class GeneratorCache:
             if prefix and prefix not in loaded.promised:
                 if loaded.tokens + len(prefix) > self._budget:
                     loaded = self._loaded = _Loaded(self._load())
-                    _return_freed_memory()
+                    return_freed_memory()
                 loaded.promised.add(prefix)
             return Lease(loaded.generator, loaded.computed, prefix)
-
-
-def _return_freed_memory() -> None:
-    """Gives the freed states back to the system; glibc would keep them for itself."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.llm.memory import return_freed_memory
 from services.runtime.errors import ResourceMissing
 
 VERSION = "1"
@@ -93,6 +94,7 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         else [],
     }
     (out / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2))
+    return_freed_memory()
 
 
 def _save_model(

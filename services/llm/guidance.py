@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from services.llm.chat import FinishReason
+from services.llm.constraints import Stuck
 from services.llm.endings import finish_short, finish_whole
 from services.llm.generation import Generation
 from services.llm.generator_cache import Lease
@@ -35,6 +36,7 @@ class Guide:
         self._sampler = generation.sampler or Sampler(generation.sampling)
         generation.sampler = self._sampler
         self._failure: Exception | None = None
+        self._stuck = False
 
     def run(self, lease: Lease, turn: int) -> None:
         """Generates until the answer is over, or `turn` more tokens are there.
@@ -44,9 +46,12 @@ class Guide:
         """
         generation = self._generation
         until = len(generation.answer) + turn
-        self._append_forced()
+        try:
+            self._append_forced()
+        except Stuck:
+            self._stuck = True
         while not generation.stopped and len(generation.answer) < until:
-            if generation.remaining <= 0:
+            if self._stuck or generation.remaining <= 0:
                 self._complete()
                 return
             self._propose(lease)
@@ -74,6 +79,9 @@ class Guide:
             return True
         try:
             return self._choose(np.asarray(result.logits)[0], int(result.token_id))
+        except Stuck:
+            self._stuck = True
+            return True
         except Exception as error:  # noqa: BLE001 - carried over CTranslate2's stack
             self._failure = error
             return True
@@ -101,7 +109,7 @@ class Guide:
             return False
         forced = matcher.forced()
         for token in forced:
-            if token == self._end:
+            if token == self._end or generation.remaining <= 0:
                 break
             self._append(token)
         if matcher.over:
@@ -112,7 +120,7 @@ class Guide:
         finish_whole(self._generation, self._answer())
 
     def _complete(self) -> None:
-        """Ends an answer that has no tokens left."""
+        """Ends an answer that has no tokens left, or none that fits."""
         generation = self._generation
         if generation.matcher is None:
             generation.finish(FinishReason.LENGTH)

@@ -62,6 +62,7 @@ async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
         lambda out: gguf_conversion.convert(source, out),
     )
     limits = engine.Limits(
+        compute_type=settings.compute_type,
         threads=settings.threads,
         parallel=settings.parallel,
         max_batch_size=settings.max_batch_size,

@@ -29,6 +29,10 @@ class LlmSettings(ServerSettings):
         " name (transformers), the server's name of a model (openai).",
     )
     device: str = Field(default="cpu", description="cpu, cuda or cuda:N.")
+    compute_type: str = Field(
+        default="default",
+        description="CTranslate2's type of computation: default (int8), float32, float16 …",
+    )
     threads: int = Field(
         default=1, ge=1, description="Threads of one batch. A small model is faster with one."
     )

@@ -82,12 +82,12 @@ def load(settings: type[SettingsT]) -> SettingsT:
         return settings()
     except ValidationError as error:
         for problem in error.errors(include_url=False):
-            variable = _variable(settings, str(problem["loc"][0]))
-            sys.stderr.write(f"{variable}: {problem['msg']} (it is {problem['input']!r})\n")
+            named = variable(settings, str(problem["loc"][0]))
+            sys.stderr.write(f"{named}: {problem['msg']} (it is {problem['input']!r})\n")
         raise SystemExit(2) from None
 
 
-def _variable(settings: type[BaseSettings], field: str) -> str:
+def variable(settings: type[BaseSettings], field: str) -> str:
     """The environment variable of a field, which pydantic names by the field or its alias."""
     alias = (
         settings.model_fields[field].validation_alias if field in settings.model_fields else field

@@ -126,9 +126,9 @@ _KNOWN = "|".join(re.escape(word) for word in sorted(_ABBREVIATIONS, key=len, re
 # One Han character, a number with what belongs to it, a word, or one other sign.
 _PIECE = re.compile(
     rf"(?P<han>[{_HAN}])"
-    r"|(?P<money>[$€£¥￥]\d[\d,]*(?:\.\d+)?(?:\s?(?:thousand|million|billion|trillion|[kKmMbB])\b)?)"
+    r"|(?P<money>[$€£¥￥]\d+(?:,\d{3})*(?:\.\d+)?(?:\s?(?:thousand|million|billion|trillion|[kKmMbB])\b)?)"
     r"|(?P<clock>(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?!\d))"
-    r"|(?P<percent>[-−]?\d[\d,]*(?:\.\d+)?[%％])"
+    r"|(?P<percent>[-−]?\d+(?:,\d{3})*(?:\.\d+)?[%％])"
     r"|(?P<ordinal>(?<![\w.])\d{1,6}(?:st|nd|rd|th)\b)"
     r"|(?P<number>(?:(?<![\w.])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?![\d]))"
     rf"|(?P<abbreviation>(?:[A-Za-z]\.){{2,}}|(?<!\w)(?i:{_KNOWN})(?!\w))"
@@ -212,7 +212,7 @@ def _speak(
             spoken = _abbreviation(piece)
             after = "." if piece.endswith(".") and match.end() >= len(text.rstrip()) else ""
         case "word":
-            spoken = _word(piece)
+            spoken = _word(piece.lower() if _is_shouted(text) else piece)
         case _:
             spoken = (_HAN_SIGNS if han else _SIGNS).get(piece) or _other(piece)
     return spoken, after
@@ -291,17 +291,28 @@ def _simple_word(word: str) -> str:
     plural = stem.endswith("s") and stem[:-1].isupper() and len(stem) > 2
     if plural:
         stem, ending = stem[:-1], "s"
-    is_acronym = stem.isascii() and stem.isupper() and 2 <= len(stem) <= 5
-    if is_acronym and stem not in _SAID_AS_WORDS and not _looks_shouted(stem):
+    if _is_acronym(stem):
         return _spell(stem) + (f"'{ending}" if ending else "")
     if plural:
         return word
     return plain.lower() if plain.isupper() and len(plain) > 1 else plain
 
 
-def _looks_shouted(word: str) -> bool:
-    """Whether capitals are emphasis: common short words, not initials."""
-    return word in _SHOUTED
+def _is_acronym(word: str) -> bool:
+    """Whether capitals are initials, said one by one; not emphasis, and not said as a word."""
+    if not (word.isascii() and word.isalpha() and word.isupper()):
+        return False
+    short = 2 <= len(word) <= 4 or (len(word) == 5 and not _VOWELS.intersection(word))
+    return short and word not in _SAID_AS_WORDS and word not in _SHOUTED
+
+
+_VOWELS = frozenset("AEIOUY")
+
+
+def _is_shouted(text: str) -> bool:
+    """Whether all of a text is in capitals, which then mean nothing."""
+    words_in = re.findall(r"[^\W\d_]{2,}", text) if text.isupper() else []
+    return len(words_in) > 2 and any(len(word) > 5 or word in _SHOUTED for word in words_in)
 
 
 _SHORT_WORDS = """

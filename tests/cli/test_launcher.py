@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
@@ -17,17 +18,28 @@ PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
 
 
-@pytest_asyncio.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
+    """A mesh for the tests that leave it standing."""
+    async with launched(environment(tmp_path_factory.mktemp("mesh")), PROGRAM) as running:
+        await running.read_until("ready to talk")
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
     async with launched(environment(tmp_path), PROGRAM) as running:
         await running.read_until("ready to talk")
         yield running
 
 
-async def test_it_says_where_everything_is_and_status_agrees(launcher: Launcher) -> None:
-    mesh = f"localhost:{launcher.variables['VIVA_ENVOY_MESH_PORT']}"
-    await launcher.read_until(mesh)
-    code, output = await launcher.viva("status", "--json")
+async def test_it_says_where_everything_is_and_status_agrees(standing: Launcher) -> None:
+    mesh = f"localhost:{standing.variables['VIVA_ENVOY_MESH_PORT']}"
+    await standing.read_until(mesh)
+    code, output = await standing.viva("status", "--json")
     status = json.loads(output)
     assert code == 0
     assert status["running"] is True
@@ -36,38 +48,38 @@ async def test_it_says_where_everything_is_and_status_agrees(launcher: Launcher)
     assert set(servers) == NAMES
     assert {server["health"] for server in servers.values()} == {"SERVING"}
     assert all(server["memory_bytes"] > 0 and server["pid"] for server in servers.values())
-    code, table = await launcher.viva("status")
+    code, table = await standing.viva("status")
     assert code == 0
     assert all(name in table for name in NAMES)
 
 
-async def test_a_second_one_says_what_runs(launcher: Launcher) -> None:
-    code, output = await launcher.viva("up")
+async def test_a_second_one_says_what_runs(standing: Launcher) -> None:
+    code, output = await standing.viva("up")
     assert code != 0
-    assert str(launcher.process.pid) in output
+    assert str(standing.process.pid) in output
     assert "viva down" in output
 
 
-async def test_a_server_that_dies_is_started_again(launcher: Launcher) -> None:
-    before = (await launcher.servers())["tts"]
+async def test_a_server_that_dies_is_started_again(standing: Launcher) -> None:
+    before = (await standing.servers())["tts"]
     os.kill(before["pid"], signal.SIGKILL)
 
     async def back() -> bool:
-        now = (await launcher.servers())["tts"]
+        now = (await standing.servers())["tts"]
         return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
 
     await until(back)
-    assert (await launcher.servers())["tts"]["restarts"] == 1
-    await launcher.read_until("tts: ended")
-    assert "SIGKILL" in launcher.said
+    assert (await standing.servers())["tts"]["restarts"] == 1
+    await standing.read_until("tts: ended")
+    assert "SIGKILL" in standing.said
 
 
-async def test_envoy_is_started_again_as_well(launcher: Launcher) -> None:
-    before = (await launcher.servers())["envoy"]
+async def test_envoy_is_started_again_as_well(standing: Launcher) -> None:
+    before = (await standing.servers())["envoy"]
     os.kill(before["pid"], signal.SIGKILL)
 
     async def back() -> bool:
-        now = (await launcher.servers())["envoy"]
+        now = (await standing.servers())["envoy"]
         return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
 
     await until(back)
@@ -156,6 +168,6 @@ async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:
     assert str(os.getpid()) in launcher.said
 
 
-async def test_logs_are_kept_for_each_process(launcher: Launcher) -> None:
-    logs = Path(launcher.variables["VIVA_DATA_DIR"]) / "logs"
+async def test_logs_are_kept_for_each_process(standing: Launcher) -> None:
+    logs = Path(standing.variables["VIVA_DATA_DIR"]) / "logs"
     assert {path.stem for path in logs.glob("*.log")} == NAMES

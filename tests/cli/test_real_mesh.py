@@ -31,7 +31,7 @@ async def test_the_real_mesh_comes_up_heals_and_leaves_nothing_behind(tmp_path: 
 
         async def back() -> bool:
             now = (await mesh.servers())["embed"]
-            return now["restarts"] == 1 and now["health"] == "SERVING"
+            return bool(now["restarts"] == 1 and now["health"] == "SERVING")
 
         await until(back, seconds=120)
         code, output = await mesh.viva("embed", "the mesh has healed")

@@ -261,15 +261,15 @@ async def test_a_large_request_does_not_starve_small_ones(stub: Stub) -> None:
 async def test_batch_work_waits_for_interactive_work(stub: Stub) -> None:
     finished: list[int] = []
 
-    async def call(priority: serving_pb2.Priority.ValueType, label: str) -> None:
-        inputs = [f"{label} {n} {SENTENCES[0]}" for n in range(96)]
+    async def call(priority: serving_pb2.Priority.ValueType, count: int) -> None:
+        inputs = [f"{count} {n} {SENTENCES[0]}" for n in range(count)]
         request = embed_pb2.EmbedRequest(inputs=inputs, priority=priority)
         await stub.Embed(request, **outgoing(60, caller="one"))
         finished.append(priority)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(call(serving_pb2.PRIORITY_BATCH, "later"))
-        group.create_task(call(serving_pb2.PRIORITY_INTERACTIVE, "now"))
+        group.create_task(call(serving_pb2.PRIORITY_BATCH, 480))
+        group.create_task(call(serving_pb2.PRIORITY_INTERACTIVE, 4))
     assert finished == [serving_pb2.PRIORITY_INTERACTIVE, serving_pb2.PRIORITY_BATCH]
 
 

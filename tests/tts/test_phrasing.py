@@ -63,8 +63,14 @@ def test_offsets_point_into_the_text_and_lengths_are_bounded(text: str) -> None:
         ),
         ("Hello, welcome.", ["Hello, welcome."]),
         ("Pi is 3.14 and e is 2.718. Right?", ["Pi is 3.14 and e is 2.718.", "Right?"]),
-        ("Dr. Smith and J. R. Hartley met at 10 a.m. today.", ["Dr. Smith and J. R. Hartley met at 10 a.m. today."]),
-        ("It cost $1,200.50 then. See example.com for it.", ["It cost $1,200.50 then.", "See example.com for it."]),
+        (
+            "Dr. Smith and J. R. Hartley met at 10 a.m. today.",
+            ["Dr. Smith and J. R. Hartley met at 10 a.m. today."],
+        ),
+        (
+            "It cost $1,200.50 then. See example.com for it.",
+            ["It cost $1,200.50 then.", "See example.com for it."],
+        ),
         ("I said no. Then I left.", ["I said no.", "Then I left."]),
         ("See no. 5 first. Then go.", ["See no. 5 first.", "Then go."]),
         ("1. Tell me more. 2. Explain it.", ["1. Tell me more.", "2. Explain it."]),

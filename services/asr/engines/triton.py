@@ -40,7 +40,7 @@ class TritonRecognizer:
                 "check VIVA_ASR_TRITON_ADDRESS and VIVA_ASR_TRITON_MODEL",
             ) from None
         parameters = config["config"].get("parameters", {})
-        said = {key: value["string_value"] for key, value in parameters.items()}
+        said = {key: value.get("string_value", "") for key, value in parameters.items()}
         self._info = EngineInfo(
             name=said.get("name", model),
             version=said.get("version", ""),

@@ -12,8 +12,10 @@ from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
 from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
+from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
+from services.cli.bench import tts as tts_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run
 
 bench = typer.Typer(
@@ -93,3 +95,28 @@ def asr(
 def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
     """Embedding: requests a second beside sentence-transformers called one by one."""
     measure(embed_bench.run(address), out, as_json=as_json)
+
+
+@bench.command()
+def llm(
+    address: Address = DEFAULT_ADDRESS,
+    metrics: Annotated[str, typer.Option(help="The server's Prometheus page.")] = (
+        "http://127.0.0.1:7204/metrics"
+    ),
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Generation: time to first token, tokens a second, what a cancelled call still costs."""
+    measure(llm_bench.run(address, metrics), out, as_json=as_json)
+
+
+@bench.command()
+def tts(
+    address: Address = DEFAULT_ADDRESS,
+    voice: Annotated[str | None, typer.Option(help="Whose; absent, the default voice.")] = None,
+    asr: Annotated[str | None, typer.Option(help="The ASR server that judges.")] = None,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """How quick speech is, how soon it is heard, how well it is understood."""
+    measure(tts_bench.run(address, voice, asr), out, as_json=as_json)

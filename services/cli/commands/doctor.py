@@ -22,7 +22,7 @@ from services.cli.calls import AsJson, out, print_json
 from services.cli.launcher import runfile
 from services.cli.launcher.mesh import PortTaken, check_ports
 from services.cli.launcher.plan import data_dir, make_plan
-from services.runtime.settings import ServerSettings, load
+from services.runtime.settings import ServerSettings, load, variable
 
 # The whole mesh on its default models, and what else a desktop needs.
 _MEMORY_BYTES = 6 * 2**30
@@ -167,9 +167,11 @@ def config(as_json: AsJson = False) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("variable", "value", "what it is"):
         table.add_column(heading, overflow="fold")
+    # What all servers share has one variable: it is shown once.
+    rows: dict[str, tuple[object, str]] = {}
     for name, settings in classes.items():
         for field, info in settings.model_fields.items():
-            value = shown[name][field]
-            variable = f"VIVA_{name.upper()}_{field.upper()}"
-            table.add_row(variable, "" if value is None else str(value), info.description or "")
+            rows.setdefault(variable(settings, field), (shown[name][field], info.description or ""))
+    for setting, (value, description) in rows.items():
+        table.add_row(setting, "" if value is None else str(value), description)
     out.print(table)

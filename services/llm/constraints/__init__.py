@@ -7,13 +7,14 @@ in well under a millisecond, without torch. What it cannot enforce it refuses.
 
 from services.llm.constraints.completion import complete
 from services.llm.constraints.grammar import Grammar, compile_constraint
-from services.llm.constraints.matcher import Matcher, Vocabulary
+from services.llm.constraints.matcher import Matcher, Stuck, Vocabulary
 from services.llm.constraints.verification import ConstraintBroken, verify
 
 __all__ = [
     "ConstraintBroken",
     "Grammar",
     "Matcher",
+    "Stuck",
     "Vocabulary",
     "compile_constraint",
     "complete",

@@ -10,8 +10,8 @@ from llguidance import LLMatcher, LLTokenizer
 from services.llm.constraints.grammar import Grammar, limits
 from services.llm.constraints.verification import ConstraintBroken
 
-_GREEDY_BYTES = 4096
-_PATIENT_BYTES = 16384
+_GREEDY_STEPS = 4096
+_PATIENT_STEPS = 4096
 _MANY = 16
 _QUOTE = ord('"')
 # What closes comes before what goes on, and what is plain before what is not.
@@ -36,24 +36,25 @@ def complete(grammar: Grammar, answer: bytes) -> bytes:
         answer: A beginning of some string the grammar accepts; may end within a character.
 
     Raises:
-        ConstraintBroken: No end was found within 16,384 bytes.
+        ConstraintBroken: No end was found within 4,096 steps.
     """
-    closing = _walk(grammar, answer, _GREEDY_BYTES, in_turns=False)
+    closing = _walk(grammar, answer, _GREEDY_STEPS, in_turns=False)
     if closing is None:
-        closing = _walk(grammar, answer, _PATIENT_BYTES, in_turns=True)
+        closing = _walk(grammar, answer, _PATIENT_STEPS, in_turns=True)
     if closing is None:
         raise ConstraintBroken("no short end was found")
     return closing
 
 
 def _walk(grammar: Grammar, answer: bytes, longest: int, *, in_turns: bool) -> bytes | None:
-    matcher = LLMatcher(_bytes_tokenizer(), grammar.text, limits=limits())
+    matcher = LLMatcher(_bytes_tokenizer(), grammar.text, log_level=0, limits=limits())
     if not matcher.consume_tokens(list(answer)):
         return None
     closing = bytearray()
     turns: dict[bytes, int] = {}
+    steps = 0
     while not matcher.is_accepting():
-        if len(closing) >= longest or matcher.is_error():
+        if (steps := steps + 1) > longest or matcher.is_error():
             return None
         forced = matcher.compute_ff_bytes()
         if forced:

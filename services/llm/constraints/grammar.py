@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ _JSON_STYLE: JsonCompileOptions = {
     "key_separator": ": ",
 }
 _LONGEST_REASON = 300
+_MOST_REPEATED = 10_000
+"""No model answers with as much; a mask over a million forced letters takes seconds."""
+
+_REPETITION = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_REPEATING = frozenset({"minLength", "minItems", "minProperties"})
 
 
 def limits() -> LLParserLimits:
@@ -51,6 +57,7 @@ def compile_constraint(constraint: Constraint) -> Grammar:
         case JsonSchema(text=text):
             return _checked(constraint, "json_schema", _from_json_schema(text))
         case Regex(pattern=pattern):
+            _check_repetition("regex", pattern)
             return _checked(constraint, "regex", LLMatcher.grammar_from_regex(pattern))
         case Choice(options=options):
             terminals = " | ".join(json.dumps(o, ensure_ascii=False) for o in options)
@@ -67,10 +74,33 @@ def _from_json_schema(text: str) -> str:
         schema = {}
     if not isinstance(schema, dict):
         raise InvalidField("json_schema", "a schema is a JSON object")
+    _check_schema_repetition(schema)
     try:
         return LLMatcher.grammar_from_json_schema(json.dumps(schema), defaults=_JSON_STYLE)
     except ValueError as error:
         raise InvalidField("json_schema", _reason(str(error))) from None
+
+
+def _check_repetition(field: str, pattern: str) -> None:
+    for least, most in _REPETITION.findall(pattern):
+        # Longer than any sensible number of digits is not worth reading as one.
+        if max(len(least), len(most)) > 6 or int(least) > _MOST_REPEATED:
+            raise InvalidField(field, f"repeats more than {_MOST_REPEATED} times")
+
+
+def _check_schema_repetition(schema: object) -> None:
+    waiting = [schema]
+    while waiting:
+        match waiting.pop():
+            case dict() as members:
+                for key, value in members.items():
+                    if key in _REPEATING and isinstance(value, int) and value > _MOST_REPEATED:
+                        raise InvalidField("json_schema", f"{key} is more than {_MOST_REPEATED}")
+                    if key == "pattern" and isinstance(value, str):
+                        _check_repetition("json_schema", value)
+                    waiting.append(value)
+            case list() as items:
+                waiting += items
 
 
 def _checked(source: Constraint, field: str, text: str) -> Grammar:

@@ -9,7 +9,10 @@ from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
 from services.llm.constraints.grammar import Grammar, limits
-from services.runtime.errors import FailedPrecondition
+
+
+class Stuck(Exception):
+    """No token leads on: the vocabulary lacks the bytes of a character, or a limit is reached."""
 
 
 class Vocabulary:
@@ -29,7 +32,9 @@ class Vocabulary:
     def matcher(self, grammar: Grammar) -> Matcher:
         """The beginning of a constraint."""
         return Matcher(
-            LLMatcher(self._tokenizer, grammar.text, limits=limits()), grammar, self.size
+            LLMatcher(self._tokenizer, grammar.text, log_level=0, limits=limits()),
+            grammar,
+            self.size,
         )
 
 
@@ -40,15 +45,19 @@ class Matcher:
         self._matcher = matcher
         self._size = size
         self.grammar = grammar
-        self._check()
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Which tokens may come next, bool [vocabulary]; an end token only where it may end."""
+        """Which tokens may come next, bool [vocabulary]; an end token only where it may end.
+
+        Raises:
+            Stuck: None may.
+        """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        self._check()
         mask = np.unpackbits(bits, bitorder="little", count=min(self._size, bits.size * 8))
         allowed = np.zeros(self._size, dtype=np.bool_)
         allowed[: mask.size] = mask
+        if self._matcher.is_error() or not allowed.any():
+            raise Stuck
         return allowed
 
     def forced(self) -> list[int]:
@@ -56,9 +65,13 @@ class Matcher:
         return list(self._matcher.compute_ff_tokens())
 
     def accept(self, token: int) -> None:
-        """Takes an allowed token."""
-        self._matcher.consume_token(token)
-        self._check()
+        """Takes an allowed token.
+
+        Raises:
+            Stuck: It turns out not to be one.
+        """
+        if not self._matcher.consume_token(token):
+            raise Stuck
 
     @property
     def over(self) -> bool:
@@ -72,10 +85,3 @@ class Matcher:
         return not np.any(np.frombuffer(copy.compute_bitmask(), dtype=np.uint8)) or bool(
             copy.is_stopped()
         )
-
-    def _check(self) -> None:
-        if self._matcher.is_error():
-            # A limit of the automaton: the answer cannot be kept within the constraint from here.
-            raise FailedPrecondition(
-                "CONSTRAINT_TOO_COMPLEX", "the constraint became too complex to follow"
-            )

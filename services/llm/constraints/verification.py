@@ -29,7 +29,7 @@ def verify(grammar: Grammar, answer: str) -> None:
             if answer not in options:
                 raise ConstraintBroken("the answer is none of the choices")
         case Regex():
-            matcher = LLMatcher(LLTokenizer("byte"), grammar.text)
+            matcher = LLMatcher(LLTokenizer("byte"), grammar.text, log_level=0)
             whole = matcher.consume_tokens(list(answer.encode()))
             if not (whole and matcher.is_accepting()):
                 raise ConstraintBroken("the answer does not match the regular expression")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ class Limits:
     """How much an engine takes on.
 
     Attributes:
+        compute_type: CTranslate2's; "default" is the weights' own.
         threads: Threads of one batch.
         parallel: Batches at the same time.
         max_batch_size: Requests in a batch.
@@ -93,6 +94,7 @@ class Limits:
         prefix_cache_tokens: Tokens of prefixes kept computed.
     """
 
+    compute_type: str = "default"
     threads: int = 1
     parallel: int = 2
     max_batch_size: int = 8
@@ -132,6 +134,7 @@ class Ctranslate2Engine:
             str(self._model.folder),
             device=device,
             device_index=int(index or 0),
+            compute_type=self._limits.compute_type,
             inter_threads=self._limits.parallel,
             intra_threads=self._limits.threads,
         )
@@ -195,8 +198,8 @@ class Ctranslate2Engine:
 
     def _reused(self, prompt: TokenizedPrompt, sampling: Sampling) -> int:
         if sampling.seed is not None:
-            # A prefix computed apart rounds otherwise: what is repeatable must not depend on what
-            # happens to be kept.
+            # A prefix computed apart rounds otherwise, which int8 turns into other words: what is
+            # repeatable must not depend on what happens to be kept.
             return 0
         return self._prefixes.choose(prompt.tokens, prompt.boundaries)
 
@@ -307,11 +310,13 @@ def _cost(generation: Generation) -> float:
 def _key(generation: Generation) -> Hashable:
     """What requests of one batch have in common."""
     length = len(generation.prompt) + len(generation.answer)
-    if generation.guided or length > _SHARED_PROMPT_TOKENS:
-        return id(generation)
     sampling = generation.sampling
+    # Company changes the rounding too, so what is repeatable runs alone.
+    alone = generation.guided or sampling.seed is not None
+    if alone or length > _SHARED_PROMPT_TOKENS:
+        return id(generation)
     rest = length - generation.reused
     if sampling.repetition_penalty == 1.0:
         # Otherwise the tokens fed one a step would be penalised as if they were the answer's.
         rest //= _LENGTH_BUCKET
-    return (generation.prompt[: generation.reused], rest, replace(sampling, seed=None))
+    return (generation.prompt[: generation.reused], rest, sampling)

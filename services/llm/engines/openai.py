@@ -183,7 +183,7 @@ class OpenAiEngine:
     ) -> tuple[httpx.Response, AsyncGenerator[Chunk, None]]:
         """Sends the request until there is a first chunk with text, or an end."""
         clock = asyncio.get_running_loop().time
-        backoff = wait_exponential_jitter(initial=_FIRST_WAIT, max=_LONGEST_WAIT)
+        backoff = wait_exponential_jitter(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
 
         def wait(state: RetryCallState) -> float:
             asked = getattr(state.outcome and state.outcome.exception(), "retry_after", 0.0)

@@ -27,13 +27,13 @@ from services.llm.chat import (
     Role,
     Sampling,
 )
-from services.llm.constraints import Matcher, Vocabulary, compile_constraint
+from services.llm.constraints import Matcher, Stuck, Vocabulary, compile_constraint
 from services.llm.endings import finish_short, finish_whole
 from services.llm.engines.engine import ModelDescription
 from services.llm.generation import EventQueue, Generation, stream
 from services.llm.sampling import Sampler
 from services.runtime.batching import BatchScheduler, Scheduled
-from services.runtime.errors import InvalidField, ResourceMissing
+from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMissing
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -224,7 +224,7 @@ class _Row:
             logits = scores.float().cpu().numpy().astype(np.float32, copy=False)
             return sampler.choose(logits, generation.answer, allowed)
         except Exception as error:  # noqa: BLE001 - the row's answer; the others go on
-            self._failure = error
+            self._fail(error)
             return None
 
     def take(self, token: int) -> None:
@@ -234,7 +234,18 @@ class _Row:
         try:
             self._take(token)
         except Exception as error:  # noqa: BLE001 - the row's answer; the others go on
-            self._failure = error
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        generation = self.generation
+        if isinstance(error, Stuck) and generation.matcher is not None:
+            try:
+                self._complete(generation, generation.matcher)
+            except FailedPrecondition as failure:
+                error = failure
+            else:
+                return
+        self._failure = error
 
     def _take(self, token: int) -> None:
         generation = self.generation

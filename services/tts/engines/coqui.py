@@ -198,7 +198,9 @@ class CoquiSynthesizer:
 
     def _languages(self) -> tuple[str, ...]:
         config = self._tts.config
-        names = list(getattr(config, "languages", None) or self._tts.language_manager.language_names)
+        names = list(
+            getattr(config, "languages", None) or self._tts.language_manager.language_names
+        )
         return tuple(_tag(name) for name in names) or ("en",)
 
     def _list_voices(self) -> Iterator[Voice]:
@@ -233,7 +235,7 @@ _CLONE_LUFS = -20.0
 
 
 def _import() -> tuple[Any, Any]:
-    """torch and the library's loader."""
+    """The torch module and the library's loader."""
     try:
         import torch
 

