@@ -44,6 +44,9 @@ _LENGTH_BUCKET = 16
 """Prompts of a batch differ by fewer tokens than this: CTranslate2 feeds the difference one token
 a step, which costs each extra token of the longer prompt a decoding step."""
 
+_COMPANY_SECONDS = 0.01
+"""Longer than the scheduler's default: who misses a batch waits for all of its answers."""
+
 _CHEAP_TOKENS = 32
 """Prompt tokens that may be computed again for each call of a guided answer."""
 
@@ -123,6 +126,7 @@ class Ctranslate2Engine:
             name="llm",
             max_batch_size=limits.max_batch_size,
             max_queue=limits.max_queue,
+            max_wait=_COMPANY_SECONDS,
             cost=_cost,
             key=_key,
             workers=limits.parallel,
