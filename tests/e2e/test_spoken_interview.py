@@ -139,7 +139,7 @@ def test_every_score_rests_on_a_span_of_the_transcript(left: Left) -> None:
     for question in report["questions"]:
         assert len(question["turnIds"]) == 2
         for dimension in question["dimensions"]:
-            assert dimension["evidence"] or dimension["name"] == "depth"
+            assert dimension["evidence"]
             for evidence in dimension["evidence"]:
                 turn = turns[evidence["turnId"]]
                 start, end = (float(evidence[key].rstrip("s")) for key in ("start", "end"))
