@@ -60,9 +60,13 @@ def compile_constraint(constraint: Constraint) -> Grammar:
             _check_repetition("regex", pattern)
             return _checked(constraint, "regex", LLMatcher.grammar_from_regex(pattern))
         case Choice(options=options):
-            terminals = " | ".join(json.dumps(o, ensure_ascii=False) for o in options)
-            text = LLMatcher.grammar_from_lark(f"start: {terminals}")
+            text = LLMatcher.grammar_from_regex("|".join(map(_literally, options)))
             return _checked(constraint, "choice", text)
+
+
+def _literally(option: str) -> str:
+    """A regular expression for exactly this text, whatever its characters."""
+    return "".join(c if c.isascii() and c.isalnum() else f"\\x{{{ord(c):x}}}" for c in option)
 
 
 def _from_json_schema(text: str) -> str:
