@@ -46,6 +46,7 @@ from services.interview.events import (
 from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Question
 from services.interview.record import Phase, Speaker, SpokenWord, State, Turn
+from services.runtime.request import Request, set_current_request
 
 
 class Conversation:
@@ -108,6 +109,9 @@ class Conversation:
 
     async def run(self) -> None:
         """Holds the interview until it is over."""
+        # Longer than the call that began it, and to the model servers a caller of its own.
+        interview_id = self.chronicle.interview.id
+        set_current_request(Request(id=interview_id, caller=interview_id))
         async with asyncio.TaskGroup() as tasks:
             self._begin(tasks)
             listening = tasks.create_task(self._listen())
