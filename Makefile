@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
-RUN_EXTRAS := asr,tts,llm,embed,interview,edge,cli
+RUN_EXTRAS := asr,tts,tts-zh,llm,embed,interview,edge,cli
 # What the contracts must stay compatible with.
 AGAINST ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet HEAD)
 
@@ -48,7 +48,7 @@ $(VENV)/.run: pyproject.toml requirements/build.txt requirements/models.txt requ
 
 $(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/coqui.txt requirements/coqui-no-deps.txt requirements/triton.txt
 	@echo "setting up $(VENV) for tests: torch, Coqui and other engines, about 1 GB the first time"
-	@$(PIP) --no-build-isolation -r requirements/test.txt -e '.[$(RUN_EXTRAS),tts-zh,torch]'
+	@$(PIP) --no-build-isolation -r requirements/test.txt -e '.[$(RUN_EXTRAS),torch]'
 	@sh requirements/coqui.sh $(VENV)
 	@echo "setting up .venv-triton: a real Triton server for tests, about 500 MB the first time"
 	@$(BIN)/python tests/triton/environment.py

@@ -190,10 +190,11 @@ def serve_as_plugin() -> None:
     sys.stdout.buffer.write(response.SerializeToString())
 
 
-def _run(command: Sequence[str]) -> None:
-    status = subprocess.run(command, check=False).returncode
-    if status != 0:
-        raise SystemExit(status)
+def _run(command: Sequence[str], *, quiet: bool = False) -> None:
+    finished = subprocess.run(command, check=False, stdout=subprocess.DEVNULL if quiet else None)
+    if finished.returncode != 0:
+        sys.stderr.write(f"failed: {' '.join(command)}\n")
+        raise SystemExit(finished.returncode)
 
 
 def _extract(protos: Path, revision: str, out: Path) -> bool:
@@ -201,6 +202,7 @@ def _extract(protos: Path, revision: str, out: Path) -> bool:
     if not revision:
         return False
     git = ["git", "-C", str(protos.parent)]
+    _run([*git, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}"], quiet=True)
     listing = subprocess.run(
         [*git, "ls-tree", "-r", "--name-only", revision, f"{protos.name}/"],
         capture_output=True,

@@ -53,6 +53,9 @@ class Observation:
                 async for answer in call:
                     serving = answer.status == health_pb2.HealthCheckResponse.SERVING
                     await self._heard(service, endpoint, serving=serving)
+                    if not serving:
+                        # A server that stops waits for its running calls; this one lets go.
+                        break
             except grpc.aio.AioRpcError:
                 pass
             finally:

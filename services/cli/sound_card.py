@@ -7,7 +7,7 @@ plays what arrives at the speed of sound and knows how much has been heard.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,11 +130,12 @@ class Played:
 class Loudspeaker:
     """Plays one utterance at a time in real time."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
+        """Takes a clock in seconds; the running loop's by default."""
+        self._now = now or asyncio.get_running_loop().time
         self.played: list[Played] = []
         self._paused = False
-        self._ticked = self._loop.time()
+        self._ticked = self._now()
 
     def begin(self, utterance_id: str, rate_hz: int) -> None:
         """A new utterance of 16-bit mono samples."""
@@ -148,7 +149,7 @@ class Loudspeaker:
             return
         self.tick()
         if current.started is None:
-            current.started = self._loop.time()
+            current.started = self._now()
         current.audio += audio
 
     def pause(self) -> None:
@@ -169,7 +170,7 @@ class Loudspeaker:
 
     def tick(self) -> Played | None:
         """Moves playback to now; the utterance being played, if there is one."""
-        now = self._loop.time()
+        now = self._now()
         elapsed, self._ticked = now - self._ticked, now
         current = self._current()
         if current is None or current.stopped or current.started is None:

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from services.interview.clients.seams import Embedder
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import InterviewClock
-from services.interview.conversation.conversation import Conversation, Pace, Partners
+from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
+from services.interview.conversation.pace import Pace, Partners
 from services.interview.events import AudioFormat
-from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Bank, Question
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
@@ -63,7 +62,6 @@ class House:
         index: QuestionIndex,
         store: Store,
         partners: Partners,
-        embedder: Embedder,
         pace: Pace,
         limits: Limits,
         tasks: asyncio.TaskGroup,
@@ -72,7 +70,6 @@ class House:
         self._index = index
         self._store = store
         self._partners = partners
-        self._embedder = embedder
         self._pace = pace
         self._limits = limits
         self._tasks = tasks
@@ -259,9 +256,7 @@ class House:
             interview, self._store, clock, Journal(clock.now, self._limits.journal_bytes)
         )
         questions = [q for q in map(self._bank.find, interview.plan) if q is not None]
-        conversation = Conversation(
-            chronicle, questions, self._partners, Reviewer(self._embedder), self._pace
-        )
+        conversation = Conversation(chronicle, questions, self._partners, self._pace)
         self._live[interview.id] = Attendance(conversation, self._limits.absence_seconds)
         # A context of its own: the conversation outlives the call that began it.
         holding = self._tasks.create_task(self._hold(conversation), context=contextvars.Context())

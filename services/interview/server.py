@@ -14,7 +14,7 @@ from services.interview.clients.asr import AsrClient
 from services.interview.clients.embed import EmbedClient
 from services.interview.clients.llm import LlmClient
 from services.interview.clients.tts import TtsClient
-from services.interview.conversation.conversation import Pace, Partners
+from services.interview.conversation.pace import Pace, Partners
 from services.interview.house import House, Limits
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
@@ -43,6 +43,7 @@ async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Ser
             recogniser=AsrClient(await channel(settings.asr_address)),
             synthesiser=TtsClient(await channel(settings.tts_address)),
             model=LlmClient(await channel(settings.llm_address)),
+            embedder=embedder,
         )
         bank = await asyncio.to_thread(load_bank)
         index = QuestionIndex(bank, embedder, settings.data_dir / "interview")
@@ -54,7 +55,6 @@ async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Ser
             index=index,
             store=MemoryStore(settings.max_interviews),
             partners=partners,
-            embedder=embedder,
             pace=pace(settings),
             limits=limits(settings),
             tasks=tasks,

@@ -47,13 +47,13 @@ def outgoing(timeout: float, *, caller: str | None = None, user: str | None = No
 
     Args:
         timeout: Seconds.
-        caller: Who shares the server fairly with others; None leaves it to the connection.
+        caller: Who shares the server fairly with others; None passes on the running request's.
         user: The user on whose behalf the call is made.
     """
     request = current_request()
     remaining = request.remaining() if request.deadline is not None else None
     metadata = {REQUEST_ID_KEY: request.id}
-    if caller is not None:
+    if caller := caller or request.caller:
         metadata[CALLER_KEY] = caller
     if user is not None:
         metadata["x-viva-user"] = user

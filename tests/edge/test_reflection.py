@@ -77,6 +77,23 @@ async def test_health_sums_up_the_servers_as_they_come_and_go() -> None:
         await overall(STATUS.SERVING)
 
 
+async def test_watching_does_not_hold_up_a_server_that_stops() -> None:
+    backend = Backend()
+    async with (
+        backend.serving() as server,
+        serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+
+        async def watched() -> bool:
+            return bool(await status(channel, "") == STATUS.SERVING)
+
+        await until(watched)
+        await backend.health.enter_graceful_shutdown()
+        async with asyncio.timeout(30):
+            await server.stop(grace=600)
+
+
 async def test_a_mesh_without_servers_is_not_serving() -> None:
     async with (
         serving(ReflectionSettings(port=0), mesh_of(free_port())) as port,

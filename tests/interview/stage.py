@@ -31,8 +31,9 @@ from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import InterviewClock
-from services.interview.conversation.conversation import Conversation, Pace, Partners
+from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
+from services.interview.conversation.pace import Pace, Partners
 from services.interview.events import (
     AudioFormat,
     Encoding,
@@ -42,7 +43,6 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.interviewer.guarding import content_words
-from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Question
 from services.interview.record import (
     Category,
@@ -324,8 +324,7 @@ async def stage(
     conversation = Conversation(
         chronicle,
         [question(n) for n in range(1, rounds + 1)],
-        Partners(recogniser, synthesiser, model),
-        Reviewer(embedder),
+        Partners(recogniser, synthesiser, model, embedder),
         pace,
     )
     set_up = Stage(conversation, Attendance(conversation, absence_seconds))

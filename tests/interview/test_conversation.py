@@ -15,7 +15,7 @@ from services.interview.clients.seams import (
     WentOn,
 )
 from services.interview.conversation import messages as m
-from services.interview.conversation.conversation import Pace
+from services.interview.conversation.pace import Pace
 from services.interview.events import (
     CandidatePartial,
     CandidateTurn,
@@ -32,6 +32,7 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.record import Phase, Speaker, State
+from services.interview.reports.report import Basis
 from tests.interview.stage import PATIENCE, spoken, stage
 
 ANSWER = "I watch the slow queries and then I add an index to the table."
@@ -306,6 +307,18 @@ async def test_without_a_model_the_bank_asks() -> None:
         degraded = await s.until(ServiceDegraded)
         assert (degraded.service, degraded.remedy) == ("llm", Remedy.CARRY_ON)
         assert (await s.until(InterviewerText)).text == "Which index did you add to number 1?"
+
+
+async def test_without_embeddings_the_report_says_what_it_rests_on() -> None:
+    async with stage(rounds=1, follow_ups=0) as s:
+        s.embedder.broken = "embed"
+        s.join()
+        await s.to_first_question()
+        await s.answer(ANSWER)
+        degraded = await s.until(ServiceDegraded)
+        assert (degraded.service, degraded.remedy) == ("embed", Remedy.CARRY_ON)
+        await s.play_out(Phase.CLOSING)
+        assert (await s.until(ReportReady)).report.basis is Basis.RUBRIC_LEXICAL
 
 
 async def test_a_pause_stops_and_a_resume_asks_again() -> None:

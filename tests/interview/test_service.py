@@ -22,7 +22,7 @@ from viva.interview.v1 import (
 )
 from viva.serving.v1 import serving_pb2
 
-from services.interview.conversation.conversation import Partners
+from services.interview.conversation.pace import Partners
 from services.interview.house import House, Limits
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
@@ -149,8 +149,7 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
                 bank=bank,
                 index=index,
                 store=MemoryStore(100),
-                partners=Partners(recogniser, FakeSynthesiser(), FakeModel()),
-                embedder=embedder,
+                partners=Partners(recogniser, FakeSynthesiser(), FakeModel(), embedder),
                 pace=FAST,
                 limits=Limits(conversations=2),
                 tasks=tasks,
@@ -342,6 +341,23 @@ async def test_a_vanished_client_comes_back_to_the_same_conversation(wire: Wire)
         assert [e.SerializeToString() for e in again[: len(seen) - 2]] == [
             e.SerializeToString() for e in seen[2:]
         ]
+
+
+def ours(task: asyncio.Task[object]) -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and "services/interview" in code.co_filename
+
+
+async def test_clients_that_vanish_leave_no_task_behind(wire: Wire) -> None:
+    made = await wire.create()
+    ann = outgoing(4 * PATIENCE, user="ann")
+    for _ in range(30):
+        async with wire.converse(joining(made.id)) as call:
+            await until(call, lambda e: e.HasField("utterance_started"))
+    await wire.interviews.EndInterview(pb.EndInterviewRequest(interview_id=made.id), **ann)
+    async with asyncio.timeout(PATIENCE):
+        while left := [task for task in asyncio.all_tasks() if ours(task)]:
+            await asyncio.wait(left)
 
 
 async def test_an_event_of_the_future_is_refused(wire: Wire) -> None:

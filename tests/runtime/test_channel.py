@@ -29,6 +29,11 @@ async def test_the_request_id_the_caller_and_the_user_travel_along() -> None:
     assert metadata["x-viva-user"] == "u"
 
 
+async def test_the_running_requests_caller_is_passed_on() -> None:
+    set_current_request(Request(id="r8", caller="interview-1"))
+    assert dict(outgoing(1)["metadata"])["x-viva-caller"] == "interview-1"
+
+
 async def test_without_a_request_there_is_a_fresh_id_and_the_whole_timeout() -> None:
     options = outgoing(3)
     assert options["timeout"] == 3

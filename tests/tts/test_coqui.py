@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from services.runtime.errors import InvalidField, ResourceMissing
 from services.tts.engines.coqui import CoquiSynthesizer
-from services.tts.engines.torchaudio_inference import ensure_torchaudio
+from services.tts.engines.torchaudio_inference import MelSpectrogram, ensure_torchaudio
 from services.tts.normalization import Utterance, normalize
 from services.tts.speech import Delivery, Reference, Speech, SpeechRequest
 
@@ -173,6 +174,23 @@ def test_xtts_without_a_voice_says_which_field_is_missing(xtts: CoquiSynthesizer
 
     assert isinstance(result, InvalidField)
     assert result.violations[0][0] == "config.reference_voice"
+
+
+@pytest.mark.parametrize(("norm", "power"), [("slaney", 2.0), (None, 1.0)])
+def test_the_stand_ins_mel_spectrogram_is_librosas(norm: str | None, power: float) -> None:
+    import librosa
+
+    samples = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+    shape: dict[str, Any] = {"n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 40}
+
+    mine = MelSpectrogram(16_000, f_max=7_000.0, norm=norm, power=power, **shape)
+    theirs = librosa.feature.melspectrogram(
+        y=samples, sr=16_000, fmax=7_000.0, norm=norm, power=power, htk=True,
+        pad_mode="reflect", **shape,
+    )  # fmt: skip
+
+    found = mine(torch.from_numpy(samples)[None])[0].numpy()
+    np.testing.assert_allclose(found, theirs, rtol=2e-3, atol=1e-4)
 
 
 def test_a_missing_model_is_a_start_up_error(tmp_path: Path) -> None:

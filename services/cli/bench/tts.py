@@ -91,10 +91,8 @@ async def run(
         whole = await _say(tts, " ".join(sentences[:8]), voice)
         errors, asr_model = await _word_errors(asr_pb2_grpc.AsrServiceStub(judge), sentences, plain)
     spoken = sum(line.seconds for line in said)
-    loudness = [_loudness(line) for line in plain]
-    pumping = [
-        _loudness(_part(whole, start, end)) for start, end in whole.phrases if end - start > 1
-    ]
+    levels = [_level(line) for line in plain]
+    pumping = [_level(_part(whole, start, end)) for start, end in whole.phrases if end - start > 1]
     first = [1000 * line.first_audio for line in said]
     return BenchResult(
         "tts",
@@ -115,9 +113,9 @@ async def run(
             ),
             Figure("first audio from the cache p50", _p50_ms(again), "ms"),
             Figure("word error rate", errors, "", most=MOST_WER if voice is None else None),
-            Figure("loudness", statistics.mean(loudness), "LUFS"),
-            Figure("loudness spread between lines", statistics.pstdev(loudness), "LU"),
-            Figure("loudness spread between phrases of a text", statistics.pstdev(pumping), "LU"),
+            Figure("level of speech", statistics.mean(levels), "dBFS"),
+            Figure("level spread between lines", statistics.pstdev(levels), "dB"),
+            Figure("level spread between phrases of a text", statistics.pstdev(pumping), "dB"),
             Figure("gap between phrases p50", 1000 * percentile(whole.gaps, 50), "ms"),
             Figure("gap between phrases, longest", 1000 * max(whole.gaps), "ms"),
         ],
@@ -197,7 +195,7 @@ def _silence(line: _Said, start: float, end: float) -> float:
     return longest / 100
 
 
-def _loudness(line: _Said) -> float:
+def _level(line: _Said) -> float:
     """Mean power of what is not silence, in dB: enough to compare lines of one voice."""
     frame = max(1, line.rate // 10)
     rows = line.samples[: len(line.samples) // frame * frame].reshape(-1, frame)

@@ -12,6 +12,7 @@ from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
 from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
+from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
 from services.cli.bench import tts as tts_bench
@@ -94,6 +95,19 @@ def asr(
 def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
     """Embedding: requests a second beside sentence-transformers called one by one."""
     measure(embed_bench.run(address), out, as_json=as_json)
+
+
+@bench.command()
+def llm(
+    address: Address = DEFAULT_ADDRESS,
+    metrics: Annotated[str, typer.Option(help="The server's Prometheus page.")] = (
+        "http://127.0.0.1:7204/metrics"
+    ),
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Generation: time to first token, tokens a second, what a cancelled call still costs."""
+    measure(llm_bench.run(address, metrics), out, as_json=as_json)
 
 
 @bench.command()

@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from services.interview.clients.seams import (
-    ChatModel,
     DependencyFailed,
     HearingConfig,
     PartialHeard,
     ProbablyEnded,
-    Recogniser,
     SpeechBegan,
     SpeechEvent,
-    Synthesiser,
     TurnEnded,
     VoiceConfig,
     WentOn,
@@ -34,58 +31,22 @@ from services.interview.conversation.floor import Floor, Line, Said
 from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.hearing import Hearing
 from services.interview.conversation.interruption import Verdict, judge
+from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.progress import OPENING, Step, after
 from services.interview.conversation.replying import Replier, Reply
 from services.interview.conversation.stock import Stock, Voice
+from services.interview.conversation.timing import TurnClock, turn_timings
 from services.interview.events import (
     AudioFormat,
     CandidatePartial,
     CandidateSpeechStarted,
     CandidateTurn,
     ReportReady,
-    TurnTimings,
 )
 from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Question
 from services.interview.record import Phase, Speaker, SpokenWord, State, Turn
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How patient the conversation is, in seconds.
-
-    Attributes:
-        min_silence, max_silence: When a turn is probably over, and when it is.
-        follow_up_budget: What the model has for a follow-up.
-        patience: How long after the end of turn the reply may still take.
-        suspicion: How long playback stays paused for speech that shows no words.
-    """
-
-    min_silence: float = 0.25
-    max_silence: float = 0.8
-    follow_up_budget: float = 2.0
-    patience: float = 0.6
-    suspicion: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Partners:
-    """The model servers a conversation talks through."""
-
-    recogniser: Recogniser
-    synthesiser: Synthesiser
-    model: ChatModel
-
-
-@dataclass(frozen=True, slots=True)
-class _TurnClock:
-    """When the parts of the candidate's turn came, on the interview's clock."""
-
-    turn_id: str
-    speech_end: float
-    eager: float | None
-    decided: float
-    final: float
+from services.runtime.request import Request, set_current_request
 
 
 class Conversation:
@@ -96,17 +57,16 @@ class Conversation:
         chronicle: Chronicle,
         plan: Sequence[Question],
         partners: Partners,
-        reviewer: Reviewer,
         pace: Pace,
     ) -> None:
         self.chronicle = chronicle
         self._plan = plan
         self._partners = partners
-        self._reviewer = reviewer
         self._pace = pace
         self._settings = chronicle.interview.settings
         self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
         self._degradation = Degradation(chronicle.emit)
+        self._reviewer = Reviewer(partners.embedder, failed=self._degradation.failed)
         self._hearing: Hearing | None = None
         # What the interviewer said last, and what the candidate has answered to it so far.
         self._step = OPENING
@@ -116,7 +76,7 @@ class Conversation:
         self._before: tuple[Step, list[Turn]] = (OPENING, [])
         self._reply: Reply | None = None
         # Set once the candidate's turn is over and the reply may be said.
-        self._released: _TurnClock | None = None
+        self._released: TurnClock | None = None
         self._eager_at: float | None = None
         # Numbers the candidate's stretches of speech; `_words_heard` belongs to the running one.
         self._speech = 0
@@ -149,6 +109,9 @@ class Conversation:
 
     async def run(self) -> None:
         """Holds the interview until it is over."""
+        # Longer than the call that began it, and to the model servers a caller of its own.
+        interview_id = self.chronicle.interview.id
+        set_current_request(Request(id=interview_id, caller=interview_id))
         async with asyncio.TaskGroup() as tasks:
             self._begin(tasks)
             listening = tasks.create_task(self._listen())
@@ -404,11 +367,11 @@ class Conversation:
             typed=typed,
         )
 
-    def _turn_clock(self, turn: Turn, eager_at: float | None, finalization: float) -> _TurnClock:
+    def _turn_clock(self, turn: Turn, eager_at: float | None, finalization: float) -> TurnClock:
         now = self.chronicle.clock.now()
-        return _TurnClock(turn.id, turn.end, eager_at, now - finalization, now)
+        return TurnClock(turn.id, turn.end, eager_at, now - finalization, now)
 
-    async def _answered(self, turn: Turn, clock: _TurnClock) -> None:
+    async def _answered(self, turn: Turn, clock: TurnClock) -> None:
         await self.chronicle.add(turn)
         self.chronicle.emit(CandidateTurn(turn))
         if self._step.asks:
@@ -440,7 +403,7 @@ class Conversation:
             self._reply.discard()
         self._reply = self._released = None
 
-    def _release(self, clock: _TurnClock) -> None:
+    def _release(self, clock: TurnClock) -> None:
         """The candidate has finished: the reply is said as soon as it is there."""
         answer = self._whole_answer()
         if self._reply is None or self._reply.answer != answer:
@@ -466,7 +429,7 @@ class Conversation:
         if reply.own_words is not None:
             self._follow_ups.keep(reply.own_words)
         self._follow_ups.forget()
-        await self._say(replace(reply.line, timings=_timings(reply, clock)))
+        await self._say(replace(reply.line, timings=turn_timings(reply, clock)))
 
     async def _say(self, line: Line) -> None:
         """Says a line and moves to its step."""
@@ -531,19 +494,3 @@ class Conversation:
 
     def _later(self, seconds: float, message: m.Message) -> None:
         asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, message)
-
-
-def _timings(reply: Reply, clock: _TurnClock) -> TurnTimings:
-    def since(moment: float | None) -> float | None:
-        return None if moment is None else max(0.0, moment - clock.speech_end)
-
-    return TurnTimings(
-        turn_id=clock.turn_id,
-        speech_end=clock.speech_end,
-        eager_end_of_turn=since(clock.eager),
-        end_of_turn=since(clock.decided),
-        asr_final=since(clock.final),
-        llm_first_token=since(reply.first_token),
-        first_phrase=since(reply.first_phrase),
-        prepared_eagerly=reply.eager,
-    )

@@ -152,8 +152,10 @@ def _depth(points: Sequence[KeyPointResult], turns: Sequence[Turn]) -> Dimension
     rationale = (
         f"{len(covered)} of {len(points)} points of a good answer come up, in {words} words."
     )
+    # What was not said shows in the whole answer.
+    whole = tuple(Evidence(turn.id, turn.start, turn.end, turn.text) for turn in turns)
     evidence = tuple(point.evidence for point in covered if point.evidence)
-    return DimensionScore("depth", score, rationale, evidence)
+    return DimensionScore("depth", score, rationale, evidence or whole)
 
 
 def _clarity(delivery: Delivery, turns: Sequence[Turn]) -> DimensionScore:

@@ -60,16 +60,21 @@ class _Packaged:
 # Their loudness is what `levels.py` measures.
 _PACKAGED = (
     _Packaged(
-        "jf_alpha", "Alpha", Gender.FEMALE, -19.9, "A professional woman: composed and articulate."
-    ),
-    _Packaged(
         "jm_kumo",
         "Kumo",
         Gender.MALE,
         -20.4,
         "A young mentor: relaxed and friendly; clear Mandarin too.",
     ),
-    _Packaged("jf_gongitsune", "Gongitsune", Gender.FEMALE, -21.1, "A warm, narrating woman."),
+    # Of the women the best understood: 1.7 % of words lost, jf_alpha 5 %, the same ten sentences.
+    _Packaged(
+        "jf_gongitsune",
+        "Gongitsune",
+        Gender.FEMALE,
+        -21.1,
+        "A professional woman: composed and articulate.",
+    ),
+    _Packaged("jf_alpha", "Alpha", Gender.FEMALE, -19.9, "A lively, warm woman."),
     _Packaged("jf_nezumi", "Nezumi", Gender.FEMALE, -20.8, "A light, bright young woman."),
     _Packaged("jf_tebukuro", "Tebukuro", Gender.FEMALE, -21.2, "A soft-spoken woman."),
 )
