@@ -117,6 +117,7 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
                 yield Running(port, checks)
             finally:
                 await _drain(server, checks, settings)
+                gc.unfreeze()
 
 
 def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
