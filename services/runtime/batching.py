@@ -65,6 +65,10 @@ class Scheduled(Generic[ResultT]):
     batch_size: int
 
 
+# The machine may be slower than the batches say: refusals and the network take time of their own.
+# Accepted work that came too late makes admission more careful, work in time slowly less so.
+_TIGHTEN, _RELAX, _MOST_CAUTION = 1.1, 0.95, 2.5
+
 _REASONS = {
     "queue_full": "the queue is full",
     "deadline": "it could not be done by its deadline",
@@ -116,6 +120,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._key = key
         self._workers = workers
         self._headroom = headroom
+        self._caution = 1.0
         self._queues: dict[Priority, WaitingLine[ItemT, Scheduled[ResultT]]] = {
             p: WaitingLine() for p in Priority
         }
@@ -226,15 +231,19 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._arrival.set()
         try:
             async with asyncio.timeout_at(deadline) as scope:
-                return [await job.future for job in jobs]
+                results = [await job.future for job in jobs]
         except TimeoutError:
             if not scope.expired():
                 raise  # the model's own
             metrics.DROPPED.labels(self._name, "deadline").inc()
+            self._caution = min(_MOST_CAUTION, self._caution * _TIGHTEN)
             raise DeadlineExpired from None
         except asyncio.CancelledError:
             metrics.DROPPED.labels(self._name, "cancelled").inc()
             raise
+        else:
+            self._caution = max(1.0, self._caution * _RELAX)
+            return results
         finally:
             for job in jobs:
                 self._remove(queue, job)
@@ -270,7 +279,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         reason = None
         if self._waiting + items > limit:
             reason = "queue_full"
-        elif now + finish * self._headroom > due:
+        elif now + finish * self._headroom * self._caution > due:
             reason = "deadline"
         elif due < math.inf and self._speed.known:
             own_cost, own_items = queue.cost_of(caller)
