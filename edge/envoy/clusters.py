@@ -24,6 +24,8 @@ HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 HEALTH_CHECK_SECONDS = 1.0
 UNHEALTHY_CHECKS = 2
 
+MIN_RETRY_CONCURRENCY = 128
+
 # A 128 MiB upload over one stream should not wait for a window update every 64 KiB.
 STREAM_WINDOW_BYTES = 4 * 1024 * 1024
 CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
@@ -148,10 +150,12 @@ def _circuit_breakers() -> Any:
                 max_connections=uint32(1024),
                 max_pending_requests=uint32(4096),
                 max_requests=uint32(4096),
-                # Retries may be a fifth of the calls that run, and always three.
+                # A replica that dies has all its calls sent again at once: half of those that run
+                # when it was one of two. Servers refuse at once what they cannot do in time, so
+                # retries cannot bury those that are left.
                 retry_budget=thresholds.RetryBudget(
                     budget_percent=percent_pb2.Percent(value=20),
-                    min_retry_concurrency=uint32(3),
+                    min_retry_concurrency=uint32(MIN_RETRY_CONCURRENCY),
                 ),
                 track_remaining=True,
             )

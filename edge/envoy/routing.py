@@ -65,7 +65,8 @@ def forward(cluster: str, *, retried: bool = False) -> Any:
 def _retry_policy() -> Any:
     policy = route_components_pb2.RetryPolicy
     return policy(
-        retry_on="connect-failure,refused-stream,unavailable",
+        # "reset" is a server that died with the call in its hands.
+        retry_on="connect-failure,refused-stream,reset,unavailable",
         num_retries=uint32(2),
         retry_back_off=policy.RetryBackOff(
             base_interval=seconds(0.025), max_interval=seconds(0.25)

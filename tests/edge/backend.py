@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,22 +28,10 @@ from edge.envoy.bootstrap import write
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import EnvoySettings
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
+from tests.server_process import free_port, until
 
 STATUS = health_pb2.HealthCheckResponse
 UPLOAD_LIMIT = 160 * 1024 * 1024
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
-    """Waits for something another process does, which sends no event."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - no event comes
-            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -237,6 +224,20 @@ class Mesh:
                 ):
                     ports.add(host["address"]["socket_address"]["port_value"])
         return ports
+
+    async def running(self, service: str, port: int) -> int:
+        """Calls for `service` that Envoy has sent to an endpoint and that are not answered yet."""
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"{self.admin}/clusters", params={"format": "json"})
+        return sum(
+            int(stat.get("value", 0))
+            for cluster in answer.json()["cluster_statuses"]
+            if cluster["name"] == service
+            for host in cluster["host_statuses"]
+            if host["address"]["socket_address"]["port_value"] == port
+            for stat in host["stats"]
+            if stat["name"] == "rq_active"
+        )
 
     async def until_healthy(self, service: str, *ports: int) -> None:
         async def so() -> bool:

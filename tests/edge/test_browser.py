@@ -16,7 +16,8 @@ from viva.interview.v1 import interview_pb2, interview_pb2_grpc
 
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
-from tests.edge.backend import STATUS, Backend, Mesh, envoy, until
+from tests.edge.backend import STATUS, Backend, Mesh, envoy
+from tests.server_process import until
 
 INTERVIEW = "viva.interview.v1.InterviewService"
 QUESTIONS = "viva.interview.v1.QuestionService"

@@ -14,7 +14,8 @@ from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.channel import open_channel
-from tests.edge.backend import STATUS, Backend, envoy, free_port, until
+from tests.edge.backend import STATUS, Backend, envoy
+from tests.server_process import free_port, until
 
 EMBED = "viva.embed.v1.EmbedService"
 ASR = "viva.asr.v1.AsrService"

@@ -16,7 +16,8 @@ from edge.envoy.settings import EnvoySettings
 from edge.reflection.server import serving
 from edge.reflection.settings import ReflectionSettings
 from services.runtime.channel import open_channel
-from tests.edge.backend import SERVERS, STATUS, Backend, envoy, free_port, until
+from tests.edge.backend import SERVERS, STATUS, Backend, envoy
+from tests.server_process import free_port, until
 
 EMBED = "viva.embed.v1.EmbedService"
 

@@ -1,13 +1,21 @@
-"""The server as a process: what it says when it can't start."""
+"""The server as a process: what it says when it can't start, and what its callers when it dies."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+
+from services.runtime.channel import open_channel
+from tests.edge.backend import envoy
+from tests.server_process import server_process, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +73,39 @@ def test_a_wrong_setting_is_named_by_its_variable(tmp_path: Path) -> None:
     done = start(tmp_path, VIVA_EMBED_POOLING="max")
     assert done.returncode == 2
     assert done.stderr.startswith("VIVA_EMBED_POOLING: ")
+
+
+SERVICE = "viva.embed.v1.EmbedService"
+REQUEST = embed_pb2.EmbedRequest(inputs=["What is a deadlock?"])
+
+
+async def test_a_killed_servers_calls_are_unavailable_or_answered_by_another(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    async with (
+        server_process("embed", SERVICE, data_dir) as doomed,
+        server_process("embed", SERVICE, data_dir) as healthy,
+        envoy(tmp_path, {"embed": [doomed.port, healthy.port]}) as mesh,
+        open_channel(doomed.address) as direct,
+        open_channel(mesh.address) as through_envoy,
+    ):
+        await mesh.until_healthy(SERVICE, doomed.port, healthy.port)
+        alone = embed_pb2_grpc.EmbedServiceStub(direct)
+        balanced = embed_pb2_grpc.EmbedServiceStub(through_envoy)
+        await alone.Embed(REQUEST, timeout=20)
+        # A stopped process takes calls and answers none: they are in flight for certain.
+        doomed.process.send_signal(signal.SIGSTOP)
+        lost = alone.Embed(REQUEST, timeout=60)
+        calls = [balanced.Embed(REQUEST, timeout=60) for _ in range(16)]
+
+        async def in_flight() -> bool:
+            return await mesh.running(SERVICE, doomed.port) > 0
+
+        await until(in_flight)
+        doomed.process.kill()
+        async with asyncio.timeout(20):
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await lost
+            assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+            answers = await asyncio.gather(*calls)
+        assert {len(answer.embeddings) for answer in answers} == {1}

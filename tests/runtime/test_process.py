@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import httpx
@@ -18,15 +17,9 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from services.runtime.channel import open_channel
+from tests.server_process import ROOT, free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "viva.embed.v1.EmbedService"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
