@@ -139,7 +139,9 @@ class Tokenization:
         return [self._finish_pair(asked, answer, left, cut=cut_query) for answer in answers]
 
     def _content(self, text: str) -> Encoding:
-        return self._tokenizer.encode(text, add_special_tokens=False)
+        # A batch of one: `encode` holds the interpreter for as long as the text takes.
+        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        return encoding
 
     def _finish(self, content: Encoding, room: int) -> TokenizedText:
         cut = len(content.ids) > room

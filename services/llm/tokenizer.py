@@ -93,7 +93,9 @@ class ByteLevelTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text; no control token is ever among them."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        # A batch of one: `encode` holds the interpreter for as long as the text takes.
+        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        ids: list[int] = encoding.ids
         return ids
 
     def special(self, token: str) -> int:

@@ -249,6 +249,19 @@ async def test_a_conversation_over_the_context_is_refused_with_both_numbers(
     assert description.startswith(f"{tokens} tokens, model takes 1024")
 
 
+async def test_tokenizing_a_long_text_leaves_the_event_loop_free(
+    engine: Ctranslate2Engine,
+) -> None:
+    text = "面试 interview 🙂 " * 10_000
+    counting = asyncio.create_task(engine.count_tokens((Message(Role.USER, text),)))
+    turns = 0
+    while not counting.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 100, "the loop stood still"
+    assert await counting > 50_000
+
+
 async def test_the_answer_ends_where_the_context_does(engine: Ctranslate2Engine) -> None:
     messages = (Message(Role.USER, "word " * 985),)
     room = 1024 - await engine.count_tokens(messages)
