@@ -172,6 +172,11 @@ def test_any_value_is_a_schema_too() -> None:
         (JsonSchema('{"type": "object"}'), '{"a": 1, "a": 2}'),
         (JsonSchema('{"type": "object"}'), "[" * 100_000),
         (JsonSchema('{"type": "integer"}'), "true"),
+        (JsonSchema('{"type": "number"}'), "NaN"),
+        (JsonSchema("true"), '{"a": [-Infinity]}'),
+        (JsonSchema('{"type": "string", "pattern": "^[a-c]+$"}'), '"abcd"'),
+        (JsonSchema('{"type": "string", "pattern": "b"}'), '"acd"'),
+        (JsonSchema('{"$defs": {"a": {"type": "null"}}, "$ref": "#/$defs/a"}'), "1"),
         (Regex("a+"), "aab"),
         (Regex("a+b"), "aa"),
         (Choice(("yes", "no")), "yes "),
@@ -182,3 +187,21 @@ def test_an_answer_that_breaks_its_constraint_is_noticed(
 ) -> None:
     with pytest.raises(ConstraintBroken):
         verify(compile_constraint(constraint), answer)
+
+
+@pytest.mark.parametrize("answer", ['"é🙂\\n\\u0001"', '"a\\/b\\"c\\\\"', '"/"', '""'])
+def test_a_string_matches_its_pattern_however_it_is_written(answer: str) -> None:
+    verify(compile_constraint(JsonSchema('{"type": "string", "pattern": "^(.|\\n)*$"}')), answer)
+
+
+@pytest.mark.parametrize("keyword", ["pattern", r"\u0070attern"])
+def test_a_hostile_pattern_costs_no_more_than_another(keyword: str) -> None:
+    """A backtracking engine tries 2^200 ways to split these letters."""
+    pattern = "^(?:(a|a)*b|a*)$"
+    schema = f'{{"type": "string", "{keyword}": "{pattern}"}}'
+    verify(compile_constraint(JsonSchema(schema)), f'"{"a" * 200}"')
+
+
+def test_a_schema_is_never_fetched() -> None:
+    schema = '{"$id": "http://127.0.0.1:9/a", "$defs": {"b": {"$id": "b"}}, "$ref": "b"}'
+    verify(compile_constraint(JsonSchema(schema)), "1")

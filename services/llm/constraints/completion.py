@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import string
-from functools import lru_cache
 
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher
 
-from services.llm.constraints.grammar import Grammar, limits
+from services.llm.constraints.grammar import Grammar, bytes_tokenizer, limits
 from services.llm.constraints.verification import ConstraintBroken
 
 _GREEDY_STEPS = 4096
@@ -17,11 +16,6 @@ _QUOTE = ord('"')
 # What closes comes before what goes on, and what is plain before what is not.
 _PLAIN = string.digits + string.ascii_letters + string.printable
 _ORDER = bytes(dict.fromkeys([*b'}]"', *_PLAIN.encode(), *range(256)]))
-
-
-@lru_cache(maxsize=1)
-def _bytes_tokenizer() -> LLTokenizer:
-    return LLTokenizer("byte")
 
 
 def complete(grammar: Grammar, answer: bytes) -> bytes:
@@ -47,7 +41,7 @@ def complete(grammar: Grammar, answer: bytes) -> bytes:
 
 
 def _walk(grammar: Grammar, answer: bytes, longest: int, *, in_turns: bool) -> bytes | None:
-    matcher = LLMatcher(_bytes_tokenizer(), grammar.text, log_level=0, limits=limits())
+    matcher = LLMatcher(bytes_tokenizer(), grammar.text, log_level=0, limits=limits())
     if not matcher.consume_tokens(list(answer)):
         return None
     closing = bytearray()

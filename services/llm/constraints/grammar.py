@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from llguidance import LLMatcher, LLParserLimits
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from services.llm.chat import Choice, Constraint, JsonSchema, Regex
 from services.runtime.errors import InvalidField
@@ -32,6 +33,12 @@ _REPEATING = frozenset({"minLength", "minItems", "minProperties"})
 def limits() -> LLParserLimits:
     """What a grammar may cost: llguidance's defaults, and errors that keep the schema to itself."""
     return LLParserLimits(verbose_errors=False)
+
+
+@cache
+def bytes_tokenizer() -> LLTokenizer:
+    """A vocabulary of the 256 bytes, for automata that read text and no model's tokens."""
+    return LLTokenizer("byte")
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,9 @@ class OpenAiEngine:
             ) from None
         finally:
             await response.aclose()
-        yield Finish(reading.end(), reading.usage(), 0.0, loop.time() - started, batch_size=1)
+        # A large schema takes its time to be compared with a large answer.
+        reason = await asyncio.to_thread(reading.end)
+        yield Finish(reason, reading.usage(), 0.0, loop.time() - started, batch_size=1)
 
     async def _begin(
         self, body: dict[str, Any], deadline: float | None
