@@ -9,13 +9,22 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import httpx
 
-from services.llm.chat import ChatPrompt, Choice, Constraint, JsonSchema, Regex, Role, Usage
+from services.llm.chat import (
+    ChatPrompt,
+    Choice,
+    Constraint,
+    JsonSchema,
+    Message,
+    Regex,
+    Role,
+    Usage,
+)
 from services.runtime.errors import (
     FailedPrecondition,
     InvalidField,
@@ -53,6 +62,10 @@ class Chunk:
     usage: Usage | None = None
 
 
+_CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
+"""How vLLM is told that the answer goes on where the last message ends."""
+
+
 def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, Any]:
     """The JSON of a request.
 
@@ -64,7 +77,7 @@ def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, 
     vllm = dialect.startswith("vllm")
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": m.role.value, "content": m.content} for m in prompt.messages],
+        "messages": _messages(prompt.messages),
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": prompt.max_tokens,
@@ -78,12 +91,39 @@ def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, 
         body["repetition_penalty"] = prompt.sampling.repetition_penalty
     if prompt.messages[-1].role is Role.ASSISTANT:
         if vllm:
-            body |= {"continue_final_message": True, "add_generation_prompt": False}
+            body |= _CONTINUED
         elif dialect == "deepseek":
             body["messages"][-1]["prefix"] = True
     if prompt.constraint is not None:
         body |= _constraint(prompt.constraint, dialect)
     return {key: value for key, value in body.items() if value is not None}
+
+
+def count_body(messages: Sequence[Message], model: str) -> dict[str, Any]:
+    """The JSON of a request to vLLM's `/tokenize`: the prompt that a chat would have."""
+    body: dict[str, Any] = {"model": model, "messages": _messages(messages)}
+    return body | _CONTINUED if messages[-1].role is Role.ASSISTANT else body
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [{"role": m.role.value, "content": m.content} for m in messages]
+
+
+def token_count(response: httpx.Response) -> int:
+    """What `/tokenize` answers; raises Unavailable when that is no count."""
+    try:
+        return int(response.json()["count"])
+    except (ValueError, TypeError, KeyError):
+        raise Unavailable("the model's server counts in a way of its own") from None
+
+
+def context_tokens(response: httpx.Response, model: str) -> int | None:
+    """The most tokens a model takes, as vLLM's `/models` says; None where it does not."""
+    try:
+        listed = {entry.get("id"): entry.get("max_model_len") for entry in response.json()["data"]}
+        return int(listed[model]) if listed.get(model) else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _constraint(constraint: Constraint, dialect: Dialect) -> dict[str, Any]:

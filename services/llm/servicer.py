@@ -25,7 +25,7 @@ from services.llm.chat import (
     Sampling,
 )
 from services.llm.engines import ChatEngine
-from services.runtime.errors import InvalidField
+from services.runtime.errors import NotFound
 from services.runtime.request import current_request
 from services.runtime.stats import duration, priority, stats
 
@@ -71,10 +71,14 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
     ) -> llm_pb2.CountTokensResponse:
         """Counts a conversation's tokens."""
         self._check_model(request)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        tokens = await self._engine.count_tokens(_messages(request))
         return llm_pb2.CountTokensResponse(
-            tokens=await self._engine.count_tokens(_messages(request)),
+            tokens=tokens,
             context_tokens=self._engine.describe().context_tokens,
             model=self._model,
+            stats=stats(self._model, compute_time=clock() - started),
         )
 
     async def ListModels(
@@ -105,7 +109,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
 
     def _check_model(self, request: llm_pb2.ChatRequest | llm_pb2.CountTokensRequest) -> None:
         if request.HasField("model") and request.model != self._model:
-            raise InvalidField("model", f"no model {request.model!r} here, only {self._model!r}")
+            raise NotFound("model", request.model, "model")
 
     def _finish(self, event: Finish, first: float) -> llm_pb2.Finish:
         return llm_pb2.Finish(

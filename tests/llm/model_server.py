@@ -58,6 +58,9 @@ class ModelServer:
         replies: To answer chat requests with, in order; the last one again and again.
         requests: The bodies of the chat requests.
         authorizations: Their Authorization headers.
+        models: Answers what models there are.
+        count: Answers requests to count tokens.
+        counted: The bodies of those.
         closed: Set when a client has left a held request.
     """
 
@@ -65,6 +68,8 @@ class ModelServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
     models: Reply = field(default_factory=lambda: Reply(['{"data": []}']))
+    count: Reply = field(default_factory=lambda: Reply(['{"count": 42, "max_model_len": 512}']))
+    counted: list[dict[str, Any]] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -86,7 +91,8 @@ class ModelServer:
         if path == "/v1/models":
             reply = self.models
         elif path == "/tokenize":
-            reply = Reply(['{"count": 42, "max_model_len": 512}'])
+            self.counted.append(json.loads(body))
+            reply = self.count
         else:
             assert path == "/v1/chat/completions"
             self.requests.append(json.loads(body))

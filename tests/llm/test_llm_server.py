@@ -68,7 +68,8 @@ async def test_an_answer_streams_and_ends_with_its_usage(llm: Stub) -> None:
     counted = await llm.CountTokens(llm_pb2.CountTokensRequest(messages=request.messages))
     assert finish.usage.prompt_tokens == counted.tokens
     assert 0 < finish.usage.completion_tokens <= 24
-    assert finish.stats.model == counted.model == PACKAGED_MODEL
+    assert finish.stats.model == counted.model == counted.stats.model == PACKAGED_MODEL
+    assert counted.stats.request_id
     assert finish.stats.batch_size == 1
     assert finish.stats.request_id
     assert finish.time_to_first_token.ToMicroseconds() > 0
@@ -103,7 +104,6 @@ async def test_an_answer_keeps_its_constraint(llm: Stub) -> None:
         (llm_pb2.ChatRequest(), "messages"),
         (llm_pb2.ChatRequest(messages=[user("")]), "messages[0].content"),
         (llm_pb2.ChatRequest(messages=[llm_pb2.Message(content="x")]), "messages[0].role"),
-        (llm_pb2.ChatRequest(messages=FRANCE, model="gpt-9"), "model"),
         (llm_pb2.ChatRequest(messages=FRANCE, max_tokens=0), "max_tokens"),
         (llm_pb2.ChatRequest(messages=FRANCE, stop=[""]), "stop[0]"),
         (llm_pb2.ChatRequest(messages=FRANCE, json_schema="{]"), "json_schema"),
@@ -127,10 +127,13 @@ async def test_a_bad_request_names_its_field(
     assert field in fields(error)
 
 
-async def test_a_count_for_an_unknown_model_names_the_field(llm: Stub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
+async def test_an_unknown_model_is_not_found(llm: Stub) -> None:
+    chat = await refused(llm, llm_pb2.ChatRequest(messages=FRANCE, model="gpt-9"))
+    with pytest.raises(grpc.aio.AioRpcError) as count:
         await llm.CountTokens(llm_pb2.CountTokensRequest(messages=FRANCE, model="gpt-9"))
-    assert fields(error.value) == ["model"]
+    for error in (chat, count.value):
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+        assert error.details() == "model: no model 'gpt-9'"
 
 
 @pytest.mark.parametrize(

@@ -276,3 +276,33 @@ async def test_the_servers_context_and_count_are_used() -> None:
         async with open_engine(Remote(server.url, "small", dialect="deepseek")) as engine:
             with pytest.raises(FailedPrecondition, match="does not count"):
                 await engine.count_tokens(PROMPT.messages)
+
+
+async def test_a_conversation_is_counted_as_it_would_be_continued() -> None:
+    async with chatting(HELLO) as (engine, server):
+        await engine.count_tokens(PROMPT.messages)
+        await engine.count_tokens((*PROMPT.messages, Message(Role.ASSISTANT, "Well")))
+    plain, continued = server.counted
+    assert "continue_final_message" not in plain
+    assert (continued["continue_final_message"], continued["add_generation_prompt"]) == (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize("answer", ["[]", "{}", "<html>", '{"count": "many"}', '{"count": null}'])
+async def test_a_count_that_is_none_is_unavailable(answer: str) -> None:
+    async with chatting(HELLO) as (engine, server):
+        server.count = Reply([answer])
+        with pytest.raises(Unavailable, match="counts"):
+            await engine.count_tokens(PROMPT.messages)
+
+
+@pytest.mark.parametrize(
+    "answer", ["[]", "{}", "<html>", '{"data": null}', '{"data": [{}]}', '{"data": [7]}']
+)
+async def test_a_list_of_models_that_is_none_does_not_stop_the_start(answer: str) -> None:
+    async with model_server(HELLO) as server:
+        server.models = Reply([answer])
+        async with open_engine(Remote(server.url, "small", context_tokens=777)) as engine:
+            assert engine.describe().context_tokens == 777

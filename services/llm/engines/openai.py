@@ -40,9 +40,12 @@ from services.llm.openai_protocol import (
     Chunk,
     Dialect,
     MalformedStream,
+    context_tokens,
+    count_body,
     read_chunks,
     refusal,
     request_body,
+    token_count,
 )
 from services.runtime.errors import (
     FailedPrecondition,
@@ -125,24 +128,22 @@ class OpenAiEngine:
                 f"{self._remote.base_url} refuses the key", "set VIVA_LLM_OPENAI_API_KEY"
             )
         if response.is_success:
-            for model in response.json().get("data", ()):
-                if model.get("id") == self._remote.model and model.get("max_model_len"):
-                    self._context_tokens = int(model["max_model_len"])
+            self._context_tokens = context_tokens(response, self._remote.model) or (
+                self._context_tokens
+            )
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of a conversation, by vLLM's tokenize endpoint.
 
         Raises:
             FailedPrecondition: The server has no such endpoint.
+            Unavailable: It cannot be reached, or answers something else than a count.
         """
         if not self._remote.dialect.startswith("vllm"):
             raise FailedPrecondition(
                 "COUNT_UNSUPPORTED", "this model's server does not count tokens in advance"
             )
-        body = {
-            "model": self._remote.model,
-            "messages": [{"role": m.role.value, "content": m.content} for m in messages],
-        }
+        body = count_body(messages, self._remote.model)
         url = self._remote.base_url.removesuffix("/").removesuffix("/v1") + "/tokenize"
         try:
             response = await self._client.post(url, json=body)
@@ -150,7 +151,7 @@ class OpenAiEngine:
             raise _unreachable(error) from None
         if not response.is_success:
             raise refusal(response)
-        return int(response.json()["count"])
+        return token_count(response)
 
     async def chat(self, prompt: ChatPrompt) -> AsyncGenerator[ChatEvent, None]:
         """Passes the conversation on and the answer back as it comes."""
