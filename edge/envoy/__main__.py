@@ -10,6 +10,7 @@ from pathlib import Path
 from edge.envoy.binary import ConfigurationError, validate
 from edge.envoy.bootstrap import write
 from edge.envoy.settings import EnvoySettings
+from services.runtime.settings import load
 
 
 def main() -> int:
@@ -17,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m edge.envoy", description=__doc__)
     parser.add_argument("directory", type=Path, help="where envoy.json and contracts.binpb go")
     directory = parser.parse_args().directory
-    written = write(EnvoySettings(), directory)
+    written = write(load(EnvoySettings), directory)
     try:
         asyncio.run(validate(written.bootstrap))
     except ConfigurationError as refused:

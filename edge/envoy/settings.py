@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_PORTS: Mapping[str, int] = {
@@ -60,7 +60,9 @@ class Replicas:
 class EnvoySettings(BaseSettings):
     """Settings from the environment, `VIVA_ENVOY_<NAME>`; lists and maps are written as JSON."""
 
-    model_config = SettingsConfigDict(env_prefix="VIVA_ENVOY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="VIVA_ENVOY_", extra="forbid", frozen=True, populate_by_name=True
+    )
 
     mesh_host: str = Field(default="127.0.0.1", description="Address of the mesh listener.")
     mesh_port: int = Field(default=7000, ge=1, le=65535, description="Port of the mesh listener.")
@@ -103,7 +105,7 @@ class EnvoySettings(BaseSettings):
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        validation_alias=AliasChoices("otlp_endpoint", "VIVA_OTLP_ENDPOINT"),
+        validation_alias="VIVA_OTLP_ENDPOINT",
         description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
     )
 

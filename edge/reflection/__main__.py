@@ -2,4 +2,5 @@
 
 from edge.reflection.server import main
 
-main()
+if __name__ == "__main__":
+    main()

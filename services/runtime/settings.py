@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 Profile = Literal["cpu", "gpu-48gb"]
 
@@ -20,13 +21,11 @@ def default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "viva"
 
 
-def _shared(name: str) -> AliasChoices:
-    """Accepts the field's own name in code and VIVA_<NAME>, for all servers, outside."""
-    return AliasChoices(name, f"VIVA_{name.upper()}")
-
-
 class ServerSettings(BaseSettings):
-    """Settings from the environment: `VIVA_<SERVER>_<NAME>`, or `VIVA_<NAME>` for all servers."""
+    """Settings from the environment: `VIVA_<SERVER>_<NAME>`.
+
+    Those with an alias are read from `VIVA_<NAME>`, for all servers alike.
+    """
 
     model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
 
@@ -53,19 +52,19 @@ class ServerSettings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        validation_alias=_shared("data_dir"),
+        validation_alias="VIVA_DATA_DIR",
         description="Where model files, caches and logs live.",
     )
     profile: Profile = Field(
-        default="cpu", validation_alias=_shared("profile"), description="cpu or gpu-48gb."
+        default="cpu", validation_alias="VIVA_PROFILE", description="cpu or gpu-48gb."
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        validation_alias=_shared("otlp_endpoint"),
+        validation_alias="VIVA_OTLP_ENDPOINT",
         description="OTLP/gRPC collector for traces, for example http://localhost:4317.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", validation_alias=_shared("log_level"), description="Lowest level logged."
+        default="INFO", validation_alias="VIVA_LOG_LEVEL", description="Lowest level logged."
     )
 
 
@@ -82,19 +81,21 @@ def load(settings: type[SettingsT]) -> SettingsT:
         return settings()
     except ValidationError as error:
         for problem in error.errors(include_url=False):
-            named = variable(settings, str(problem["loc"][0]))
+            named = variable(settings, str(next(iter(problem["loc"]), "settings")))
             sys.stderr.write(f"{named}: {problem['msg']} (it is {problem['input']!r})\n")
-        raise SystemExit(2) from None
+    except SettingsError as error:
+        # A list or map that is not JSON; pydantic-settings names the field in its message alone.
+        field = re.search(r'field "(\w+)"', str(error))
+        named = variable(settings, field[1]) if field else "settings"
+        sys.stderr.write(f"{named}: cannot be read as JSON\n")
+    raise SystemExit(2)
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:
     """The environment variable of a field, which pydantic names by the field or its alias."""
-    alias = (
-        settings.model_fields[field].validation_alias if field in settings.model_fields else field
-    )
-    match alias:
-        case AliasChoices(choices=choices):
-            return str(choices[-1])
-        case str():
-            return alias
+    if field not in settings.model_fields:
+        return field
+    alias = settings.model_fields[field].validation_alias
+    if isinstance(alias, str):
+        return alias
     return f"{settings.model_config.get('env_prefix', '')}{field.upper()}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServerSettings
+from services.runtime.settings import ServerSettings, load
 
 
 class DemoSettings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="VIVA_DEMO_")
+
+    places: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def test_a_servers_own_variable_has_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +42,38 @@ def test_a_value_out_of_range_is_refused_by_name(
     monkeypatch.setenv(f"VIVA_DEMO_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         DemoSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("LOG_LEVEL", "debug"), ("PROFILE", "work"), ("DATA_DIR", "/elsewhere")]
+)
+def test_variables_of_other_programs_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    before = DemoSettings()
+    monkeypatch.setenv(name, value)
+    assert DemoSettings() == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("VIVA_DEMO_PORT", "x", "valid integer"),
+        ("VIVA_PROFILE", "x", "'cpu' or 'gpu-48gb'"),
+        ("VIVA_DEMO_PLACES", "x", "JSON"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_one_line_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    value: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ended:
+        load(DemoSettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{variable}: ")
+    assert says in line
