@@ -129,7 +129,8 @@ async def stream(
     finally:
         generation.cancelled = True
         task.cancel()
-        await asyncio.wait([task])
+        # Whoever has left wants no error either.
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _compute(

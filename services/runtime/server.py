@@ -127,11 +127,15 @@ def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
     except RuntimeError:
         port = 0
     if port == 0:
-        raise ResourceMissing(
-            f"{address} cannot be listened on",
-            "stop what uses it (`viva status` shows a running mesh) or set another port",
-        )
+        raise _taken(address)
     return port
+
+
+def _taken(address: str) -> ResourceMissing:
+    return ResourceMissing(
+        f"{address} cannot be listened on",
+        "stop what uses it (`viva status` shows a running mesh) or set another port",
+    )
 
 
 async def _drain(server: grpc.aio.Server, checks: HealthServicer, settings: ServerSettings) -> None:
@@ -148,9 +152,12 @@ def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
     if settings.metrics_port == 0:
         yield
         return
-    endpoint, thread = prometheus_client.start_http_server(
-        settings.metrics_port, addr=settings.host
-    )
+    try:
+        endpoint, thread = prometheus_client.start_http_server(
+            settings.metrics_port, addr=settings.host
+        )
+    except OSError:
+        raise _taken(f"{settings.host}:{settings.metrics_port}") from None
     try:
         yield
     finally:

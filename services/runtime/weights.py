@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,16 +26,17 @@ class WeightsStore:
     def prepare(self, name: str, version: str, build: Callable[[Path], None]) -> Path:
         """The folder of `name` at `version`, built by `build(folder)` if it is not there.
 
-        Blocks while another process builds the same. Whatever `build` raises leaves nothing behind.
+        Blocks while another process builds the same. Whatever `build` raises leaves nothing behind,
+        and what a killed process left is removed by the next that builds.
         """
-        place = self._directory / f"{name}-{version}"
+        place = self._directory / f"{name}-{version}".replace("/", "--")
         if place.is_dir():
             return place
         self._directory.mkdir(parents=True, exist_ok=True)
         with self._lock(place.name):
             if place.is_dir():
                 return place
-            scratch = self._directory / f".{place.name}.{os.getpid()}"
+            scratch = self._directory / f".{place.name}.building"
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()
             try:

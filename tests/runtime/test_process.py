@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 import httpx
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
@@ -157,12 +158,15 @@ async def test_a_bad_setting_is_named_by_its_variable() -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_a_port_in_use_is_named() -> None:
+@pytest.mark.parametrize("variable", ["VIVA_DEMO_PORT", "VIVA_DEMO_METRICS_PORT"])
+async def test_a_port_in_use_is_named(variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        async with demo(VIVA_DEMO_PORT=str(port)) as process:
+        async with demo(**{variable: str(port)}) as process:
             _, errors = await process.communicate()
     assert process.returncode == 2
-    assert f"127.0.0.1:{port} cannot be listened on" in errors.decode()
+    *_, line = errors.decode().splitlines()  # gRPC's core has a word of its own before it
+    assert line.startswith(f"viva demo: 127.0.0.1:{port} cannot be listened on; ")
+    assert "Traceback" not in errors.decode()

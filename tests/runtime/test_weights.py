@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,27 @@ def test_a_failed_build_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> No
         store.prepare("m", "1", fail)
     assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
     assert store.prepare("m", "1", _build).is_dir()
+
+
+def _die(directory: Path) -> None:
+    def build(folder: Path) -> None:
+        _build(folder)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    WeightsStore(directory).prepare("m", "1", build)
+
+
+def test_what_a_killed_process_left_is_gone_after_the_next_build(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_die, args=(tmp_path,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    place = WeightsStore(tmp_path).prepare("m", "1", _build)
+    assert [p for p in tmp_path.iterdir() if p.is_dir()] == [place]
+
+
+def test_a_name_of_several_parts_is_one_folder(tmp_path: Path) -> None:
+    assert WeightsStore(tmp_path).prepare("org/m", "1", _build).parent == tmp_path
 
 
 def _count(directory: Path, marks: Path, number: int) -> None:
