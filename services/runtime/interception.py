@@ -144,12 +144,11 @@ async def _around(method: str, context: Context, answer: Callable[[], Awaitable[
     except asyncio.CancelledError:
         code = grpc.StatusCode.CANCELLED
         raise
-    except Exception as error:  # every error becomes a status here
+    except Exception as error:  # noqa: BLE001 - every error becomes a status here
         known = _service_error(error)
         if known is None:
             code = grpc.StatusCode.INTERNAL
-            log(_logger, logging.ERROR, "handler failed", error=type(error).__name__)
-            _logger.debug("stack", exc_info=error)
+            log(_logger, logging.ERROR, "handler failed", cause=error)
             await context.abort(code, f"internal error; request id {request.id}", (identity,))
         else:
             code = known.code
