@@ -35,12 +35,9 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         quantization: The weights' type on disk, one of CTranslate2's.
 
     Raises:
-        ResourceMissing: The file is not such a model.
+        ResourceMissing: The file is not such a model, or has parts that would be left out.
     """
     import gguf
-
-    from services.llm.chatml import default_system_prompt
-    from services.llm.tokenizer import tokenizer_from_gguf
 
     try:
         reader = gguf.GGUFReader(gguf_file)
@@ -48,17 +45,42 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         raise ResourceMissing(
             f"{gguf_file} cannot be read as GGUF ({error})", "set VIVA_LLM_MODEL to another file"
         ) from error
+    try:
+        _convert(reader, out, quantization)
+    except _Unfit as reason:
+        raise ResourceMissing(
+            f"{gguf_file} {reason}",
+            "this engine takes llama models with ChatML; the transformers engine takes any",
+        ) from None
+    except KeyError as missing:
+        raise ResourceMissing(
+            f"{gguf_file} lacks {missing}", "the transformers engine takes any model"
+        ) from None
+    return_freed_memory()
+
+
+class _Unfit(Exception):
+    """Why a file is no model for this engine, as the end of a sentence."""
+
+
+def _convert(reader: Any, out: Path, quantization: str) -> None:
+    from gguf.quants import dequantize
+
+    from services.llm.chatml import default_system_prompt
+    from services.llm.tokenizer import tokenizer_from_gguf
+
     metadata = {name: field.contents for name, field in reader.fields.items()}
     architecture = metadata["general.architecture"]()
     template = (
         metadata["tokenizer.chat_template"]() if "tokenizer.chat_template" in metadata else ""
     )
-    if architecture != "llama" or "<|im_start|>" not in template:
-        raise ResourceMissing(
-            f"{gguf_file} is a {architecture!r} model"
-            + ("" if "<|im_start|>" in template else " without a ChatML template"),
-            "this engine takes llama models with ChatML; the transformers engine takes any",
-        )
+    if architecture != "llama":
+        raise _Unfit(f"is a {architecture!r} model")
+    if "<|im_start|>" not in template:
+        raise _Unfit("has no ChatML template")
+    scaling = metadata.get("llama.rope.scaling.type")
+    if scaling is not None and scaling() != "none":
+        raise _Unfit(f"scales its positions ({scaling()})")
     tokens: list[str] = metadata["tokenizer.ggml.tokens"]()
     eos = tokens[metadata["tokenizer.ggml.eos_token_id"]()]
     tokenizer = tokenizer_from_gguf(
@@ -69,11 +91,14 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
     )
     tokenizer.save(str(out / TOKENIZER_FILE))
     tensors = {tensor.name: tensor for tensor in reader.tensors}
+    unread = set(tensors)
 
     def read(name: str) -> FloatArray:
         tensor = tensors[name]
-        values: FloatArray = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        return values.astype(np.float32, copy=False)
+        unread.discard(name)
+        values: FloatArray = dequantize(tensor.data, tensor.tensor_type)
+        # Quantisation works in place, and what needed no dequantising is the file itself.
+        return np.require(values, dtype=np.float32, requirements="W")
 
     _save_model(
         read,
@@ -84,8 +109,10 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         lm_head="output.weight" in tensors,
         eos=eos,
     )
+    if unread:
+        # Biases, experts, scaled positions: without them it would be another model.
+        raise _Unfit(f"has tensors that llama models have not, {min(unread)} for one")
     description = {
-        "name": metadata["general.name"](),
         "context_tokens": int(metadata["llama.context_length"]()),
         "end_token": eos,
         "default_system_prompt": default_system_prompt(template),
@@ -94,7 +121,6 @@ def convert(gguf_file: Path, out: Path, *, quantization: str = "int8") -> None:
         else [],
     }
     (out / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2))
-    return_freed_memory()
 
 
 def _save_model(
