@@ -17,6 +17,10 @@ _UNDERSTOOD = {"Transformer", "Pooling", "Normalize"}
 _OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert"}
 
 
+MODEL_SETTING = "VIVA_EMBED_MODEL"
+"""The variable that names the encoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
     """A model folder.
@@ -59,8 +63,12 @@ class ModelFiles:
         return self.folder / "tokenizer.json"
 
 
-def read_model_files(folder: Path) -> ModelFiles:
+def read_model_files(folder: Path, setting: str = MODEL_SETTING) -> ModelFiles:
     """Reads a model folder.
+
+    Args:
+        folder: Where it lies.
+        setting: The variable that named it, for errors.
 
     Raises:
         ResourceMissing: It is not one, or asks for something the engines don't do.
@@ -69,7 +77,7 @@ def read_model_files(folder: Path) -> ModelFiles:
         if not (folder / needed).is_file():
             raise ResourceMissing(
                 f"{folder} holds no {needed}",
-                "set VIVA_EMBED_MODEL to a folder in the Hugging Face layout",
+                f"set {setting} to a folder in the Hugging Face layout",
             )
     _check_modules(folder)
     limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.embed.engines.selection import load_encoder, model_files
+from services.embed.engines.selection import load_cross_encoder, load_encoder, model_files
 from services.embed.model_files import read_model_files
 from services.embed.settings import PACKAGED_MODEL, EmbedSettings
 from services.embed.tokenization import Purpose
@@ -53,6 +53,12 @@ def test_more_tokens_than_positions_stop_the_start(bert_folder: Path) -> None:
 def test_a_folder_without_a_model_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ResourceMissing, match=r"holds no config\.json; set VIVA_EMBED_MODEL"):
         model_files(EmbedSettings(model=str(tmp_path)))
+
+
+def test_a_missing_reranker_names_its_own_variable(tmp_path: Path) -> None:
+    for folder in (tmp_path / "none", tmp_path):
+        with pytest.raises(ResourceMissing, match="set VIVA_EMBED_RERANK_MODEL to"):
+            load_cross_encoder(EmbedSettings(), str(folder))
 
 
 def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:

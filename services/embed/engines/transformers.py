@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
 _FILES = ["*.json", "*.safetensors", "1_Pooling/*", "*.model"]
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, setting: str) -> Path:
     """The folder of a model of the Hugging Face hub, downloaded once into its own cache.
 
     Raises:
@@ -40,7 +40,7 @@ def fetch(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ResourceMissing(
             f"the model {name} cannot be fetched from the Hugging Face hub ({error})",
-            "check the name and the network, or set VIVA_EMBED_MODEL to a folder",
+            f"check the name and the network, or set {setting} to a folder",
         ) from None
 
 
@@ -57,7 +57,7 @@ class _Module:
             module = loader.from_pretrained(files.folder, local_files_only=True, dtype=dtype)
         except (OSError, ValueError) as error:
             raise ResourceMissing(
-                f"{files.folder} cannot be loaded ({error})", "check VIVA_EMBED_MODEL"
+                f"{files.folder} cannot be loaded ({error})", "check the model's folder"
             ) from None
         self.device = device
         self._module = module.eval().to(device)
