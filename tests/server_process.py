@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.runtime.channel import open_channel
+from services.runtime.server import EXIT_RESOURCE_MISSING
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD_SECONDS = 60.0
@@ -102,6 +103,23 @@ async def server_process(name: str, service: str, **settings: str) -> AsyncItera
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def failed_start(name: str, **settings: str) -> str:
+    """What a server says that cannot start; it must end with the status for that."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"services.{name}",
+        cwd=ROOT,
+        env=_environment()
+        | {f"VIVA_{name.upper()}_{key}": value for key, value in settings.items()},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(GUARD_SECONDS):
+        _, said = await process.communicate()
+    assert process.returncode == EXIT_RESOURCE_MISSING, said.decode()
+    return said.decode()
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from tests.server_process import (
     NOT_SERVING,
     ServerProcess,
     client_process,
+    failed_start,
     server_process,
 )
 
@@ -179,3 +180,20 @@ async def test_a_channel_that_closes_in_mid_stream_leaves_nothing_and_disturbs_n
         assert "himself" in words(await finish(other))
         await shared.until_load(lambda now, alive: now == 0 and alive <= tasks)
         assert {await stream.code() for stream in streams} == {grpc.StatusCode.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("PORT", "none"),
+        ("MODEL", "/none"),
+        ("DEVICE", "tpu"),
+        ("COMPUTE_TYPE", "int3"),
+        ("EXTRA_MODELS", '["a/base", "b/base"]'),
+    ],
+)
+async def test_a_wrong_setting_is_named_by_its_variable(setting: str, value: str) -> None:
+    said = await failed_start("asr", **{"PORT": "0", "MODEL": "tiny.en", setting: value})
+
+    assert f"VIVA_ASR_{setting}" in said
+    assert "Traceback" not in said

@@ -104,6 +104,17 @@ async def test_a_wrong_setting_is_named(
     assert (streamed.code(), fields(streamed)) == (code, [field])
 
 
+async def test_the_largest_reference_voice_is_no_message_too_large(stub: Stub) -> None:
+    largest = tts_pb2.ReferenceVoice(audio=bytes(8 * 1024 * 1024))
+    larger = tts_pb2.ReferenceVoice(audio=bytes(8 * 1024 * 1024 + 1))
+
+    error = await refusal(stub, "Hello.", reference_voice=largest)
+    too_large = await refusal(stub, "Hello.", reference_voice=larger)
+
+    assert fields(error) == ["config.reference_voice"]
+    assert fields(too_large) == ["config.reference_voice.audio"]
+
+
 async def test_a_voice_without_chinese_refuses_chinese_text(stub: Stub) -> None:
     error = await refusal(stub, "Hello 世界", voice="joe")
     streamed = await stream_refusal(stub, config(voice="joe"), text("a", "你好。", last=True))

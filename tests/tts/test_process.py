@@ -19,6 +19,7 @@ from tests.server_process import (
     NOT_SERVING,
     ServerProcess,
     client_process,
+    failed_start,
     server_process,
 )
 from tests.tts.calls import Call, Stub, config, converse, hear, text
@@ -152,3 +153,14 @@ async def test_a_channel_that_closes_in_mid_stream_leaves_nothing_and_disturbs_n
         assert (await finish(other))[-4:] == NEXT
         await shared.until_load(lambda now, alive: now == 0 and alive <= tasks)
         assert {await stream.code() for stream in streams} == {grpc.StatusCode.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("PORT", "none"), ("ENGINES", '["flite"]'), ("DEFAULT_VOICE", "nobody"), ("DEVICE", "tpu")],
+)
+async def test_a_wrong_setting_is_named_by_its_variable(setting: str, value: str) -> None:
+    said = await failed_start("tts", **{"PORT": "0", setting: value})
+
+    assert f"VIVA_TTS_{setting}" in said
+    assert "Traceback" not in said

@@ -148,7 +148,8 @@ def test_a_language_nobody_speaks_names_those_spoken(joe: PiperSynthesizer) -> N
 
 async def test_frequent_lines_are_made_ahead_and_kept(data_dir: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
-    lines.write_text("Welcome to your interview.\n\nThank you.\n", encoding="utf-8")
+    # The Chinese one has no voice here; the others are made all the same.
+    lines.write_text("Welcome to your interview.\n\n你好。\nThank you.\n", encoding="utf-8")
     settings = TtsSettings(
         data_dir=tmp_path / "data", engines=("piper",), frequent_lines=lines, port=0
     )
@@ -158,6 +159,20 @@ async def test_frequent_lines_are_made_ahead_and_kept(data_dir: Path, tmp_path: 
         await ahead
 
     assert len(list((tmp_path / "data" / "tts" / "lines").glob("*.npz"))) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"], ids=["absent", "no text"])
+async def test_frequent_lines_that_cannot_be_read_stop_the_start(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines.txt"
+    if content is not None:
+        lines.write_bytes(content)
+    settings = TtsSettings(data_dir=tmp_path, engines=("piper",), frequent_lines=lines)
+
+    with pytest.raises(ResourceMissing, match="VIVA_TTS_FREQUENT_LINES"):
+        async with build(settings):
+            pass
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
