@@ -1,4 +1,4 @@
-"""A server as a process of its own, to be killed, stopped and asked for its metrics."""
+"""A real server as a process of its own: started, asked for its metrics, killed."""
 
 from __future__ import annotations
 
@@ -11,97 +11,161 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.runtime.channel import open_channel
+from services.runtime.server import EXIT_RESOURCE_MISSING
 
 ROOT = Path(__file__).resolve().parents[1]
+GUARD_SECONDS = 60.0
+"""What hangs this long is broken; nothing is measured by it."""
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
-    """Waits for something another process does, which sends no event."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - no event comes
-            await asyncio.sleep(0.02)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerProcess:
     """A running server.
 
     Attributes:
         process: It.
-        port: Where it takes calls.
-        metrics_port: Where its Prometheus page is.
+        service: The full name of its service.
+        address: Where it takes calls.
+        metrics_address: Where it tells its metrics.
     """
 
     process: asyncio.subprocess.Process
-    port: int
-    metrics_port: int
+    service: str
+    address: str
+    metrics_address: str
 
     @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+    def port(self) -> int:
+        """Where it takes calls."""
+        return int(self.address.rpartition(":")[2])
 
-    async def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels; 0 when there are none."""
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
+        """A channel to the server once it serves."""
+        async with open_channel(self.address) as channel:
+            await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=self.service),
+                timeout=GUARD_SECONDS,
+                wait_for_ready=True,
+            )
+            yield channel
+
+    async def until_health(
+        self, channel: grpc.aio.Channel, status: health_pb2.HealthCheckResponse.ServingStatus
+    ) -> None:
+        """Waits until the service says this of itself."""
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=self.service), timeout=GUARD_SECONDS
+        )
+        async for answer in watch:
+            if answer.status == status:
+                break
+        watch.cancel()
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric's samples; 0 when there are none."""
         async with httpx.AsyncClient() as client:
-            page = await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+            page = (await client.get(f"http://{self.metrics_address}/metrics")).text
         return sum(
             sample.value
-            for family in text_string_to_metric_families(page.text)
+            for family in text_string_to_metric_families(page)
             for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            if sample.name == name
         )
 
-    async def until_serving(self, service: str) -> None:
-        async with open_channel(self.address) as channel:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=service), timeout=60, wait_for_ready=True
-            )
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    async def load(self) -> tuple[float, float]:
+        """Calls that run and tasks that live."""
+        return await self.metric("viva_rpc_running"), await self.metric("viva_tasks")
+
+    async def until_load(self, wanted: Callable[[float, float], bool]) -> None:
+        """Waits until the running calls and the live tasks are as `wanted` says."""
+
+        async def reached() -> bool:
+            return wanted(*await self.load())
+
+        await until(reached)
 
 
 @asynccontextmanager
-async def server_process(
-    server: str, service: str, data_dir: Path, **settings: object
-) -> AsyncIterator[ServerProcess]:
-    """Runs `python -m services.<server>` until the scope ends; it serves when this is entered.
-
-    Args:
-        server: Its short name.
-        service: The service to wait for.
-        data_dir: Where prepared models lie.
-        settings: Its own settings by name, `drain_seconds=0` for VIVA_<SERVER>_DRAIN_SECONDS.
-    """
+async def server_process(name: str, service: str, **settings: str) -> AsyncIterator[ServerProcess]:
+    """Starts `python -m services.NAME` with `VIVA_NAME_…` settings; kills it at the end."""
     port, metrics_port = free_port(), free_port()
-    own = {"port": port, "metrics_port": metrics_port, **settings}
+    own = {"PORT": str(port), "METRICS_PORT": str(metrics_port), **settings}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        f"services.{server}",
+        f"services.{name}",
         cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}",
-            "VIVA_DATA_DIR": str(data_dir),
-            "VIVA_LOG_LEVEL": "ERROR",
-            **{f"VIVA_{server}_{name}".upper(): str(value) for name, value in own.items()},
-        },
+        env=_environment() | {f"VIVA_{name.upper()}_{key}": value for key, value in own.items()},
     )
     try:
-        running = ServerProcess(process, port, metrics_port)
-        await running.until_serving(service)
-        yield running
+        yield ServerProcess(process, service, f"127.0.0.1:{port}", f"127.0.0.1:{metrics_port}")
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def failed_start(name: str, **settings: str) -> str:
+    """What a server says that cannot start; it must end with the status for that."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"services.{name}",
+        cwd=ROOT,
+        env=_environment()
+        | {f"VIVA_{name.upper()}_{key}": value for key, value in settings.items()},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(GUARD_SECONDS):
+        _, said = await process.communicate()
+    assert process.returncode == EXIT_RESOURCE_MISSING, said.decode()
+    return said.decode()
+
+
+@asynccontextmanager
+async def client_process(
+    program: Path, *arguments: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Starts a program that calls a server; kills it at the end. Its output can be read."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(program),
+        *arguments,
+        cwd=ROOT,
+        env=_environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for something another process does, which sends no event."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - no event comes
+            await asyncio.sleep(0.02)

@@ -83,10 +83,10 @@ async def test_a_killed_servers_calls_are_unavailable_or_answered_by_another(
     data_dir: Path, tmp_path: Path
 ) -> None:
     async with (
-        server_process("embed", SERVICE, data_dir) as doomed,
-        server_process("embed", SERVICE, data_dir) as healthy,
+        server_process("embed", SERVICE, DATA_DIR=str(data_dir)) as doomed,
+        server_process("embed", SERVICE, DATA_DIR=str(data_dir)) as healthy,
         envoy(tmp_path, {"embed": [doomed.port, healthy.port]}) as mesh,
-        open_channel(doomed.address) as direct,
+        doomed.channel() as direct,
         open_channel(mesh.address) as through_envoy,
     ):
         await mesh.until_healthy(SERVICE, doomed.port, healthy.port)

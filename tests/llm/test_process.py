@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -17,12 +15,11 @@ from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.runtime.channel import open_channel
 from tests.edge.backend import envoy
-from tests.server_process import ROOT, ServerProcess, server_process, until
+from tests.server_process import ServerProcess, client_process, server_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SERVICE = "viva.llm.v1.LlmService"
-CHAT = f"/{SERVICE}/Chat"
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[llm_pb2.ChatRequest, llm_pb2.ChatResponse]"
 
 
@@ -59,9 +56,9 @@ async def test_a_server_killed_in_mid_stream_ends_the_stream_at_once(
     packaged: Path, data_dir: Path, tmp_path: Path
 ) -> None:
     async with (
-        server_process("llm", SERVICE, data_dir) as server,
+        server_process("llm", SERVICE, DATA_DIR=str(data_dir)) as server,
         envoy(tmp_path, {"llm": [server.port]}) as mesh,
-        open_channel(server.address) as direct,
+        server.channel() as direct,
         open_channel(mesh.address) as through_envoy,
     ):
         await mesh.until_healthy(SERVICE, server.port)
@@ -81,8 +78,10 @@ async def test_a_server_that_stops_finishes_short_answers_and_tells_long_ones(
     packaged: Path, data_dir: Path
 ) -> None:
     async with (
-        server_process("llm", SERVICE, data_dir, drain_seconds=0.2, grace_seconds=3) as server,
-        open_channel(server.address) as channel,
+        server_process(
+            "llm", SERVICE, DATA_DIR=str(data_dir), DRAIN_SECONDS="0.2", GRACE_SECONDS="3"
+        ) as server,
+        server.channel() as channel,
     ):
         short = await begun(channel, question("Name a colour.", 4))
         long = await begun(channel, STORY)
@@ -99,39 +98,17 @@ async def test_a_server_that_stops_finishes_short_answers_and_tells_long_ones(
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def server(packaged: Path, data_dir: Path) -> AsyncIterator[ServerProcess]:
-    async with server_process("llm", SERVICE, data_dir, parallel=1) as running:
+    async with server_process("llm", SERVICE, DATA_DIR=str(data_dir), PARALLEL="1") as running:
         yield running
 
 
-CLIENT = """
-import asyncio, sys
-import grpc
-from viva.llm.v1 import llm_pb2, llm_pb2_grpc
-
-async def main():
-    async with grpc.aio.insecure_channel(sys.argv[1]) as channel:
-        request = llm_pb2.ChatRequest.FromString(bytes.fromhex(sys.argv[2]))
-        async for _ in llm_pb2_grpc.LlmServiceStub(channel).Chat(request, timeout=120):
-            print("begun", flush=True)
-
-asyncio.run(main())
-"""
-
-
 async def kill_a_client(server: ServerProcess) -> None:
-    client = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        CLIENT,
-        server.address,
-        STORY.SerializeToString().hex(),
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert client.stdout is not None
-    assert await client.stdout.readline() == b"begun\n"
-    client.kill()
-    await client.communicate()
+    request = STORY.SerializeToString().hex()
+    program = Path(__file__).with_name("vanishing_client.py")
+    async with client_process(program, server.address, request) as client:
+        assert client.stdout is not None
+        assert await client.stdout.readline() == b"begun\n"
+        client.kill()
 
 
 async def tear_a_channel_down(server: ServerProcess) -> None:
@@ -146,22 +123,18 @@ async def tear_a_channel_down(server: ServerProcess) -> None:
 async def test_a_client_that_vanishes_in_mid_stream_leaves_nothing_behind(
     server: ServerProcess, vanish: Callable[[ServerProcess], Awaitable[None]]
 ) -> None:
-    async with open_channel(server.address) as channel:
+    async with server.channel() as channel:
         await rest(await begun(channel, question("Name a colour.", 4)))
-        tasks = await server.metric("viva_tasks")
+        _, before = await server.load()
         other = await begun(channel, question("Write a story about a hill.", 150))
         await vanish(server)
         messages, code = await rest(other)
         assert code is grpc.StatusCode.OK
         assert messages[-1].finish.usage.completion_tokens > 100
 
-        async def gone() -> bool:
-            running = await server.metric("viva_rpc_running", method=CHAT)
-            return running == 0 and await server.metric("viva_tasks") <= tasks
-
-        await until(gone)
+        await server.until_load(lambda calls, tasks: calls == 0 and tasks <= before)
         # Whatever is generated from now on belongs to the one answer that is asked for.
-        before = await server.metric("viva_llm_generated_tokens_total")
+        generated = await server.metric("viva_llm_generated_tokens_total")
         messages, _ = await rest(await begun(channel, question("Name a colour.", 4)))
-        generated = await server.metric("viva_llm_generated_tokens_total") - before
-        assert generated == messages[-1].finish.usage.completion_tokens
+        more = await server.metric("viva_llm_generated_tokens_total") - generated
+        assert more == messages[-1].finish.usage.completion_tokens
