@@ -43,6 +43,9 @@ def service_cluster(name: str, replicas: Replicas, *, health_service: str) -> An
         common_lb_config=cluster_pb2.Cluster.CommonLbConfig(
             # An unhealthy endpoint is never asked: UNAVAILABLE at once is the better answer.
             healthy_panic_threshold=percent_pb2.Percent(value=0),
+            # Envoy would keep a second change of health within a second to itself until that is
+            # over: an endpoint that drains would still be asked when it has stopped.
+            update_merge_window=seconds(0),
         ),
         health_checks=[_health_check(health_service)],
         outlier_detection=_outlier_detection(),

@@ -71,9 +71,10 @@ def _retry_policy() -> Any:
         retry_back_off=policy.RetryBackOff(
             base_interval=seconds(0.025), max_interval=seconds(0.25)
         ),
-        # Another endpoint than the one that failed, if there is one.
+        # Another endpoint than the one that failed, if there is one. The balancer prefers the idle,
+        # which is what a dead one looks like, so it takes some asking.
         retry_host_predicate=[_another_endpoint()],
-        host_selection_retry_max_attempts=3,
+        host_selection_retry_max_attempts=32,
         # The second retry goes to the fallbacks, if there are any.
         retry_priority=policy.RetryPriority(
             name="envoy.retry_priorities.previous_priorities",

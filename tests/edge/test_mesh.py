@@ -179,6 +179,19 @@ async def test_calls_go_to_the_fallback_while_the_primary_is_gone_and_come_back(
             assert {await answered_by(channel) for _ in range(5)} == {"primary"}
 
 
+async def test_calls_are_spread_over_replicas_as_soon_as_they_are_healthy(tmp_path: Path) -> None:
+    one, two = Backend("one"), Backend("two")
+    async with (
+        one.serving(),
+        envoy(tmp_path, {"embed": [one.port, (late := free_port())]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, one.port)
+        async with two.serving(late):
+            await mesh.until_healthy(EMBED, one.port, late)
+            assert {await answered_by(channel) for _ in range(30)} == {"one", "two"}
+
+
 async def test_a_server_that_says_not_serving_gets_no_calls(tmp_path: Path) -> None:
     one, two = Backend("one"), Backend("two")
     async with (
