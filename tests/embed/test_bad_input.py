@@ -136,5 +136,5 @@ async def test_a_message_over_the_limit_is_refused_and_others_are_served(
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_deadline_in_the_past_is_told_at_once(stub: Stub, place: str) -> None:
     method, request = PLACES[place]
-    error = await failure(stub, method, request("fine"), seconds=0)
+    error = await failure(stub, method, request("fine"), seconds=-1)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
