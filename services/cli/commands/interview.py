@@ -10,7 +10,17 @@ import typer
 from rich.table import Table
 from viva.interview.v1 import interview_pb2, report_pb2
 
-from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, out, print_json, refuse, run
+from services.cli.calls import (
+    DEFAULT_ADDRESS,
+    Address,
+    AsJson,
+    err,
+    out,
+    print_json,
+    refuse,
+    run,
+    tell,
+)
 from services.cli.interview_files import timings, write
 from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
 from services.cli.sound_card import BadRecording
@@ -63,7 +73,7 @@ def interview(
     except BadRecording as bad:
         refuse(str(bad))
     except InterviewFailed as failed:
-        err.print(f"[red]error:[/] {failed}; the servers' logs say more")
+        tell(f"{failed}; the servers' logs say more")
         raise typer.Exit(1) from None
     write(held, output)
     if as_json:

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from services.cli.calls import AsJson, err, out, print_json, refuse, run
+from services.cli.calls import AsJson, err, out, print_json, refuse, run, tell
 from services.cli.commands.models import list_models
 from services.cli.launcher import runfile
 from services.cli.launcher.health import check, check_envoy
@@ -48,7 +48,7 @@ def up(
     except PortTaken as error:
         refuse(str(error))
     except StartFailed as error:
-        err.print(f"[red]error:[/] {error}", soft_wrap=True)
+        tell(str(error))
         raise typer.Exit(1) from None
 
 
@@ -165,7 +165,7 @@ def down() -> None:
     with err.status("stopping …"):
         while runfile.running(folder):
             if time.monotonic() > until:
-                err.print(f"[red]error:[/] process {file.pid} does not stop; kill -9 {file.pid}")
+                tell(f"process {file.pid} does not stop; kill -9 {file.pid}")
                 raise typer.Exit(1)
             time.sleep(0.1)
     err.print("stopped")
