@@ -8,7 +8,7 @@ import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import doctor, mesh, models, speech, text
+from services.cli.commands import config, doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
 from services.cli.commands.interview import interview
 
@@ -48,7 +48,7 @@ app.command(rich_help_panel=_MESH)(mesh.down)
 app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
-app.command(rich_help_panel=_MESH)(doctor.config)
+app.command(rich_help_panel=_MESH)(config.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

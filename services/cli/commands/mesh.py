@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import grpc
@@ -21,7 +23,7 @@ from services.cli.commands.models import list_models
 from services.cli.launcher import runfile
 from services.cli.launcher.health import check, check_envoy
 from services.cli.launcher.mesh import Mesh, PortTaken, check_ports
-from services.cli.launcher.plan import Plan, data_dir, make_plan
+from services.cli.launcher.plan import NoPort, Plan, data_dir, make_plan
 from services.cli.launcher.process import StartFailed
 from services.cli.launcher.runfile import AlreadyRunning, RunFile
 from services.runtime.channel import open_channel
@@ -36,20 +38,33 @@ def up(
     ] = 0,
 ) -> None:
     """Run the whole mesh in the foreground until Ctrl-C."""
-    plan = make_plan(offset)
     try:
-        with runfile.lock(plan.data_dir):
+        plan = make_plan(offset)
+        with _held(plan):
             check_ports(plan)
             asyncio.run(_up(plan))
     except AlreadyRunning:
         other = runfile.read(plan.data_dir)
         where = f" (process {other.pid}, mesh at {other.mesh})" if other else ""
         refuse(f"a mesh already runs on {plan.data_dir}{where}; `viva down` stops it")
-    except PortTaken as error:
+    except (NoPort, PortTaken) as error:
         refuse(str(error))
     except StartFailed as error:
         tell(str(error))
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _held(plan: Plan) -> Iterator[None]:
+    """Holds the data folder, with the configuration in it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(runfile.lock(plan.data_dir))
+            plan.write_configuration()
+        except OSError as error:
+            place = error.filename or plan.data_dir
+            refuse(f"{place}: {error.strerror}; set VIVA_DATA_DIR to a folder of yours")
+        yield
 
 
 async def _up(plan: Plan) -> None:
@@ -172,7 +187,7 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show what runs: process, health, model, device, memory."""
+    """Show what runs: process, health, model, device, memory. Exits with 1 if not all is well."""
     folder = data_dir()
     file = runfile.read(folder)
     if file is None:
@@ -184,7 +199,13 @@ def status(as_json: AsJson = False) -> None:
     servers = run(_servers(file))
     if as_json:
         print_json({"running": True, "mesh": file.mesh, "edge": file.edge, "servers": servers})
-        return
+    else:
+        _show(file, servers)
+    if any(server["health"] != "SERVING" for server in servers):
+        raise typer.Exit(1)
+
+
+def _show(file: RunFile, servers: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("server", "health", "pid", "model", "device", "memory", "up", "restarts"):
         table.add_column(heading, justify="right" if heading in {"pid", "memory", "up"} else "left")
