@@ -18,7 +18,7 @@ from services.interview.conversation.attendance import Seat
 from services.interview.events import AudioFormat
 from services.interview.house import House
 from services.interview.record import Interview
-from services.runtime.errors import InvalidField, ServiceError
+from services.runtime.errors import InvalidField
 from services.runtime.request import current_request
 from services.runtime.stats import seconds
 
@@ -132,10 +132,14 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
 
     async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
-        attendance = await self._house.speaker(_user(), request.interview_id)
-        if attendance.seat is not None and attendance.first_time(request.call):
-            for number, message in enumerate(request.messages):
-                _take(message, attendance.seat, f"messages[{number}]")
+        attendance, seat = await self._house.speaker(_user(), request.interview_id)
+        named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
+        # All or nothing: a call that was refused may come again, corrected, under its number.
+        for field, message in named:
+            _check(message, seat, field)
+        if attendance.first_time(request.call):
+            for field, message in named:
+                _take(message, seat, field)
         return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
 
     async def _join(self, join: pb.JoinInterview) -> Seat:
@@ -162,11 +166,20 @@ async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None
     """Hands on what the client sends; what is wrong with it ends the client's call."""
     try:
         async for request in requests:
-            if request.WhichOneof("message") == "join":
-                raise InvalidField("join", "only the first message may be a join")
-            _take(request.candidate, seat, "candidate")
-    except ServiceError as error:
+            _take_next(request, seat)
+    except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
         seat.end(error)
+
+
+def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
+    if request.WhichOneof("message") == "join":
+        raise InvalidField("join", "only the first message may be a join")
+    _take(request.candidate, seat, "candidate")
+
+
+def _check(message: pb.CandidateMessage, seat: Seat, field: str) -> None:
+    if message.WhichOneof("message") == "audio":
+        seat.check(message.audio.audio, f"{field}.audio.audio")
 
 
 def _take(message: pb.CandidateMessage, seat: Seat, field: str) -> None:

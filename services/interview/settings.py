@@ -64,6 +64,11 @@ class InterviewServerSettings(ServerSettings):
         gt=0,
         description="An interview is paused when its candidate has been gone for so long.",
     )
+    abandoned_seconds: float = Field(
+        default=1800.0,
+        gt=0,
+        description="And ended, with a report on what was said, when gone for so long.",
+    )
 
     @model_validator(mode="after")
     def _silences_in_order(self) -> InterviewServerSettings:
