@@ -22,6 +22,7 @@ from grpc_status import rpc_status
 from rich.console import Console
 from rich.markup import escape
 
+from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
 
 ResultT = TypeVar("ResultT")
@@ -60,7 +61,7 @@ DEFAULT_ADDRESS = "localhost:7000"
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Runs a command's work; a failed call becomes one helpful line and an exit status."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(ungrouped(work))
     except grpc.aio.AioRpcError as error:
         fail(error)
     except OSError as error:
@@ -132,13 +133,14 @@ def _details(error: grpc.aio.AioRpcError) -> tuple[list[tuple[str, str]], float 
     return violations, retry
 
 
-def print_json(value: object) -> None:
-    """Prints a message, or anything JSON can say, as JSON."""
+def print_json(value: object, *, line: bool = False) -> None:
+    """Prints a message, or anything JSON can say, as JSON; `line` for one of a sequence."""
     if isinstance(value, Message):
         value = json_format.MessageToDict(
             value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if line else 2) + "\n")
+    sys.stdout.flush()
 
 
 def read_file(path: str) -> bytes:
