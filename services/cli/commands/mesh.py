@@ -42,7 +42,7 @@ def up(
         plan = make_plan(offset)
         with _held(plan):
             check_ports(plan)
-            asyncio.run(_up(plan))
+            run(_up(plan))
     except AlreadyRunning:
         other = runfile.read(plan.data_dir)
         where = f" (process {other.pid}, mesh at {other.mesh})" if other else ""
@@ -187,7 +187,7 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show what runs: process, health, model, device, memory. Exits with 1 if not all is well."""
+    """Show what runs: process, health, model, device, memory."""
     folder = data_dir()
     file = runfile.read(folder)
     if file is None:
@@ -218,11 +218,20 @@ def _show(file: RunFile, servers: Sequence[Mapping[str, Any]]) -> None:
             server["model"],
             server["device"],
             f"{server['memory_bytes'] / 2**20:,.0f} MB",
-            f"{server['uptime_seconds']:.0f} s",
+            _age(server["uptime_seconds"]),
             str(server["restarts"] or ""),
         )
     out.print(table)
     out.print(f"[dim]mesh {file.mesh}, edge http://{file.edge}[/]")
+
+
+def _age(seconds: float) -> str:
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return f"{days:.0f} d {hours % 24:.0f} h"
+    if hours:
+        return f"{hours:.0f} h {minutes % 60:.0f} min"
+    return f"{minutes:.0f} min {seconds % 60:.0f} s" if minutes else f"{seconds:.0f} s"
 
 
 async def _servers(file: RunFile) -> list[dict[str, Any]]:

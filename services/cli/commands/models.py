@@ -28,6 +28,7 @@ from services.cli.calls import (
 )
 from services.runtime.channel import open_channel, outgoing
 
+_SHOWN_LANGUAGES = 6
 Models = Sequence[serving_pb2.ModelInfo]
 
 
@@ -72,7 +73,9 @@ def models(
     if as_json:
         print_json({server: _plain(answer) for server, answer in found.items()})
         return
-    table = Table("server", "model", "engine", "device", "memory", "languages", box=None)
+    table = Table(
+        "server", "model", "engine", "device", "memory", "languages", box=None, pad_edge=False
+    )
     for server, answer in found.items():
         if isinstance(answer, grpc.aio.AioRpcError):
             table.add_row(server, escape("; ".join(explain(answer)[0])))
@@ -84,9 +87,14 @@ def models(
                 escape(model.engine),
                 escape(model.device),
                 f"{model.memory_bytes / 2**20:.0f} MB" if model.memory_bytes else "",
-                " ".join(model.languages[:6]) + (" …" if len(model.languages) > 6 else ""),
+                _languages(model.languages),
             )
     out.print(table)
+
+
+def _languages(tags: Sequence[str]) -> str:
+    more = len(tags) - _SHOWN_LANGUAGES
+    return " ".join(tags[:_SHOWN_LANGUAGES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _plain(answer: Models | grpc.aio.AioRpcError) -> object:

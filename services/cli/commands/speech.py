@@ -52,9 +52,15 @@ def transcribe(
     language: Annotated[str | None, typer.Option(help="Spoken language; else detected.")] = None,
     model: Annotated[str | None, typer.Option(help="Model; see `viva models`.")] = None,
     hint: Annotated[list[str] | None, typer.Option(help="A likely phrase; repeatable.")] = None,
-    words: Annotated[bool, typer.Option(help="Show every word's time and confidence.")] = False,
-    denoise: Annotated[bool, typer.Option(help="Reduce background noise first.")] = False,
-    stream: Annotated[bool, typer.Option(help="Send it as live audio and show events.")] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Show every word's time and confidence.")
+    ] = False,
+    denoise: Annotated[
+        bool, typer.Option("--denoise", help="Reduce background noise first.")
+    ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Send it as live audio, show the text as it comes.")
+    ] = False,
     timeout: Timeout = 3600,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +123,7 @@ async def _transcribe_live(
         with Live(console=err, transient=True) as live:
             async for event in events:
                 if as_json:
-                    print_json(event)
+                    print_json(event, line=True)
                 elif event.HasField("partial"):
                     partial = event.partial
                     live.update(Text.assemble(partial.stable, (partial.unstable, "dim")))
@@ -156,7 +162,7 @@ def say(
     ],
     address: Address = DEFAULT_ADDRESS,
     output: Annotated[
-        str, typer.Option("--out", "-o", help="WAV file; - for output.")
+        str, typer.Option("--out", "-o", help="WAV file; - for standard output.")
     ] = "speech.wav",
     voice: Annotated[str | None, typer.Option(help="Voice; see `viva voices`.")] = None,
     language: Annotated[

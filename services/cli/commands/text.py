@@ -129,7 +129,7 @@ def embed(
     texts: _Texts,
     address: Address = DEFAULT_ADDRESS,
     model: _Model = None,
-    query: Annotated[bool, typer.Option(help="They are queries, not passages.")] = False,
+    query: Annotated[bool, typer.Option("--query", help="They are queries, not passages.")] = False,
     dimensions: Annotated[
         int | None, typer.Option(help="Keep the first dimensions only.", min=1)
     ] = None,
