@@ -38,6 +38,7 @@ class BatchLimits:
     Attributes:
         size: Most texts in a batch.
         tokens: Most tokens in a batch, unless one text alone has more.
+        seconds: Longest that a batch of several texts is predicted to take.
         wait: Seconds a text waits for company while the model is free.
         queue: Most texts waiting.
         workers: Batches that run at the same time.
@@ -45,6 +46,7 @@ class BatchLimits:
 
     size: int
     tokens: int
+    seconds: float
     wait: float
     queue: int
     workers: int
@@ -217,6 +219,7 @@ def _scheduler(
         name=name,
         max_batch_size=limits.size,
         max_batch_cost=limits.tokens,
+        max_batch_seconds=limits.seconds,
         max_queue=limits.queue,
         max_wait=limits.wait,
         cost=lambda text: len(text.ids),

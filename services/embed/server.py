@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -81,6 +82,7 @@ def _limits(settings: EmbedSettings) -> BatchLimits:
     return BatchLimits(
         size=settings.max_batch_size,
         tokens=settings.max_batch_tokens,
+        seconds=settings.max_batch_ms / 1000,
         wait=settings.max_wait_ms / 1000,
         queue=settings.max_queue,
         workers=settings.threads,
@@ -100,5 +102,7 @@ def _card(name: str, info: EngineInfo, *, is_default: bool) -> serving_pb2.Model
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
+    # Tokenizing a request is done sooner by one thread than it is shared among cores that encode.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     settings = load(EmbedSettings)
     run(settings, "embed", lambda: build(settings))

@@ -92,6 +92,12 @@ class EmbedSettings(ServerSettings):
     max_batch_tokens: int = Field(
         default=2048, ge=1, description="Most tokens in a batch, unless one text alone has more."
     )
+    max_batch_ms: float = Field(
+        default=100.0,
+        gt=0,
+        description="Longest that a batch of several texts is predicted to take: what urgent work"
+        " may have to wait for.",
+    )
     max_wait_ms: float = Field(
         default=3.0, ge=0, description="How long a text waits for company while the model is free."
     )

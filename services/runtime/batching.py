@@ -19,6 +19,7 @@ All bookkeeping happens on the event loop; only `run` happens in the scheduler's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import heapq
 import itertools
@@ -36,6 +37,7 @@ from services.runtime.admission import SpeedModel
 from services.runtime.errors import DeadlineExpired, Overloaded, Unavailable
 from services.runtime.queueing import Job, Shares, Submission, WaitingLine
 from services.runtime.telemetry import record_span
+from services.runtime.threads import yield_to_event_loops
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -65,9 +67,9 @@ class Scheduled(Generic[ResultT]):
     batch_size: int
 
 
-# The machine may be slower than the batches say: refusals and the network take time of their own.
-# Accepted work that came too late makes admission more careful, work in time slowly less so.
-_TIGHTEN, _RELAX, _MOST_CAUTION = 1.1, 0.95, 2.5
+# A caller's waiting work may take this many times the time it leaves (the alpha of dynamic
+# thresholds): alone, two thirds of the time until its deadline.
+_SHARE = 2.0
 
 _REASONS = {
     "queue_full": "the queue is full",
@@ -87,6 +89,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         name: str,
         max_batch_size: int,
         max_batch_cost: float = math.inf,
+        max_batch_seconds: float = math.inf,
         max_queue: int = 256,
         max_wait: float = 0.003,
         cost: Callable[[ItemT], float] = lambda _: 1.0,
@@ -102,25 +105,28 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             name: Names the scheduler in metrics and spans.
             max_batch_size: Most items in a batch.
             max_batch_cost: Most cost in a batch; an item of more goes alone.
+            max_batch_seconds: Longest that a batch of several items is predicted to take. A batch
+                that runs cannot be stopped: this is how long urgent work may have to stand behind
+                it, and how exactly work can be fitted to deadlines.
             max_queue: Most items waiting; more are refused. Batch work may fill three quarters.
             max_wait: Seconds an item waits for company while a worker is free.
             cost: An item's size, in any unit that the model's time grows with (tokens, samples).
             key: Only items of equal key share a batch.
             workers: Batches that run at the same time, each in its own thread.
-            headroom: Work is refused when its predicted time, times this, exceeds what is left
-                until its deadline.
+            headroom: Predictions are taken times this, beside the caution that past ones teach;
+                0 refuses nothing for its deadline.
         """
         self._run = run
         self._name = name
         self._max_batch_size = max_batch_size
         self._max_batch_cost = max_batch_cost
+        self._max_batch_seconds = max_batch_seconds
         self._max_queue = max_queue
         self._max_wait = max_wait
         self._cost = cost
         self._key = key
         self._workers = workers
         self._headroom = headroom
-        self._caution = 1.0
         self._queues: dict[Priority, WaitingLine[ItemT, Scheduled[ResultT]]] = {
             p: WaitingLine() for p in Priority
         }
@@ -135,7 +141,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix=f"batch-{self._name}")
+        self._threads = ThreadPoolExecutor(
+            self._workers, f"batch-{self._name}", initializer=yield_to_event_loops
+        )
         self._closed = False
         self._tasks = [
             asyncio.create_task(self._work(worker), name=f"batch-{self._name}-{worker}")
@@ -236,13 +244,11 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             if not scope.expired():
                 raise  # the model's own
             metrics.DROPPED.labels(self._name, "deadline").inc()
-            self._caution = min(_MOST_CAUTION, self._caution * _TIGHTEN)
             raise DeadlineExpired from None
         except asyncio.CancelledError:
             metrics.DROPPED.labels(self._name, "cancelled").inc()
             raise
         else:
-            self._caution = max(1.0, self._caution * _RELAX)
             return results
         finally:
             for job in jobs:
@@ -273,18 +279,19 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         limit = self._max_queue
         if priority is Priority.BATCH:
             limit = max(1, limit * 3 // 4)
-        ahead = self._base(priority, now)
         queue = self._queues[priority]
+        ahead = self._base(priority, now, self._batches(queue.cost + cost, queue.items + items))
         finish = ahead + queue.finish(due, cost, items, self._estimate)
         reason = None
         if self._waiting + items > limit:
             reason = "queue_full"
-        elif now + finish * self._headroom * self._caution > due:
+        elif now + finish > due:
             reason = "deadline"
         elif due < math.inf and self._speed.known:
             own_cost, own_items = queue.cost_of(caller)
-            spare = (due - now) / self._headroom - ahead - self._estimate(queue.cost, queue.items)
-            if own_items and self._estimate(own_cost + cost, own_items + items) > spare:
+            spare = due - now - ahead - self._estimate(queue.cost, queue.items)
+            own = self._estimate(own_cost + cost, own_items + items)
+            if own_items and own > _SHARE * spare:
                 reason = "share"
             elif queue.slack(now + ahead, cost, items, self._estimate, after=due) < 0:
                 reason = "others_deadline"
@@ -295,20 +302,39 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 f"{self._name} is overloaded: {_REASONS[reason]}", retry_after=max(wait, 0.05)
             )
 
-    def _base(self, priority: Priority, now: float) -> float:
-        """Seconds until the first item of this class can start: what runs, and classes before."""
-        busy = [until - now for until in self._running_until.values()]
-        running = max(0.0, min(busy)) if len(busy) == self._workers else 0.0
+    def _base(self, priority: Priority, now: float, batches: int) -> float:
+        """Seconds until work of this class can start: what runs, and classes before.
+
+        Workers become free one after another: it is the mean of those that `batches` need.
+        """
+        running = sorted(max(0.0, until - now) for until in self._running_until.values())
+        free_after = [0.0] * (self._workers - len(running)) + running
+        needed = free_after[: max(1, batches)]
         before = [self._queues[p] for p in Priority if p < priority]
-        return running + self._estimate(sum(q.cost for q in before), sum(q.items for q in before))
+        others = self._estimate(sum(q.cost for q in before), sum(q.items for q in before))
+        return sum(needed) / len(needed) + others
 
     def _estimate(self, cost: float, items: int) -> float:
-        """Seconds that this much waiting work takes all workers together."""
+        """Seconds that this much waiting work takes all workers together, hardly ever more."""
         if not items:
             return 0.0
-        by_cost = 0 if self._max_batch_cost == math.inf else math.ceil(cost / self._max_batch_cost)
-        batches = max(math.ceil(items / self._max_batch_size), by_cost)
-        return self._speed.seconds(cost, batches) / min(self._workers, batches)
+        batches = self._batches(cost, items)
+        all_of_it = self._speed.at_most(cost, batches)
+        # Workers don't finish together (Graham 1969: at worst the last one starts a batch when all
+        # others have just run out of work).
+        ragged = (self._workers - 1) * all_of_it / batches
+        return self._headroom * (all_of_it + ragged) / self._workers
+
+    def _batches(self, cost: float, items: int) -> int:
+        """How many batches this much work makes."""
+        by_cost = min(items, math.ceil(cost / self._cost_limit()))
+        return max(math.ceil(items / self._max_batch_size), by_cost)
+
+    def _cost_limit(self) -> float:
+        """Most cost in a batch at today's speed."""
+        in_time = self._speed.cost_within(self._max_batch_seconds)
+        # Above 0, for batches that take longer whatever is in them.
+        return max(min(self._max_batch_cost, in_time), 1e-9)
 
     def _is_tight(self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float) -> bool:
         """Whether letting anybody go out of the deadlines' order could make somebody late."""
@@ -333,28 +359,25 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     async def _gather_company(self) -> None:
         """Waits until a batch is full or its first item has waited long enough."""
         loop = asyncio.get_running_loop()
-        while self._waiting and not self._closed:
-            first = self._next_job()
-            if first is None:
-                return
-            until = first.submitted + self._max_wait
-            same = sum(queue.waiting[first.key] for queue in self._queues.values())
-            if same >= self._max_batch_size or loop.time() >= until:
-                return
-            self._arrival.clear()
-            try:
-                async with asyncio.timeout_at(until):
+        first = self._next_job(loop.time())
+        if first is None:
+            return
+        until = first.submitted + self._max_wait
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while first.queued and not self._closed and not self._is_full(first.key):
+                    self._arrival.clear()
                     await self._arrival.wait()
-            except TimeoutError:
-                return
 
-    def _next_job(self) -> Job[ItemT, Scheduled[ResultT]] | None:
-        now = asyncio.get_running_loop().time()
+    def _is_full(self, key: Hashable) -> bool:
+        same = sum(queue.waiting[key] for queue in self._queues.values())
+        return same >= self._max_batch_size
+
+    def _next_job(self, now: float) -> Job[ItemT, Scheduled[ResultT]] | None:
         for queue in self._queues.values():
             heads = [job for key in list(queue.jobs) for job in queue.heads(key)]
             if heads:
-                claim = self._claim(queue, now)
-                return min(heads, key=claim)
+                return min(heads, key=self._claim(queue, now))
         return None
 
     def _claim(
@@ -366,7 +389,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         return lambda job: (self._shares.of(job.caller), *job.urgency)
 
     def _take_batch(self, now: float) -> list[Job[ItemT, Scheduled[ResultT]]]:
-        first = self._next_job()
+        first = self._next_job(now)
         if first is None:
             return []
         batch: list[Job[ItemT, Scheduled[ResultT]]] = []
@@ -384,6 +407,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     ) -> None:
         """Moves jobs of one class and key into the batch, the caller with the best claim first."""
         cost = sum(job.cost for job in batch)
+        limit = self._cost_limit()
         claim = self._claim(queue, now)
         claims = [(claim(job), job.caller) for job in queue.heads(key)]
         heapq.heapify(claims)
@@ -391,7 +415,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         while claims and len(batch) < self._max_batch_size:
             _, caller = heapq.heappop(claims)
             heap = callers[caller]
-            if batch and cost + heap[0].cost > self._max_batch_cost:
+            if batch and cost + heap[0].cost > limit:
                 return
             job = heapq.heappop(heap)
             self._remove(queue, job)
@@ -407,7 +431,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     async def _run_batch(self, worker: int, batch: list[Job[ItemT, Scheduled[ResultT]]]) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        expected = self._speed.seconds(sum(job.cost for job in batch), 1)
+        expected = self._speed.at_most(sum(job.cost for job in batch), 1)
         self._running_until[worker] = started + expected
         try:
             ran, results = await loop.run_in_executor(

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from services.runtime.errors import ResourceMissing
 from services.runtime.interception import CallInterceptor
 from services.runtime.settings import ServerSettings
 from services.runtime.telemetry import tracing
+from services.runtime.threads import yield_to_event_loops
 
 _logger = logging.getLogger(__name__)
 
@@ -164,6 +166,8 @@ async def _serve_until_signal(settings: ServerSettings, name: str, build: Build)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # Engines are loaded in these threads, and the threads that engines start are like their makers.
+    loop.set_default_executor(ThreadPoolExecutor(None, "work", initializer=yield_to_event_loops))
     async with serving(settings, name, build):
         await stop.wait()
 

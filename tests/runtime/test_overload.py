@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -71,9 +72,13 @@ class Offer:
                 group.create_task(send(number / len(callers), caller, *demand))
 
 
-def play(callers: dict[str, tuple[float, int, float]], seconds: float = 8.0) -> Offer:
+def play(
+    callers: dict[str, tuple[float, int, float]],
+    seconds: float = 8.0,
+    duration: Callable[[tuple[Sequence[Any], Sequence[Any]]], float] = _duration,
+) -> Offer:
     offer = Offer()
-    virtual_time.run(offer.play(callers, seconds), _duration)
+    virtual_time.run(offer.play(callers, seconds), duration)
     return offer
 
 
@@ -89,6 +94,20 @@ def test_what_is_accepted_under_overload_meets_its_deadline(excess: float) -> No
     assert offer.late.total() == 0
     assert offer.refused.total() > 0
     assert accepted >= 0.85 * CAPACITY * 8, "the model is kept busy"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_an_unsteady_machine_hardly_any_accepted_work_is_late(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def unsteady(outcome: tuple[Sequence[Any], Sequence[Any]]) -> float:
+        return _duration(outcome) * chance.uniform(0.7, 1.3)
+
+    callers = {f"c{n}": (CAPACITY * 3 / 20, 16, 0.5) for n in range(20)}
+    offer = play(callers, duration=unsteady)
+    accepted = offer.answered.total() + offer.late.total()
+    assert offer.late.total() <= 0.01 * accepted
+    assert accepted >= 0.7 * CAPACITY * 8
 
 
 def test_callers_of_equal_demand_are_served_about_equally() -> None:
