@@ -105,7 +105,13 @@ def fail(error: grpc.aio.AioRpcError) -> NoReturn:
         tell(line)
     if advice:
         err.print(advice)
-    raise typer.Exit(_EXIT.get(error.code(), 1))
+    raise typer.Exit(2 if _too_large(error) else _EXIT.get(error.code(), 1))
+
+
+def _too_large(error: grpc.aio.AioRpcError) -> bool:
+    """Whether gRPC itself refused a message; it uses the status of an overload, without a hint."""
+    exhausted = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    return exhausted and "larger than max" in (error.details() or "")
 
 
 def explain(error: grpc.aio.AioRpcError) -> tuple[list[str], str]:
@@ -117,6 +123,8 @@ def explain(error: grpc.aio.AioRpcError) -> tuple[list[str], str]:
         lines = [f"{field or 'request'}: {what}" for field, what in violations]
     if retry is not None:
         return lines, f"try again in {retry:.1f} s"
+    if _too_large(error):
+        return lines, "that is more than the server takes in a message; send less at a time"
     return lines, _ADVICE.get(error.code(), "")
 
 

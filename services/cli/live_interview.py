@@ -97,13 +97,16 @@ class InterviewFailed(RuntimeError):
 
 
 async def hold(
-    options: LiveInterview, notify: Callable[[pb.InterviewEvent], None] = lambda _: None
+    options: LiveInterview,
+    notify: Callable[[pb.InterviewEvent], None] = lambda _: None,
+    broken: Callable[[], None] = lambda: None,
 ) -> Held:
     """Holds an interview to its report.
 
     Args:
         options: What to hold.
         notify: Sees every event as it comes.
+        broken: Called when the connection breaks, before it is tried again.
 
     Raises:
         BadRecording: An answer cannot be played.
@@ -125,6 +128,7 @@ async def hold(
             created.interview.id,
             answers,
             notify,
+            broken,
         )
         held = await session.run()
         found = await stub.GetInterview(
@@ -158,6 +162,7 @@ class _Session:
         interview_id: str,
         answers: Sequence[Answer],
         notify: Callable[[pb.InterviewEvent], None],
+        broken: Callable[[], None],
     ) -> None:
         self._converse = converse
         self._call = converse()
@@ -166,6 +171,7 @@ class _Session:
         self._broken_since: float | None = None
         self._answers = cycle(answers)
         self._notify = notify
+        self._broken = broken
         self._loop = asyncio.get_running_loop()
         self._microphone = Microphone()
         self._loudspeaker = Loudspeaker()
@@ -249,6 +255,8 @@ class _Session:
         self._broken_since = self._broken_since or now
         if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
             raise error
+        if not again:
+            self._broken()
         await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
         async with self._writing:
             self._call.cancel()

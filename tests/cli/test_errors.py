@@ -96,6 +96,13 @@ def test_an_overload_says_when_to_try_again(address: str) -> None:
     assert "try again in 2.5 s" in result.stderr
 
 
+def test_more_than_a_message_may_hold_is_no_overload(address: str, tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_bytes(b"x" * 9 * 2**20)
+    result = viva("embed", f"@{tmp_path / 'large.txt'}", "--address", address)
+    assert result.returncode == 2
+    assert "send less at a time" in result.stderr
+
+
 def test_a_deadline_that_passed_names_the_option(address: str) -> None:
     result = viva("embed", "slow", "--address", address, "--timeout", "0.2")
     assert result.returncode == 5

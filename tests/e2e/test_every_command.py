@@ -92,3 +92,9 @@ def test_live_events_are_a_json_object_a_line(mesh: RealMesh) -> None:
     assert heard.returncode == 0, heard.stderr
     events = [json.loads(line) for line in heard.stdout.splitlines()]
     assert "end_of_turn" in events[-1]
+
+
+def test_a_conversation_goes_on_until_an_empty_line(mesh: RealMesh) -> None:
+    said = mesh.viva("chat", "--max-tokens", "8", text="Hello.\nAnd you?\n\n")
+    assert said.returncode == 0, said.stderr
+    assert said.stderr.count("tokens, the first after") == 2

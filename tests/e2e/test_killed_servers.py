@@ -118,5 +118,6 @@ def test_the_command_says_so_in_a_line(mesh: RealMesh) -> None:
         _, said = held.communicate(timeout=LONGEST_SECONDS)
     mesh.wait_until_healthy()
     assert held.returncode == 1
+    assert "The connection broke" in said
     assert "error: the interview server was started again" in said
     assert "Traceback" not in said

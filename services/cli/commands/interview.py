@@ -80,7 +80,7 @@ def interview(
     except OSError as error:
         refuse(f"--out {output}: {error.strerror}")
     try:
-        held = run(hold(options, _say))
+        held = run(hold(options, _say, _say_broken))
     except BadRecording as bad:
         refuse(str(bad))
     except InterviewFailed as failed:
@@ -102,6 +102,10 @@ def _say(event: interview_pb2.InterviewEvent) -> None:
             _print_turn("candidate", event.candidate_turn.turn)
         case "degraded":
             _print(event.degraded.service, event.degraded.message, style="yellow")
+
+
+def _say_broken() -> None:
+    _print("viva", "The connection broke; joining again.", style="yellow")
 
 
 def _print_turn(speaker: str, turn: report_pb2.Turn) -> None:
