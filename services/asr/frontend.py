@@ -9,6 +9,7 @@ from services.asr.engines.engine import SAMPLE_RATE
 from services.asr.session import Heard
 from services.asr.vad import VadStream
 from services.runtime.audio import pcm
+from services.runtime.audio.decoding import file_kind
 from services.runtime.errors import InvalidField
 
 
@@ -25,13 +26,22 @@ class FrontEnd:
         self._resampler = pcm.StreamResampler(audio_format.sample_rate_hz, SAMPLE_RATE)
         self._gate = SpectralGate() if denoise else None
         self._vad = vad
+        self._begun = False
 
     def check(self, audio: bytes) -> None:
-        """Refuses audio that is no whole number of sample frames.
+        """Refuses audio that is no whole number of sample frames, or that begins as a file does.
 
         Raises:
-            InvalidField: Naming `audio`.
+            InvalidField: Naming `audio`, or `config.format.encoding`.
         """
+        if not self._begun:
+            self._begun = True
+            if kind := file_kind(audio):
+                raise InvalidField(
+                    "config.format.encoding",
+                    f"says raw samples, but the audio begins as {kind} does; send the samples"
+                    " alone, or the whole file to Recognize",
+                )
         if len(audio) % self._frame_bytes:
             raise InvalidField(
                 "audio",

@@ -19,7 +19,8 @@ from services.runtime.errors import InvalidField, NotFound
 from services.runtime.request import Request
 
 _WARM_UP_SECONDS = 2.0
-_VAD_THREADS = 2
+_LISTENING_THREADS = 2
+_READING_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,21 @@ class Models:
     Attributes:
         models: By name, the default first.
         vad: Voice activity for every stream.
-        threads: Where voice activity and reading of files run.
+        listening: Where voice activity of live streams runs.
+        reading: Where recordings are read; live streams do not wait for them.
     """
 
     models: dict[str, Model]
     vad: SileroVad
-    threads: ThreadPoolExecutor
+    listening: ThreadPoolExecutor
+    reading: ThreadPoolExecutor
 
-    def named(self, name: str) -> Model:
+    def named(self, name: str, field: str) -> Model:
         """A model by its name; the default for "".
+
+        Args:
+            name: The name.
+            field: The request's field that names it.
 
         Raises:
             NotFound: There is none of that name.
@@ -78,7 +85,7 @@ class Models:
         if not name:
             return next(iter(self.models.values()))
         if name not in self.models:
-            raise NotFound("model", name, "config.model")
+            raise NotFound("model", name, field)
         return self.models[name]
 
 
@@ -90,8 +97,10 @@ async def serving_models(
     async with AsyncExitStack() as stack:
         for recognizer in recognizers:
             stack.callback(recognizer.close)
-        threads = ThreadPoolExecutor(_VAD_THREADS, thread_name_prefix="asr-listening")
-        stack.callback(threads.shutdown)
+        listening = ThreadPoolExecutor(_LISTENING_THREADS, thread_name_prefix="asr-listening")
+        stack.callback(listening.shutdown)
+        reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
+        stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
         silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
         models: dict[str, Model] = {}
@@ -99,7 +108,7 @@ async def serving_models(
             scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
             await scheduler.submit(Window(silence, final=False))
             models[recognizer.info.name] = Model(recognizer.info, scheduler)
-        yield Models(models, vad, threads)
+        yield Models(models, vad, listening, reading)
 
 
 def _scheduler(recognizer: Recognizer, settings: AsrSettings) -> BatchScheduler[Window, Hypothesis]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -56,7 +56,10 @@ class Recognised:
 
 
 class _Reader:
-    """Reads a recording block by block and finds its stretches of speech. Blocking."""
+    """Reads a recording block by block and finds its stretches of speech. Blocking.
+
+    A block a call: an hour of silence in one would keep a thread from everybody else's recordings.
+    """
 
     def __init__(self, recording: Recording, vad: VadStream, *, denoise: bool) -> None:
         self._blocks = recording.blocks()
@@ -64,21 +67,23 @@ class _Reader:
         self._gate = SpectralGate() if denoise else None
         self._segmenter = Segmenter()
         self._samples = 0
-        self._found = self._read()
+        self._ended = False
 
     @property
     def seconds(self) -> float:
         return self._samples / SAMPLE_RATE
 
-    def next_stretch(self) -> Stretch | None:
-        return next(self._found, None)
-
-    def _read(self) -> Iterator[Stretch]:
-        for block in self._blocks:
-            self._samples += len(block)
-            samples = self._gate.feed(block) if self._gate else block
-            yield from self._segmenter.feed(samples, self._vad.feed(samples))
-        yield from self._segmenter.finish()
+    def next_stretches(self) -> list[Stretch] | None:
+        """The stretches that the next block completes, often none; None after the last block."""
+        if self._ended:
+            return None
+        block = next(self._blocks, None)
+        if block is None:
+            self._ended = True
+            return list(self._segmenter.finish())
+        self._samples += len(block)
+        samples = self._gate.feed(block) if self._gate else block
+        return list(self._segmenter.feed(samples, self._vad.feed(samples)))
 
 
 async def recognise(
@@ -114,19 +119,20 @@ async def recognise(
         return scheduled.value
 
     async with asyncio.TaskGroup() as tasks:
-        while (stretch := await in_thread(executor, reader.next_stretch)) is not None:
-            window = Window(
-                samples=stretch.samples,
-                language=language,
-                hints=config.hints,
-                word_offsets=config.word_offsets,
-            )
-            running.append((stretch, tasks.create_task(decode(window, patience=None))))
-            if language is None:
-                # One at a time until the language is known: the others then need not guess.
-                language = _sure_language(window, await collect())
-            elif len(running) >= _AT_ONCE:
-                await collect()
+        while (stretches := await in_thread(executor, reader.next_stretches)) is not None:
+            for stretch in stretches:
+                window = Window(
+                    samples=stretch.samples,
+                    language=language,
+                    hints=config.hints,
+                    word_offsets=config.word_offsets,
+                )
+                running.append((stretch, tasks.create_task(decode(window, patience=None))))
+                if language is None:
+                    # One at a time until the language is known: the others then need not guess.
+                    language = _sure_language(window, await collect())
+                elif len(running) >= _AT_ONCE:
+                    await collect()
         while running:
             await collect()
     return _put_together(done, config, reader.seconds)

@@ -17,7 +17,7 @@ _SILENCE_FRAMES = 22
 """A silence of 0.7 s ends a stretch: shorter ones are pauses within a sentence."""
 _PAD = round(0.25 * SAMPLE_RATE)
 _MAX_FRAMES = 812
-"""26 s: a window's 30 s less the silence behind it and the padding."""
+"""26 s: a window's 30 s less the silence behind it, a pause in doubt, and the padding."""
 _CUT_FRAMES = 250
 """A stretch that gets too long is cut at the least speech-like frame of its last 8 s."""
 
@@ -62,7 +62,9 @@ class Segmenter:
                     case endpointing.EndOfTurn(end, _):
                         yield self._cut(end)
             frame = self._endpointer.frame
-            if self._start is not None and frame - self._start >= _MAX_FRAMES:
+            # A silence may be the stretch's end, and says soon whether it is.
+            pausing = self._endpointer.silence_start is not None
+            if self._start is not None and frame - self._start >= _MAX_FRAMES and not pausing:
                 recent = list(self._recent)
                 quietest = min(range(len(recent)), key=recent.__getitem__)
                 middle = frame - len(recent) + quietest

@@ -43,7 +43,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         self, request: asr_pb2.RecognizeRequest, context: object
     ) -> asr_pb2.RecognizeResponse:
         """Recognises a whole recording."""
-        model = self._models.named(request.config.model)
+        model = self._models.named(request.config.model, "config.model")
         config = RecognitionConfig(
             language=_language(model, request.config, "config"),
             hints=tuple(request.config.phrase_hints),
@@ -52,13 +52,13 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         )
         async with AsyncExitStack() as stack:
             opening = open_recording(request.audio, request.format, target_hz=SAMPLE_RATE)
-            recording = await in_thread(self._models.threads, lambda: stack.enter_context(opening))
+            recording = await in_thread(self._models.reading, lambda: stack.enter_context(opening))
             recognised = await recognise(
                 recording,
                 config,
                 vad=self._models.vad.stream(),
                 decode=model.decoder(current_request(), priority(request.config.priority)),
-                executor=self._models.threads,
+                executor=self._models.reading,
             )
         return asr_pb2.RecognizeResponse(
             text=recognised.text,
@@ -86,7 +86,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         if first is None or not first.HasField("config"):
             raise InvalidField("config", "the first message of a stream must be its config")
         recognition = first.config.recognition
-        model = self._models.named(recognition.model)
+        model = self._models.named(recognition.model, "config.recognition.model")
         config = StreamConfig(
             endpointing=self._endpointing(first.config.endpointing),
             language=_language(model, recognition, "config.recognition"),
@@ -124,10 +124,10 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                     yield FinalizeTurn()
                 case _:
                     raise InvalidField("config", "a stream has one config, its first message")
-        yield await in_thread(self._models.threads, ear.flush)
+        yield await in_thread(self._models.listening, ear.flush)
 
     async def _listen(self, ear: FrontEnd, audio: bytes) -> Heard:
-        return await in_thread(self._models.threads, lambda: ear.feed(audio))
+        return await in_thread(self._models.listening, lambda: ear.feed(audio))
 
     def _endpointing(self, asked: asr_pb2.Endpointing) -> EndpointingConfig:
         settings = self._settings

@@ -249,8 +249,9 @@ class Session:
         oldest = self._turns[0].audio_start if self._turns else self._position - _PRE_ROLL
         # The running turn's onset frames come before it is known to have started.
         self._audio.forget(min(oldest, self._position - 2 * _PRE_ROLL))
-        crowded = self._audio.end - self._audio.start > _MOST_BUFFERED and self._turns
-        if crowded or self._events.qsize() > _MOST_EVENTS:
+        crowded = self._audio.end - self._audio.start > _MOST_BUFFERED
+        # Only the decoding of what is there frees room: with none to do, reading must go on.
+        if (crowded and self._next_job() is not None) or self._events.qsize() > _MOST_EVENTS:
             self._room.clear()
         else:
             self._room.set()

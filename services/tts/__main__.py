@@ -1,5 +1,6 @@
-"""`python -m services.tts` runs the server."""
+"""`python -m services.tts` starts the server."""
 
 from services.tts.server import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -67,8 +67,9 @@ def _joined(tokens: tuple[Token, ...]) -> Iterator[str]:
         previous_han = token.is_han and not token.after
 
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_HAN_PATTERN = re.compile(f"[{_HAN}]")
+# Characters as a regular expression's class has them, the zero of years (二〇二六) among them.
+HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_HAN_PATTERN = re.compile(f"[{HAN}]")
 
 
 def has_han(text: str) -> bool:
@@ -79,6 +80,21 @@ def has_han(text: str) -> bool:
 def is_speakable(text: str) -> bool:
     """Whether at least one letter or digit is in the text."""
     return any(character.isalnum() for character in text)
+
+
+def can_be_said(text: str) -> bool:
+    """Whether a text with a letter or digit in it has something `normalize` finds to say.
+
+    It looks no further than the first.
+    """
+    if not is_speakable(text):
+        return False
+    style = _Style.of(text)
+    for match in _PIECE.finditer(text):
+        kind = match.lastgroup or "other"
+        if kind not in {"space", "mark"} and _clean(_speak(kind, match, style)[0]):
+            return True
+    return False
 
 
 # Signs inside a written word that are not said: "GPT-4", "and/or".
@@ -125,14 +141,14 @@ _LETTERS = {
 _KNOWN = "|".join(re.escape(word) for word in sorted(_ABBREVIATIONS, key=len, reverse=True))
 # One Han character, a number with what belongs to it, a word, or one other sign.
 _PIECE = re.compile(
-    rf"(?P<han>[{_HAN}])"
+    rf"(?P<han>[{HAN}])"
     r"|(?P<money>[$€£¥￥]\d+(?:,\d{3})*(?:\.\d+)?(?:\s?(?:thousand|million|billion|trillion|[kKmMbB])\b)?)"
     r"|(?P<clock>(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?!\d))"
     r"|(?P<percent>[-−]?\d+(?:,\d{3})*(?:\.\d+)?[%％])"
     r"|(?P<ordinal>(?<![\w.])\d{1,6}(?:st|nd|rd|th)\b)"
     r"|(?P<number>(?:(?<![\w.])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?![\d]))"
     rf"|(?P<abbreviation>(?:[A-Za-z]\.){{2,}}|(?<!\w)(?i:{_KNOWN})(?!\w))"
-    rf"|(?P<word>[^\W\d_{_HAN}]+(?:['’\-‑][^\W\d_{_HAN}]+)*(?:['’](?!\w))?)"
+    rf"|(?P<word>[^\W\d_{HAN}]+(?:['’\-‑][^\W\d_{HAN}]+)*(?:['’](?!\w))?)"
     r"|(?P<mark>\.{2,}|[,，、.。．?？!！;；:：…—–―]+)"
     r"|(?P<space>\s+)"
     r"|(?P<other>.)",
@@ -149,7 +165,7 @@ def normalize(text: str, offset: int = 0) -> Utterance | None:
     """
     tokens: list[Token] = []
     written_end = -1
-    chinese = has_han(text)
+    style = _Style.of(text)
     for match in _PIECE.finditer(text):
         kind = match.lastgroup or "other"
         piece = match.group()
@@ -159,7 +175,7 @@ def normalize(text: str, offset: int = 0) -> Utterance | None:
             if tokens:
                 tokens[-1] = _marked(tokens[-1], piece)
             continue
-        spoken, after = _speak(kind, piece, text, match, chinese=chinese)
+        spoken, after = _speak(kind, match, style)
         spoken = _clean(spoken)
         start = offset + match.start()
         glued = kind != "han" and match.start() == written_end and not tokens[-1].after
@@ -188,16 +204,32 @@ def _marked(token: Token, marks: str) -> Token:
     return Token(token.written, token.offset, token.spoken, strongest)
 
 
-def _speak(
-    kind: str, piece: str, text: str, match: re.Match[str], *, chinese: bool
-) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What of a whole text decides how its pieces are read.
+
+    Attributes:
+        chinese: Whether Chinese characters are in it.
+        shouted: Whether all of it is in capitals, which then mean nothing.
+    """
+
+    chinese: bool
+    shouted: bool
+
+    @classmethod
+    def of(cls, text: str) -> _Style:
+        return cls(has_han(text), _is_shouted(text))
+
+
+def _speak(kind: str, match: re.Match[str], style: _Style) -> tuple[str, str]:
     """What a piece is spoken as, and the mark it carries itself."""
+    piece, text = match.group(), match.string
     # A number takes the language of its neighbours.
-    han = chinese and _han_nearby(text, match)
+    han = style.chinese and _han_nearby(match)
     after = ""
     match kind:
         case "han":
-            spoken = piece
+            spoken = piece.replace("〇", "零")
         case "money":
             spoken = _money(piece, han=han)
         case "clock":
@@ -207,21 +239,26 @@ def _speak(
         case "ordinal":
             spoken = words.ordinal(int(piece[:-2]))
         case "number":
-            spoken = _number(piece, text, match, han=han)
+            spoken = _number(match, han=han)
         case "abbreviation":
             spoken = _abbreviation(piece)
-            after = "." if piece.endswith(".") and match.end() >= len(text.rstrip()) else ""
+            after = "." if piece.endswith(".") and _SPACE_ONLY.fullmatch(text, match.end()) else ""
         case "word":
-            spoken = _word(piece.lower() if _is_shouted(text) else piece)
+            spoken = _word(piece.lower() if style.shouted else piece)
         case _:
             spoken = (_HAN_SIGNS if han else _SIGNS).get(piece) or _other(piece)
     return spoken, after
 
 
-def _han_nearby(text: str, match: re.Match[str]) -> bool:
-    before = text[: match.start()].rstrip()[-1:]
-    after = text[match.end() :].lstrip()[:1]
-    return has_han(before) or has_han(after)
+_SPACE_ONLY = re.compile(r"\s*")
+_HAN_FOLLOWS = re.compile(rf"\s*[{HAN}]")
+_FARTHEST_NEIGHBOUR = 8
+
+
+def _han_nearby(match: re.Match[str]) -> bool:
+    text, start = match.string, match.start()
+    before = text[max(0, start - _FARTHEST_NEIGHBOUR) : start].rstrip()[-1:]
+    return has_han(before) or _HAN_FOLLOWS.match(text, match.end()) is not None
 
 
 def _money(piece: str, *, han: bool) -> str:
@@ -263,7 +300,8 @@ def _percent(piece: str, *, han: bool) -> str:
     return f"{'minus ' if minus else ''}{words.decimal(amount)} percent"
 
 
-def _number(piece: str, text: str, match: re.Match[str], *, han: bool) -> str:
+def _number(match: re.Match[str], *, han: bool) -> str:
+    piece, text = match.group(), match.string
     minus = piece[0] in "-−"
     plain = piece.lstrip("-−")
     digits = plain.replace(",", "")
@@ -272,7 +310,7 @@ def _number(piece: str, text: str, match: re.Match[str], *, han: bool) -> str:
             return words.han_digits(digits)
         return ("负" if minus else "") + words.han_number(digits)
     is_year = len(plain) == 4 and plain.isdigit() and 1100 <= int(plain) <= 2099 and not minus
-    if is_year and not text[match.end() :].startswith((" %", "°")):
+    if is_year and not text.startswith((" %", "°"), match.end()):
         return words.year(int(plain))
     return f"{'minus ' if minus else ''}{words.decimal(digits)}"
 

@@ -26,6 +26,12 @@ def with_output(model: bytes, tensor: str) -> bytes:
     return model + _field(_MODEL_GRAPH, _field(_GRAPH_OUTPUT, value))
 
 
+def has_tensor(model: bytes, tensor: str) -> bool:
+    """Whether the model's file names a tensor so."""
+    name = tensor.encode()
+    return _varint(len(name)) + name in model
+
+
 def _field(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from string import ascii_letters
 
-from services.tts.normalization import has_han, is_speakable
+from services.tts.normalization import HAN, has_han, is_speakable
 
 MAX_CHARACTERS = 240
 """No phrase is longer, whatever the text."""
@@ -56,8 +56,8 @@ _TOKEN = re.compile(
     r"(?P<newline>\n)"
     r"|(?P<space>[^\S\n]+)"
     rf"|(?P<mark>[{_SENTENCE},;:—，、；：]+[{_CLOSERS}]*)"
-    r"|(?P<han>[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
-    rf"|(?P<word>[^\s{_SENTENCE},;:—，、；：\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+)"
+    rf"|(?P<han>[{HAN}])"
+    rf"|(?P<word>[^\s{_SENTENCE},;:—，、；：{HAN}]+)"
 )
 _FULL_WIDTH = frozenset("。！？．，、；：…—")
 _CONNECTIVE_WORDS = """

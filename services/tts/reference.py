@@ -8,7 +8,7 @@ import io
 import numpy as np
 import soundfile
 
-from services.runtime.audio.pcm import Float32
+from services.runtime.audio import pcm
 from services.runtime.errors import InvalidField
 from services.tts.speech import Reference
 
@@ -33,7 +33,7 @@ def read_reference(audio: bytes, transcript: str | None) -> Reference:
             frames = file.read(round(rate * _LONGEST_SECONDS) + 1, "float32", always_2d=True)
     except (soundfile.LibsndfileError, ValueError, RuntimeError):
         raise InvalidField(_FIELD, "is no readable WAV or FLAC file") from None
-    samples: Float32 = np.nan_to_num(frames.mean(axis=1, dtype=np.float32))
+    samples: pcm.Float32 = pcm.sound(frames).mean(axis=1, dtype=np.float32)
     seconds = len(samples) / rate
     if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
         raise InvalidField(_FIELD, "must be 3 to 30 seconds long")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import soxr
@@ -21,6 +22,8 @@ from services.tts.normalization import Utterance, normalize
 from services.tts.phrasing import Phrase, Phraser
 from services.tts.speaker import Speaker, SpeechOptions, Spoken
 from services.tts.speech import Voice
+
+ResultT = TypeVar("ResultT")
 
 MAX_CHARACTERS = 20_000
 """The contract's limit of a segment's text."""
@@ -212,7 +215,7 @@ class Segment:
                     yield chunk
         finally:
             if renderer is not None:
-                renderer.close()
+                await renderer.aclose()
 
     async def _spoken(self) -> AsyncGenerator[Spoken]:
         """The phrases, each when it is spoken."""
@@ -285,6 +288,7 @@ class _Renderer:
         self._pause = 0.0
         self._phrase = -1
         self._closed = False
+        self._working: asyncio.Task[Any] | None = None
 
     async def render(self, spoken: Spoken) -> list[Chunk]:
         """The chunks of the next phrase, led by the pause after the one before."""
@@ -301,7 +305,7 @@ class _Renderer:
         if self._encoding in _CHEAP:
             audio = [self._encoder.encode(piece) for piece in pieces]
         else:
-            audio = await asyncio.to_thread(lambda: [self._encoder.encode(p) for p in pieces])
+            audio = await self._in_thread(lambda: [self._encoder.encode(p) for p in pieces])
         chunks: list[Chunk] = []
         for piece, data in zip(pieces, audio, strict=True):
             first = self._position == 0
@@ -321,18 +325,26 @@ class _Renderer:
     async def finish(self) -> list[Chunk]:
         """What a file encoder still holds."""
         self._closed = True
-        rest = await asyncio.to_thread(self._encoder.close)
+        rest = await self._in_thread(self._encoder.close)
         offset = self._position / self._rate
         return [
             Chunk(self._phrase, offset, 0.0, rest[i : i + _MAX_CHUNK_BYTES])
             for i in range(0, len(rest), _MAX_CHUNK_BYTES)
         ]
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Lets go of the encoder if the segment ended early."""
+        if self._working is not None:
+            await asyncio.wait([self._working])
         if not self._closed:
             self._closed = True
             self._encoder.close()
+
+    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        """Runs work on the encoder. Cancelled, the thread goes on, and `aclose` waits for it."""
+        working = asyncio.create_task(asyncio.to_thread(work), name="tts-encoding")
+        self._working = working
+        return await asyncio.shield(working)
 
     async def _at_rate(self, spoken: Spoken) -> Float32:
         speech = spoken.speech

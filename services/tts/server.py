@@ -7,12 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from viva.tts.v1 import tts_pb2_grpc
 
 from services.runtime.errors import ResourceMissing, ServiceError
 from services.runtime.logs import log
 from services.runtime.server import Service, run
+from services.runtime.settings import load
 from services.runtime.weights import WeightsStore
 from services.tts.cache import SpeechCache
 from services.tts.engines.kokoro import KokoroSynthesizer, join_weights
@@ -73,7 +75,13 @@ def _mandarin(settings: TtsSettings) -> MandarinPronouncer | None:
 
 @asynccontextmanager
 async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
-    """Loads the engines, measures and warms up the voices, and serves them."""
+    """Loads the engines, measures and warms up the voices, and serves them.
+
+    Raises:
+        ResourceMissing: A model, a package, the default voice or the file of frequent lines is not
+            there.
+    """
+    lines = await asyncio.to_thread(_frequent_lines, settings.frequent_lines)
     engines = await asyncio.to_thread(load_engines, settings)
     book = VoiceBook(engines, settings.default_voice)
     folder = settings.data_dir / "tts"
@@ -85,7 +93,7 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
         servicer = TtsServicer(
             speaker, engines, Urgency(settings.first_phrase_seconds, settings.phrase_seconds)
         )
-        ahead = asyncio.create_task(_make_ahead(speaker, settings), name="tts-frequent-lines")
+        ahead = asyncio.create_task(_make_ahead(speaker, lines), name="tts-frequent-lines")
         try:
             yield [Service(NAME, partial(tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer))]
         finally:
@@ -93,28 +101,35 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
             await asyncio.wait([ahead])
 
 
-async def _make_ahead(speaker: Speaker, settings: TtsSettings) -> None:
-    """Makes the frequent lines while nobody waits."""
-    if settings.frequent_lines is None:
-        return
-    text = await asyncio.to_thread(settings.frequent_lines.read_text, "utf-8")
-    for line in filter(None, map(str.strip, text.splitlines())):
+def _frequent_lines(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResourceMissing(
+            f"the frequent lines cannot be read from {file} ({type(error).__name__})",
+            "set VIVA_TTS_FREQUENT_LINES to a text file in UTF-8, or unset it",
+        ) from None
+    return [line for line in map(str.strip, text.splitlines()) if line]
+
+
+async def _make_ahead(speaker: Speaker, lines: Sequence[str]) -> None:
+    """Makes the frequent lines while nobody waits; one that cannot be made is passed over."""
+    for number, line in enumerate(lines, start=1):
         phraser = Phraser()
-        voice = speaker.book.for_text(line, None, None, "text")
-        for phrase in phraser.feed(line) + phraser.flush():
-            utterance = normalize(phrase.text)
-            if utterance is not None:
-                try:
+        try:
+            voice = speaker.book.for_text(line, None, None, "text")
+            for phrase in phraser.feed(line) + phraser.flush():
+                utterance = normalize(phrase.text)
+                if utterance is not None:
                     await speaker.keep(utterance, voice)
-                except ServiceError as error:
-                    log(_logger, logging.WARNING, "frequent line not made", why=error.reason)
+        except (ServiceError, OSError) as error:
+            why = error.reason if isinstance(error, ServiceError) else type(error).__name__
+            log(_logger, logging.WARNING, "frequent line not made", line=number, why=why)
 
 
 def main() -> None:
     """Runs the server until SIGTERM."""
-    settings = TtsSettings()
+    settings = load(TtsSettings)
     run(settings, "tts", partial(build, settings))
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ from services.runtime.errors import InvalidField, InvalidFields
 from services.runtime.request import current_request
 from services.runtime.stats import duration, priority, stats
 from services.tts.marks import WordMark
-from services.tts.normalization import is_speakable, normalize
+from services.tts.normalization import can_be_said
 from services.tts.pronunciation import word_key
 from services.tts.reference import read_reference
 from services.tts.segment import MAX_CHARACTERS, Caller, Chunk, Done, Output, Segment, Urgency
@@ -85,7 +85,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         self, request: tts_pb2.SynthesizeRequest, context: Context
     ) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         """Speaks a whole text."""
-        if not is_speakable(request.text) or normalize(request.text) is None:
+        if not can_be_said(request.text):
             raise InvalidField("text", "has no letter or digit to speak")
         options, output = await self._read_config(request.config)
         # One voice for the whole text, whatever its first phrase is in.

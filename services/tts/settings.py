@@ -17,6 +17,11 @@ class TtsSettings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="VIVA_TTS_", extra="forbid", populate_by_name=True)
 
     port: int = Field(default=7103, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    max_message_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        description="Largest message accepted: a reference voice of 8 MiB and room to spare.",
+    )
     engines: tuple[Literal["piper", "kokoro"], ...] = Field(
         default=("piper", "kokoro"), description="The packaged engines to load."
     )

@@ -223,6 +223,31 @@ async def test_fast_audio_waits_for_the_model_and_loses_nothing() -> None:
     assert [told.turn for told in events] == sorted(told.turn for told in events)
 
 
+@pytest.mark.parametrize("speech", [94, 2000], ids=["after a silence", "all of it speech"])
+@pytest.mark.parametrize("silence", [1, 6, 10])
+async def test_a_message_of_a_minute_that_ends_in_a_pause_holds_nothing_up(
+    speech: int, silence: int
+) -> None:
+    async def inputs() -> AsyncGenerator[Input, None]:
+        frames = np.concatenate(
+            [np.full(1900, 0.1), np.full(speech, 0.9), np.full(silence, 0.1)]
+        ).astype(np.float32)
+        samples = np.arange(len(frames) * FRAME, dtype=np.float32) / np.float32(SAMPLE_RATE)
+        yield Heard(samples, frames)
+        quiet = np.full(30, 0.1, dtype=np.float32)
+        yield Heard(samples[-1] + samples[: 30 * FRAME], quiet)
+
+    async with (
+        asyncio.timeout(30),
+        Session(StreamConfig(ENDPOINTING), inputs(), Model()) as session,
+    ):
+        events = [event async for event in session.events()]
+    [end] = of_type(events, EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.reason is EndReason.SILENCE
+    assert end.transcript.text
+
+
 async def test_a_sound_without_words_has_no_eager_end_and_an_empty_text() -> None:
     events = await listen([(True, 4), (False, 30)])
     assert [type(told.event) for told in events] == [SpeechStarted, EndOfTurn]

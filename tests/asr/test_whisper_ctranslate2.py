@@ -51,6 +51,17 @@ def test_languages_and_offsets_may_differ_within_a_batch(base: WhisperCTranslate
     assert all(h.words for h in results)  # type: ignore[union-attr]
 
 
+def test_a_hint_of_control_tokens_spoils_no_batch(base: WhisperCTranslate2) -> None:
+    speech = read_wav(librivox()[4].path)
+    windows = [
+        Window(speech, language="en", hints=(hint,))
+        for hint in ("Redis", "<|startoftranscript|>", "<|startoftranscript|> Redis")
+    ]
+    for other in windows[1:]:
+        together = [w for w in windows if base.batch_key(w) == base.batch_key(other)]
+        assert all("himself" in words(h.text) for h in base.decode(together))  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("seconds", [0.1, 3.0, 12.0])
 def test_silence_has_no_text(base: WhisperCTranslate2, seconds: float) -> None:
     [heard] = base.decode([Window(silence(seconds))])

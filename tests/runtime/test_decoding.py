@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from viva.serving.v1 import serving_pb2
 
 from services.runtime.audio import pcm
@@ -132,6 +134,37 @@ def test_raw_samples_need_a_rate_and_whole_frames() -> None:
 
 def test_a_rate_outside_the_contract_is_refused() -> None:
     assert fault(file(WAV, tone(0.5, 96_000), 96_000))[0] == "audio"
+
+
+def test_more_channels_than_the_contract_has_are_refused() -> None:
+    assert len(read(file(WAV, tone(0.5, 16_000, 8), 16_000))) == 8_000
+    assert fault(file(WAV, tone(0.5, 16_000, 9), 16_000))[0] == "audio"
+
+
+def test_floats_that_are_no_sound_do_not_come_through() -> None:
+    broken = tone(1, 16_000)
+    broken[[100, 200, 300], 0] = np.nan, np.inf, 50.0
+    out = io.BytesIO()
+    soundfile.write(out, broken, 16_000, format="WAV", subtype="FLOAT")
+    samples = read(out.getvalue())
+    assert np.abs(samples).max() <= 1
+    assert np.argmax(np.abs(np.fft.rfft(samples))) == pytest.approx(440, abs=1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(list(CONTAINERS)), st.data())
+def test_a_damaged_file_is_read_or_refused(
+    kind: serving_pb2.AudioEncoding.ValueType, data: st.DataObject
+) -> None:
+    audio = bytearray(file(kind, tone(0.3, 16_000), 16_000))
+    places = st.one_of(st.integers(0, 120), st.integers(0, len(audio) - 1))
+    for place in data.draw(st.lists(places, min_size=1, max_size=5)):
+        audio[place] = data.draw(st.integers(0, 255))
+    try:
+        samples = read(bytes(audio[: data.draw(st.integers(1, len(audio)))]))
+    except InvalidFields:
+        return
+    assert np.isfinite(samples).all()
 
 
 def test_a_long_recording_is_never_whole_in_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import grpc
@@ -103,6 +104,17 @@ async def test_a_wrong_setting_is_named(
     assert (streamed.code(), fields(streamed)) == (code, [field])
 
 
+async def test_the_largest_reference_voice_is_no_message_too_large(stub: Stub) -> None:
+    largest = tts_pb2.ReferenceVoice(audio=bytes(8 * 1024 * 1024))
+    larger = tts_pb2.ReferenceVoice(audio=bytes(8 * 1024 * 1024 + 1))
+
+    error = await refusal(stub, "Hello.", reference_voice=largest)
+    too_large = await refusal(stub, "Hello.", reference_voice=larger)
+
+    assert fields(error) == ["config.reference_voice"]
+    assert fields(too_large) == ["config.reference_voice.audio"]
+
+
 async def test_a_voice_without_chinese_refuses_chinese_text(stub: Stub) -> None:
     error = await refusal(stub, "Hello 世界", voice="joe")
     streamed = await stream_refusal(stub, config(voice="joe"), text("a", "你好。", last=True))
@@ -118,6 +130,19 @@ async def test_control_characters_and_emoji_inside_text_are_passed_over(stub: St
     heard = await one(stub.Synthesize(tts_pb2.SynthesizeRequest(text=line)))
 
     assert [word.text for word in heard.words] == ["Well", "done", "go", "on"]
+
+
+async def test_the_longest_texts_hold_nobody_else_up(stub: Stub) -> None:
+    lines = ["AB CD " * 3_333, "STOP IT " * 2_500, "1中" * 10_000]
+    calls = [stub.Synthesize(tts_pb2.SynthesizeRequest(text=line)) for line in lines]
+    async with asyncio.TaskGroup() as group:
+        for call in calls:
+            group.create_task(call.read())
+        # Each of them once kept the event loop for seconds.
+        for _ in range(5):
+            await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=3)
+    for call in calls:
+        call.cancel()
 
 
 async def test_a_stream_must_begin_with_the_config(stub: Stub) -> None:

@@ -13,7 +13,7 @@ from faster_whisper import WhisperModel
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore, package_files
 from services.tts.engines.kokoro import KokoroSynthesizer
-from services.tts.engines.piper import JOE, PiperSynthesizer
+from services.tts.engines.piper import JOE, PiperSynthesizer, packaged_voice
 from services.tts.levels import measure_gains, voice_loudness
 from services.tts.marks import estimated_spans, word_marks
 from services.tts.normalization import Utterance, normalize
@@ -160,3 +160,13 @@ def test_an_unknown_voice_is_measured_once(joe: PiperSynthesizer, tmp_path: Path
 def test_a_missing_voice_file_is_a_start_up_error(tmp_path: Path) -> None:
     with pytest.raises(ResourceMissing, match="does not exist"):
         PiperSynthesizer(tmp_path / "nobody.onnx", JOE)
+
+
+def test_a_device_that_is_not_there_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As it is without a GPU, whatever this machine has.
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+
+    with pytest.raises(ResourceMissing, match="VIVA_TTS_DEVICE=cpu"):
+        PiperSynthesizer(packaged_voice(), JOE, device="cuda")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tts import number_words
-from services.tts.normalization import normalize
+from services.tts.normalization import can_be_said, is_speakable, normalize
 
 _DIGITS = st.integers(min_value=0, max_value=10**15 - 1)
 
@@ -42,6 +42,7 @@ def said(text: str) -> str:
         ("你好，世界！", "你好, 世界!"),
         ("我在2023年用了3.5%", "我在二零二三年用了百分之三点五"),
         ("花了¥105", "花了一百零五元"),
+        ("二〇二六年", "二零二六年"),
         ("用Python写API", "用 Python 写 eigh pee eye"),
         ("½ cup", "cup"),
         ("", ""),
@@ -51,6 +52,11 @@ def said(text: str) -> str:
 )
 def test_text_is_said_as_a_person_would(text: str, expected: str) -> None:
     assert said(text) == expected
+
+
+@given(st.text(max_size=20))
+def test_a_text_can_be_said_when_there_is_something_to_say(text: str) -> None:
+    assert can_be_said(text) == (is_speakable(text) and normalize(text) is not None)
 
 
 @given(st.text(max_size=200))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from services.runtime.audio.encoding import Encoding
+from services.runtime.audio.pcm import Float32
 from services.runtime.batching import Priority
 from services.runtime.errors import (
     DeadlineExpired,
@@ -17,6 +20,7 @@ from services.runtime.errors import (
     Overloaded,
     ResourceMissing,
 )
+from services.tts import segment
 from services.tts.cache import SpeechCache
 from services.tts.engines.piper import PiperSynthesizer
 from services.tts.normalization import normalize
@@ -75,6 +79,43 @@ async def test_closing_leaves_no_task_behind(speaker: Speaker) -> None:
     await messages.aclose()
 
     assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
+
+
+async def test_an_encoder_at_work_is_not_closed_by_a_caller_who_leaves(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+    happened: list[str] = []
+
+    class SlowEncoder:
+        def encode(self, samples: Float32) -> bytes:
+            at_work.set()
+            go_on.wait()
+            happened.append("encoded")
+            return b""
+
+        def close(self) -> bytes:
+            happened.append("closed")
+            return b""
+
+    monkeypatch.setattr(segment, "open_encoder", lambda *_: SlowEncoder())
+    stream = SpeechStream(
+        lambda name: Segment(name, speaker, SpeechOptions(), Output(Encoding.FLAC))
+    )
+    stream.text("a", "Hello.", last=True)
+    reader = asyncio.create_task(anext(stream.messages()))
+    await asyncio.to_thread(at_work.wait)
+
+    reader.cancel()
+    # The reader's task needs a few turns of the loop to get as far as it can.
+    for _ in range(10):
+        await asyncio.sleep(0)
+    early = list(happened)
+    go_on.set()
+    await asyncio.wait([reader])
+
+    assert early == []
+    assert happened.index("closed") == len(happened) - 1
 
 
 async def test_a_failure_is_raised_to_the_reader(speaker: Speaker) -> None:
@@ -148,7 +189,8 @@ def test_a_language_nobody_speaks_names_those_spoken(joe: PiperSynthesizer) -> N
 
 async def test_frequent_lines_are_made_ahead_and_kept(data_dir: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
-    lines.write_text("Welcome to your interview.\n\nThank you.\n", encoding="utf-8")
+    # The Chinese one has no voice here; the others are made all the same.
+    lines.write_text("Welcome to your interview.\n\n你好。\nThank you.\n", encoding="utf-8")
     settings = TtsSettings(
         data_dir=tmp_path / "data", engines=("piper",), frequent_lines=lines, port=0
     )
@@ -158,6 +200,20 @@ async def test_frequent_lines_are_made_ahead_and_kept(data_dir: Path, tmp_path: 
         await ahead
 
     assert len(list((tmp_path / "data" / "tts" / "lines").glob("*.npz"))) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"], ids=["absent", "no text"])
+async def test_frequent_lines_that_cannot_be_read_stop_the_start(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines.txt"
+    if content is not None:
+        lines.write_bytes(content)
+    settings = TtsSettings(data_dir=tmp_path, engines=("piper",), frequent_lines=lines)
+
+    with pytest.raises(ResourceMissing, match="VIVA_TTS_FREQUENT_LINES"):
+        async with build(settings):
+            pass
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,11 +21,20 @@ def load_recognizers(settings: AsrSettings) -> list[Recognizer]:
     """Loads every model the settings name, the default first.
 
     Raises:
-        ResourceMissing: A package, the weights or a device is not there.
+        ResourceMissing: A package, the weights or a device is not there, or two models share a
+            name.
     """
     if settings.engine == "triton":
         return [_triton(settings)]
-    return [_whisper(choice, settings) for choice in settings.choices()]
+    choices = settings.choices()
+    names = [model_name(choice.model) for choice in choices]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ResourceMissing(
+            f"two models are called {twice[0]!r}",
+            "rename a folder, or name each once in VIVA_ASR_MODEL and VIVA_ASR_EXTRA_MODELS",
+        )
+    return [_whisper(choice, settings) for choice in choices]
 
 
 def weights(name: str, data_dir: Path) -> tuple[Path, str]:

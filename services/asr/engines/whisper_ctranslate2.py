@@ -232,8 +232,11 @@ class WhisperCTranslate2:
             text = f"{text}. {window.context[-_CONTEXT_CHARACTERS:]}" if text else window.context
         if not text:
             return []
-        tokens = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids
-        tokens = tokens[-_MAX_PROMPT_TOKENS:]
+        ids = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids
+        # Written out, "<|startoftranscript|>" becomes the control token; a prompt is text alone.
+        tokens = [token for token in ids if token < self._end][-_MAX_PROMPT_TOKENS:]
+        if not tokens:
+            return []
         if not window.hints and len(tokens) > _PROMPT_STEP:
             tokens = tokens[len(tokens) % _PROMPT_STEP :]
         return [self._id("<|startofprev|>"), *tokens]

@@ -22,6 +22,7 @@ from services.runtime.errors import InvalidField
 
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 48_000
+MAX_CHANNELS = 8
 _BLOCK_SECONDS = 10
 _IN_MEMORY = 4 * 1024 * 1024
 """Bytes from which a recording goes to disk."""
@@ -31,14 +32,16 @@ _PCM = {
     serving_pb2.AUDIO_ENCODING_PCM_F32LE: 4,
 }
 _FILES = {
-    serving_pb2.AUDIO_ENCODING_WAV: "WAV",
-    serving_pb2.AUDIO_ENCODING_FLAC: "FLAC",
-    serving_pb2.AUDIO_ENCODING_OGG_OPUS: "Ogg Opus",
+    serving_pb2.AUDIO_ENCODING_WAV: "a WAV file",
+    serving_pb2.AUDIO_ENCODING_FLAC: "a FLAC file",
+    serving_pb2.AUDIO_ENCODING_OGG_OPUS: "an Ogg Opus file",
 }
 _EMPTY = "the recording holds no samples"
 # A writer that could not go back to its header leaves one of these as the length (RFC 2361 files
 # from pipes): the data goes on to the end of the file.
 _UNKNOWN_LENGTHS = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+_MOST_CHUNKS = 1_000
+"""RIFF chunks looked at for the samples; files have a handful."""
 _OGG_PAGE_HEADER = 27
 _OGG_LAST_PAGE = 0x04
 _OGG_MAX_PAGE = 65_307
@@ -99,7 +102,7 @@ class Recording:
             size = _BLOCK_SECONDS * self._layout.rate_hz
             while len(block := sound.read(size, dtype="float32", always_2d=True)):
                 count += len(block)
-                yield block.reshape(-1)
+                yield pcm.sound(block.reshape(-1))
         except soundfile.LibsndfileError as error:
             raise InvalidField("audio", f"the file is damaged: {error.error_string}") from None
         if count < self._layout.frames:
@@ -144,6 +147,11 @@ def detect(audio: bytes) -> serving_pb2.AudioEncoding.ValueType:
     if audio[:4] == b"OggS" and audio[28:36] == b"OpusHead":
         return serving_pb2.AUDIO_ENCODING_OGG_OPUS
     return serving_pb2.AUDIO_ENCODING_UNSPECIFIED
+
+
+def file_kind(audio: bytes) -> str | None:
+    """What people call the kind of file, None if it is none that is known."""
+    return _FILES.get(detect(audio))
 
 
 def _encoding(
@@ -199,6 +207,10 @@ def _file_layout(
             "format.channels",
             f"says {audio_format.channels}, but the file has {layout.channels}",
         )
+    if layout.channels > MAX_CHANNELS:
+        raise InvalidField(
+            "audio", f"the file has {layout.channels} channels; up to {MAX_CHANNELS} are accepted"
+        )
     if not MIN_RATE_HZ <= layout.rate_hz <= MAX_RATE_HZ:
         raise InvalidField(
             "audio",
@@ -218,7 +230,9 @@ def _check_complete(audio: bytes, encoding: serving_pb2.AudioEncoding.ValueType)
 def _check_wav(audio: bytes) -> None:
     position = 12
     rate = 0
-    while position + 8 <= len(audio):
+    for _ in range(_MOST_CHUNKS):
+        if position + 8 > len(audio):
+            break
         name, size = struct.unpack_from("<4sI", audio, position)
         position += 8
         if name == b"fmt " and position + 12 <= len(audio):

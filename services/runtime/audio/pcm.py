@@ -19,12 +19,19 @@ def float_from_s16le(data: bytes) -> Float32:
 
 
 def float_from_f32le(data: bytes) -> Float32:
-    """Samples from 32-bit little-endian floats; not-a-number and infinities become silence.
+    """Samples from 32-bit little-endian floats, sound ones.
 
     Raises:
         ValueError: The bytes are no whole samples.
     """
-    samples = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return sound(np.frombuffer(data, dtype="<f4").astype(np.float32))
+
+
+def sound(samples: Float32) -> Float32:
+    """The samples as a converter could play them, within [-1, 1].
+
+    Not-a-number and infinities become silence: one of them would stay in every filter after it.
+    """
     return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
 
 

