@@ -27,6 +27,7 @@ _FORMAT = serving_pb2.AudioFormat(
 )
 _PIECE_SECONDS = 0.02
 _SILENCE = b"\0\0" * round(16000 * _PIECE_SECONDS)
+# At a server's gauges, over three seconds.
 _LOOKS = 30
 
 
