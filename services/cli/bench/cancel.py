@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
-import httpx
-import psutil
-from prometheus_client.parser import text_string_to_metric_families
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.interview.v1 import interview_pb2, interview_pb2_grpc
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
@@ -18,8 +14,7 @@ from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.cli.bench.frame import BenchResult, Figure
-from services.cli.launcher import runfile
-from services.cli.launcher.plan import data_dir
+from services.cli.bench.running import Server, running_servers
 from services.runtime.channel import open_channel
 
 _FORMAT = serving_pb2.AudioFormat(
@@ -29,57 +24,6 @@ _PIECE_SECONDS = 0.02
 _SILENCE = b"\0\0" * round(16000 * _PIECE_SECONDS)
 # At a server's gauges, over three seconds.
 _LOOKS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server process on this machine.
-
-    Attributes:
-        port: Its gRPC port; its process is the one that listens there.
-        metrics_port: Its Prometheus port.
-    """
-
-    port: int
-    metrics_port: int
-
-    def process(self) -> psutil.Process:
-        """The process that listens on the port.
-
-        Raises:
-            LookupError: Nobody does.
-        """
-        for connection in psutil.net_connections("tcp"):
-            local = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and local and local.port == self.port:
-                return psutil.Process(connection.pid)
-        raise LookupError(f"no server listens on port {self.port}")
-
-    async def gauges(self) -> Mapping[str, float]:
-        """Live tasks, running calls, and bytes that caches hold."""
-        async with httpx.AsyncClient() as client:
-            page = await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")
-        found = {"viva_tasks": 0.0, "viva_rpc_running": 0.0, "viva_cache_bytes": 0.0}
-        for family in text_string_to_metric_families(page.text):
-            if family.name in found:
-                found[family.name] = sum(sample.value for sample in family.samples)
-        return found
-
-
-def running_servers() -> Mapping[str, Server]:
-    """The servers of the mesh that runs here.
-
-    Raises:
-        LookupError: None does, or its servers show no metrics.
-    """
-    running = runfile.read(data_dir())
-    if running is None:
-        raise LookupError("no mesh runs on this machine; `viva up` starts one")
-    return {
-        entry.name: Server(entry.port, entry.metrics_port)
-        for entry in running.processes
-        if entry.metrics_port is not None
-    }
 
 
 Start = Callable[[], grpc.aio.Call]

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.markup import escape
 
@@ -40,6 +41,9 @@ def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json:
     except (LookupError, RecordingsUnavailableError) as missing:
         tell(str(missing))
         raise typer.Exit(1) from None
+    except httpx.HTTPError as error:
+        tell(f"no metrics page answers ({type(error).__name__}): is the mesh up?")
+        raise typer.Exit(1) from None
     record = frame.as_json(result, steal.percent())
     path = frame.write(record, out)
     if as_json:
@@ -52,7 +56,10 @@ def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json:
 @bench.command()
 def mesh(
     address: Address = DEFAULT_ADDRESS,
-    direct: Annotated[str, typer.Option(help="The TTS server itself.")] = "localhost:7103",
+    direct: Annotated[
+        str | None,
+        typer.Option(help="The TTS server itself.", show_default="of the mesh that runs here"),
+    ] = None,
     calls: Annotated[int, typer.Option(min=100, help="Calls on each way.")] = 2000,
     out: Out = RESULTS,
     as_json: AsJson = False,
@@ -108,9 +115,12 @@ def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJso
 @bench.command()
 def llm(
     address: Address = DEFAULT_ADDRESS,
-    metrics: Annotated[str, typer.Option(help="The server's Prometheus page.")] = (
-        "http://127.0.0.1:7204/metrics"
-    ),
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="The server's Prometheus page.", show_default="of the mesh that runs here"
+        ),
+    ] = None,
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:
