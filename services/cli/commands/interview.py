@@ -32,6 +32,8 @@ _STEPS = {
     "first_phrase": "first phrase",
     "first_audio": "first audio",
 }
+_LONGEST_NAME = 26
+"""Leaves the figures their room in 80 columns."""
 
 
 def interview(
@@ -123,15 +125,18 @@ def _print(speaker: str, text: str, style: str = "") -> None:
 
 def _show(held: Held, output: Path) -> None:
     table = Table(box=None, pad_edge=False)
-    table.add_column("seconds from the end of\nspeech in", no_wrap=True)
+    table.add_column("seconds from the\nend of speech in", no_wrap=True, max_width=_LONGEST_NAME)
     for heading in (*_STEPS.values(), "heard"):
-        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+        words = heading.split()
+        table.add_column(
+            "\n".join(words), justify="right", no_wrap=True, min_width=max(map(len, words))
+        )
     found = timings(held)
     for turn in found["turns"]:
         server = turn.get("server", {})
         heard = turn["client"]["speech_end_to_first_audio"]
         table.add_row(
-            escape(turn["recording"]),
+            escape(_shortened(turn["recording"])),
             *(_seconds(server.get(step)) for step in _STEPS),
             _seconds(heard),
         )
@@ -142,6 +147,11 @@ def _show(held: Held, output: Path) -> None:
     if held.report is not None and held.report.HasField("overall_score"):
         out.print(f"score: {held.report.overall_score:.0f} of 100")
     out.print(f"[dim]{escape(str(output))}[/]", soft_wrap=True)
+
+
+def _shortened(name: str) -> str:
+    """The end of a long name: recordings of a set differ there."""
+    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]
 
 
 def _seconds(value: float | None) -> str:
