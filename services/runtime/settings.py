@@ -80,15 +80,24 @@ def load(settings: type[SettingsT]) -> SettingsT:
     try:
         return settings()
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            named = variable(settings, str(next(iter(problem["loc"]), "settings")))
-            sys.stderr.write(f"{named}: {problem['msg']} (it is {problem['input']!r})\n")
+        sys.stderr.writelines(f"{line}\n" for line in problems(settings, error))
     except SettingsError as error:
         # A list or map that is not JSON; pydantic-settings names the field in its message alone.
         field = re.search(r'field "(\w+)"', str(error))
         named = variable(settings, field[1]) if field else "settings"
         sys.stderr.write(f"{named}: cannot be read as JSON\n")
     raise SystemExit(2)
+
+
+def problems(settings: type[BaseSettings], error: ValidationError) -> list[str]:
+    """A line for each variable at fault; what several variables are together names none."""
+    return [
+        f"{variable(settings, str(problem['loc'][0]))}: {problem['msg']}"
+        f" (it is {problem['input']!r})"
+        if problem["loc"]
+        else problem["msg"]
+        for problem in error.errors(include_url=False)
+    ]
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

@@ -1,35 +1,25 @@
-"""The service over the wire: real gRPC, real weights, human speech, bad input."""
+"""The service over the wire: real gRPC, real weights, human speech."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import resource
-from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncIterator
 
-import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
-from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.asr.v1 import asr_pb2
 from viva.serving.v1 import serving_pb2
 
-from services.asr.engines.engine import Float32
-from services.runtime import metrics
 from services.runtime.audio import pcm
 from tests.asr.audio import encoded, read_wav, silence, white_noise, words
+from tests.asr.calls import Request, Stub, audio, config, ends, fields, refused_file, stream
 from tests.asr.conftest import serve
 from tests.recordings import cards, librivox
-
-Stub: TypeAlias = "asr_pb2_grpc.AsrServiceAsyncStub"
-Request = asr_pb2.StreamingRecognizeRequest
-RAW = serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -39,56 +29,6 @@ async def stub() -> AsyncIterator[Stub]:
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def config(**fields: object) -> Request:
-    recognition = asr_pb2.RecognitionConfig(language="en")
-    settings: dict[str, object] = {"recognition": recognition, "format": RAW, **fields}
-    return Request(config=asr_pb2.StreamingRecognitionConfig(**settings))  # type: ignore[arg-type]
-
-
-def audio(samples: Float32, piece: int = 4_000) -> list[Request]:
-    return [
-        Request(audio=pcm.s16le_from_float(samples[i : i + piece]))
-        for i in range(0, len(samples), piece)
-    ]
-
-
-async def stream(
-    stub: Stub, messages: Sequence[Request]
-) -> list[asr_pb2.StreamingRecognizeResponse]:
-    async def requests() -> AsyncIterator[Request]:
-        for message in messages:
-            yield message
-
-    return [event async for event in stub.StreamingRecognize(requests(), timeout=60)]
-
-
-def ends(events: Sequence[asr_pb2.StreamingRecognizeResponse]) -> list[asr_pb2.EndOfTurn]:
-    return [e.end_of_turn for e in events if e.HasField("end_of_turn")]
-
-
-def fields(error: grpc.aio.AioRpcError) -> list[str]:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    named: list[str] = []
-    for packed in status.details:
-        request = error_details_pb2.BadRequest()
-        if packed.Unpack(request):
-            named += [violation.field for violation in request.field_violations]
-    return named
-
-
-async def refused(stub: Stub, messages: Sequence[Request]) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stream(stub, messages)
-    return caught.value
-
-
-async def refused_file(stub: Stub, request: Message) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Recognize(request, timeout=60)  # type: ignore[arg-type]
-    return caught.value
 
 
 # Whole recordings.
@@ -171,88 +111,6 @@ async def test_an_hour_is_heard_to_its_end_without_being_held_in_memory(stub: St
     assert segment.start.seconds == 3599
     # An hour of samples at 16 kHz is 220 MiB.
     assert grown < 100
-
-
-@pytest.mark.parametrize(
-    ("request_fields", "field"),
-    [
-        ({"audio": b""}, "audio"),
-        ({"audio": b"no audio at all"}, "audio"),
-        ({"audio": encoded(silence(1), 16_000, "WAV")[:9_000]}, "audio"),
-        (
-            {
-                "audio": encoded(silence(1), 16_000, "WAV"),
-                "format": serving_pb2.AudioFormat(sample_rate_hz=44_100),
-            },
-            "format.sample_rate_hz",
-        ),
-        (
-            {
-                "audio": encoded(silence(1), 16_000, "FLAC"),
-                "format": serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_WAV),
-            },
-            "format.encoding",
-        ),
-        (
-            {"audio": b"\0\0" * 99, "format": serving_pb2.AudioFormat(sample_rate_hz=4_000)},
-            "format.sample_rate_hz",
-        ),
-        (
-            {
-                "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(language="tlh"),
-            },
-            "config.language",
-        ),
-        (
-            {
-                "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(language="not a tag"),
-            },
-            "config.language",
-        ),
-        (
-            {
-                "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(phrase_hints=["x"] * 101),
-            },
-            "config.phrase_hints",
-        ),
-    ],
-)
-async def test_a_bad_recording_is_refused_by_field(
-    stub: Stub, request_fields: dict[str, object], field: str
-) -> None:
-    request = asr_pb2.RecognizeRequest(**request_fields)  # type: ignore[arg-type]
-    error = await refused_file(stub, request)
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert field in fields(error)
-
-
-async def test_an_unknown_model_is_not_found(stub: Stub) -> None:
-    asked = asr_pb2.RecognitionConfig(model="gpt")
-    file = encoded(silence(1), 16_000, "WAV")
-    error = await refused_file(stub, asr_pb2.RecognizeRequest(audio=file, config=asked))
-    assert error.code() == grpc.StatusCode.NOT_FOUND
-    error = await refused(stub, [config(recognition=asked)])
-    assert error.code() == grpc.StatusCode.NOT_FOUND
-
-
-async def test_a_deadline_that_passed_is_told_at_once(stub: Stub) -> None:
-    file = encoded(read_wav(librivox()[0].path), 16_000, "WAV")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=0.0)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-async def test_a_deadline_that_cannot_be_met_is_refused(stub: Stub) -> None:
-    file = encoded(np.tile(read_wav(librivox()[0].path), 20), 16_000, "WAV")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Recognize(asr_pb2.RecognizeRequest(audio=file), timeout=0.4)
-    assert caught.value.code() in {
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    }
 
 
 async def test_the_models_are_listed(stub: Stub) -> None:
@@ -356,87 +214,6 @@ async def test_longer_silences_can_be_asked_for(stub: Stub) -> None:
     assert {"young", "himself"} <= set(words(turn.text))
 
 
-async def test_a_stream_without_anything_is_refused(stub: Stub) -> None:
-    error = await refused(stub, [])
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert fields(error) == ["config"]
-
-
-@pytest.mark.parametrize(
-    ("messages", "field"),
-    [
-        (audio(silence(0.1)), "config"),
-        ([Request(finalize=asr_pb2.Finalize())], "config"),
-        ([config(), config()], "config"),
-        ([config(), *audio(silence(0.1)), config()], "config"),
-        ([config(), Request(audio=b"\0" * 5)], "audio"),
-        ([config(), Request(audio=b"")], "audio"),
-        ([config(), Request(audio=b"\0" * 1_048_578)], "audio"),
-        ([config(), Request()], "message"),
-        (
-            [config(recognition=asr_pb2.RecognitionConfig(language="tlh"))],
-            "config.recognition.language",
-        ),
-        ([config(format=serving_pb2.AudioFormat(sample_rate_hz=4_000))], "config.format"),
-        ([config(format=serving_pb2.AudioFormat())], "config.format"),
-        (
-            [
-                config(
-                    format=serving_pb2.AudioFormat(
-                        encoding=serving_pb2.AUDIO_ENCODING_WAV, sample_rate_hz=16_000
-                    )
-                )
-            ],
-            "config.format",
-        ),
-        (
-            [
-                config(
-                    endpointing=asr_pb2.Endpointing(
-                        min_silence=Duration(seconds=2), max_silence=Duration(seconds=1)
-                    )
-                )
-            ],
-            "config.endpointing",
-        ),
-    ],
-)
-async def test_a_bad_stream_is_refused_by_field(
-    stub: Stub, messages: list[Request], field: str
-) -> None:
-    error = await refused(stub, messages)
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert any(named.startswith(field) for named in fields(error)), fields(error)
-
-
-async def test_a_client_that_vanishes_leaves_nothing_and_disturbs_nobody(stub: Stub) -> None:
-    speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
-    tasks = metrics.CALLS_RUNNING.labels("/viva.asr.v1.AsrService/StreamingRecognize")
-
-    async def vanish() -> None:
-        async def requests() -> AsyncIterator[Request]:
-            yield config()
-            for message in audio(speech[:30_000]):
-                yield message
-            await asyncio.Event().wait()
-
-        call = stub.StreamingRecognize(requests())
-        async for event in call:
-            if event.HasField("speech_started"):
-                break
-        call.cancel()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(5):
-            group.create_task(vanish())
-        other = group.create_task(stream(stub, [config(), *audio(speech)]))
-    assert "himself" in words(ends(other.result())[0].text)
-    async with asyncio.timeout(10):
-        while tasks._value.get() > 0:  # noqa: ASYNC110 - the server's side of the cancelled calls
-            await asyncio.sleep(0.01)
-    assert not [t for t in asyncio.all_tasks() if t.get_name() == "asr-session"]
-
-
 async def test_streams_at_once_do_not_mix(stub: Stub) -> None:
     chosen = librivox()[1:5:3] + cards()[:1]
     spoken = [np.concatenate([read_wav(r.path), silence(1)]) for r in chosen]
@@ -446,15 +223,6 @@ async def test_streams_at_once_do_not_mix(stub: Stub) -> None:
     assert "young" in words(texts[0])
     assert "himself" in words(texts[1])
     assert "himself" not in words(texts[0]) + words(texts[2])
-
-
-async def test_a_message_over_the_limit_is_refused() -> None:
-    async with serve(max_message_bytes=100_000) as small:
-        file = encoded(white_noise(10), 16_000, "WAV")
-        error = await refused_file(small, asr_pb2.RecognizeRequest(audio=file))
-        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        short = encoded(silence(1), 16_000, "WAV")
-        await small.Recognize(asr_pb2.RecognizeRequest(audio=short), timeout=30)
 
 
 async def test_more_models_are_served_by_name() -> None:

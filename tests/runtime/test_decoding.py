@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from viva.serving.v1 import serving_pb2
 
 from services.runtime.audio import pcm
-from services.runtime.audio.decoding import open_recording
+from services.runtime.audio.decoding import Recording, open_recording
 from services.runtime.errors import InvalidFields
 
 UNSPECIFIED = serving_pb2.AUDIO_ENCODING_UNSPECIFIED
@@ -185,3 +186,30 @@ def test_a_reader_that_stops_early_leaves_nothing_open(
         blocks = recording.blocks()
         assert len(next(blocks)) > 0
     del blocks
+
+
+@pytest.mark.parametrize("audio", [*CONTAINERS, S16])
+def test_a_recording_closed_under_its_reader_ends(audio: int) -> None:
+    samples = tone(120, 16_000)
+    raw = audio == S16
+    content = pcm.s16le_from_float(samples) if raw else file(_kind(audio), samples, 16_000)
+    said = shape(S16, 16_000) if raw else shape()
+    begun = threading.Event()
+    heard = 0
+
+    def read_on(recording: Recording) -> None:
+        nonlocal heard
+        for block in recording.blocks():
+            heard += len(block)
+            begun.set()
+
+    with open_recording(content, said, target_hz=16_000) as recording:
+        reader = threading.Thread(target=read_on, args=[recording])
+        reader.start()
+        begun.wait()
+    reader.join()
+    assert 0 < heard <= 121 * 16_000
+
+
+def _kind(encoding: int) -> serving_pb2.AudioEncoding.ValueType:
+    return serving_pb2.AudioEncoding.ValueType(encoding)

@@ -8,6 +8,7 @@ part of `format` that doesn't agree with it.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -59,13 +60,19 @@ class _Layout:
 
 
 class Recording:
-    """An opened recording."""
+    """An opened recording.
+
+    It may be closed while another thread reads it: the reader then finds no more blocks. libsndfile
+    itself would crash the process.
+    """
 
     def __init__(self, file: IO[bytes], layout: _Layout, target_hz: int, opened: ExitStack) -> None:
         self._file = file
         self._opened = opened
         self._layout = layout
         self._target_hz = target_hz
+        self._using = threading.Lock()
+        self._closed = False
 
     @property
     def seconds(self) -> float:
@@ -86,25 +93,47 @@ class Recording:
             yield resampler.feed(pcm.mono(block, self._layout.channels))
         yield resampler.feed(pcm.float_from_s16le(b""), last=True)
 
+    def close(self) -> None:
+        """Ends reading; waits for the block that is being read."""
+        with self._using:
+            self._closed = True
+
     def _raw_blocks(self) -> Iterator[pcm.Float32]:
         width = _PCM[self._layout.encoding] * self._layout.channels
+        size = _BLOCK_SECONDS * self._layout.rate_hz * width
         read = pcm.float_from_s16le if _PCM[self._layout.encoding] == 2 else pcm.float_from_f32le
-        self._file.seek(0)
-        while data := self._file.read(_BLOCK_SECONDS * self._layout.rate_hz * width):
+        position = 0
+        while True:
+            with self._using:
+                if self._closed:
+                    return
+                self._file.seek(position)
+                data = self._file.read(size)
+            if not data:
+                return
+            position += len(data)
             yield read(data)
 
     def _file_blocks(self) -> Iterator[pcm.Float32]:
-        self._file.seek(0)
+        size = _BLOCK_SECONDS * self._layout.rate_hz
         count = 0
-        try:
-            # A reader that stops early leaves it to the recording to close this before the file.
-            sound = self._opened.enter_context(soundfile.SoundFile(self._file))
-            size = _BLOCK_SECONDS * self._layout.rate_hz
-            while len(block := sound.read(size, dtype="float32", always_2d=True)):
-                count += len(block)
-                yield pcm.sound(block.reshape(-1))
-        except soundfile.LibsndfileError as error:
-            raise InvalidField("audio", f"the file is damaged: {error.error_string}") from None
+        sound: soundfile.SoundFile | None = None
+        while True:
+            with self._using:
+                if self._closed:
+                    return
+                try:
+                    if sound is None:
+                        self._file.seek(0)
+                        # A reader that stops early leaves it to the recording to close this.
+                        sound = self._opened.enter_context(soundfile.SoundFile(self._file))
+                    block = sound.read(size, dtype="float32", always_2d=True)
+                except soundfile.LibsndfileError as error:
+                    raise _damaged(error) from None
+            if not len(block):
+                break
+            count += len(block)
+            yield pcm.sound(block.reshape(-1))
         if count < self._layout.frames:
             raise _truncated(self._layout.frames, count, self._layout.rate_hz)
 
@@ -135,7 +164,11 @@ def open_recording(
             layout = _file_layout(file, encoding, audio_format)
         if layout.frames == 0:
             raise InvalidField("audio", _EMPTY)
-        yield Recording(file, layout, target_hz, opened)
+        recording = Recording(file, layout, target_hz, opened)
+        try:
+            yield recording
+        finally:
+            recording.close()
 
 
 def detect(audio: bytes) -> serving_pb2.AudioEncoding.ValueType:
@@ -196,7 +229,7 @@ def _file_layout(
         with soundfile.SoundFile(file) as sound:
             layout = _Layout(encoding, sound.samplerate, sound.channels, sound.frames)
     except soundfile.LibsndfileError as error:
-        raise InvalidField("audio", f"the file is damaged: {error.error_string}") from None
+        raise _damaged(error) from None
     if audio_format.HasField("sample_rate_hz") and audio_format.sample_rate_hz != layout.rate_hz:
         raise InvalidField(
             "format.sample_rate_hz",
@@ -262,6 +295,10 @@ def _check_ogg(audio: bytes) -> None:
         whole = last + _OGG_PAGE_HEADER + header[26] + sum(segments) <= len(audio)
     if not whole or not header[5] & _OGG_LAST_PAGE:
         raise InvalidField("audio", "the file is truncated: its last page is missing")
+
+
+def _damaged(error: soundfile.LibsndfileError) -> InvalidField:
+    return InvalidField("audio", f"the file is damaged: {error.error_string}")
 
 
 def _truncated(expected: int, found: int, rate_hz: int) -> InvalidField:

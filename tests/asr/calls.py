@@ -1,0 +1,75 @@
+"""What the tests of the service say to it and hear from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
+from viva.serving.v1 import serving_pb2
+
+from services.asr.engines.engine import Float32
+from services.runtime.audio import pcm
+
+Stub: TypeAlias = "asr_pb2_grpc.AsrServiceAsyncStub"
+Request = asr_pb2.StreamingRecognizeRequest
+RAW = serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+
+
+def config(**fields: object) -> Request:
+    recognition = asr_pb2.RecognitionConfig(language="en")
+    settings: dict[str, object] = {"recognition": recognition, "format": RAW, **fields}
+    return Request(config=asr_pb2.StreamingRecognitionConfig(**settings))  # type: ignore[arg-type]
+
+
+def audio(samples: Float32, piece: int = 4_000) -> list[Request]:
+    return [
+        Request(audio=pcm.s16le_from_float(samples[i : i + piece]))
+        for i in range(0, len(samples), piece)
+    ]
+
+
+async def stream(
+    stub: Stub, messages: Sequence[Request]
+) -> list[asr_pb2.StreamingRecognizeResponse]:
+    async def requests() -> AsyncIterator[Request]:
+        for message in messages:
+            yield message
+
+    return [event async for event in stub.StreamingRecognize(requests(), timeout=60)]
+
+
+def ends(events: Sequence[asr_pb2.StreamingRecognizeResponse]) -> list[asr_pb2.EndOfTurn]:
+    return [e.end_of_turn for e in events if e.HasField("end_of_turn")]
+
+
+def fields(error: grpc.aio.AioRpcError) -> list[str]:
+    """The fields a status blames."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None
+    named: list[str] = []
+    for packed in status.details:
+        request = error_details_pb2.BadRequest()
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(request):
+            named += [violation.field for violation in request.field_violations]
+        elif packed.Unpack(info) and "field" in info.metadata:
+            named.append(info.metadata["field"])
+    return named
+
+
+async def refused(stub: Stub, messages: Sequence[Request]) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream(stub, messages)
+    return caught.value
+
+
+async def refused_file(stub: Stub, request: Message) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Recognize(request, timeout=60)  # type: ignore[arg-type]
+    return caught.value
