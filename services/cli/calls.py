@@ -105,7 +105,17 @@ def fail(error: grpc.aio.AioRpcError) -> NoReturn:
         tell(line)
     if advice:
         err.print(advice)
-    raise typer.Exit(2 if _too_large(error) else _EXIT.get(error.code(), 1))
+    raise typer.Exit(2 if _too_large(error) else _EXIT.get(_code(error), 1))
+
+
+def _code(error: grpc.aio.AioRpcError) -> grpc.StatusCode:
+    """What the call ended with; a server that died in mid-stream is unavailable, however told.
+
+    A proxy whose headers are sent can only reset the stream then (docs/edge.md).
+    """
+    if error.code() is grpc.StatusCode.INTERNAL and "RST_STREAM" in (error.details() or ""):
+        return grpc.StatusCode.UNAVAILABLE
+    return error.code()
 
 
 def _too_large(error: grpc.aio.AioRpcError) -> bool:
@@ -116,7 +126,7 @@ def _too_large(error: grpc.aio.AioRpcError) -> bool:
 
 def explain(error: grpc.aio.AioRpcError) -> tuple[list[str], str]:
     """What went wrong, a line each, and what to do about it; empty when nothing is known."""
-    words = error.code().name.lower().replace("_", " ")
+    words = _code(error).name.lower().replace("_", " ")
     lines = [f"{words}: {error.details()}"]
     violations, retry = _details(error)
     if violations:
@@ -125,7 +135,7 @@ def explain(error: grpc.aio.AioRpcError) -> tuple[list[str], str]:
         return lines, f"try again in {retry:.1f} s"
     if _too_large(error):
         return lines, "that is more than the server takes in a message; send less at a time"
-    return lines, _ADVICE.get(error.code(), "")
+    return lines, _ADVICE.get(_code(error), "")
 
 
 def _details(error: grpc.aio.AioRpcError) -> tuple[list[tuple[str, str]], float | None]:

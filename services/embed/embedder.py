@@ -184,6 +184,7 @@ class Reranker:
             lambda: _refuse_hopeless(
                 self._scheduler, documents, self._tokenization.max_tokens, priority
             ),
+            beside=query.content,
         )
         scores, usage = await _submit_all(self._scheduler, tokenized, priority)
         return Scored(np.array(scores, dtype=np.float32), usage)
@@ -298,12 +299,13 @@ async def _in_pieces(
     texts: Sequence[NamedText],
     tokenize: Callable[[Sequence[NamedText]], list[TokenizedText]],
     before_long: Callable[[], None],
+    beside: str = "",
 ) -> list[TokenizedText]:
     """Tokenizes on the event loop when it is quick, else in a thread, piece by piece.
 
-    `before_long` may refuse what would take long.
+    `before_long` may refuse what would take long. `beside` is read with every piece.
     """
-    if sum(len(text.content) for text in texts) <= _INLINE_CHARACTERS:
+    if len(beside) + sum(len(text.content) for text in texts) <= _INLINE_CHARACTERS:
         return tokenize(texts)
     before_long()
     loop = asyncio.get_running_loop()

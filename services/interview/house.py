@@ -294,9 +294,8 @@ class House:
     async def _hold(self, conversation: Conversation) -> None:
         try:
             await conversation.run()
-        except Exception as error:
-            log(_logger, logging.ERROR, "conversation failed", error=type(error).__name__)
-            _logger.debug("stack", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, this interview ends, not the others
+            log(_logger, logging.ERROR, "conversation failed", cause=error)
             await conversation.abandon()
 
     def _forget(self) -> None:

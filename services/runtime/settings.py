@@ -79,18 +79,18 @@ def load(settings: type[SettingsT]) -> SettingsT:
     """
     try:
         return settings()
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         sys.stderr.writelines(f"{line}\n" for line in problems(settings, error))
-    except SettingsError as error:
-        # A list or map that is not JSON; pydantic-settings names the field in its message alone.
-        field = re.search(r'field "(\w+)"', str(error))
-        named = variable(settings, field[1]) if field else "settings"
-        sys.stderr.write(f"{named}: cannot be read as JSON\n")
     raise SystemExit(2)
 
 
-def problems(settings: type[BaseSettings], error: ValidationError) -> list[str]:
+def problems(settings: type[BaseSettings], error: ValidationError | SettingsError) -> list[str]:
     """A line for each variable at fault; what several variables are together names none."""
+    if isinstance(error, SettingsError):
+        # A list or map that is not JSON; pydantic-settings names the field in its message alone.
+        field = re.search(r'field "(\w+)"', str(error))
+        named = variable(settings, field[1]) if field else "settings"
+        return [f"{named}: cannot be read as JSON"]
     return [
         f"{variable(settings, str(problem['loc'][0]))}: {problem['msg']}"
         f" (it is {problem['input']!r})"

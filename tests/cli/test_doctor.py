@@ -144,3 +144,9 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     result = viva(variables, "config")
     assert result.returncode == 2
     assert "VIVA_EMBED_MAX_BATCH_SIZE" in result.stderr
+
+
+def test_the_doctor_names_a_list_that_is_no_json(tmp_path: Path) -> None:
+    variables = {**environment(tmp_path), "VIVA_ENVOY_ALLOWED_HOSTS": "localhost"}
+    settings = findings(variables)["settings"]
+    assert settings["remedy"] == "VIVA_ENVOY_ALLOWED_HOSTS: cannot be read as JSON"

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
+import grpc
 import pytest
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
@@ -34,6 +35,15 @@ def viva(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+class Cut(ServiceError):
+    """What a client sees behind a proxy when the server dies in the middle of an answer."""
+
+    code = grpc.StatusCode.INTERNAL
+
+    def __init__(self) -> None:
+        super().__init__("Received RST_STREAM with error code 2")
+
+
 class Refusing(embed_pb2_grpc.EmbedServiceServicer):
     """Refuses each text in its own way."""
 
@@ -43,6 +53,7 @@ class Refusing(embed_pb2_grpc.EmbedServiceServicer):
         errors: dict[str, ServiceError] = {
             "long": InvalidField("inputs[0]", "300 tokens; the model takes 256"),
             "brackets": InvalidField("model", "no model '[/red][x]'"),
+            "cut": Cut(),
             "busy": Overloaded("embed is overloaded", retry_after=2.5),
         }
         if request.inputs[0] == "slow":
@@ -88,6 +99,13 @@ def test_a_refused_field_is_named(address: str) -> None:
     result = viva("embed", "long", "--address", address)
     assert result.returncode == 2
     assert result.stderr.strip() == "error: inputs[0]: 300 tokens; the model takes 256"
+
+
+def test_a_server_that_died_in_mid_stream_is_unavailable(address: str) -> None:
+    result = viva("embed", "cut", "--address", address)
+    assert result.returncode == 3
+    assert result.stderr.startswith("error: unavailable")
+    assert "`viva status` tells" in result.stderr
 
 
 def test_an_overload_says_when_to_try_again(address: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.markup import escape
 from rich.table import Table
 
@@ -78,7 +79,7 @@ def _settings() -> Iterator[Finding]:
     for settings in settings_classes().values():
         try:
             settings()
-        except ValidationError as error:
+        except (ValidationError, SettingsError) as error:
             faults += problems(settings, error)
     yield Finding(
         "settings",
