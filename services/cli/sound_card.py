@@ -50,6 +50,8 @@ def read_answer(path: Path) -> Answer:
     mono: Samples = samples.mean(axis=1)
     if rate != RATE_HZ and mono.size:
         mono = soxr.resample(mono, rate, RATE_HZ).astype(np.float32)
+    if not np.isfinite(mono).all():
+        raise BadRecording(f"{path} holds samples that are no numbers")
     peak = float(np.abs(mono).max()) if mono.size else 0.0
     if peak < 1e-3:
         raise BadRecording(f"{path} holds no sound")

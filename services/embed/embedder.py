@@ -25,6 +25,9 @@ ResultT = TypeVar("ResultT")
 # that a request given up stops soon.
 _INLINE_CHARACTERS = 4096
 _PIECE = 32
+# Words and parts of words of natural text are shorter on average (English: 4 to 5), so this many
+# characters to a token makes an estimate that is rather too low.
+_CHARACTERS_PER_TOKEN = 8
 
 # Texts share a batch with texts of about their length: the longest sets the time of all. Steps of
 # 1.5 keep the padding under a third.
@@ -123,7 +126,7 @@ class Embedder:
             Overloaded: Not all can be done by the request's deadline.
             DeadlineExpired: The deadline passed first.
         """
-        tokenized = await self.tokenize(texts, purpose, overflow)
+        tokenized = await self.tokenize(texts, purpose, overflow, priority=priority)
         return await self.embed_tokenized(tokenized, priority=priority)
 
     async def embed_tokenized(
@@ -134,13 +137,21 @@ class Embedder:
         return Embedded(np.stack(vectors), texts, usage)
 
     async def tokenize(
-        self, texts: Sequence[NamedText], purpose: Purpose, overflow: Overflow
+        self,
+        texts: Sequence[NamedText],
+        purpose: Purpose,
+        overflow: Overflow,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> list[TokenizedText]:
-        """What the model would read; raises InvalidFields."""
+        """What the model would read; raises as `embed` does."""
         return await _in_pieces(
             self._tokenizing,
             texts,
             lambda piece: self._tokenization.tokenize(piece, purpose, overflow),
+            lambda: _refuse_hopeless(
+                self._scheduler, texts, self._tokenization.max_tokens, priority
+            ),
         )
 
 
@@ -170,6 +181,9 @@ class Reranker:
             self._tokenizing,
             documents,
             lambda piece: self._tokenization.tokenize_pairs(query, piece, overflow),
+            lambda: _refuse_hopeless(
+                self._scheduler, documents, self._tokenization.max_tokens, priority
+            ),
         )
         scores, usage = await _submit_all(self._scheduler, tokenized, priority)
         return Scored(np.array(scores, dtype=np.float32), usage)
@@ -262,14 +276,36 @@ async def _submit_all(
     return [done[text].value for text in texts], usage
 
 
+def _refuse_hopeless(
+    scheduler: BatchScheduler[TokenizedText, ResultT],
+    texts: Sequence[NamedText],
+    max_tokens: int,
+    priority: Priority,
+) -> None:
+    """Raises Overloaded where even fewer tokens than there will be could not be done in time."""
+    request = current_request()
+    lengths = [len(content) for content in {text.content for text in texts}]
+    scheduler.check(
+        [min(max_tokens, max(1, length // _CHARACTERS_PER_TOKEN)) for length in lengths],
+        caller=request.caller,
+        priority=priority,
+        deadline=request.deadline,
+    )
+
+
 async def _in_pieces(
     threads: ThreadPoolExecutor,
     texts: Sequence[NamedText],
     tokenize: Callable[[Sequence[NamedText]], list[TokenizedText]],
+    before_long: Callable[[], None],
 ) -> list[TokenizedText]:
-    """Tokenizes on the event loop when it is quick, else in a thread, piece by piece."""
+    """Tokenizes on the event loop when it is quick, else in a thread, piece by piece.
+
+    `before_long` may refuse what would take long.
+    """
     if sum(len(text.content) for text in texts) <= _INLINE_CHARACTERS:
         return tokenize(texts)
+    before_long()
     loop = asyncio.get_running_loop()
     done: list[TokenizedText] = []
     for piece in _pieces(texts):

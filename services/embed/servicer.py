@@ -126,15 +126,17 @@ class EmbedServicer(embed_pb2_grpc.EmbedServiceServicer):
     async def _rerank_by_cosine(self, request: embed_pb2.RerankRequest) -> embed_pb2.RerankResponse:
         model = self._named(request.model)
         embedder, overflow = model.embedder, _overflow(request.overflow)
+        urgency = priority(request.priority)
         query = await embedder.tokenize(
-            [NamedText("query", request.query)], Purpose.QUERY, overflow
+            [NamedText("query", request.query)], Purpose.QUERY, overflow, priority=urgency
         )
         documents = await embedder.tokenize(
-            _named_texts("documents", request.documents), Purpose.PASSAGE, overflow
+            _named_texts("documents", request.documents),
+            Purpose.PASSAGE,
+            overflow,
+            priority=urgency,
         )
-        embedded = await embedder.embed_tokenized(
-            [*query, *documents], priority=priority(request.priority)
-        )
+        embedded = await embedder.embed_tokenized([*query, *documents], priority=urgency)
         scores = cosines(embedded.vectors[0], embedded.vectors[1:])
         return _ranked(request, scores, _stats(model.card, embedded.usage))
 

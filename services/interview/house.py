@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from services.interview.clients.seams import DependencyFailed
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.chronicle import Chronicle
@@ -44,12 +45,14 @@ class Limits:
         finished: Finished interviews whose events are kept for clients that come back.
         journal_bytes: Events kept an interview.
         absence_seconds: How long a candidate may be gone before the interview is paused.
+        abandoned_seconds: How long until it is ended.
     """
 
     conversations: int = 50
-    finished: int = 100
+    finished: int = 20
     journal_bytes: int = 8 * 1024 * 1024
     absence_seconds: float = 60.0
+    abandoned_seconds: float = 1800.0
 
 
 class House:
@@ -80,13 +83,15 @@ class House:
         """Creates an interview and chooses its questions.
 
         Raises:
-            InvalidField: A language that is not spoken, a question that does not exist, or
-                conditions that leave too few questions.
+            InvalidField: A language that is not spoken, a voice or a question that does not exist,
+                or conditions that leave too few questions.
         """
         if settings.language.split("-")[0].lower() not in LANGUAGES:
             raise InvalidField(
                 "settings.language", f"interviews are held in: {', '.join(sorted(LANGUAGES))}"
             )
+        if settings.voice is not None:
+            await self._check_voice(settings.voice)
         chosen = [
             self._chosen(number, question_id)
             for number, question_id in enumerate(settings.question_ids)
@@ -107,6 +112,16 @@ class House:
         )
         await self._store.save(interview)
         return interview
+
+    async def _check_voice(self, voice: str) -> None:
+        try:
+            there = await self._partners.synthesiser.voices()
+        except DependencyFailed:
+            return  # the interview begins without a voice, and may find this one later
+        if voice not in there:
+            raise InvalidField(
+                "settings.voice", f"no voice {voice!r}; there are {', '.join(sorted(there))}"
+            )
 
     def _chosen(self, number: int, question_id: str) -> Question:
         question = self._bank.find(question_id)
@@ -234,8 +249,8 @@ class House:
         if attendance is not None:
             attendance.leave(seat)
 
-    async def speaker(self, user: str, interview_id: str) -> Attendance:
-        """The interview a client that listens may speak in.
+    async def speaker(self, user: str, interview_id: str) -> tuple[Attendance, Seat]:
+        """The interview a client that listens may speak in, and its seat there.
 
         Raises:
             NotFound: No such interview.
@@ -245,7 +260,7 @@ class House:
         attendance = self._live.get(interview.id)
         if attendance is None or attendance.seat is None:
             raise FailedPrecondition("NOT_JOINED", "open Listen before Speak")
-        return attendance
+        return attendance, attendance.seat
 
     def _open(self, interview: Interview) -> Attendance:
         running = [a for a in self._live.values() if not a.conversation.over]
@@ -257,7 +272,11 @@ class House:
         )
         questions = [q for q in map(self._bank.find, interview.plan) if q is not None]
         conversation = Conversation(chronicle, questions, self._partners, self._pace)
-        self._live[interview.id] = Attendance(conversation, self._limits.absence_seconds)
+        self._live[interview.id] = Attendance(
+            conversation,
+            absence_seconds=self._limits.absence_seconds,
+            abandoned_seconds=self._limits.abandoned_seconds,
+        )
         # A context of its own: the conversation outlives the call that began it.
         holding = self._tasks.create_task(self._hold(conversation), context=contextvars.Context())
         self._holding.add(holding)

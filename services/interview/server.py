@@ -80,6 +80,7 @@ def limits(settings: InterviewServerSettings) -> Limits:
         conversations=settings.max_conversations,
         journal_bytes=settings.journal_bytes,
         absence_seconds=settings.absence_seconds,
+        abandoned_seconds=settings.abandoned_seconds,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -17,7 +17,8 @@ from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Seat
 from services.interview.events import AudioFormat
 from services.interview.house import House
-from services.runtime.errors import InvalidField, ServiceError
+from services.interview.record import Interview
+from services.runtime.errors import InvalidField
 from services.runtime.request import current_request
 from services.runtime.stats import seconds
 
@@ -28,8 +29,21 @@ PAGE_SIZE = 20
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
+_Named = (
+    pb.GetInterviewRequest
+    | pb.PauseInterviewRequest
+    | pb.ResumeInterviewRequest
+    | pb.EndInterviewRequest
+)
+
+
 def _user() -> str:
     return current_request().user or LOCAL_USER
+
+
+async def _named(request: _Named, act: Callable[[str, str], Awaitable[Interview]]) -> pb.Interview:
+    """What `act` makes of the caller's interview that the request names."""
+    return wire.interview(await act(_user(), request.interview_id))
 
 
 class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
@@ -49,8 +63,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         self, request: pb.GetInterviewRequest, context: _Context
     ) -> pb.GetInterviewResponse:
         """Reads an interview."""
-        found = await self._house.find(_user(), request.interview_id)
-        return pb.GetInterviewResponse(interview=wire.interview(found))
+        return pb.GetInterviewResponse(interview=await _named(request, self._house.find))
 
     async def ListInterviews(
         self, request: pb.ListInterviewsRequest, context: _Context
@@ -68,22 +81,19 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         self, request: pb.PauseInterviewRequest, context: _Context
     ) -> pb.PauseInterviewResponse:
         """Pauses an interview."""
-        paused = await self._house.pause(_user(), request.interview_id)
-        return pb.PauseInterviewResponse(interview=wire.interview(paused))
+        return pb.PauseInterviewResponse(interview=await _named(request, self._house.pause))
 
     async def ResumeInterview(
         self, request: pb.ResumeInterviewRequest, context: _Context
     ) -> pb.ResumeInterviewResponse:
         """Resumes a paused interview."""
-        resumed = await self._house.resume(_user(), request.interview_id)
-        return pb.ResumeInterviewResponse(interview=wire.interview(resumed))
+        return pb.ResumeInterviewResponse(interview=await _named(request, self._house.resume))
 
     async def EndInterview(
         self, request: pb.EndInterviewRequest, context: _Context
     ) -> pb.EndInterviewResponse:
         """Ends an interview before its last round."""
-        ended = await self._house.end(_user(), request.interview_id)
-        return pb.EndInterviewResponse(interview=wire.interview(ended))
+        return pb.EndInterviewResponse(interview=await _named(request, self._house.end))
 
     async def GetReport(
         self, request: pb.GetReportRequest, context: _Context
@@ -122,10 +132,14 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
 
     async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
-        attendance = await self._house.speaker(_user(), request.interview_id)
-        if attendance.seat is not None and attendance.first_time(request.call):
-            for number, message in enumerate(request.messages):
-                _take(message, attendance.seat, f"messages[{number}]")
+        attendance, seat = await self._house.speaker(_user(), request.interview_id)
+        named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
+        # All or nothing: a call that was refused may come again, corrected, under its number.
+        for field, message in named:
+            _check(message, seat, field)
+        if attendance.first_time(request.call):
+            for field, message in named:
+                _take(message, seat, field)
         return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
 
     async def _join(self, join: pb.JoinInterview) -> Seat:
@@ -152,11 +166,20 @@ async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None
     """Hands on what the client sends; what is wrong with it ends the client's call."""
     try:
         async for request in requests:
-            if request.WhichOneof("message") == "join":
-                raise InvalidField("join", "only the first message may be a join")
-            _take(request.candidate, seat, "candidate")
-    except ServiceError as error:
+            _take_next(request, seat)
+    except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
         seat.end(error)
+
+
+def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
+    if request.WhichOneof("message") == "join":
+        raise InvalidField("join", "only the first message may be a join")
+    _take(request.candidate, seat, "candidate")
+
+
+def _check(message: pb.CandidateMessage, seat: Seat, field: str) -> None:
+    if message.WhichOneof("message") == "audio":
+        seat.check(message.audio.audio, f"{field}.audio.audio")
 
 
 def _take(message: pb.CandidateMessage, seat: Seat, field: str) -> None:

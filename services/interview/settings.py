@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServerSettings
@@ -64,3 +64,16 @@ class InterviewServerSettings(ServerSettings):
         gt=0,
         description="An interview is paused when its candidate has been gone for so long.",
     )
+    abandoned_seconds: float = Field(
+        default=1800.0,
+        gt=0,
+        description="And ended, with a report on what was said, when gone for so long.",
+    )
+
+    @model_validator(mode="after")
+    def _silences_in_order(self) -> InterviewServerSettings:
+        if self.max_silence < self.min_silence:
+            raise ValueError(
+                "VIVA_INTERVIEW_MAX_SILENCE must not be less than VIVA_INTERVIEW_MIN_SILENCE"
+            )
+        return self

@@ -200,6 +200,22 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         )
         return result
 
+    def check(
+        self,
+        costs: Sequence[float],
+        *,
+        caller: str = "",
+        priority: Priority = Priority.INTERACTIVE,
+        deadline: float | None = None,
+    ) -> None:
+        """Raises what `submit_all` would for items of these costs, and keeps nothing.
+
+        For work whose preparation costs something: what will be refused is refused before that.
+        """
+        now = asyncio.get_running_loop().time()
+        due = math.inf if deadline is None else deadline
+        self._admit(caller, priority, now, due, sum(costs), len(costs))
+
     async def submit_all(
         self,
         items: Sequence[ItemT],

@@ -11,6 +11,7 @@ CALLS = Counter("viva_rpc_total", "Finished calls.", ["method", "code"])
 CALL_SECONDS = Histogram("viva_rpc_seconds", "Length of calls.", ["method"], buckets=_LATENCY)
 CALLS_RUNNING = Gauge("viva_rpc_running", "Calls that are running.", ["method"])
 TASKS = Gauge("viva_tasks", "Live asyncio tasks of the process.")
+CACHE_BYTES = Gauge("viva_cache_bytes", "Memory that a cache holds, within its limit.", ["cache"])
 
 QUEUE_LENGTH = Gauge("viva_queue_length", "Items that wait for a batch.", ["scheduler"])
 QUEUE_SECONDS = Histogram(

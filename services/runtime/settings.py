@@ -81,10 +81,19 @@ def load(settings: type[SettingsT]) -> SettingsT:
     try:
         return settings()
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            named = variable(settings, str(problem["loc"][0]))
-            sys.stderr.write(f"{named}: {problem['msg']} (it is {problem['input']!r})\n")
+        sys.stderr.writelines(f"{line}\n" for line in problems(settings, error))
         raise SystemExit(2) from None
+
+
+def problems(settings: type[BaseSettings], error: ValidationError) -> list[str]:
+    """A line for each variable at fault; what several variables are together names none."""
+    return [
+        f"{variable(settings, str(problem['loc'][0]))}: {problem['msg']}"
+        f" (it is {problem['input']!r})"
+        if problem["loc"]
+        else problem["msg"]
+        for problem in error.errors(include_url=False)
+    ]
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

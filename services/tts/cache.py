@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from services.runtime import metrics
 from services.runtime.batching import Priority
 from services.runtime.errors import DeadlineExpired, Overloaded
 from services.tts.speech import Speech, TokenSpan
@@ -127,6 +128,7 @@ class SpeechCache:
         while self._bytes > self._max_bytes:
             _, oldest = self._speech.popitem(last=False)
             self._bytes -= _size(oldest)
+        metrics.CACHE_BYTES.labels("speech").set(self._bytes)
 
     async def keep(self, key: str, make: Make) -> None:
         """Has a frequent line ready: from disk, else made in batch priority and written there."""

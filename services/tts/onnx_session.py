@@ -38,6 +38,8 @@ def open_session(model: bytes, *, threads: int, device: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A plan is kept for every shape ever seen otherwise, and every phrase has a shape of its own.
+    options.enable_mem_pattern = False
     # Threads that spin between calls would take the cores from the other servers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = list(dict.fromkeys([wanted, _PROVIDERS["cpu"]]))

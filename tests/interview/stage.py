@@ -125,6 +125,11 @@ class FakeSynthesiser:
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
 
+    async def voices(self) -> frozenset[str]:
+        if self.broken:
+            raise DependencyFailed("tts", "UNAVAILABLE")
+        return frozenset({"joe"})
+
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         self.texts.append(text)
         self.asked.put_nowait(text)
@@ -303,6 +308,7 @@ async def stage(
     pace: Pace = FAST,
     store: MemoryStore | None = None,
     absence_seconds: float = 60.0,
+    abandoned_seconds: float = 600.0,
     journal_bytes: int = 1 << 24,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
@@ -327,7 +333,10 @@ async def stage(
         Partners(recogniser, synthesiser, model, embedder),
         pace,
     )
-    set_up = Stage(conversation, Attendance(conversation, absence_seconds))
+    attendance = Attendance(
+        conversation, absence_seconds=absence_seconds, abandoned_seconds=abandoned_seconds
+    )
+    set_up = Stage(conversation, attendance)
     set_up.recogniser, set_up.synthesiser = recogniser, synthesiser
     set_up.model, set_up.embedder = model, embedder
     running = asyncio.create_task(conversation.run())

@@ -15,6 +15,7 @@ from services.interview.clients.seams import (
     WentOn,
 )
 from services.interview.conversation import messages as m
+from services.interview.conversation import replying
 from services.interview.conversation.pace import Pace
 from services.interview.events import (
     CandidatePartial,
@@ -399,6 +400,29 @@ async def test_an_absent_candidate_finds_the_interview_paused() -> None:
         await s.until(StateChanged, lambda e: e.state is State.PAUSED)
         s.join(last_seq=s.seen[-1].seq)
         await s.until(StateChanged, lambda e: e.state is State.LIVE)
+
+
+async def test_an_abandoned_interview_ends_and_makes_room() -> None:
+    async with stage(absence_seconds=0.01, abandoned_seconds=0.05) as s:
+        s.join()
+        await s.to_first_question()
+        await s.answer(ANSWER)
+        await s.until(CandidateTurn)
+        s.attendance.leave(s.seat)
+        report = (await s.until(ReportReady)).report
+        assert [q.question_id for q in report.questions] == ["q1"]
+
+
+async def test_a_synthesiser_that_hangs_leaves_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replying, "SPEECH_SECONDS", 0.05)
+    async with stage() as s:
+        s.join()
+        await s.to_first_question()
+        s.synthesiser.gates["How did you choose the index?"] = asyncio.Event()
+        await s.answer(ANSWER)
+        degraded = await s.until(ServiceDegraded)
+        assert (degraded.service, degraded.remedy) == ("tts", Remedy.READ_TEXT)
+        assert (await s.until(InterviewerText)).text == "How did you choose the index?"
 
 
 async def test_silence_shorter_than_the_pace_is_configured_at_the_recogniser() -> None:

@@ -63,12 +63,30 @@ async def test_vectors_are_kept_by_content(tmp_path: Path) -> None:
     assert sum(len(call) for call in second.calls) == 1
 
 
-async def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [0, 8, 1000])
+async def test_a_damaged_cache_is_made_again(tmp_path: Path, left: int) -> None:
     await QuestionIndex(BANK, FakeEmbedder(), tmp_path).build()
-    (tmp_path / "questions-words.npz").write_bytes(b"nonsense")
+    file = tmp_path / "questions-words.npz"
+    file.write_bytes(file.read_bytes()[:left])
     index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
     await index.build()
     assert index.ready
+
+
+async def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path / "file" / "cache")
+    await index.build()
+    assert index.ready
+
+
+async def test_a_plan_asks_the_embedder_once(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    index = QuestionIndex(BANK, embedder, tmp_path)
+    await index.build()
+    embedder.calls.clear()
+    await plan(InterviewSettings(rounds=10, topics=("databases",)), index, [], seed="one")
+    assert embedder.calls == [["databases"]]
 
 
 async def test_a_plan_begins_with_the_candidate_and_repeats_nothing(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServerSettings
+from services.runtime.settings import ServerSettings, load
 
 
 class DemoSettings(ServerSettings):
@@ -40,3 +40,26 @@ def test_a_value_out_of_range_is_refused_by_name(
     monkeypatch.setenv(f"VIVA_DEMO_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         DemoSettings()
+
+
+class PairSettings(ServerSettings):
+    model_config = SettingsConfigDict(env_prefix="VIVA_PAIR_")
+
+    least: int = 1
+    most: int = 2
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PairSettings:
+        if self.most < self.least:
+            raise ValueError("most is less than least")
+        return self
+
+
+def test_settings_that_do_not_fit_each_other_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIVA_PAIR_LEAST", "3")
+    with pytest.raises(SystemExit) as ended:
+        load(PairSettings)
+    assert ended.value.code == 2
+    assert "most is less than least" in capsys.readouterr().err

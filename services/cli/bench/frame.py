@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -125,7 +126,11 @@ def as_json(result: BenchResult, steal: float) -> dict[str, object]:
         "machine": machine(),
         "steal_percent": round(steal, 1),
         "models": dict(result.models),
-        "figures": [{**asdict(figure), "met": figure.met} for figure in result.figures],
+        "figures": [
+            # JSON has no word for "not a number".
+            {**asdict(f), "value": f.value if math.isfinite(f.value) else None, "met": f.met}
+            for f in result.figures
+        ],
         "notes": list(result.notes),
     }
 
@@ -134,7 +139,7 @@ def write(record: Mapping[str, object], directory: Path) -> Path:
     """Writes the record to `directory` and returns the file."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{record['what']}.json"
-    path.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+    path.write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     return path
 
 

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.running import running_servers
 from services.runtime.channel import open_channel
 
 _TIMEOUT = 300.0
@@ -37,7 +38,7 @@ class _Answer:
 
 async def run(
     address: str,
-    metrics: str = "http://127.0.0.1:7204/metrics",
+    metrics: str | None = None,
     repeats: int = 5,
     batch: int = 8,
 ) -> BenchResult:
@@ -45,10 +46,15 @@ async def run(
 
     Args:
         address: The mesh listener, or the server itself.
-        metrics: The server's own metrics, which count the tokens it generates.
+        metrics: The server's own metrics, which count the tokens it generates; None takes those
+            of the mesh that runs here.
         repeats: Runs of each measurement; medians are reported.
         batch: Callers at the same time.
+
+    Raises:
+        LookupError: No mesh runs here, and `metrics` is not given; or it counts no tokens.
     """
+    metrics = metrics or running_servers()["llm"].metrics
     async with open_channel(address) as channel:
         llm = llm_pb2_grpc.LlmServiceStub(channel)
         (model, *_) = (await llm.ListModels(llm_pb2.ListModelsRequest(), timeout=10)).models

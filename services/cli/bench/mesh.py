@@ -8,18 +8,25 @@ import time
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.running import running_servers
 from services.runtime.channel import open_channel
 
 
-async def run(address: str, direct: str, calls: int = 2000, concurrency: int = 32) -> BenchResult:
+async def run(
+    address: str, direct: str | None, calls: int = 2000, concurrency: int = 32
+) -> BenchResult:
     """Calls ListVoices, whose answer takes about 1 KB, on both ways.
 
     Args:
         address: The mesh listener.
-        direct: The TTS server itself.
+        direct: The TTS server itself; None takes the one of the mesh that runs here.
         calls: Sequential calls a way.
         concurrency: Callers at the same time in the throughput part.
+
+    Raises:
+        LookupError: No mesh runs here, and `direct` is not given.
     """
+    direct = direct or running_servers()["tts"].address
     async with open_channel(address) as mesh, open_channel(direct) as straight:
         stubs = {"mesh": tts_pb2_grpc.TtsServiceStub(mesh)}
         stubs["direct"] = tts_pb2_grpc.TtsServiceStub(straight)

@@ -6,7 +6,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
+from rich.markup import escape
 
 from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
@@ -16,7 +18,8 @@ from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
 from services.cli.bench import tts as tts_bench
-from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run
+from services.cli.bench.recordings import RecordingsUnavailableError
+from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
 
 bench = typer.Typer(
     name="bench",
@@ -32,22 +35,32 @@ RESULTS = Path("bench/results")
 def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json: bool) -> None:
     """Runs a benchmark, prints and keeps what it found."""
     steal = frame.Steal()
-    with err.status("measuring …"):
-        result = run(work)
+    try:
+        with err.status("measuring …"):
+            result = run(work)
+    except (LookupError, RecordingsUnavailableError) as missing:
+        tell(str(missing))
+        raise typer.Exit(1) from None
+    except httpx.HTTPError as error:
+        tell(f"no metrics page answers ({type(error).__name__}): is the mesh up?")
+        raise typer.Exit(1) from None
     record = frame.as_json(result, steal.percent())
     path = frame.write(record, out)
     if as_json:
         print_json(record)
     else:
         frame.show(result, record)
-        err.print(f"[dim]{path}[/]")
+        err.print(f"[dim]{escape(str(path))}[/]", soft_wrap=True)
 
 
 @bench.command()
 def mesh(
     address: Address = DEFAULT_ADDRESS,
-    direct: Annotated[str, typer.Option(help="The TTS server itself.")] = "localhost:7103",
-    calls: Annotated[int, typer.Option(min=100)] = 2000,
+    direct: Annotated[
+        str | None,
+        typer.Option(help="The TTS server itself.", show_default="of the mesh that runs here"),
+    ] = None,
+    calls: Annotated[int, typer.Option(min=100, help="Calls on each way.")] = 2000,
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -58,8 +71,8 @@ def mesh(
 @bench.command()
 def overload(
     address: Address = DEFAULT_ADDRESS,
-    seconds: Annotated[float, typer.Option(min=1)] = 10,
-    deadline: Annotated[float, typer.Option(min=0.01, help="Seconds.")] = 0.5,
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 10,
+    deadline: Annotated[float, typer.Option(min=0.01, help="Of each call, in seconds.")] = 0.5,
     excess: Annotated[float, typer.Option(min=1, help="Offered work over capacity.")] = 3,
     out: Out = RESULTS,
     as_json: AsJson = False,
@@ -83,7 +96,9 @@ def cancel(
 def asr(
     address: Address = DEFAULT_ADDRESS,
     repeats: Annotated[int, typer.Option(min=1, help="Times each recording is streamed.")] = 3,
-    noise_minutes: Annotated[float, typer.Option(min=0.1)] = 10,
+    noise_minutes: Annotated[
+        float, typer.Option(min=0.1, help="How much silence and noise is streamed.")
+    ] = 10,
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -100,9 +115,12 @@ def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJso
 @bench.command()
 def llm(
     address: Address = DEFAULT_ADDRESS,
-    metrics: Annotated[str, typer.Option(help="The server's Prometheus page.")] = (
-        "http://127.0.0.1:7204/metrics"
-    ),
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="The server's Prometheus page.", show_default="of the mesh that runs here"
+        ),
+    ] = None,
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:

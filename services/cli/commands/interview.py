@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from viva.interview.v1 import interview_pb2, report_pb2
 
-from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, out, print_json, refuse, run
-from services.cli.interview_files import timings, write
+from services.cli.calls import (
+    DEFAULT_ADDRESS,
+    Address,
+    AsJson,
+    err,
+    out,
+    print_json,
+    refuse,
+    run,
+    tell,
+)
+from services.cli.interview_files import make_folder, timings, write
 from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
 from services.cli.sound_card import BadRecording
 
-ResultT = TypeVar("ResultT")
-
-_STEPS = ("end_of_turn", "asr_final", "llm_first_token", "first_phrase", "first_audio")
+_STEPS = {
+    "end_of_turn": "turn over",
+    "asr_final": "final text",
+    "llm_first_token": "first token",
+    "first_phrase": "first phrase",
+    "first_audio": "first audio",
+}
+_LONGEST_NAME = 26
+"""Leaves the figures their room in 80 columns."""
 
 
 def interview(
@@ -25,7 +41,9 @@ def interview(
         list[Path],
         typer.Option(help="The candidate's recordings: --answers first.wav second.wav third.wav"),
     ],
-    more_answers: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    more_answers: Annotated[
+        list[Path] | None, typer.Argument(hidden=True, metavar="MORE ANSWERS")
+    ] = None,
     output: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for what comes of it.")
     ] = Path("interview"),
@@ -58,29 +76,23 @@ def interview(
     for recording in options.answers:
         if not recording.is_file():
             refuse(f"{recording}: no such file")
+    # Before the interview, not after it.
     try:
-        held = run(_alone(hold(options, _say)))
+        make_folder(output)
+    except OSError as error:
+        refuse(f"--out {output}: {error.strerror}")
+    try:
+        held = run(hold(options, _say, _say_broken))
     except BadRecording as bad:
         refuse(str(bad))
     except InterviewFailed as failed:
-        err.print(f"[red]error:[/] {failed}; the servers' logs say more")
+        tell(f"{failed}; the servers' logs say more")
         raise typer.Exit(1) from None
     write(held, output)
     if as_json:
         print_json({"folder": str(output), **timings(held)})
     else:
         _show(held, output)
-
-
-async def _alone(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Awaits work whose tasks fail in groups; raises the first failure itself."""
-    try:
-        return await work
-    except ExceptionGroup as group:
-        failure: Exception = group
-        while isinstance(failure, ExceptionGroup):
-            failure = failure.exceptions[0]
-        raise failure from None
 
 
 def _say(event: interview_pb2.InterviewEvent) -> None:
@@ -91,25 +103,42 @@ def _say(event: interview_pb2.InterviewEvent) -> None:
         case "candidate_turn":
             _print_turn("candidate", event.candidate_turn.turn)
         case "degraded":
-            err.print(f"[yellow]{event.degraded.service}: {event.degraded.message}[/]")
+            _print(event.degraded.service, event.degraded.message, style="yellow")
+
+
+def _say_broken() -> None:
+    _print("viva", "The connection broke; joining again.", style="yellow")
 
 
 def _print_turn(speaker: str, turn: report_pb2.Turn) -> None:
-    err.print(f"[bold]{speaker:>11}[/]  ", end="")
-    err.print(turn.text, markup=False)
+    _print(speaker, turn.text)
+
+
+def _print(speaker: str, text: str, style: str = "") -> None:
+    """Prints who says what, further lines below the first."""
+    line = Table.grid(padding=(0, 2))
+    line.add_column(width=len("interviewer"), justify="right", style="bold")
+    line.add_column(overflow="fold", style=style)
+    line.add_row(speaker, escape(text))
+    err.print(line)
 
 
 def _show(held: Held, output: Path) -> None:
-    table = Table("answer", box=None, pad_edge=False)
-    for step in _STEPS:
-        table.add_column(step.replace("_", " "), justify="right")
-    table.add_column("heard by the candidate", justify="right")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("seconds from the\nend of speech in", no_wrap=True, max_width=_LONGEST_NAME)
+    for heading in (*_STEPS.values(), "heard"):
+        words = heading.split()
+        table.add_column(
+            "\n".join(words), justify="right", no_wrap=True, min_width=max(map(len, words))
+        )
     found = timings(held)
     for turn in found["turns"]:
         server = turn.get("server", {})
         heard = turn["client"]["speech_end_to_first_audio"]
         table.add_row(
-            turn["recording"], *(_seconds(server.get(step)) for step in _STEPS), _seconds(heard)
+            escape(_shortened(turn["recording"])),
+            *(_seconds(server.get(step)) for step in _STEPS),
+            _seconds(heard),
         )
     out.print(table)
     latency = found["speech_end_to_first_audio"]
@@ -117,8 +146,13 @@ def _show(held: Held, output: Path) -> None:
         out.print(f"speech end to first audio: median {latency['p50']} s, p95 {latency['p95']} s")
     if held.report is not None and held.report.HasField("overall_score"):
         out.print(f"score: {held.report.overall_score:.0f} of 100")
-    out.print(f"[dim]{output}[/]", soft_wrap=True)
+    out.print(f"[dim]{escape(str(output))}[/]", soft_wrap=True)
+
+
+def _shortened(name: str) -> str:
+    """The end of a long name: recordings of a set differ there."""
+    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} s"
+    return "" if value is None else f"{value:.2f}"

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import grpc
@@ -16,12 +18,12 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from services.cli.calls import AsJson, err, out, print_json, refuse, run
+from services.cli.calls import AsJson, err, out, print_json, refuse, run, tell
 from services.cli.commands.models import list_models
 from services.cli.launcher import runfile
 from services.cli.launcher.health import check, check_envoy
 from services.cli.launcher.mesh import Mesh, PortTaken, check_ports
-from services.cli.launcher.plan import Plan, data_dir, make_plan
+from services.cli.launcher.plan import NoPort, Plan, data_dir, make_plan
 from services.cli.launcher.process import StartFailed
 from services.cli.launcher.runfile import AlreadyRunning, RunFile
 from services.runtime.channel import open_channel
@@ -36,20 +38,33 @@ def up(
     ] = 0,
 ) -> None:
     """Run the whole mesh in the foreground until Ctrl-C."""
-    plan = make_plan(offset)
     try:
-        with runfile.lock(plan.data_dir):
+        plan = make_plan(offset)
+        with _held(plan):
             check_ports(plan)
-            asyncio.run(_up(plan))
+            run(_up(plan))
     except AlreadyRunning:
         other = runfile.read(plan.data_dir)
         where = f" (process {other.pid}, mesh at {other.mesh})" if other else ""
         refuse(f"a mesh already runs on {plan.data_dir}{where}; `viva down` stops it")
-    except PortTaken as error:
+    except (NoPort, PortTaken) as error:
         refuse(str(error))
     except StartFailed as error:
-        err.print(f"[red]error:[/] {error}", soft_wrap=True)
+        tell(str(error))
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _held(plan: Plan) -> Iterator[None]:
+    """Holds the data folder, with the configuration in it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(runfile.lock(plan.data_dir))
+            plan.write_configuration()
+        except OSError as error:
+            place = error.filename or plan.data_dir
+            refuse(f"{place}: {error.strerror}; set VIVA_DATA_DIR to a folder of yours")
+        yield
 
 
 async def _up(plan: Plan) -> None:
@@ -165,7 +180,7 @@ def down() -> None:
     with err.status("stopping …"):
         while runfile.running(folder):
             if time.monotonic() > until:
-                err.print(f"[red]error:[/] process {file.pid} does not stop; kill -9 {file.pid}")
+                tell(f"process {file.pid} does not stop; kill -9 {file.pid}")
                 raise typer.Exit(1)
             time.sleep(0.1)
     err.print("stopped")
@@ -184,7 +199,13 @@ def status(as_json: AsJson = False) -> None:
     servers = run(_servers(file))
     if as_json:
         print_json({"running": True, "mesh": file.mesh, "edge": file.edge, "servers": servers})
-        return
+    else:
+        _show(file, servers)
+    if any(server["health"] != "SERVING" for server in servers):
+        raise typer.Exit(1)
+
+
+def _show(file: RunFile, servers: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("server", "health", "pid", "model", "device", "memory", "up", "restarts"):
         table.add_column(heading, justify="right" if heading in {"pid", "memory", "up"} else "left")
@@ -197,11 +218,20 @@ def status(as_json: AsJson = False) -> None:
             server["model"],
             server["device"],
             f"{server['memory_bytes'] / 2**20:,.0f} MB",
-            f"{server['uptime_seconds']:.0f} s",
+            _age(server["uptime_seconds"]),
             str(server["restarts"] or ""),
         )
     out.print(table)
     out.print(f"[dim]mesh {file.mesh}, edge http://{file.edge}[/]")
+
+
+def _age(seconds: float) -> str:
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return f"{days:.0f} d {hours % 24:.0f} h"
+    if hours:
+        return f"{hours:.0f} h {minutes % 60:.0f} min"
+    return f"{minutes:.0f} min {seconds % 60:.0f} s" if minutes else f"{seconds:.0f} s"
 
 
 async def _servers(file: RunFile) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import grpc
+from rich.markup import escape
 from rich.table import Table
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
@@ -20,12 +21,14 @@ from services.cli.calls import (
     AsJson,
     Timeout,
     explain,
+    fail,
     out,
     print_json,
     run,
 )
 from services.runtime.channel import open_channel, outgoing
 
+_SHOWN_LANGUAGES = 6
 Models = Sequence[serving_pb2.ModelInfo]
 
 
@@ -66,29 +69,32 @@ def models(
     if all(isinstance(answer, grpc.aio.AioRpcError) for answer in found.values()):
         first = next(iter(found.values()))
         assert isinstance(first, grpc.aio.AioRpcError)  # noqa: S101 - for the type checker
-
-        async def fail() -> None:
-            raise first
-
-        run(fail())
+        fail(first)
     if as_json:
         print_json({server: _plain(answer) for server, answer in found.items()})
         return
-    table = Table("server", "model", "engine", "device", "memory", "languages", box=None)
+    table = Table(
+        "server", "model", "engine", "device", "memory", "languages", box=None, pad_edge=False
+    )
     for server, answer in found.items():
         if isinstance(answer, grpc.aio.AioRpcError):
-            table.add_row(server, explain(answer)[0])
+            table.add_row(server, escape("; ".join(explain(answer)[0])))
             continue
         for model in answer:
             table.add_row(
                 server,
-                f"[bold]{model.name}[/]" if model.is_default else model.name,
-                model.engine,
-                model.device,
+                f"[bold]{escape(model.name)}[/]" if model.is_default else escape(model.name),
+                escape(model.engine),
+                escape(model.device),
                 f"{model.memory_bytes / 2**20:.0f} MB" if model.memory_bytes else "",
-                " ".join(model.languages[:6]) + (" …" if len(model.languages) > 6 else ""),
+                _languages(model.languages),
             )
     out.print(table)
+
+
+def _languages(tags: Sequence[str]) -> str:
+    more = len(tags) - _SHOWN_LANGUAGES
+    return " ".join(tags[:_SHOWN_LANGUAGES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _plain(answer: Models | grpc.aio.AioRpcError) -> object:

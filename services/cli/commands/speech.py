@@ -13,6 +13,7 @@ import soundfile
 import typer
 from google.protobuf.duration_pb2 import Duration
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
@@ -24,6 +25,7 @@ from services.cli.calls import (
     Address,
     AsJson,
     Timeout,
+    call,
     err,
     out,
     print_json,
@@ -50,9 +52,15 @@ def transcribe(
     language: Annotated[str | None, typer.Option(help="Spoken language; else detected.")] = None,
     model: Annotated[str | None, typer.Option(help="Model; see `viva models`.")] = None,
     hint: Annotated[list[str] | None, typer.Option(help="A likely phrase; repeatable.")] = None,
-    words: Annotated[bool, typer.Option(help="Show every word's time and confidence.")] = False,
-    denoise: Annotated[bool, typer.Option(help="Reduce background noise first.")] = False,
-    stream: Annotated[bool, typer.Option(help="Send it as live audio and show events.")] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Show every word's time and confidence.")
+    ] = False,
+    denoise: Annotated[
+        bool, typer.Option("--denoise", help="Reduce background noise first.")
+    ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Send it as live audio, show the text as it comes.")
+    ] = False,
     timeout: Timeout = 3600,
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +91,7 @@ async def _transcribe_whole(
     if not answer.segments:
         err.print("no speech in it")
     for segment in answer.segments:
-        out.print(f"[dim]{_clock(segment.start)}[/] {segment.text.strip()}", soft_wrap=True)
+        out.print(f"[dim]{_clock(segment.start)}[/] {escape(segment.text.strip())}", soft_wrap=True)
         _print_words(segment.words)
     took, length = time.perf_counter() - started, seconds(answer.duration)
     err.print(
@@ -109,19 +117,21 @@ async def _transcribe_live(
             yield asr_pb2.StreamingRecognizeRequest(audio=piece)
 
     async with open_channel(address) as channel:
-        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(
+        events = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(
             messages(), **outgoing(timeout)
         )
         with Live(console=err, transient=True) as live:
-            async for event in call:
+            async for event in events:
                 if as_json:
-                    print_json(event)
+                    print_json(event, line=True)
                 elif event.HasField("partial"):
                     partial = event.partial
                     live.update(Text.assemble(partial.stable, (partial.unstable, "dim")))
                 elif event.HasField("end_of_turn"):
                     turn = event.end_of_turn
-                    out.print(f"[dim]{_clock(turn.start)}[/] {turn.text.strip()}", soft_wrap=True)
+                    out.print(
+                        f"[dim]{_clock(turn.start)}[/] {escape(turn.text.strip())}", soft_wrap=True
+                    )
                     _print_words(turn.words)
 
 
@@ -137,7 +147,7 @@ def _print_words(words: Iterable[asr_pb2.Word]) -> None:
     for word in words:
         out.print(
             f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {word.confidence:4.0%}[/]"
-            f"  {word.text.strip()}"
+            f"  {escape(word.text.strip())}"
         )
 
 
@@ -152,7 +162,7 @@ def say(
     ],
     address: Address = DEFAULT_ADDRESS,
     output: Annotated[
-        str, typer.Option("--out", "-o", help="WAV file; - for output.")
+        str, typer.Option("--out", "-o", help="WAV file; - for standard output.")
     ] = "speech.wav",
     voice: Annotated[str | None, typer.Option(help="Voice; see `viva voices`.")] = None,
     language: Annotated[
@@ -185,9 +195,9 @@ async def _say(
     audio = bytearray()
     done = tts_pb2.SegmentDone()
     async with open_channel(address) as channel:
-        call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, **outgoing(timeout))
+        speech = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, **outgoing(timeout))
         with err.status("speaking …") as status:
-            async for message in call:
+            async for message in speech:
                 if message.HasField("chunk"):
                     first = first or time.perf_counter() - started
                     audio += message.chunk.audio
@@ -215,20 +225,25 @@ def voices(
     as_json: AsJson = False,
 ) -> None:
     """List the voices."""
+    call(
+        address,
+        lambda channel: tts_pb2_grpc.TtsServiceStub(channel).ListVoices,
+        tts_pb2.ListVoicesRequest(language=language),
+        timeout,
+        as_json=as_json,
+        show=_show_voices,
+    )
 
-    async def ask() -> tts_pb2.ListVoicesResponse:
-        async with open_channel(address) as channel:
-            return await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
-                tts_pb2.ListVoicesRequest(language=language), **outgoing(timeout)
-            )
 
-    answer = run(ask())
-    if as_json:
-        print_json(answer)
-        return
+def _show_voices(answer: tts_pb2.ListVoicesResponse) -> None:
     table = Table("voice", "languages", "gender", "what it is like", box=None, pad_edge=False)
     for voice in answer.voices:
-        name = f"[bold]{voice.id}[/] (default)" if voice.is_default else voice.id
+        name = escape(voice.id)
         gender = tts_pb2.Gender.Name(voice.gender).removeprefix("GENDER_").lower()
-        table.add_row(name, " ".join(voice.languages), gender, voice.description)
+        table.add_row(
+            f"[bold]{name}[/] (default)" if voice.is_default else name,
+            " ".join(voice.languages),
+            gender,
+            escape(voice.description),
+        )
     out.print(table)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
-from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.embed.v1 import embed_pb2
+from viva.embed.v1.embed_pb2_grpc import EmbedServiceStub
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.cli.calls import (
@@ -15,6 +18,7 @@ from services.cli.calls import (
     Address,
     AsJson,
     Timeout,
+    call,
     err,
     out,
     print_json,
@@ -27,6 +31,7 @@ from services.runtime.stats import seconds
 
 _Text = Annotated[str, typer.Argument(help="The text; - for standard input, @FILE for a file.")]
 _Texts = Annotated[list[str], typer.Argument(help="Texts; @FILE for a file.")]
+_Truncate = Annotated[bool, typer.Option("--truncate", help="Cut texts that are too long.")]
 _Model = Annotated[str | None, typer.Option(help="Model; see `viva models`.")]
 
 
@@ -88,8 +93,8 @@ async def _answer(
     text = ""
     finish = llm_pb2.Finish()
     async with open_channel(address) as channel:
-        call = llm_pb2_grpc.LlmServiceStub(channel).Chat(request, **outgoing(timeout))
-        async for message in call:
+        answer = llm_pb2_grpc.LlmServiceStub(channel).Chat(request, **outgoing(timeout))
+        async for message in answer:
             if message.HasField("delta"):
                 text += message.delta.text
                 if not as_json:
@@ -124,9 +129,11 @@ def embed(
     texts: _Texts,
     address: Address = DEFAULT_ADDRESS,
     model: _Model = None,
-    query: Annotated[bool, typer.Option(help="They are queries, not passages.")] = False,
-    dimensions: Annotated[int | None, typer.Option(help="Keep the first dimensions only.")] = None,
-    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    query: Annotated[bool, typer.Option("--query", help="They are queries, not passages.")] = False,
+    dimensions: Annotated[
+        int | None, typer.Option(help="Keep the first dimensions only.", min=1)
+    ] = None,
+    truncate: _Truncate = False,
     timeout: Timeout = 60,
     as_json: AsJson = False,
 ) -> None:
@@ -138,20 +145,22 @@ def embed(
         dimensions=dimensions,
         overflow=_overflow(truncate=truncate),
     )
+    call(
+        address,
+        lambda channel: EmbedServiceStub(channel).Embed,
+        request,
+        timeout,
+        as_json=as_json,
+        show=_show_vectors,
+    )
 
-    async def ask() -> embed_pb2.EmbedResponse:
-        async with open_channel(address) as channel:
-            return await embed_pb2_grpc.EmbedServiceStub(channel).Embed(
-                request, **outgoing(timeout)
-            )
 
-    answer = run(ask())
-    if as_json:
-        print_json(answer)
-        return
+def _show_vectors(answer: embed_pb2.EmbedResponse) -> None:
     for embedding in answer.embeddings:
         head = " ".join(f"{value:+.3f}" for value in embedding.values[:8])
-        out.print(f"[{head} …] [dim]{answer.dimensions} dimensions, {embedding.tokens} tokens[/]")
+        more = " …" if len(embedding.values) > 8 else ""
+        size = f"{answer.dimensions} dimensions, {embedding.tokens} tokens"
+        out.print(f"\\[{head}{more}] [dim]{size}[/]", soft_wrap=True)
 
 
 def similarity(
@@ -159,7 +168,7 @@ def similarity(
     others: _Texts,
     address: Address = DEFAULT_ADDRESS,
     model: _Model = None,
-    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    truncate: _Truncate = False,
     timeout: Timeout = 60,
     as_json: AsJson = False,
 ) -> None:
@@ -171,20 +180,17 @@ def similarity(
         overflow=_overflow(truncate=truncate),
     )
 
-    async def ask() -> embed_pb2.SimilarityResponse:
-        async with open_channel(address) as channel:
-            return await embed_pb2_grpc.EmbedServiceStub(channel).Similarity(
-                request, **outgoing(timeout)
-            )
+    def show(answer: embed_pb2.SimilarityResponse) -> None:
+        out.print(_scores(zip(answer.scores, others, strict=True)))
 
-    answer = run(ask())
-    if as_json:
-        print_json(answer)
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for score, other in zip(answer.scores, others, strict=True):
-        table.add_row(f"[bold]{score:+.3f}[/]", other)
-    out.print(table)
+    call(
+        address,
+        lambda channel: EmbedServiceStub(channel).Similarity,
+        request,
+        timeout,
+        as_json=as_json,
+        show=show,
+    )
 
 
 def rerank(
@@ -193,7 +199,7 @@ def rerank(
     address: Address = DEFAULT_ADDRESS,
     model: _Model = None,
     top: Annotated[int | None, typer.Option(help="Only the best.", min=1)] = None,
-    truncate: Annotated[bool, typer.Option(help="Cut texts that are too long.")] = False,
+    truncate: _Truncate = False,
     timeout: Timeout = 60,
     as_json: AsJson = False,
 ) -> None:
@@ -206,20 +212,24 @@ def rerank(
         overflow=_overflow(truncate=truncate),
     )
 
-    async def ask() -> embed_pb2.RerankResponse:
-        async with open_channel(address) as channel:
-            return await embed_pb2_grpc.EmbedServiceStub(channel).Rerank(
-                request, **outgoing(timeout)
-            )
+    def show(answer: embed_pb2.RerankResponse) -> None:
+        out.print(_scores((result.score, documents[result.index]) for result in answer.results))
 
-    answer = run(ask())
-    if as_json:
-        print_json(answer)
-        return
+    call(
+        address,
+        lambda channel: EmbedServiceStub(channel).Rerank,
+        request,
+        timeout,
+        as_json=as_json,
+        show=show,
+    )
+
+
+def _scores(scored: Iterable[tuple[float, str]]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
-    for place, result in enumerate(answer.results, 1):
-        table.add_row(str(place), f"[bold]{result.score:+.3f}[/]", documents[result.index])
-    out.print(table)
+    for score, text in scored:
+        table.add_row(f"[bold]{score:+.3f}[/]", escape(text))
+    return table
 
 
 def _overflow(*, truncate: bool) -> embed_pb2.Overflow.ValueType:

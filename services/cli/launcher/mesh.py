@@ -16,28 +16,35 @@ from services.cli.launcher.runfile import Entry, RunFile
 
 
 class PortTaken(Exception):
-    """A port of the plan is in use; the message names it and by whom."""
+    """Ports of the plan are in use; the message names each and by whom."""
 
 
 def check_ports(plan: Plan) -> None:
     """Checks that every port of the plan is free.
 
     Raises:
-        PortTaken: One is not.
+        PortTaken: Some are not.
     """
     listening = {
         connection.laddr.port: connection.pid
         for connection in psutil.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr
     }
-    for port, name in plan.ports.items():
-        if port in listening:
-            pid = listening[port]
-            who = f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
-            raise PortTaken(
-                f"port {port} ({name}) is used by {who}; stop it, or `viva up --offset N` to move"
-                " all ports"
-            )
+    taken = [
+        f"port {port} ({name}) is used by {_owner(listening[port])}"
+        for port, name in plan.ports.items()
+        if port in listening
+    ]
+    if taken:
+        taken[-1] += "; stop it, or `viva up --offset N` to move all ports"
+        raise PortTaken("\n".join(taken))
+
+
+def _owner(pid: int | None) -> str:
+    try:
+        return f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
+    except psutil.NoSuchProcess:  # it has just ended
+        return f"process {pid}"
 
 
 class Mesh:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.envoy import binary, bootstrap
 from edge.envoy.settings import DEFAULT_PORTS, EnvoySettings
-from services.runtime.settings import default_data_dir
+from services.runtime.settings import default_data_dir, load
 
 METRICS_OFFSET = 100
 """A server's metrics port is its gRPC port and this."""
@@ -62,12 +62,18 @@ class Plan:
         data_dir: Models, logs and the run file.
         mesh: The mesh listener's address.
         edge: The edge listener's address.
+        envoy: What its configuration is made of.
     """
 
     programs: tuple[Program, ...]
     data_dir: Path
     mesh: str
     edge: str
+    envoy: EnvoySettings
+
+    def write_configuration(self) -> None:
+        """Writes what Envoy reads at its start. Only whoever holds the data folder may."""
+        bootstrap.write(self.envoy, _envoy_folder(self.data_dir))
 
     @property
     def ports(self) -> Mapping[int, str]:
@@ -87,15 +93,35 @@ def data_dir() -> Path:
     return Path(os.environ.get("VIVA_DATA_DIR") or default_data_dir()).expanduser().resolve()
 
 
+def _envoy_folder(folder: Path) -> Path:
+    return folder / "run" / "envoy"
+
+
+class NoPort(ValueError):
+    """A setting, with the offset, names no port; the message says which."""
+
+
+def _port(variable: str, default: int, offset: int) -> int:
+    told = os.environ.get(variable, str(default))
+    if told.isascii() and told.isdigit() and 0 < int(told) + offset < 65536:
+        return int(told) + offset
+    more = f" and an offset of {offset}" if offset else ""
+    raise NoPort(f"{variable}: {told!r}{more} is no port; 1 to 65535 is")
+
+
 def make_plan(offset: int = 0) -> Plan:
     """The plan for this machine from the environment.
 
     Args:
         offset: Added to every port, so that a second mesh can run beside the first.
+
+    Raises:
+        NoPort: A variable holds no port.
+        SystemExit: A variable of Envoy's makes no sense; it is named on standard error.
     """
     folder = data_dir()
     ports = {
-        name: int(os.environ.get(f"VIVA_{name.upper()}_PORT", default)) + offset
+        name: _port(f"VIVA_{name.upper()}_PORT", default, offset)
         for name, default in DEFAULT_PORTS.items()
     }
     envoy = _envoy_settings(ports, offset)
@@ -117,10 +143,8 @@ def make_plan(offset: int = 0) -> Plan:
             module = "edge.reflection"
             environment["VIVA_ENVOY_ENDPOINTS"] = endpoints
         else:
-            metrics_port = (
-                int(os.environ.get(f"{prefix}_METRICS_PORT", ports[name] - offset + METRICS_OFFSET))
-                + offset
-            )
+            usual = ports[name] - offset + METRICS_OFFSET
+            metrics_port = _port(f"{prefix}_METRICS_PORT", usual, offset)
             environment[f"{prefix}_METRICS_PORT"] = str(metrics_port)
         if name == "interview":
             for server in ("ASR", "TTS", "LLM", "EMBED"):
@@ -135,28 +159,27 @@ def make_plan(offset: int = 0) -> Plan:
                 service,
             )
         )
-    written = bootstrap.write(envoy, folder / "run" / "envoy")
     programs.append(
         Program(
             "envoy",
-            tuple(binary.arguments(written.bootstrap)),
+            tuple(binary.arguments(_envoy_folder(folder) / bootstrap.CONFIGURATION)),
             {},
             envoy.mesh_port,
             admin_port=envoy.admin_port,
         )
     )
-    return Plan(tuple(programs), folder, mesh, f"localhost:{envoy.edge_port}")
+    return Plan(tuple(programs), folder, mesh, f"localhost:{envoy.edge_port}", envoy)
 
 
 def _envoy_settings(ports: Mapping[str, int], offset: int) -> EnvoySettings:
-    base = EnvoySettings()
+    base = load(EnvoySettings)
     local = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
     return base.model_copy(
         update={
             "endpoints": {**local, **base.endpoints},
-            "mesh_port": base.mesh_port + offset,
-            "edge_port": base.edge_port + offset,
-            "admin_port": base.admin_port + offset,
+            "mesh_port": _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset),
+            "edge_port": _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset),
+            "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
             # Into envoy.log, which does not grow for ever.
             "access_log": "/dev/stdout",
         }

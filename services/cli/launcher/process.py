@@ -99,6 +99,8 @@ class Supervised:
             # The terminal's Ctrl-C is for the launcher, which stops everything in order.
             start_new_session=True,
         )
+        if self._stopping.is_set():  # asked to stop while it was being started
+            self._process.kill()
         began = time.monotonic()
         self.status.pid, self.status.started = self._process.pid, time.time()
         self._changed(program.name, "starting")

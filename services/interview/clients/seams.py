@@ -152,6 +152,10 @@ class SpeechPiece:
 class Synthesiser(Protocol):
     """Text to speech."""
 
+    async def voices(self) -> frozenset[str]:
+        """The names of the voices there are."""
+        ...
+
     def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         """The speech in order, each piece as soon as it exists; closing the iterator cancels."""
         ...

@@ -17,6 +17,7 @@ from services.runtime.stats import seconds
 
 UTTERANCE_SECONDS = 60.0
 """The interviewer's lines are sentences; synthesis of one takes no longer."""
+LIST_SECONDS = 2.0
 
 _STYLES = {
     Phase.OPENING: tts_pb2.STYLE_WELCOMING,
@@ -35,6 +36,14 @@ class TtsClient:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: tts_pb2_grpc.TtsServiceAsyncStub = tts_pb2_grpc.TtsServiceStub(channel)
+
+    async def voices(self) -> frozenset[str]:
+        """The names of the voices there are."""
+        with failures("tts"):
+            answer = await self._stub.ListVoices(
+                tts_pb2.ListVoicesRequest(), **outgoing(LIST_SECONDS)
+            )
+        return frozenset(voice.id for voice in answer.voices)
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         """The speech in order; closing the generator cancels the segment."""

@@ -16,9 +16,12 @@ from services.runtime.audio.pcm import (
     mono,
     s16le_from_float,
 )
-from services.runtime.errors import Aborted, FailedPrecondition, InvalidField, ServiceError
+from services.runtime.errors import Aborted, FailedPrecondition, InvalidField
 
 CALLS_REMEMBERED = 1024
+MOST_AHEAD_SECONDS = 5.0
+"""Audio a client may have recorded before it joined. More is at another rate than was said, or a
+file; it would pile up, since it is heard no faster than it was spoken."""
 
 
 class Seat:
@@ -29,14 +32,13 @@ class Seat:
     ) -> None:
         """Takes the shape of the client's audio, and the last event it has seen."""
         self.conversation = conversation
-        self.gone = False
         self._source = source
         self._seen = last_seq
-        self._ended: ServiceError | None = None
+        self._ended: Exception | None = None
         rate = source.sample_rate_hz if source else None
         self._resampler = StreamResampler(rate or HEARING_RATE_HZ, HEARING_RATE_HZ)
 
-    def end(self, error: ServiceError) -> None:
+    def end(self, error: Exception) -> None:
         """Ends this client's call with an error."""
         self._ended = self._ended or error
         self.conversation.chronicle.journal.wake()
@@ -49,7 +51,7 @@ class Seat:
         """The events this client has not seen, as they come, to the end of the interview.
 
         Raises:
-            ServiceError: What `end` was called with; `Aborted` when another client has joined.
+            Exception: What `end` was called with; `Aborted` when another client has joined.
         """
         chronicle = self.conversation.chronicle
         while True:
@@ -69,8 +71,19 @@ class Seat:
 
         Raises:
             FailedPrecondition: The client said that it sends no audio.
-            InvalidField: The bytes are no whole frames.
+            InvalidField: The bytes are no whole frames, or far more has come than can have been
+                spoken.
+            Aborted: Another client has joined.
         """
+        source = self.check(audio, field)
+        decode = float_from_s16le if source.encoding is Encoding.PCM_S16LE else float_from_f32le
+        samples = self._resampler.feed(mono(decode(audio), source.channels))
+        if samples.size:
+            self.conversation.hear(s16le_from_float(samples))
+
+    def check(self, audio: bytes, field: str) -> AudioFormat:
+        """Whether `hear` would take these samples, and their shape; raises what `hear` does."""
+        self._check()
         source = self._source
         if source is None:
             raise FailedPrecondition(
@@ -80,10 +93,15 @@ class Seat:
             raise InvalidField(
                 field, f"{len(audio)} bytes are no whole {source.frame_bytes}-byte frames"
             )
-        decode = float_from_s16le if source.encoding is Encoding.PCM_S16LE else float_from_f32le
-        samples = self._resampler.feed(mono(decode(audio), source.channels))
-        if samples.size:
-            self.conversation.hear(s16le_from_float(samples))
+        ahead = self.conversation.audio_ahead
+        if ahead > MOST_AHEAD_SECONDS:
+            raise InvalidField(
+                "join.input.sample_rate_hz",
+                f"at {source.sample_rate_hz} samples a second, {ahead:.0f} s more audio has come"
+                " than time has passed: name the rate and the channels that are sent, and send no"
+                " faster than people speak",
+            )
+        return source
 
     def send(self, message: m.Message) -> None:
         """Hands on what the candidate does."""
@@ -93,12 +111,18 @@ class Seat:
 class Attendance:
     """Who is there, of one interview."""
 
-    def __init__(self, conversation: Conversation, absence_seconds: float) -> None:
-        """Takes how long a candidate may be gone before the interview is paused."""
+    def __init__(
+        self, conversation: Conversation, *, absence_seconds: float, abandoned_seconds: float
+    ) -> None:
+        """Takes how long a candidate may be gone until the interview is paused, and until it ends.
+
+        An interview that waited for ever for somebody would take the place of another.
+        """
         self.conversation = conversation
         self.seat: Seat | None = None
         self._absence_seconds = absence_seconds
-        self._absence: asyncio.TimerHandle | None = None
+        self._abandoned_seconds = abandoned_seconds
+        self._absence: list[asyncio.TimerHandle] = []
         self._calls: dict[int, None] = {}
 
     def join(
@@ -108,9 +132,7 @@ class Attendance:
 
         A client that has seen nothing begins its numbering of Speak calls anew.
         """
-        if self._absence is not None:
-            self._absence.cancel()
-            self._absence = None
+        self.close()
         if self.seat is not None:
             self.seat.end(Aborted("TAKEN_OVER", "another client has joined this interview"))
         if last_seq is None:
@@ -122,17 +144,18 @@ class Attendance:
 
     def leave(self, seat: Seat) -> None:
         """A client is gone. The seat stays for its Speak calls until another joins."""
-        seat.gone = True
         if seat is self.seat and not self.conversation.over:
-            loop = asyncio.get_running_loop()
-            self._absence = loop.call_later(
-                self._absence_seconds, self.conversation.send, m.Pause()
-            )
+            later, send = asyncio.get_running_loop().call_later, self.conversation.send
+            self._absence = [
+                later(self._absence_seconds, send, m.Pause()),
+                later(self._abandoned_seconds, send, m.End()),
+            ]
 
     def close(self) -> None:
         """Waits for nobody any more."""
-        if self._absence is not None:
-            self._absence.cancel()
+        for timer in self._absence:
+            timer.cancel()
+        self._absence = []
 
     def first_time(self, call: int) -> bool:
         """Whether a Speak call of this number has not been taken yet; now it has."""

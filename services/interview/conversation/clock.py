@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import attrgetter
 
 GAP_SECONDS = 0.5
 """Audio later than this was not sent meanwhile, rather than delayed on its way."""
@@ -45,6 +47,11 @@ class AudioTimeline:
         """Seconds of audio so far."""
         return self._received
 
+    @property
+    def ahead(self) -> float:
+        """Seconds of audio beyond what can have been spoken by now; 0 or less from a microphone."""
+        return self.at(self._received) - self._clock.now()
+
     def add(self, seconds: float) -> None:
         """Counts a piece of audio that has just arrived."""
         now = self._clock.now()
@@ -58,9 +65,9 @@ class AudioTimeline:
     def at(self, position: float) -> float:
         """Seconds on the interview's clock of `position` seconds into the audio."""
         place, when = 0.0, 0.0
-        for anchor in self._anchors:
-            if anchor.place > position:
-                break
+        following = bisect_right(self._anchors, position, key=attrgetter("place"))
+        if following:
+            anchor = self._anchors[following - 1]
             place, when = anchor.place, anchor.when
         return when + position - place
 

@@ -67,6 +67,7 @@ class Conversation:
         self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
         self._degradation = Degradation(chronicle.emit)
         self._reviewer = Reviewer(partners.embedder, failed=self._degradation.failed)
+        self._timeline = AudioTimeline(chronicle.clock)
         self._hearing: Hearing | None = None
         # What the interviewer said last, and what the candidate has answered to it so far.
         self._step = OPENING
@@ -92,13 +93,19 @@ class Conversation:
         return self._over
 
     def send(self, message: m.Message) -> None:
-        """Queues a message."""
-        self._inbox.put_nowait(message)
+        """Queues a message; after the end nothing is done with it."""
+        if not self._over:
+            self._inbox.put_nowait(message)
 
     def hear(self, audio: bytes) -> None:
         """Takes the candidate's 16-bit mono samples at `HEARING_RATE_HZ`; ignored unless live."""
         if self._hearing is not None and self.chronicle.interview.state is State.LIVE:
             self._hearing.hear(audio)
+
+    @property
+    def audio_ahead(self) -> float:
+        """Seconds of the candidate's audio beyond what can have been spoken by now."""
+        return self._timeline.ahead
 
     def finish_turn(self) -> None:
         """Ends the candidate's turn without waiting for silence."""
@@ -177,11 +184,10 @@ class Conversation:
             min_silence=self._pace.min_silence,
             max_silence=self._pace.max_silence,
         )
-        timeline = AudioTimeline(self.chronicle.clock)
         self._hearing = Hearing(
             self._partners.recogniser,
             config,
-            timeline,
+            self._timeline,
             heard=heard,
             failed=failed,
             recovered=recovered,

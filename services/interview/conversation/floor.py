@@ -95,7 +95,7 @@ class Floor:
     async def _deliver(self, utterance: Utterance) -> None:
         line, emit = utterance.line, self._chronicle.emit
         speech = line.speech
-        if speech is not None and not await _starts(speech):
+        if speech is not None and not await speech.begun(FIRST_AUDIO_SECONDS):
             self._degradation.failed(speech.failure or DependencyFailed("tts", "no audio in time"))
             speech = None
         if speech is None:
@@ -203,12 +203,3 @@ class Floor:
         if utterance.started is not None:
             self._chronicle.emit(UtteranceEnded(utterance.id, turn, interrupted))
         return Said(line, turn)
-
-
-async def _starts(speech: PreparedSpeech) -> bool:
-    try:
-        async with asyncio.timeout(FIRST_AUDIO_SECONDS):
-            await speech.started.wait()
-    except TimeoutError:
-        speech.discard()
-    return speech.audible

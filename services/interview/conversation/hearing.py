@@ -1,7 +1,7 @@
 """Listening to the candidate through one long recognition stream, mended when it breaks.
 
 The stream's times are re-based on the interview's clock. When the stream fails, a new one is opened
-and hears the running turn's audio again, so that no word is lost.
+and hears again the running turn, and all that has come since, so that no word is lost.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 
 BYTES_PER_SECOND = 2 * HEARING_RATE_HZ
 REPLAY_SECONDS = 120.0
-"""Audio kept for a stream opened in mid-turn; a longer turn loses its beginning when it breaks."""
+"""Audio kept of a running turn, and while no stream works: of more, the beginning is lost."""
 QUIET_SECONDS = 0.5
 """Audio kept outside a turn, so that a new stream hears how the next one begins."""
 FIRST_BACKOFF = 0.1
@@ -44,6 +44,8 @@ SETTLED_SECONDS = 1.0
 """A stream that lasted so long works."""
 STALLED_SECONDS = 10.0
 """A stream that takes no audio for so long does not."""
+BEHIND_SECONDS = 30.0
+"""Nor does one that is so far behind; beyond what a new stream is to hear again."""
 
 
 class Hearing:
@@ -80,7 +82,10 @@ class Hearing:
         self._in_turn = False
         self._eager = False
         self._outbound: asyncio.Queue[bytes | None] | None = None
+        self._outbound_bytes = 0
         self._troubled = False
+        # From the loss of a stream until one has lasted.
+        self._lost = False
         self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
 
@@ -89,21 +94,31 @@ class Hearing:
         self._timeline.add(len(audio) / BYTES_PER_SECOND)
         self._kept.append(audio)
         self._kept_bytes += len(audio)
-        self._trim(REPLAY_SECONDS if self._in_turn else QUIET_SECONDS)
+        self._trim()
         self._wanted.set()
         if self._outbound is not None:
             self._outbound.put_nowait(audio)
+            self._outbound_bytes += len(audio)
 
     def finish_turn(self) -> None:
         """Ends the running turn without waiting for silence."""
         if self._outbound is not None:
             self._outbound.put_nowait(None)
 
-    def _trim(self, seconds: float) -> None:
+    def _trim(self) -> None:
+        seconds = REPLAY_SECONDS if self._in_turn or self._lost else QUIET_SECONDS
         while self._kept and self._kept_bytes - len(self._kept[0]) >= seconds * BYTES_PER_SECOND:
-            dropped = self._kept.popleft()
-            self._kept_bytes -= len(dropped)
-            self._kept_from += len(dropped) / BYTES_PER_SECOND
+            self._drop_first()
+
+    def _forget(self, before: float) -> None:
+        """Keeps nothing of the first `before` seconds of the audio: they were understood."""
+        while self._kept and self._kept_from + len(self._kept[0]) / BYTES_PER_SECOND <= before:
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        dropped = self._kept.popleft()
+        self._kept_bytes -= len(dropped)
+        self._kept_from += len(dropped) / BYTES_PER_SECOND
 
     async def run(self) -> None:
         """Listens until cancelled; opens the first stream with the first audio."""
@@ -112,6 +127,7 @@ class Hearing:
             await self._wanted.wait()
             opened = self._loop.time()
             failure = await self._listen()
+            self._lost = True
             log(_logger, logging.WARNING, "recognition stream lost", reason=failure.reason)
             if self._loop.time() - opened > SETTLED_SECONDS:
                 backoff = FIRST_BACKOFF
@@ -130,10 +146,12 @@ class Hearing:
         outbound: asyncio.Queue[bytes | None] = asyncio.Queue()
         for piece in self._kept:
             outbound.put_nowait(piece)
+        self._outbound_bytes = self._kept_bytes
+        most_bytes = self._kept_bytes + round(BEHIND_SECONDS * BYTES_PER_SECOND)
         try:
             async with self._recogniser.open(self._config) as stream:
                 self._outbound = outbound
-                await self._use(stream, outbound, base)
+                await self._use(stream, outbound, base, most_bytes)
         except DependencyFailed as failure:
             return failure
         finally:
@@ -141,11 +159,15 @@ class Hearing:
         return DependencyFailed("asr", "the stream ended")
 
     async def _use(
-        self, stream: RecognitionStream, outbound: asyncio.Queue[bytes | None], base: float
+        self,
+        stream: RecognitionStream,
+        outbound: asyncio.Queue[bytes | None],
+        base: float,
+        most_bytes: int,
     ) -> None:
         tasks = [
             asyncio.create_task(self._receive(stream, base)),
-            asyncio.create_task(self._send(stream, outbound)),
+            asyncio.create_task(self._send(stream, outbound, most_bytes)),
             asyncio.create_task(self._settle()),
         ]
         try:
@@ -157,9 +179,17 @@ class Hearing:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, stream: RecognitionStream, outbound: asyncio.Queue[bytes | None]) -> None:
+    async def _send(
+        self,
+        stream: RecognitionStream,
+        outbound: asyncio.Queue[bytes | None],
+        most_bytes: int,
+    ) -> None:
         while True:
             piece = await outbound.get()
+            if self._outbound_bytes > most_bytes:
+                raise DependencyFailed("asr", "falls behind")
+            self._outbound_bytes -= len(piece or b"")
             try:
                 async with asyncio.timeout(STALLED_SECONDS):
                     await (stream.finalize() if piece is None else stream.send(piece))
@@ -168,6 +198,7 @@ class Hearing:
 
     async def _settle(self) -> None:
         await asyncio.sleep(SETTLED_SECONDS)
+        self._lost = False
         if self._troubled:
             self._troubled = False
             await self._recovered()
@@ -201,7 +232,8 @@ class Hearing:
                 await self._heard(WentOn(at(event.start)))
             case TurnEnded():
                 self._in_turn = self._eager = False
-                self._trim(QUIET_SECONDS)
+                self._forget(base + event.end)
+                self._trim()
                 await self._heard(
                     replace(
                         event, words=placed(event.words), start=at(event.start), end=at(event.end)

@@ -14,6 +14,10 @@ from services.interview.conversation.stock import Stock, Voice
 from services.interview.interviewer.deciding import dig_deeper
 from services.interview.record import InterviewSettings, Phase
 
+SPEECH_SECONDS = 8.0
+"""After so long without audio the reply is text: a server that is gone fails at once, one that
+hangs would keep the candidate waiting."""
+
 
 @dataclass(slots=True)
 class Reply:
@@ -84,7 +88,7 @@ class Replier:
             line = stock.line(following)
         reply.first_phrase = self._clock.now()
         if line.speech is not None:
-            await line.speech.started.wait()
+            await line.speech.begun(SPEECH_SECONDS)
         reply.line = line
         self._ready(reply)
 

@@ -59,6 +59,15 @@ class PreparedSpeech:
             self.started.set()
             self._wake()
 
+    async def begun(self, patience: float) -> bool:
+        """Waits until there is audio to play; gives up what has none after `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self.started.wait()
+        except TimeoutError:
+            self.discard()
+        return self.audible
+
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,10 @@ class QuestionIndex:
         self._vectors: npt.NDArray[np.float32] | None = None
         self._model = ""
 
+    def __len__(self) -> int:
+        """How many questions there are."""
+        return len(self._questions)
+
     @property
     def ready(self) -> bool:
         """Whether questions are found by meaning."""
@@ -73,7 +78,10 @@ class QuestionIndex:
                 raise DependencyFailed("embed", "the model changed")
             known.update(zip((q.digest for q in batch), made.values, strict=True))
         if missing:
-            await asyncio.to_thread(self._save, model, known)
+            try:
+                await asyncio.to_thread(self._save, model, known)
+            except OSError as error:  # the next start embeds them again
+                log(_logger, logging.WARNING, "vectors not kept", error=type(error).__name__)
         self._model = model
         self._vectors = np.stack([known[question.digest] for question in self._questions])
 
@@ -86,11 +94,12 @@ class QuestionIndex:
         if not path.exists():
             return {}
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            # A file of our own: numpy leaves one open whose content it cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 digests, vectors = kept["digests"], kept["vectors"].astype(np.float32)
-        except (OSError, ValueError, KeyError):
-            return {}
-        return {str(digest): vector for digest, vector in zip(digests, vectors, strict=True)}
+            return {str(digest): vector for digest, vector in zip(digests, vectors, strict=True)}
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return {}  # it is made again
 
     def _save(self, model: str, known: dict[str, npt.NDArray[np.float32]]) -> None:
         self._cache.mkdir(parents=True, exist_ok=True)

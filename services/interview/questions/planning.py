@@ -20,7 +20,6 @@ ORDER = (
 """An interview begins with the candidate, and is about the craft more than about anything else."""
 CHOICE = 4
 """One of so many best questions is taken, so that two interviews on a topic differ."""
-POOL = 100
 
 
 async def plan(
@@ -38,12 +37,12 @@ async def plan(
     categories = [c for c in ORDER if not settings.categories or c in settings.categories]
     dice = random.Random(seed)  # noqa: S311 - no secret
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
+    fitting = await _fitting(settings, index, query)
     for category in cycle(categories):
         if len(picked) >= settings.rounds:
             break
-        candidates = await _fitting(settings, index, query, picked, category)
-        if not candidates:
-            candidates = await _fitting(settings, index, query, picked, None)
+        left = [question for question in fitting if question not in picked]
+        candidates = [question for question in left if question.category is category] or left
         if not candidates:
             break
         nearest = candidates if query is None else candidates[:CHOICE]
@@ -52,18 +51,13 @@ async def plan(
 
 
 async def _fitting(
-    settings: InterviewSettings,
-    index: QuestionIndex,
-    query: str | None,
-    picked: Sequence[Question],
-    category: Category | None,
+    settings: InterviewSettings, index: QuestionIndex, query: str | None
 ) -> list[Question]:
-    taken = {question.id for question in picked}
-    wanted = {category} if category else set(settings.categories or Category)
+    wanted = set(settings.categories or Category)
 
     def accepts(question: Question) -> bool:
         easy_enough = settings.difficulty is None or question.difficulty <= settings.difficulty
-        return question.category in wanted and question.id not in taken and easy_enough
+        return question.category in wanted and easy_enough
 
-    found = await index.search(query, accepts, POOL)
+    found = await index.search(query, accepts, limit=len(index))
     return [result.question for result in found]

@@ -1,10 +1,10 @@
-"""A store in memory: it forgets with the process, and old finished interviews before that."""
+"""A store in memory: it forgets with the process, and before that what is over or never began."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.interview.record import Interview
+from services.interview.record import Interview, State
 from services.interview.reports.report import Report
 
 
@@ -20,14 +20,16 @@ class MemoryStore:
     async def save(self, interview: Interview) -> None:
         """Keeps an interview's newest state."""
         self._interviews[interview.user, interview.id] = interview
-        self._make_room()
+        self._make_room((interview.user, interview.id))
 
-    def _make_room(self) -> None:
+    def _make_room(self, saved: tuple[str, str]) -> None:
         surplus = len(self._interviews) - self._max_interviews
         if surplus <= 0:
             return
-        finished = [key for key, kept in self._interviews.items() if kept.state.over]
-        for key in finished[:surplus]:
+        others = [(key, kept) for key, kept in self._interviews.items() if key != saved]
+        finished = [key for key, kept in others if kept.state.over]
+        unbegun = [key for key, kept in others if kept.state is State.READY]
+        for key in (finished + unbegun)[:surplus]:
             del self._interviews[key]
             self._reports.pop(key, None)
 

@@ -1,0 +1,100 @@
+"""Every command as a person types it, in a terminal of 100 columns, and as a program does."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import typer
+
+from services.cli.app import app
+from tests.e2e.conftest import RealMesh
+from tests.recordings import librivox
+
+COLUMNS = 100
+# With --json: what the printed object holds.
+COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "transcribe": (("{speech}", "--language", "en", "--words"), {"segments", "text"}),
+    "say": (("A short sentence.", "--out", "{scratch}/said.wav"), {"file", "seconds"}),
+    "voices": ((), {"voices"}),
+    "chat": (("Is the sky blue?", "--choice", "yes", "--choice", "no"), {"text", "reason"}),
+    "embed": (("a database index", "[a sunset]"), {"embeddings", "dimensions"}),
+    "similarity": (("a database index", "a B-tree", "[/a sunset]"), {"scores"}),
+    "rerank": (("undo a commit", "a cake recipe", "git revert"), {"results"}),
+    "status": ((), {"running", "servers"}),
+    "models": ((), {"asr", "tts", "llm", "embed"}),
+    "doctor": ((), set()),
+    "config": ((), {"asr", "envoy"}),
+    "bench mesh": (("--calls", "100", "--direct", "{tts}", "--out", "{scratch}"), {"figures"}),
+    "bench overload": (("--seconds", "1", "--out", "{scratch}"), {"figures"}),
+    "bench cancel": (("--streams", "10", "--out", "{scratch}"), {"figures"}),
+}
+ELSEWHERE = {
+    # tests/e2e/test_spoken_interview.py, tests/cli/test_launcher.py
+    "interview",
+    "up",
+    "down",
+    # Minutes of model work: what they measure with is tested with each server.
+    "bench asr",
+    "bench tts",
+    "bench llm",
+    "bench embed",
+}
+
+
+def typed(mesh: RealMesh, command: str) -> list[str]:
+    values = {
+        "speech": librivox()[2].path,
+        "scratch": mesh.scratch,
+        "tts": f"localhost:{mesh.variables['VIVA_TTS_PORT']}",
+    }
+    arguments, _ = COMMANDS[command]
+    return [*command.split(), *(argument.format_map(values) for argument in arguments)]
+
+
+def test_no_command_is_forgotten() -> None:
+    found = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {each}" for each in inner} if inner else {name}
+    assert found == set(COMMANDS) | ELSEWHERE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_person_can_read_it(mesh: RealMesh, command: str) -> None:
+    result = mesh.viva(*typed(mesh, command))
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = (result.stdout + result.stderr).splitlines()
+    assert lines
+    assert max(map(len, lines)) <= COLUMNS
+    # A word cut in the middle is lost for a reader.
+    assert not [line for line in lines if re.search(r"\w…( |$)", line)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_program_can_read_it(mesh: RealMesh, command: str) -> None:
+    result = mesh.viva(*typed(mesh, command), "--json")
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout)
+    _, keys = COMMANDS[command]
+    assert keys <= set(printed) if keys else isinstance(printed, list)
+
+
+def test_what_looks_like_markup_is_printed(mesh: RealMesh) -> None:
+    said = mesh.viva("similarity", "a database index", "[/a] sunset").stdout
+    assert "[/a] sunset" in said
+
+
+def test_live_events_are_a_json_object_a_line(mesh: RealMesh) -> None:
+    heard = mesh.viva("transcribe", str(librivox()[2].path), "--stream", "--json")
+    assert heard.returncode == 0, heard.stderr
+    events = [json.loads(line) for line in heard.stdout.splitlines()]
+    assert "end_of_turn" in events[-1]
+
+
+def test_a_conversation_goes_on_until_an_empty_line(mesh: RealMesh) -> None:
+    said = mesh.viva("chat", "--max-tokens", "8", text="Hello.\nAnd you?\n\n")
+    assert said.returncode == 0, said.stderr
+    assert said.stderr.count("tokens, the first after") == 2

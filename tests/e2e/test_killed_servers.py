@@ -1,0 +1,123 @@
+"""Servers that die in mid-interview: it goes on, or says what is wrong, and never hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Callable, Mapping
+
+import pytest
+from viva.interview.v1 import interview_pb2 as pb
+from viva.interview.v1 import report_pb2
+
+from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
+from tests.e2e.conftest import RealMesh
+from tests.recordings import librivox
+
+PICKED = (0, 3)
+"""Recordings with whole sentences, 7.1 and 6.1 s."""
+LONGEST_SECONDS = 150
+When = Callable[[pb.InterviewEvent], bool]
+
+
+def interview(
+    mesh: RealMesh, victims: Mapping[str, When], *, rounds: int, follow_ups: int = 0
+) -> Held:
+    """Holds an interview; each victim is killed at the first event its condition holds for."""
+    alive = {
+        server["name"]: server["pid"]
+        for server in mesh.json("status")["servers"]
+        if server["name"] in victims
+    }
+
+    def notice(event: pb.InterviewEvent) -> None:
+        for server in [name for name in alive if victims[name](event)]:
+            os.kill(alive.pop(server), signal.SIGKILL)
+
+    options = LiveInterview(
+        address=mesh.address,
+        answers=[librivox()[number].path for number in PICKED],
+        rounds=rounds,
+        follow_ups=follow_ups,
+    )
+
+    async def held() -> Held:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await hold(options, notice)
+
+    try:
+        return asyncio.run(held())
+    finally:
+        mesh.wait_until_healthy()
+        assert not alive, f"never killed: {list(alive)}"
+
+
+def answering(answer: int) -> When:
+    """While the candidate gives an answer, counted from 1."""
+    begun = [0]
+
+    def when(event: pb.InterviewEvent) -> bool:
+        begun[0] += event.HasField("speech_started")
+        return begun[0] == answer and event.HasField("partial")
+
+    return when
+
+
+def answers(held: Held) -> list[report_pb2.Turn]:
+    turns = held.interview.turns
+    return [turn for turn in turns if turn.speaker == report_pb2.SPEAKER_CANDIDATE]
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z']+", text.lower()))
+
+
+def assert_understood(held: Held, count: int) -> None:
+    said = answers(held)
+    assert len(said) == count
+    for number, turn in enumerate(said):
+        expected = words(librivox()[PICKED[number % len(PICKED)]].transcript)
+        assert len(expected & words(turn.text)) >= 0.7 * len(expected)
+
+
+def test_model_servers_may_die_while_the_candidate_speaks(mesh: RealMesh) -> None:
+    victims = {
+        "asr": answering(1),
+        "llm": answering(2),
+        "tts": answering(3),
+        "embed": answering(4),
+    }
+    held = interview(mesh, victims, rounds=2, follow_ups=1)
+    assert_understood(held, 4)
+    assert held.report is not None
+    assert [question.round for question in held.report.questions] == [1, 2]
+    assert {told.service for told in held.degraded} <= {"asr", "llm", "tts", "embed"}
+
+
+def test_envoy_may_die_and_the_client_comes_back_to_the_same_interview(mesh: RealMesh) -> None:
+    held = interview(mesh, {"envoy": answering(1)}, rounds=1)
+    assert_understood(held, 1)
+    assert held.report is not None
+
+
+def test_an_interview_that_died_with_its_server_is_told(mesh: RealMesh) -> None:
+    with pytest.raises(InterviewFailed, match="no longer knows the interview"):
+        interview(mesh, {"interview": answering(1)}, rounds=1)
+
+
+def test_the_command_says_so_in_a_line(mesh: RealMesh) -> None:
+    """And with the exit status of a failure, while another interview can begin at once."""
+    servers = {server["name"]: server["pid"] for server in mesh.json("status")["servers"]}
+    answer = str(librivox()[PICKED[0]].path)
+    with mesh.start("interview", "--answers", answer, "--out", str(mesh.scratch / "lost")) as held:
+        assert held.stderr is not None
+        assert "welcome" in held.stderr.readline()
+        os.kill(servers["interview"], signal.SIGKILL)
+        _, said = held.communicate(timeout=LONGEST_SECONDS)
+    mesh.wait_until_healthy()
+    assert held.returncode == 1
+    assert "The connection broke" in said
+    assert "error: the interview server was started again" in said
+    assert "Traceback" not in said

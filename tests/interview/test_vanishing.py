@@ -1,0 +1,114 @@
+"""Clients that vanish: they may come back, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from viva.interview.v1 import interview_pb2 as pb
+
+from services.runtime.channel import outgoing
+from services.runtime.stats import duration
+from tests.interview.calls import Wire, audio, join, joining, until
+from tests.interview.stage import PATIENCE
+
+
+async def test_a_vanished_client_comes_back_to_the_same_conversation(wire: Wire) -> None:
+    made = await wire.create()
+    async with wire.converse(joining(made.id)) as first:
+        seen = await until(first, lambda e: e.HasField("audio"))
+    async with wire.converse(joining(made.id, last_seq=2)) as second:
+        again = await until(second, lambda e: e.seq >= seen[-1].seq)
+        assert again[0].seq == 3
+        assert [e.SerializeToString() for e in again[: len(seen) - 2]] == [
+            e.SerializeToString() for e in seen[2:]
+        ]
+
+
+def ours(task: asyncio.Task[object]) -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and "services/interview" in code.co_filename
+
+
+async def test_clients_that_vanish_leave_no_task_behind(wire: Wire) -> None:
+    made = await wire.create()
+    ann = outgoing(4 * PATIENCE, user="ann")
+    for _ in range(30):
+        async with wire.converse(joining(made.id)) as call:
+            await until(call, lambda e: e.HasField("utterance_started"))
+    await wire.interviews.EndInterview(pb.EndInterviewRequest(interview_id=made.id), **ann)
+    async with asyncio.timeout(PATIENCE):
+        while left := [task for task in asyncio.all_tasks() if ours(task)]:
+            await asyncio.wait(left)
+
+
+Start = Callable[[Wire, str], Any]
+# The server's own, one for each method: they wait for the next call and belong to none.
+ACCEPTING = {"AioServer._request_call", "AioServer._request_registered_call"}
+
+
+def left_since(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    return {
+        task
+        for task in asyncio.all_tasks() - before
+        if getattr(task.get_coro(), "__qualname__", "") not in ACCEPTING
+    }
+
+
+def converse(wire: Wire, interview_id: str) -> Any:
+    async def messages() -> AsyncIterator[pb.ConverseRequest]:
+        yield joining(interview_id, last_seq=1)
+        while True:
+            yield pb.ConverseRequest(candidate=audio(bytes(4 * 480)))
+            await asyncio.sleep(0.01)
+
+    return wire.interviews.Converse(messages(), **outgoing(PATIENCE, user="ann"))
+
+
+def listen(wire: Wire, interview_id: str) -> Any:
+    request = pb.ListenRequest(join=join(interview_id, last_seq=1))
+    return wire.interviews.Listen(request, **outgoing(PATIENCE, user="ann"))
+
+
+async def to_the_first_question(wire: Wire, interview_id: str) -> None:
+    """Until nothing goes on but listening: the question was asked, the next lines are made."""
+    async with wire.converse(joining(interview_id)) as call:
+        for _ in range(2):
+            seen = await until(call, lambda e: e.HasField("utterance_started"))
+            name = seen[-1].utterance_started.utterance_id
+            await call.write(pb.ConverseRequest(candidate=audio(bytes(4 * 4_800))))
+            while not seen[-1].HasField("utterance_ended"):
+                position = pb.PlaybackPosition(
+                    utterance_id=name, position=duration(1000), finished=True
+                )
+                played = pb.CandidateMessage(playback=position)
+                await call.write(pb.ConverseRequest(candidate=played))
+                seen = await until(call, lambda _: True)
+        async with asyncio.timeout(PATIENCE):
+            await (await wire.recogniser.opened.get()).sent.get()
+
+
+@pytest.mark.parametrize("start", [converse, listen])
+async def test_fifty_cancelled_streams_leave_as_many_tasks_as_there_were(
+    wire: Wire, start: Start
+) -> None:
+    """At any moment: before the join is read, while events come, while audio goes up."""
+    made = await wire.create()
+    await to_the_first_question(wire, made.id)
+    before = asyncio.all_tasks()
+    for number in range(50):
+        call = start(wire, made.id)
+        if number % 3:
+            await call.read()
+        if number % 3 == 2:
+            await call.read()
+        call.cancel()
+    async with asyncio.timeout(PATIENCE):
+        while left := left_since(before):
+            await asyncio.wait(left)
+    got = await wire.interviews.GetInterview(
+        pb.GetInterviewRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
+    )
+    assert got.interview.state == pb.INTERVIEW_STATE_LIVE
