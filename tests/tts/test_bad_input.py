@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -12,6 +15,10 @@ import soundfile
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2
 
+from services.runtime import metrics
+from services.runtime.server import serving
+from services.tts.server import build
+from services.tts.settings import TtsSettings
 from tests.tts.calls import Request, Stub, cancel, config, fields, flush, hear, one, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -145,6 +152,62 @@ async def test_the_longest_texts_hold_nobody_else_up(stub: Stub) -> None:
         call.cancel()
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", []),
+        ("\x00\x07\x1b\n\t", []),
+        ("😀🎉👍🏽", []),
+        ("Well\x00 done\x07 😀, go\u200b on 👍🏽!", ["Well", "done", "go", "on"]),
+        ("请介绍一下 API。", ["请", "介", "绍", "一", "下", "API"]),
+    ],
+    ids=["empty", "control", "emoji", "mixed", "Chinese and English"],
+)
+async def test_a_stream_speaks_what_can_be_spoken(stub: Stub, line: str, words: list[str]) -> None:
+    heard = (await hear(stub.StreamingSynthesize(iter([config(), text("a", line, last=True)]))))[
+        "a"
+    ]
+
+    assert [word.text for word in heard.words] == words
+    assert heard.done is not None
+    assert heard.done.outcome == tts_pb2.SEGMENT_OUTCOME_COMPLETED
+
+
+async def test_a_piece_of_text_over_the_contracts_limit_is_refused(stub: Stub) -> None:
+    error = await stream_refusal(stub, config(), text("a", "a" * 100_000))
+
+    assert (error.code(), fields(error)) == (INVALID, ["text.text"])
+
+
+@pytest.mark.parametrize("language", ["", "no language", "x" * 36, "语"])
+async def test_a_malformed_language_of_voices_is_named(stub: Stub, language: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListVoices(tts_pb2.ListVoicesRequest(language=language))
+
+    assert (caught.value.code(), set(fields(caught.value))) == (INVALID, {"language"})
+
+
+async def test_a_message_over_the_servers_limit_is_refused_and_the_next_one_served(
+    data_dir: Path,
+) -> None:
+    settings = TtsSettings(
+        port=0, data_dir=data_dir, engines=("piper",), drain_seconds=0, grace_seconds=1,
+        max_message_bytes=20_000,
+    )  # fmt: skip
+    too_much = "word " * 5_000
+    async with (
+        serving(settings, "tts", partial(build, settings)) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel,
+    ):
+        small = Stub(channel)
+        whole = await refusal(small, too_much)
+        streamed = await stream_refusal(small, config(), text("a", too_much))
+        heard = await one(small.Synthesize(tts_pb2.SynthesizeRequest(text="Good.")))
+
+    assert whole.code() == streamed.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert heard.done is not None
+
+
 async def test_a_stream_must_begin_with_the_config(stub: Stub) -> None:
     error = await stream_refusal(stub, text("a", "Hello.", last=True))
 
@@ -197,7 +260,7 @@ async def test_a_segment_holds_a_limited_text(stub: Stub) -> None:
 
     error = await stream_refusal(stub, config(), *(text("a", piece) for _ in range(5)))
 
-    assert (error.code(), fields(error)) == (INVALID, ["text.text"])
+    assert (error.code(), fields(error)) == (INVALID, ["text.text"]), error.details()
 
 
 async def test_a_passed_deadline_costs_nothing(stub: Stub) -> None:
@@ -207,6 +270,45 @@ async def test_a_passed_deadline_costs_nothing(stub: Stub) -> None:
         )
 
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize("limit", [-1.0, 0.0, 1e-6])
+async def test_a_passed_deadline_ends_a_stream_at_once(stub: Stub, limit: float) -> None:
+    assert await _end_of_held(stub, [], limit) == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[], [config()], [config(), text("a", "Well, ")]],
+    ids=["no config", "config alone", "text"],
+)
+async def test_a_deadline_that_passes_in_mid_stream_ends_the_stream(
+    stub: Stub, messages: list[Request]
+) -> None:
+    running = metrics.CALLS_RUNNING.labels("/viva.tts.v1.TtsService/StreamingSynthesize")
+
+    assert await _end_of_held(stub, messages, 0.5) == grpc.StatusCode.DEADLINE_EXCEEDED
+
+    async with asyncio.timeout(30):
+        while running._value.get() > 0:  # noqa: ASYNC110 - the server's side, which sends no event
+            await asyncio.sleep(0.01)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "tts-reader"]
+
+
+async def _end_of_held(stub: Stub, messages: list[Request], limit: float) -> grpc.StatusCode:
+    """How a stream ends whose caller says this and then neither goes on nor closes it."""
+    ended = asyncio.Event()
+
+    async def requests() -> AsyncIterator[Request]:
+        for message in messages:
+            yield message
+        await ended.wait()
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await hear(stub.StreamingSynthesize(requests(), timeout=limit))
+    # The client's side of grpc.aio does not end an iterator that waits.
+    ended.set()
+    return caught.value.code()
 
 
 async def test_a_deadline_that_passes_while_speaking_ends_the_call(stub: Stub) -> None:
