@@ -8,6 +8,8 @@ from dataclasses import dataclass
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
 _ALARM = 3
+# On a machine in turmoil a doubled prediction is the most to refuse work by.
+_MOST_CAUTION = 1.0
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ class SpeedModel:
         """
         if not batches:
             return 0.0
-        return self.seconds(cost, batches) * (1 + 4 * self._deviation / math.sqrt(batches))
+        caution = min(_MOST_CAUTION, 4 * self._deviation / math.sqrt(batches))
+        return self.seconds(cost, batches) * (1 + caution)
 
     def cost_within(self, seconds: float) -> float:
         """The cost of a batch that takes this long; 0 when even an empty one takes longer."""

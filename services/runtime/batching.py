@@ -68,8 +68,8 @@ class Scheduled(Generic[ResultT]):
 
 
 # A caller's waiting work may take this many times the time it leaves (the alpha of dynamic
-# thresholds): alone, two thirds of the time until its deadline.
-_SHARE = 2.0
+# thresholds): alone, half of the time until its deadline.
+_SHARE = 1.0
 
 _REASONS = {
     "queue_full": "the queue is full",
@@ -304,10 +304,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         elif now + finish > due:
             reason = "deadline"
         elif due < math.inf and self._speed.known:
-            own_cost, own_items = queue.cost_of(caller)
-            spare = due - now - ahead - self._estimate(queue.cost, queue.items)
-            own = self._estimate(own_cost + cost, own_items + items)
-            if own_items and own > _SHARE * spare:
+            if self._takes_too_much(queue, caller, cost, items, due - now - ahead):
                 reason = "share"
             elif queue.slack(now + ahead, cost, items, self._estimate, after=due) < 0:
                 reason = "others_deadline"
@@ -317,6 +314,25 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             raise Overloaded(
                 f"{self._name} is overloaded: {_REASONS[reason]}", retry_after=max(wait, 0.05)
             )
+
+    def _takes_too_much(
+        self,
+        queue: WaitingLine[ItemT, Scheduled[ResultT]],
+        caller: str,
+        cost: float,
+        items: int,
+        left: float,
+    ) -> bool:
+        """Whether a caller who has work waiting would leave too little of the time `left`.
+
+        By the likely times: a share is a matter of proportion, where caution has no place.
+        """
+        own_cost, own_items = queue.cost_of(caller)
+        if not own_items:
+            return False
+        likely = self._speed.seconds
+        spare = left - self._together(likely, queue.cost, queue.items)
+        return self._together(likely, own_cost + cost, own_items + items) > _SHARE * spare
 
     def _base(self, priority: Priority, now: float, batches: int) -> float:
         """Seconds until work of this class can start: what runs, and classes before.
@@ -332,14 +348,18 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     def _estimate(self, cost: float, items: int) -> float:
         """Seconds that this much waiting work takes all workers together, hardly ever more."""
+        return self._headroom * self._together(self._speed.at_most, cost, items)
+
+    def _together(self, predict: Callable[[float, int], float], cost: float, items: int) -> float:
+        """Seconds for all workers together by a prediction of the batches' time one by one."""
         if not items:
             return 0.0
         batches = self._batches(cost, items)
-        all_of_it = self._speed.at_most(cost, batches)
+        all_of_it = predict(cost, batches)
         # Workers don't finish together (Graham 1969: at worst the last one starts a batch when all
         # others have just run out of work).
         ragged = (self._workers - 1) * all_of_it / batches
-        return self._headroom * (all_of_it + ragged) / self._workers
+        return (all_of_it + ragged) / self._workers
 
     def _batches(self, cost: float, items: int) -> int:
         """How many batches this much work makes."""
@@ -431,7 +451,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         while claims and len(batch) < self._max_batch_size:
             _, caller = heapq.heappop(claims)
             heap = callers[caller]
-            if batch and cost + heap[0].cost > limit:
+            if batch and (cost + heap[0].cost > limit or self._harms(batch, cost, heap[0], now)):
                 return
             job = heapq.heappop(heap)
             self._remove(queue, job)
@@ -443,6 +463,18 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 heapq.heappop(heap)
             if heap:
                 heapq.heappush(claims, (claim(heap[0]), caller))
+
+    def _harms(
+        self,
+        batch: Sequence[Job[ItemT, Scheduled[ResultT]]],
+        cost: float,
+        company: Job[ItemT, Scheduled[ResultT]],
+        now: float,
+    ) -> bool:
+        """Whether company would make late what the batch, as it is, does in time."""
+        left = min(job.deadline for job in batch) - now
+        longest = self._speed.at_most
+        return longest(cost, 1) <= left < longest(cost + company.cost, 1)
 
     async def _run_batch(self, worker: int, batch: list[Job[ItemT, Scheduled[ResultT]]]) -> None:
         loop = asyncio.get_running_loop()

@@ -33,11 +33,13 @@ async def in_thread(executor: Executor, work: Callable[[], ResultT]) -> ResultT:
 
     So what the thread uses can be closed by whoever was cancelled.
     """
-    running = asyncio.get_running_loop().run_in_executor(executor, work)
+    job = executor.submit(work)
+    running = asyncio.wrap_future(job)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        # Not started, it never starts; started, it is waited for.
-        running.cancel()
+        # Not started, it never starts; started, it is waited for. The job itself is asked: its
+        # asyncio future would call itself cancelled although the thread goes on.
+        job.cancel()
         await asyncio.wait([running])
         raise
