@@ -41,7 +41,7 @@ def load_engines(settings: TtsSettings) -> list[Synthesizer]:
     Raises:
         ResourceMissing: A model or a package is not there.
     """
-    threads, device = settings.threads, settings.device
+    threads, device = settings.threads, settings.place()
     engines: list[Synthesizer] = []
     if "piper" in settings.engines:
         engines.append(PiperSynthesizer(packaged_voice(), JOE, threads=threads, device=device))

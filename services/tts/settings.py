@@ -10,6 +10,10 @@ from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServerSettings
 
+Device = Literal["cpu", "cuda"]
+
+_DEVICES: dict[str, Device] = {"cpu": "cpu", "gpu-48gb": "cuda"}
+
 
 class TtsSettings(ServerSettings):
     """Settings of the text-to-speech server."""
@@ -34,7 +38,9 @@ class TtsSettings(ServerSettings):
         " tts_models/multilingual/multi-dataset/xtts_v2.",
     )
     default_voice: str = Field(default="joe", description="Who speaks when no voice is asked for.")
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the engines run.")
+    device: Device | None = Field(
+        default=None, description="Where the engines run, cpu or cuda; absent: by profile."
+    )
     target_lufs: float = Field(
         default=-18.0, ge=-40, le=-10, description="Loudness of every voice (ITU-R BS.1770)."
     )
@@ -53,3 +59,7 @@ class TtsSettings(ServerSettings):
     phrase_seconds: float = Field(
         default=40.0, gt=0, description="Longest any later phrase of one may take."
     )
+
+    def place(self) -> Device:
+        """Where the engines run, the profile's default filled in."""
+        return self.device or _DEVICES[self.profile]
