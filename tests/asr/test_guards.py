@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.asr.engines import guards
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.integers(7, 12))
+@example([0, 1, 1, 1, 1, 1, 1], 7)
 def test_a_loop_is_found_and_its_first_round_kept(unit: list[int], times: int) -> None:
     start = [100, 101, 102]
     tail = guards.looped_tail(start + unit * times)

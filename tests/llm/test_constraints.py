@@ -137,6 +137,7 @@ def test_whatever_the_tokens_the_answer_is_a_choice(
         ('{"type": "string", "pattern": "("}', "unclosed group"),
         ('{"const": 1e999}', ""),
         ('{"items": {"type": "string", "minLength": 10001}}', "minLength"),
+        ('{"enum": [1, -9007199254740993]}', "not exact"),
     ],
 )
 def test_a_schema_that_cannot_be_kept_is_refused(schema: str, says: str) -> None:

@@ -42,7 +42,15 @@ def kokoro(data_dir: Path, mandarin: MandarinPronouncer) -> KokoroSynthesizer:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def address(data_dir: Path) -> AsyncIterator[str]:
-    settings = TtsSettings(port=0, data_dir=data_dir, drain_seconds=0, grace_seconds=1)
+    settings = TtsSettings(
+        port=0,
+        data_dir=data_dir,
+        drain_seconds=0,
+        grace_seconds=1,
+        # On a slow machine as well: what is refused for want of time has tests of its own.
+        first_phrase_seconds=120,
+        phrase_seconds=240,
+    )
     async with serving(settings, "tts", partial(build, settings)) as running:
         yield f"127.0.0.1:{running.port}"
 

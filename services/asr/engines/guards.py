@@ -42,6 +42,7 @@ def looped_tail(tokens: Sequence[int]) -> int:
     repeat may be cut off.
     """
     count = len(tokens)
+    longest = 0
     for period in range(1, min(_LONGEST_PERIOD, count // 2) + 1):
         matching = 0
         while (
@@ -51,8 +52,9 @@ def looped_tail(tokens: Sequence[int]) -> int:
             matching += 1
         needed = _REPEATS_OF_SHORT_UNIT if period <= _SHORT_UNIT else _REPEATS_OF_LONG_UNIT
         if matching >= period * (needed - 1):
-            return matching
-    return 0
+            # A loop's unit may itself end in a little loop: the one that explains most counts.
+            longest = max(longest, matching)
+    return longest
 
 
 def compression_ratio(text: str) -> float:

@@ -26,6 +26,9 @@ _LONGEST_REASON = 300
 _MOST_REPEATED = 10_000
 """No model answers with as much; a mask over a million forced letters takes seconds."""
 
+_LARGEST_INTEGER = 2**53 - 1
+"""Up to here a double holds every integer (RFC 8259, section 6); llguidance reads doubles."""
+
 _REPETITION = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _REPEATING = frozenset({"minLength", "minItems", "minProperties"})
 
@@ -85,7 +88,7 @@ def _from_json_schema(text: str) -> str:
         schema = {}
     if not isinstance(schema, dict):
         raise InvalidField("json_schema", "a schema is a JSON object")
-    _check_schema_repetition(schema)
+    _check_schema(schema)
     try:
         return LLMatcher.grammar_from_json_schema(json.dumps(schema), defaults=_JSON_STYLE)
     except ValueError as error:
@@ -99,7 +102,8 @@ def _check_repetition(field: str, pattern: str) -> None:
             raise InvalidField(field, f"repeats more than {_MOST_REPEATED} times")
 
 
-def _check_schema_repetition(schema: object) -> None:
+def _check_schema(schema: object) -> None:
+    """Refuses what would take for ever, and integers that would come out as their neighbours."""
     waiting = [schema]
     while waiting:
         match waiting.pop():
@@ -112,6 +116,10 @@ def _check_schema_repetition(schema: object) -> None:
                     waiting.append(value)
             case list() as items:
                 waiting += items
+            case int() as number if abs(number) > _LARGEST_INTEGER:
+                raise InvalidField(
+                    "json_schema", f"integers beyond {_LARGEST_INTEGER} are not exact in JSON"
+                )
 
 
 def _checked(source: Constraint, field: str, text: str) -> Grammar:
