@@ -31,6 +31,7 @@ class SpeedModel:
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
     _deviation: float = 0.0
+    _line: tuple[float, float] = (0.0, 0.0)
 
     def observe(self, cost: float, seconds: float) -> None:
         """Learns from a finished batch of this total cost."""
@@ -45,6 +46,8 @@ class SpeedModel:
         self._time = self._time * self.decay + seconds
         self._cost_cost = self._cost_cost * self.decay + cost * cost
         self._cost_time = self._cost_time * self.decay + cost * seconds
+        # Fitted once a batch: admission asks for every submission that waits.
+        self._line = self._fitted()
 
     @property
     def known(self) -> bool:
@@ -55,7 +58,7 @@ class SpeedModel:
         """Time of `batches` batches of `cost` together, in seconds; 0 while nothing is known."""
         if not self.known:
             return 0.0
-        fixed, slope = self._line()
+        fixed, slope = self._line
         return batches * fixed + slope * cost
 
     def at_most(self, cost: float, batches: int) -> float:
@@ -72,12 +75,13 @@ class SpeedModel:
         """The cost of a batch that takes this long; 0 when even an empty one takes longer."""
         if not self.known:
             return math.inf
-        fixed, slope = self._line()
+        fixed, slope = self._line
         if fixed >= seconds:
             return 0.0
         return (seconds - fixed) / slope if slope else math.inf
 
-    def _line(self) -> tuple[float, float]:
+    def _fitted(self) -> tuple[float, float]:
+        """The fixed part in seconds, and seconds per unit of cost."""
         mean_cost = self._cost / self._weight
         mean_time = self._time / self._weight
         variance = self._cost_cost / self._weight - mean_cost**2

@@ -28,7 +28,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from opentelemetry import context as otel_context
 
@@ -41,6 +41,9 @@ from services.runtime.threads import yield_to_event_loops
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+
+Claim: TypeAlias = Callable[[Job[Any, Any]], tuple[float, float, int]]
+"""What first jobs are compared by; the lowest goes first."""
 
 
 class Priority(enum.IntEnum):
@@ -395,7 +398,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     async def _gather_company(self) -> None:
         """Waits until a batch is full or its first item has waited long enough."""
         loop = asyncio.get_running_loop()
-        first = self._next_job(loop.time())
+        first = self._first(self._claims(loop.time()))
         if first is None:
             return
         until = first.submitted + self._max_wait
@@ -409,28 +412,34 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         same = sum(queue.waiting[key] for queue in self._queues.values())
         return same >= self._max_batch_size
 
-    def _next_job(self, now: float) -> Job[ItemT, Scheduled[ResultT]] | None:
-        for queue in self._queues.values():
+    def _claims(self, now: float) -> list[tuple[WaitingLine[ItemT, Scheduled[ResultT]], Claim]]:
+        """The lines, the most urgent class first, each with what orders it now."""
+        return [(queue, self._claim(queue, now)) for queue in self._queues.values()]
+
+    @staticmethod
+    def _first(
+        claims: Sequence[tuple[WaitingLine[ItemT, Scheduled[ResultT]], Claim]],
+    ) -> Job[ItemT, Scheduled[ResultT]] | None:
+        for queue, claim in claims:
             heads = [job for key in list(queue.jobs) for job in queue.heads(key)]
             if heads:
-                return min(heads, key=self._claim(queue, now))
+                return min(heads, key=claim)
         return None
 
-    def _claim(
-        self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float
-    ) -> Callable[[Job[ItemT, Scheduled[ResultT]]], tuple[float, float, int]]:
+    def _claim(self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float) -> Claim:
         """What first jobs are compared by: fair shares, or deadlines when time is short."""
         if self._is_tight(queue, now):
             return lambda job: (job.deadline, self._shares.of(job.caller), job.order)
         return lambda job: (self._shares.of(job.caller), *job.urgency)
 
     def _take_batch(self, now: float) -> list[Job[ItemT, Scheduled[ResultT]]]:
-        first = self._next_job(now)
+        claims = self._claims(now)
+        first = self._first(claims)
         if first is None:
             return []
         batch: list[Job[ItemT, Scheduled[ResultT]]] = []
-        for queue in self._queues.values():
-            self._fill(batch, queue, first.key, now)
+        for queue, claim in claims:
+            self._fill(batch, queue, claim, first.key, now)
         self._shares.prune()
         return batch
 
@@ -438,13 +447,13 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self,
         batch: list[Job[ItemT, Scheduled[ResultT]]],
         queue: WaitingLine[ItemT, Scheduled[ResultT]],
+        claim: Claim,
         key: Hashable,
         now: float,
     ) -> None:
         """Moves jobs of one class and key into the batch, the caller with the best claim first."""
         cost = sum(job.cost for job in batch)
         limit = self._cost_limit()
-        claim = self._claim(queue, now)
         claims = [(claim(job), job.caller) for job in queue.heads(key)]
         heapq.heapify(claims)
         callers = queue.jobs.get(key, {})
