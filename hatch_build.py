@@ -4,8 +4,8 @@ The packaging build runs it as a hatchling hook; `python hatch_build.py` runs it
 `python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which
 is what buf lints and compares. Third-party definitions come from installed packages: google.api and
 google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
-the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package `buf` would stand in
-the way of anybody else's.
+the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package `buf` would stand
+in the way of anybody else's.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from services import __version__
 from services.cli.calls import out
 from services.cli.commands import config, doctor, mesh, models, speech, text
 from services.cli.commands.bench import bench
+from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ app.command(rich_help_panel=_MESH)(mesh.down)
 app.command(rich_help_panel=_MESH)(mesh.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
+app.command(rich_help_panel=_MESH)(fetch)
 app.command(rich_help_panel=_MESH)(config.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 

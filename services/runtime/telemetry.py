@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -27,6 +26,9 @@ def tracing(service: str, endpoint: str | None) -> Iterator[None]:
     if endpoint is None:
         yield
         return
+    # Loaded only where it is used: xds-protos overwrites files that it needs, until `viva fetch`.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
     provider = TracerProvider(resource=Resource.create({"service.name": f"viva-{service}"}))
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"))
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))

@@ -19,8 +19,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from services.cli.calls import AsJson, err, out, print_json, refuse, run, tell
+from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.models import list_models
 from services.cli.launcher import runfile
+from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.health import check, check_envoy
 from services.cli.launcher.mesh import Mesh, PortTaken, check_ports
 from services.cli.launcher.plan import NoPort, Plan, data_dir, make_plan
@@ -39,6 +41,7 @@ def up(
 ) -> None:
     """Run the whole mesh in the foreground until Ctrl-C."""
     try:
+        fetch_missing()
         plan = make_plan(offset)
         with _held(plan):
             check_ports(plan)
@@ -49,7 +52,7 @@ def up(
         refuse(f"a mesh already runs on {plan.data_dir}{where}; `viva down` stops it")
     except (NoPort, PortTaken) as error:
         refuse(str(error))
-    except StartFailed as error:
+    except (FetchFailed, StartFailed) as error:
         tell(str(error))
         raise typer.Exit(1) from None
 
