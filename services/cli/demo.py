@@ -1,4 +1,4 @@
-"""A candidate for those who have no recordings at hand: written answers, spoken by the mesh itself."""
+"""A candidate for those without recordings: written answers, spoken by the mesh itself."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ INTERVIEW = (
         "beh-people-conflict",
         "In my last team a colleague and I disagreed about a deadline. He wanted to ship on Friday,"
         " and I wanted two more days for tests. I asked him for a coffee, and I listened first. His"
-        " customer had been waiting for a month. So we shipped the smallest part on Friday, and the"
-        " rest on Tuesday. We have worked well together ever since.",
-        "I learned that he was under pressure that I had not seen. Since then I ask what is behind a"
-        " date before I argue about it.",
+        " customer had been waiting for a month. So we shipped the smallest part on Friday, and"
+        " the rest on Tuesday. We have worked well together ever since.",
+        "I learned that he was under pressure that I had not seen. Since then I ask what is behind"
+        " a date before I argue about it.",
     ),
 )
 
