@@ -33,8 +33,9 @@ from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from envoy.type.v3 import percent_pb2, token_bucket_pb2
 
 from edge.envoy.access_log import access_log
-from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
+from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import Contract, Method
+from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
 from edge.envoy.routing import RETRY_BUFFER_BYTES, forward, grpc_routes
 from edge.envoy.settings import EnvoySettings

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,6 +19,7 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.settings import EnvoySettings
 from edge.reflection.observation import Observation
+from edge.reflection.replicas import replicas
 from edge.reflection.settings import ReflectionSettings
 from services.runtime import logs
 from services.runtime.errors import ResourceMissing
@@ -42,9 +44,8 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
     async def report(service: str, serving: bool) -> None:  # noqa: FBT001 - the callback's shape
         await health.set(service, _STATUS.SERVING if serving else _STATUS.NOT_SERVING)
 
-    replicas = {contract.name: mesh.replicas(contract.server) for contract in services}
     observation = Observation(
-        {name: (*group.primary, *group.fallback) for name, group in replicas.items()}, report
+        [contract.name for contract in services], partial(replicas, services, mesh), report
     )
     for name in REFLECTION_SERVICES:
         await health.set(name, _STATUS.SERVING)
