@@ -151,7 +151,10 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
     (directory / DESCRIPTORS).write_bytes(descriptors)
     for server in set(checked_clusters(settings).values()):
         replicas = settings.replicas(server)
-        if not replicas.are_named:
+        if replicas.are_named:
+            # One of an earlier configuration would be believed.
+            file_of(server, endpoints_folder(settings, directory)).unlink(missing_ok=True)
+        else:
             publish(server, replicas, endpoints_folder(settings, directory))
     content = json_format.MessageToDict(
         bootstrap(settings, directory), preserving_proto_field_name=True

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from edge.envoy.settings import Endpoint
 from services.cli.launcher.logfile import LogFile
-from services.cli.launcher.plan import Program
 from services.cli.launcher.process import Supervised
-from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+from services.cli.launcher.programs import Program
+from services.cli.launcher.settings import LauncherSettings
+from tests.cli.running_mesh import Launcher, all_gone, environment, free_ports, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
@@ -197,9 +199,10 @@ async def test_a_refused_second_one_leaves_the_firsts_configuration_alone(
 
 
 async def test_a_program_asked_to_stop_while_it_is_being_started_ends(tmp_path: Path) -> None:
-    program = Program("sleeper", ("sleep", "600"), {}, port=1)
+    endpoint = Endpoint("127.0.0.1", free_ports(1)[0])
+    program = Program("sleeper", "sleeper", ("sleep", "600"), {}, endpoint)
     log = LogFile(tmp_path / "sleeper.log")
-    supervised = Supervised(program, log, lambda _name, _event: None)
+    supervised = Supervised(program, log, lambda _name, _event: None, LauncherSettings())
     running = asyncio.create_task(supervised.run())
     await asyncio.sleep(0)
     await supervised.stop()
