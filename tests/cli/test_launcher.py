@@ -156,7 +156,8 @@ async def test_after_a_killed_launcher_the_next_one_starts(tmp_path: Path) -> No
 async def test_a_server_that_cannot_start_ends_it_with_the_servers_own_words(
     tmp_path: Path,
 ) -> None:
-    variables = {**environment(tmp_path), "STANDIN_BROKEN": "tts"}
+    variables = environment(tmp_path)
+    (tmp_path / "tts.broken").touch()
     async with launched(variables, PROGRAM) as launcher:
         assert await launcher.end() == 1
     assert "viva tts: the model is not there; run make setup" in launcher.said

@@ -184,6 +184,9 @@ def _server(
         "VIVA_DATA_DIR": str(folder),
         "PYTHONUNBUFFERED": "1",
         "VIVA_DRAIN_SECONDS": f"{patience.drain_seconds:g}",
+        # Nobody has to notice by health that it stops: Envoy was told before, or stops as well.
+        # What Envoy's threads sent a moment earlier is still taken.
+        f"{prefix}_LAME_DUCK_SECONDS": os.environ.get(f"{prefix}_LAME_DUCK_SECONDS", "0.5"),
     }
     metrics_port = None
     module = f"services.{name}"
