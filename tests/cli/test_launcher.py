@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from typer.testing import CliRunner
 
 from edge.envoy.settings import Endpoint
+from services.cli.app import app
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import Supervised
 from services.cli.launcher.programs import Program
@@ -187,6 +190,24 @@ async def test_what_cannot_be_run_is_told_in_a_line(tmp_path: Path) -> None:
             assert await launcher.end() == 2
         assert said in launcher.said
         assert "Traceback" not in launcher.said
+
+
+async def test_another_users_mesh_is_told_in_a_line(
+    standing: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_DATA_DIR", standing.variables["VIVA_DATA_DIR"])
+
+    def refuse(pid: int, _: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", refuse)
+        result = CliRunner().invoke(app, ["down"])
+    assert result.exit_code == 1
+    assert "another user's" in result.output
+    assert len(result.output.splitlines()) == 1
+    assert "Traceback" not in result.output
+    assert standing.process.returncode is None
 
 
 async def test_a_refused_second_one_leaves_the_firsts_configuration_alone(

@@ -53,7 +53,7 @@ async def test_replicas_are_shown_and_share_the_calls(standing: Launcher) -> Non
 async def test_a_restart_of_every_server_under_load_loses_no_call(standing: Launcher) -> None:
     names = ("embed", "asr", "tts", "llm", "interview", "reflection")
     before = {name: await standing.pids(name) for name in (*names, "envoy")}
-    async with calling(mesh(standing)) as tally:
+    async with calling(mesh(standing), each=2) as tally:
 
         async def flowing() -> bool:
             return len(tally.answered) == 3

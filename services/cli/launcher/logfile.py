@@ -41,26 +41,28 @@ class LogFile:
 
     def _write(self, line: bytes) -> None:
         try:
-            if self._lost:
-                self._append(f"{self._lost} lines could not be written\n".encode())
+            file = self._opened()
+            if line and self._lost:
+                file.write(f"{self._lost} lines could not be written\n".encode())
                 self._lost = 0
-            self._append(line)
+            if line:
+                file.write(line)
         except OSError as error:
             self._lost += 1
             self.close()
             if self._lost == 1:
                 self._failed(f"its log cannot be written ({error.strerror}); it runs on")
 
-    def _append(self, content: bytes) -> None:
+    def _opened(self) -> BinaryIO:
+        """The file, with room for more."""
+        if self._file is not None and self._file.tell() >= LARGEST_BYTES:
+            self.close()
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Without a buffer: what fails, fails here.
             self._file = self.path.open("ab", buffering=0)
-        if self._file.tell() + len(content) > LARGEST_BYTES:
-            self._file.close()
-            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
-            self._file = self.path.open("ab", buffering=0)
-        self._file.write(content)
+        return self._file
 
     def close(self) -> None:
         """Closes the file; the next line would open it again."""
