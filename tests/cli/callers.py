@@ -62,7 +62,10 @@ async def unary(channel: grpc.aio.Channel, tally: Tally) -> None:
 
 
 async def server_streaming(channel: grpc.aio.Channel, tally: Tally) -> None:
-    received = [one async for one in channel.unary_stream(SYNTHESIZE, None, None)(b"", timeout=GUARD_SECONDS)]
+    received = [
+        one
+        async for one in channel.unary_stream(SYNTHESIZE, None, None)(b"", timeout=GUARD_SECONDS)
+    ]
     assert len(received) == 5
     tally.by.update(received)
 
