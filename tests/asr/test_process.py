@@ -118,7 +118,7 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
 
 async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None:
-    settings = {"DRAIN_SECONDS": "0.2", "GRACE_SECONDS": "60"}
+    settings = {"LAME_DUCK_SECONDS": "0.2", "VIVA_DRAIN_SECONDS": "60"}
     async with asr(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
         server.process.send_signal(signal.SIGTERM)
@@ -133,7 +133,7 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
 
 
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends() -> None:
-    settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": "0.2"}
+    settings = {"LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}
     async with asr(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
 

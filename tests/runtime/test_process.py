@@ -49,7 +49,7 @@ async def test_sigterm_under_load_fails_no_call() -> None:
     port = free_port()
     answered = 0
     async with (
-        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_DRAIN_SECONDS="0.5") as process,
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0.5") as process,
         open_channel(f"127.0.0.1:{port}") as channel,
     ):
         await until_serving(channel)
@@ -139,7 +139,7 @@ async def test_a_trace_goes_from_the_caller_to_the_models_batch() -> None:
         async with asyncio.timeout(30):
             await collector.complete.wait()
     await server.stop(None)
-    assert {f"/{SERVICE}/Embed", "demo.queue", "demo.compute"} <= collector.spans[trace_id]
+    assert {f"{SERVICE}/Embed", "demo.queue", "demo.compute"} <= collector.spans[trace_id]
 
 
 async def test_a_missing_resource_is_one_line_that_says_what_to_do() -> None:

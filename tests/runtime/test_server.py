@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import pytest
@@ -78,7 +79,7 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
 
 @asynccontextmanager
 async def running(
-    speaker: Speaker, drain_seconds: float = 0.0, max_message_bytes: int = 65536
+    speaker: Speaker, **settings: Any
 ) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
@@ -87,11 +88,11 @@ async def running(
 
         yield [Service(NAME, register)]
 
-    settings = ServerSettings(
-        drain_seconds=drain_seconds, grace_seconds=5, max_message_bytes=max_message_bytes
+    chosen = ServerSettings(
+        **{"lame_duck_seconds": 0, "drain_seconds": 5, "max_message_bytes": 65536, **settings}
     )
     async with (
-        serving(settings, "tts", build) as server,
+        serving(chosen, "tts", build) as server,
         open_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield server, channel
