@@ -153,6 +153,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                 # A task or a future inside was, which is no caller's doing.
                 code = grpc.StatusCode.INTERNAL
                 await _abort(context, request.id, error)
+            except grpc.aio.InternalError as error:
+                # gRPC's own: the call was over before its answer could be sent.
+                code = _why_cancelled(request, started)
+                raise _over(error) from error
             except Exception as error:  # noqa: BLE001 - every error becomes a status here
                 code = _code(error)
                 await _abort(context, request.id, error)
@@ -193,8 +197,16 @@ async def _told(_: str, context: Context, answer: Answer) -> Any:
         return await answer()
     except grpc.aio.AbortError:
         raise
+    except grpc.aio.InternalError as error:
+        raise _over(error) from error
     except Exception as error:  # noqa: BLE001 - every error becomes a status here
         await _abort(context, new_request_id(), error)
+
+
+def _over(error: grpc.aio.InternalError) -> asyncio.CancelledError:
+    """What ends a call that is over without another attempt at a status."""
+    log(_logger, logging.INFO, "answer not sent", cause=error)
+    return asyncio.CancelledError()
 
 
 async def _write(responses: Any, context: Context) -> None:
