@@ -81,7 +81,7 @@ def bootstrap(
     )
     spans_to = collector(settings)
     if spans_to is not None:
-        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to))
+        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
     return bootstrap_pb2.Bootstrap(
         node=base_pb2.Node(id="envoy", cluster="viva"),
         static_resources=bootstrap_pb2.Bootstrap.StaticResources(

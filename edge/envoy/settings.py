@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.collector import Collector
 
 DEFAULT_PORTS: Mapping[str, int] = {
     "embed": 7101,
@@ -106,8 +109,19 @@ class EnvoySettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="VIVA_OTLP_ENDPOINT",
-        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
+        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317;"
+        " https speaks TLS.",
     )
+    otlp_certificate: Path = Field(
+        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        validation_alias="OTEL_EXPORTER_OTLP_CERTIFICATE",
+        description="Certificates of the authorities that a collector over TLS may be signed by.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        return value and str(Collector.parse(value))
 
     @field_validator("endpoints", "fallbacks")
     @classmethod

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
@@ -98,7 +98,7 @@ class Shapes:
         return StringValue(value=str((await self._scheduler.submit(request.value)).value))
 
     def register(self, server: grpc.aio.Server) -> None:
-        codecs = {
+        codecs: dict[str, Callable[..., Any]] = {
             "request_deserializer": StringValue.FromString,
             "response_serializer": StringValue.SerializeToString,
         }

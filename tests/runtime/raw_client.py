@@ -70,7 +70,7 @@ async def _exchange(
         for event in connection.receive_data(received):
             match event:
                 case h2.events.ResponseReceived() | h2.events.TrailersReceived():
-                    headers |= dict(event.headers)
+                    headers |= {str(name): str(value) for name, value in event.headers}
                     if "grpc-status" in headers:
                         return headers
                 case h2.events.StreamReset():
