@@ -67,7 +67,7 @@ def bootstrap(
         listeners.append(edge_listener(settings, offered, directory / DESCRIPTORS))
     spans_to = collector(settings)
     if spans_to is not None:
-        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to))
+        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
     socket = settings.admin_socket or directory / ADMIN_SOCKET
     return bootstrap_pb2.Bootstrap(
         node=base_pb2.Node(id=settings.node_id, cluster=settings.node_cluster),

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.runtime.collector import Collector
+
 DEFAULT_PORTS: Mapping[str, int] = {
     "embed": 7101,
     "asr": 7102,
@@ -157,8 +159,19 @@ class EnvoySettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="VIVA_OTLP_ENDPOINT",
-        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
+        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317;"
+        " https speaks TLS.",
     )
+    otlp_certificate: Path = Field(
+        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        validation_alias="OTEL_EXPORTER_OTLP_CERTIFICATE",
+        description="Certificates of the authorities that a collector over TLS may be signed by.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        return value and str(Collector.parse(value))
 
     @field_validator("listeners", mode="before")
     @classmethod

@@ -23,7 +23,8 @@ def seconds(message: Duration) -> float:
 
 def priority(value: serving_pb2.Priority.ValueType) -> Priority:
     """The scheduler's class of a contract's priority; unspecified is interactive."""
-    return Priority.BATCH if value == serving_pb2.PRIORITY_BATCH else Priority.INTERACTIVE
+    name = serving_pb2.Priority.Name(value).removeprefix("PRIORITY_")
+    return Priority.__members__.get(name, Priority.INTERACTIVE)
 
 
 def stats(

@@ -5,7 +5,7 @@
 
 Files in the data folder change how it behaves: NAME.broken, it cannot start; NAME.slow, it never
 gets ready; `stops` has the names of those that were stopped, in order. SIGUSR1 ends it with the
-status of an engine that is beyond repair.
+status of a lost device.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from edge.envoy.contracts import contracts
-from services.cli.launcher.process import EXIT_POISONED
+from services.runtime.server import EXIT_DEVICE_LOST
 
 # So that calls are running whenever somebody looks.
 PACE_SECONDS = 0.02
@@ -74,7 +74,7 @@ async def serve(name: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGUSR1, os._exit, EXIT_POISONED)
+    loop.add_signal_handler(signal.SIGUSR1, os._exit, EXIT_DEVICE_LOST)
     if (DATA / f"{name}.slow").exists():
         print("loading the weights", flush=True)  # noqa: T201 - what the launcher reads
         await stop.wait()

@@ -131,7 +131,7 @@ async def test_a_hung_server_is_killed_and_started_again(standing: Launcher) -> 
     await standing.until_replaced("tts", before)
 
 
-async def test_a_server_beyond_repair_is_started_again_at_once(standing: Launcher) -> None:
+async def test_a_server_that_lost_its_device_is_started_again_at_once(standing: Launcher) -> None:
     [_, before] = await standing.pids("asr")
     assert before is not None
     os.kill(before, signal.SIGUSR1)

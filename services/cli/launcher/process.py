@@ -15,7 +15,7 @@ from services.cli.launcher.health import hung, ready
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from services.runtime.server import EXIT_RESOURCE_MISSING
+from services.runtime.server import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -26,9 +26,6 @@ STOP_MARGIN_SECONDS = 15.0
 MOST_FAILED_STARTS = 3
 # What it said last, in the error when it does not start.
 KEPT_LINES = 8
-
-EXIT_POISONED = 3
-"""A server's exit status when its engine is beyond repair and a new process's would not be."""
 
 
 class StartFailed(Exception):
@@ -103,7 +100,7 @@ class Supervised:
                     raise StartFailed(self._last_words(status))
             if time.monotonic() - began > STABLE_SECONDS:
                 backoff, failed_starts = FIRST_BACKOFF_SECONDS, 0
-            if status == EXIT_POISONED and self.status.ready_in is not None:
+            if status == EXIT_DEVICE_LOST and self.status.ready_in is not None:
                 self._changed(self.program.name, f"ended ({_words(status)}), again at once")
             else:
                 await self._pause(backoff, status)
