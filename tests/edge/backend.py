@@ -24,9 +24,10 @@ from viva.interview.v1 import (
 from viva.serving.v1 import serving_pb2
 
 from edge.envoy.binary import arguments
-from edge.envoy.bootstrap import write
+from edge.envoy.bootstrap import ADMIN_SOCKET, ENDPOINTS, write
 from edge.envoy.contracts import contracts
-from edge.envoy.settings import EnvoySettings
+from edge.envoy.endpoints import publish
+from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
 from tests.server_process import free_port, until
 
@@ -192,7 +193,23 @@ class Mesh:
     """A running Envoy."""
 
     settings: EnvoySettings
-    access_log: Path
+    directory: Path
+
+    @property
+    def access_log(self) -> Path:
+        return self.directory / "access.log"
+
+    def publish(self, server: str, *ports: int) -> None:
+        """Gives a server other replicas."""
+        replicas = Replicas(tuple(Endpoint("127.0.0.1", port) for port in ports))
+        publish(server, replicas, self.directory / ENDPOINTS)
+
+    @asynccontextmanager
+    async def whole_admin(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the admin that is its owner's."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self.directory / ADMIN_SOCKET))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+            yield client
 
     @property
     def address(self) -> str:
@@ -274,12 +291,12 @@ async def envoy(
         access_log=str(directory / "access.log"),
         **settings,
     )
-    written = write(chosen, directory)
-    mesh = Mesh(chosen, directory / "access.log")
+    configuration = write(chosen, directory)
+    mesh = Mesh(chosen, directory)
     async with AsyncExitStack() as stack:
         log = stack.enter_context((directory / "envoy.log").open("wb"))
         process = await asyncio.create_subprocess_exec(
-            *arguments(written.bootstrap), stdout=log, stderr=log
+            *arguments(configuration), stdout=log, stderr=log
         )
         try:
             async with httpx.AsyncClient() as client:

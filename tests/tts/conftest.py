@@ -45,8 +45,8 @@ async def address(data_dir: Path) -> AsyncIterator[str]:
     settings = TtsSettings(
         port=0,
         data_dir=data_dir,
-        drain_seconds=0,
-        grace_seconds=1,
+        lame_duck_seconds=0,
+        drain_seconds=1,
         # On a slow machine as well: what is refused for want of time has tests of its own.
         first_phrase_seconds=120,
         phrase_seconds=240,
