@@ -92,6 +92,7 @@ async def serve(name: str) -> None:
     host = os.environ.get(f"VIVA_{name.upper()}_HOST", "127.0.0.1")
     server.add_insecure_port(f"{host}:{os.environ[f'VIVA_{name.upper()}_PORT']}")
     await server.start()
+    print("serving", flush=True)  # noqa: T201 - what the launcher reads
     await stop.wait()
     with (DATA / "stops").open("a") as stops:
         stops.write(f"{name}\n")
