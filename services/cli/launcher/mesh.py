@@ -147,7 +147,7 @@ class Mesh:
         others = [member.program for member in self._members]
         new = self._supervised(server.program(old.program.name, others))
         new.status.called = False
-        self._members.append(new)
+        self._members.insert(self._members.index(old) + 1, new)
         try:
             await self._start(new)
             new.status.called = True
