@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from edge.envoy.extensions import packed
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
 
 CONFIGURATION = "envoy.json"
 DESCRIPTORS = "contracts.binpb"
@@ -146,6 +150,8 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
         The file to give to Envoy.
     """
     directory = directory.resolve()
+    for name, host in settings.exposed.items():
+        log(_logger, logging.WARNING, "open without authentication", what=name, host=host)
     directory.mkdir(parents=True, exist_ok=True)
     descriptors = descriptor_set().SerializeToString(deterministic=True)
     (directory / DESCRIPTORS).write_bytes(descriptors)

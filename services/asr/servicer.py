@@ -18,6 +18,7 @@ from services.asr.session import FinalizeTurn, Heard, Input, Session, StreamConf
 from services.asr.settings import AsrSettings
 from services.asr.transcript import Cost, TimedWord, TurnEvent
 from services.asr.vad import FRAME
+from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
 from services.runtime.draining import until_draining
 from services.runtime.errors import InvalidField, InvalidFields
@@ -61,6 +62,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 decode=model.decoder(current_request(), priority(request.config.priority)),
                 executor=self._models.reading,
             )
+        metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
         return asr_pb2.RecognizeResponse(
             text=recognised.text,
             segments=[
@@ -104,6 +106,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             aclosing(session.events()) as events,
         ):
             async for told in until_draining(events, _begins):
+                if isinstance(told.event, transcript.EndOfTurn):
+                    delay = told.event.finalization
+                    metrics.FINAL_TEXT_SECONDS.labels(model.info.name).observe(delay)
                 yield _response(model, told)
 
     async def ListModels(
@@ -131,7 +136,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         yield await in_thread(self._models.listening, ear.flush)
 
     async def _listen(self, ear: FrontEnd, audio: bytes) -> Heard:
-        return await in_thread(self._models.listening, lambda: ear.feed(audio))
+        heard = await in_thread(self._models.listening, lambda: ear.feed(audio))
+        metrics.HEARD_SECONDS.labels("StreamingRecognize").inc(len(heard.samples) / SAMPLE_RATE)
+        return heard
 
     def _endpointing(self, asked: asr_pb2.Endpointing) -> EndpointingConfig:
         settings = self._settings

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from services.runtime.errors import Draining
 from services.runtime.request import current_request
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 # A stream whose caller has just ended it ends by itself, a moment after its last answer.
 _PARTING_SECONDS = 1.0
@@ -31,7 +32,8 @@ async def until_draining(
     draining = current_request().draining
     begun = False
     while True:
-        item = await (anext(items, None) if begun else _next(items, draining))
+        following = anext(items, None)
+        item = await (following if begun else unless_draining(following, draining))
         if item is None:
             return
         change = begins(item)
@@ -41,18 +43,22 @@ async def until_draining(
         yield item
 
 
-async def _next(items: AsyncIterator[ItemT], draining: asyncio.Event) -> ItemT | None:
-    """The next item, None at the end; raises Draining if the server drains and none is to come."""
-    following = asyncio.ensure_future(anext(items, None))
+async def unless_draining(work: Awaitable[ResultT], draining: asyncio.Event) -> ResultT:
+    """What the work comes to; cancels it when the server drains.
+
+    Raises:
+        Draining: The server drained first, by more than a moment.
+    """
+    working = asyncio.ensure_future(work)
     notice = asyncio.create_task(draining.wait())
     try:
-        await asyncio.wait({following, notice}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({following}, timeout=_PARTING_SECONDS if notice.done() else None)
-        if not following.done():
+        await asyncio.wait({working, notice}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working}, timeout=_PARTING_SECONDS if notice.done() else None)
+        if not working.done():
             raise Draining
-        return await following
+        return await working
     finally:
         notice.cancel()
-        if not following.done():
-            following.cancel()
-            await asyncio.wait({following})
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})

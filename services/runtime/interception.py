@@ -19,6 +19,7 @@ import grpc
 from google.protobuf.message import Message
 
 from services.runtime import metrics
+from services.runtime.draining import unless_draining
 from services.runtime.errors import Overloaded, ServiceError, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
@@ -86,7 +87,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         """A handler that gets its requests as bytes, from `receiving`."""
         own = not method.startswith(_INFRASTRUCTURE)
         unary = not (handler.request_streaming or handler.response_streaming)
-        around = partial(self._counted, unary=unary) if own else _told
+        around = partial(self._counted, unary=unary) if own else self._told
 
         if handler.response_streaming:
 
@@ -170,6 +171,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                         loop.time() - started
                     )
 
+    async def _told(self, _: str, context: Context, answer: Answer) -> Any:
+        """Answers a call of the infrastructure, which neither counts nor is traced.
+
+        Whoever watches health must not hold up a server that stops.
+        """
+        try:
+            return await unless_draining(answer(), self._draining)
+        except grpc.aio.AbortError:
+            raise
+        except grpc.aio.InternalError as error:
+            raise _over(error) from error
+        except Exception as error:  # noqa: BLE001 - every error becomes a status here
+            await _abort(context, new_request_id(), error)
+
     def _admit(self) -> None:
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
         # would be taken for one that is gone.
@@ -189,18 +204,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
             draining=self._draining,
         )
-
-
-async def _told(_: str, context: Context, answer: Answer) -> Any:
-    """Answers a call of the infrastructure, which neither counts nor is traced."""
-    try:
-        return await answer()
-    except grpc.aio.AbortError:
-        raise
-    except grpc.aio.InternalError as error:
-        raise _over(error) from error
-    except Exception as error:  # noqa: BLE001 - every error becomes a status here
-        await _abort(context, new_request_id(), error)
 
 
 def _over(error: grpc.aio.InternalError) -> asyncio.CancelledError:

@@ -128,6 +128,7 @@ def test_a_server_that_listens_everywhere_is_called_where_it_can_be(
 ) -> None:
     monkeypatch.setenv("VIVA_ASR_HOST", host)
     monkeypatch.setenv("VIVA_ENVOY_MESH_HOST", host)
+    monkeypatch.setenv("VIVA_ALLOW_INSECURE", "1")
     plan = make_plan()
     asr = next(program for program in plan.programs if program.name == "asr")
     assert asr.endpoint.host == reached

@@ -308,6 +308,18 @@ async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> N
     assert messages[1] is grpc.aio.EOF  # type: ignore[attr-defined]
 
 
+async def test_whoever_watches_health_does_not_hold_up_a_server_that_stops() -> None:
+    async with AsyncExitStack() as client:
+        async with running(Speaker(), drain_seconds=600) as (server, _):
+            channel = await client.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await watch.read()
+    assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
 def counted(code: str, method: str = "ListVoices") -> float:
     labels = {"method": f"/{NAME}/{method}", "code": code}
     return REGISTRY.get_sample_value("viva_rpc_total", labels) or 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -96,13 +95,11 @@ async def test_a_call_without_a_trace_begins_one() -> None:
     assert line["trace_id"] != "0" * 32
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost", "localhost:4317", "ftp://x:1", "http://", "http://x:port", "http://x:1/v1"]
-)
-async def test_a_malformed_collector_is_one_clear_line(url: str) -> None:
-    async with demo(VIVA_OTLP_ENDPOINT=url) as process:
+async def test_a_malformed_collector_is_one_clear_line() -> None:
+    async with demo(VIVA_OTLP_ENDPOINT="localhost:4317") as process:
         _, errors = await process.communicate()
     assert process.returncode == 2
     (line,) = errors.decode().splitlines()
-    assert line.startswith("VIVA_OTLP_ENDPOINT: ")
-    assert "http://host:port" in line
+    assert line == (
+        "VIVA_OTLP_ENDPOINT: write http://host:port or https://host:port (it is 'localhost:4317')"
+    )

@@ -31,8 +31,10 @@ from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.settings import load
 
-# Beside the time to drain; longer than the launcher itself needs.
+# Longer than the launcher itself needs: Envoy and three groups of processes drain one after the
+# other, and each process gets a little more until it is killed.
 _DOWN_SECONDS = 60.0
+_DRAINS = 4
 
 
 def up(
@@ -176,7 +178,8 @@ def down() -> None:
             return
         os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
-            until = time.monotonic() + _DOWN_SECONDS + load(LauncherSettings).drain_seconds
+            drains = _DRAINS * load(LauncherSettings).drain_seconds
+            until = time.monotonic() + _DOWN_SECONDS + drains
             while holder(folder) is not None:
                 if time.monotonic() > until:
                     tell(f"process {pid} does not stop; kill -9 {pid}")

@@ -16,7 +16,7 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.overview import Entry, Overview
 from services.cli.launcher.plan import ENVOY, STOP_ORDER, Plan
 from services.cli.launcher.process import StartFailed, Supervised
-from services.cli.launcher.programs import NoPlan, Program
+from services.cli.launcher.programs import Program
 
 
 class Mesh:
@@ -136,7 +136,7 @@ class Mesh:
                 if not servers or server in servers:
                     for old in [m for m in self._members if m.program.server == server]:
                         await self._replace(old)
-        except (NoPlan, StartFailed, EnvoyDisagrees, OSError) as error:
+        except (StartFailed, EnvoyDisagrees, OSError, ValueError) as error:
             return RestartFailed(str(error))
         finally:
             self._restarting = None
@@ -147,7 +147,7 @@ class Mesh:
         others = [member.program for member in self._members]
         new = self._supervised(server.program(old.program.name, others))
         new.status.called = False
-        self._members.append(new)
+        self._members.insert(self._members.index(old) + 1, new)
         try:
             await self._start(new)
             new.status.called = True
