@@ -32,7 +32,10 @@ def repository(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     settings = EmbedSettings(data_dir=data_dir)
     files = model_files(settings)
     weights = prepare(
-        WeightsStore(data_dir / "models"), files, settings.choice().name, settings.compute_type
+        WeightsStore(data_dir / "models"),
+        files,
+        settings.choice().name,
+        settings.choice().compute_type,
     )
     folder = tmp_path_factory.mktemp("repository")
     write_repository(folder, name="encoder", weights=weights, dimensions=384, pooling=files.pooling)
