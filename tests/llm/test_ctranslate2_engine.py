@@ -152,8 +152,9 @@ async def test_a_repeated_beginning_is_computed_once(engine: Ctranslate2Engine) 
     usages = [(await ask(engine, prompt))[1].usage for prompt in prompts]
     assert [usage.cached_tokens for usage in usages[:2]] == [0, 0]
     shared = await engine.count_tokens(shots)
-    assert shared - 3 <= usages[2].cached_tokens <= shared + 3
-    assert usages[2].cached_tokens < usages[2].prompt_tokens
+    reused = usages[2].cached_tokens or 0
+    assert shared - 3 <= reused <= shared + 3
+    assert reused < usages[2].prompt_tokens
 
 
 async def test_a_kept_beginning_does_not_change_the_answer(precise: Ctranslate2Engine) -> None:
@@ -165,7 +166,7 @@ async def test_a_kept_beginning_does_not_change_the_answer(precise: Ctranslate2E
         sampling=Sampling(repetition_penalty=1.1),
     )
     answers = [await ask(precise, kept) for _ in range(3)]
-    assert [finish.usage.cached_tokens > 0 for _, finish in answers] == [False, False, True]
+    assert [bool(finish.usage.cached_tokens) for _, finish in answers] == [False, False, True]
     assert len({text for text, _ in answers}) == 1
 
 

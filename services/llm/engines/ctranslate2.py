@@ -32,6 +32,7 @@ from services.llm.guidance import Guide
 from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
 from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import InvalidField
 
 _TURN_TOKENS = 64
@@ -121,9 +122,11 @@ class Ctranslate2Engine:
         self._generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._guided_generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._vocabulary = Vocabulary(self._tokenizer.json, self._tokenizer.size, [self._end])
+        self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self._run,
             name="llm",
+            watch=self.health.report,
             max_batch_size=limits.max_batch_size,
             max_queue=limits.max_queue,
             max_wait=_COMPANY_SECONDS,
@@ -266,8 +269,8 @@ class Ctranslate2Engine:
             **_sampling_options(batch[0].sampling),
         )
 
-    async def warm_up(self) -> None:
-        """Answers once, so that the first caller does not pay for what is lazy."""
+    async def answer_once(self) -> None:
+        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -281,7 +284,7 @@ async def open_engine(
     """Loads a model, warms it up and yields its engine."""
     engine = await asyncio.to_thread(Ctranslate2Engine, model, device, limits)
     async with engine.scheduler:
-        await engine.warm_up()
+        await engine.answer_once()
         yield engine
 
 

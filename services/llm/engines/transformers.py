@@ -33,6 +33,7 @@ from services.llm.engines.engine import ModelDescription
 from services.llm.generation import EventQueue, Generation, stream
 from services.llm.sampling import Sampler
 from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMissing
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -81,9 +82,11 @@ class TransformersEngine:
         self._default_max_tokens = default_max_tokens
         self._max_batch_size = max_batch_size
         self._vocabulary: Vocabulary | None = None
+        self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self._run,
             name="llm",
+            watch=self.health.report,
             max_batch_size=max_batch_size,
             max_queue=max_queue,
             cost=lambda generation: len(generation.prompt) + 16.0 * generation.max_tokens,
@@ -191,8 +194,8 @@ class TransformersEngine:
         )
         return [row.end() for row in rows]
 
-    async def warm_up(self) -> None:
-        """Answers once, so that the first caller does not pay for what is lazy."""
+    async def answer_once(self) -> None:
+        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -355,5 +358,5 @@ async def open_engine(
 
     engine = await asyncio.to_thread(load)
     async with engine.scheduler:
-        await engine.warm_up()
+        await engine.answer_once()
         yield engine
