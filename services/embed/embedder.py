@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
+Watch: TypeAlias = Callable[[BaseException | None], None]
+"""Told of every batch: None, or how it failed."""
 
 # Tokenizing this many characters takes about a millisecond; more goes to a thread, in such pieces
 # that a request given up stops soon.
@@ -29,9 +31,10 @@ _PIECE = 32
 # characters to a token makes an estimate that is rather too low.
 _CHARACTERS_PER_TOKEN = 8
 
-# Texts share a batch with texts of about their length: the longest sets the time of all. Steps of
-# 1.5 keep the padding under a third.
-_LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+# Texts share a batch with texts of about their length: the longest sets the time of all. Against
+# steps of 1.5 these make batches 1.5 times as large at the same cost a text (docs/embed.md); one
+# class for all would cost twice as much.
+_LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,12 @@ class Embedder:
             ),
         )
 
+    async def prove(self) -> None:
+        """Embeds something; raises while the model cannot."""
+        await self.embed(
+            [NamedText("", "warm up")], purpose=Purpose.QUERY, overflow=Overflow.TRUNCATE
+        )
+
 
 class Reranker:
     """A cross-encoder behind its queue."""
@@ -189,17 +198,21 @@ class Reranker:
         scores, usage = await _submit_all(self._scheduler, tokenized, priority)
         return Scored(np.array(scores, dtype=np.float32), usage)
 
+    async def prove(self) -> None:
+        """Scores something; raises while the model cannot."""
+        await self.score(NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE)
+
 
 @asynccontextmanager
 async def embedding(
-    encoder: Encoder, tokenization: Tokenization, limits: BatchLimits
+    encoder: Encoder, tokenization: Tokenization, limits: BatchLimits, watch: Watch | None = None
 ) -> AsyncIterator[Embedder]:
-    """Runs an encoder behind a queue, warmed up, until the scope ends."""
+    """Runs an encoder behind a queue, warmed up, until the scope ends; `watch` sees each batch."""
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
         return list(encoder.encode(batch))
 
-    async with _scheduler("embed", run, limits) as scheduler:
+    async with _scheduler("embed", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             embedder = Embedder(tokenization, scheduler, tokenizing)
             await _warm_up(embedder, limits)
@@ -208,19 +221,20 @@ async def embedding(
 
 @asynccontextmanager
 async def reranking(
-    model: CrossEncoder, tokenization: Tokenization, limits: BatchLimits
+    model: CrossEncoder,
+    tokenization: Tokenization,
+    limits: BatchLimits,
+    watch: Watch | None = None,
 ) -> AsyncIterator[Reranker]:
-    """Runs a cross-encoder behind a queue, warmed up, until the scope ends."""
+    """Runs a cross-encoder behind a queue; as `embedding`."""
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
         return [float(score) for score in model.score(batch)]
 
-    async with _scheduler("rerank", run, limits) as scheduler:
+    async with _scheduler("rerank", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.score(
-                NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE
-            )
+            await reranker.prove()
             yield reranker
 
 
@@ -228,6 +242,7 @@ def _scheduler(
     name: str,
     run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
     limits: BatchLimits,
+    watch: Watch | None,
 ) -> BatchScheduler[TokenizedText, ResultT]:
     return BatchScheduler(
         run,
@@ -240,6 +255,7 @@ def _scheduler(
         cost=lambda text: len(text.ids),
         key=lambda text: length_class(len(text.ids)),
         workers=limits.workers,
+        watch=watch,
     )
 
 
