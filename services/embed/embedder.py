@@ -127,6 +127,7 @@ class Embedder:
         Raises:
             InvalidFields: Texts the model can't take.
             Overloaded: Not all can be done by the request's deadline.
+            DeadlineTooShort: Not even an idle server could.
             DeadlineExpired: The deadline passed first.
         """
         tokenized = await self.tokenize(texts, purpose, overflow, priority=priority)
@@ -135,7 +136,7 @@ class Embedder:
     async def embed_tokenized(
         self, texts: Sequence[TokenizedText], *, priority: Priority = Priority.INTERACTIVE
     ) -> Embedded:
-        """Embeds what `tokenize` made; raises Overloaded and DeadlineExpired."""
+        """Embeds what `tokenize` made; raises what `embed` does of deadlines."""
         vectors, usage = await _submit_all(self._scheduler, texts, priority)
         return Embedded(np.stack(vectors), texts, usage)
 
@@ -299,7 +300,7 @@ def _refuse_hopeless(
     max_tokens: int,
     priority: Priority,
 ) -> None:
-    """Raises Overloaded where even fewer tokens than there will be could not be done in time."""
+    """Raises what admission would where even fewer tokens than there will be were too late."""
     request = current_request()
     lengths = [len(content) for content in {text.content for text in texts}]
     scheduler.check(
