@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
 from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.engine_health import EngineHealth
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
-Watch: TypeAlias = Callable[[BaseException | None], None]
-"""Told of every batch: None, or how it failed."""
 
 # Tokenizing this many characters takes about a millisecond; more goes to a thread, in such pieces
 # that a request given up stops soon.
@@ -113,6 +112,11 @@ class Embedder:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("embed", probe=self._probe)
+
+    async def _probe(self) -> None:
+        texts = [NamedText("", "ready")]
+        await self.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
 
     async def embed(
         self,
@@ -158,12 +162,6 @@ class Embedder:
             ),
         )
 
-    async def prove(self) -> None:
-        """Embeds something; raises while the model cannot."""
-        await self.embed(
-            [NamedText("", "warm up")], purpose=Purpose.QUERY, overflow=Overflow.TRUNCATE
-        )
-
 
 class Reranker:
     """A cross-encoder behind its queue."""
@@ -177,6 +175,12 @@ class Reranker:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("rerank", probe=self.probe)
+
+    async def probe(self) -> None:
+        """Scores a pair."""
+        pair = NamedText("", "ready"), [NamedText("", "steady")]
+        await self.score(*pair, overflow=Overflow.TRUNCATE)
 
     async def score(
         self,
@@ -199,19 +203,18 @@ class Reranker:
         scores, usage = await _submit_all(self._scheduler, tokenized, priority)
         return Scored(np.array(scores, dtype=np.float32), usage)
 
-    async def prove(self) -> None:
-        """Scores something; raises while the model cannot."""
-        await self.score(NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE)
-
 
 @asynccontextmanager
 async def embedding(
-    encoder: Encoder, tokenization: Tokenization, limits: BatchLimits, watch: Watch | None = None
+    encoder: Encoder, tokenization: Tokenization, limits: BatchLimits
 ) -> AsyncIterator[Embedder]:
-    """Runs an encoder behind a queue, warmed up, until the scope ends; `watch` sees each batch."""
+    """Runs an encoder behind a queue, warmed up, until the scope ends."""
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
         return list(encoder.encode(batch))
+
+    def watch(error: BaseException | None) -> None:
+        embedder.health.report(error)
 
     async with _scheduler("embed", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
@@ -222,20 +225,20 @@ async def embedding(
 
 @asynccontextmanager
 async def reranking(
-    model: CrossEncoder,
-    tokenization: Tokenization,
-    limits: BatchLimits,
-    watch: Watch | None = None,
+    model: CrossEncoder, tokenization: Tokenization, limits: BatchLimits
 ) -> AsyncIterator[Reranker]:
-    """Runs a cross-encoder behind a queue; as `embedding`."""
+    """Runs a cross-encoder behind a queue, warmed up, until the scope ends."""
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
         return [float(score) for score in model.score(batch)]
 
+    def watch(error: BaseException | None) -> None:
+        reranker.health.report(error)
+
     async with _scheduler("rerank", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.prove()
+            await reranker.probe()
             yield reranker
 
 
@@ -243,7 +246,7 @@ def _scheduler(
     name: str,
     run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
     limits: BatchLimits,
-    watch: Watch | None,
+    watch: Callable[[BaseException | None], None],
 ) -> BatchScheduler[TokenizedText, ResultT]:
     return BatchScheduler(
         run,

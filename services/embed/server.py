@@ -22,7 +22,6 @@ from services.embed.engines.selection import (
 from services.embed.servicer import EmbedServicer, ServedEncoder, ServedReranker
 from services.embed.settings import EmbedSettings
 from services.runtime import metrics
-from services.runtime.engine_health import EngineHealth
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
@@ -37,61 +36,48 @@ async def build(settings: EmbedSettings) -> AsyncIterator[Sequence[Service]]:
         ResourceMissing: A package, the weights or a device is not there.
     """
     async with AsyncExitStack() as stack:
-        encoder, encoding = await _encoder(settings, stack)
-        reranker, scoring = await _reranker(settings, settings.rerank_model, stack)
+        encoder = await _encoder(settings, stack)
+        reranker = await _reranker(settings, settings.rerank_model, stack)
         servicer = EmbedServicer(encoder, reranker)
         yield [
             Service(
                 SERVICE,
                 lambda server: embed_pb2_grpc.add_EmbedServiceServicer_to_server(servicer, server),
-                [encoding, *scoring],
+                [encoder.embedder.health, *([reranker.reranker.health] if reranker else [])],
             )
         ]
 
 
-async def _encoder(
-    settings: EmbedSettings, stack: AsyncExitStack
-) -> tuple[ServedEncoder, EngineHealth]:
+async def _encoder(settings: EmbedSettings, stack: AsyncExitStack) -> ServedEncoder:
     choice = settings.choice()
     files = await asyncio.to_thread(model_files, settings)
     encoder = await asyncio.to_thread(load_encoder, settings, files)
     stack.callback(encoder.close)
-
-    async def prove() -> None:
-        await embedder.prove()
-
-    health = EngineHealth("embed", probe=prove)
     embedder = await stack.enter_async_context(
-        embedding(encoder, tokenization(files), _limits(settings, encoder.info), health.report)
+        embedding(encoder, tokenization(files), _limits(settings, encoder.info))
     )
     card = _card(choice.name, encoder.info, is_default=True)
     card.version = model_version(settings)
     card.languages.extend(choice.languages)
     card.limits.add(name="input_tokens", value=files.max_tokens)
     card.limits.add(name="dimensions", value=encoder.dimensions)
-    return ServedEncoder(card, encoder.dimensions, embedder), health
+    return ServedEncoder(card, encoder.dimensions, embedder)
 
 
 async def _reranker(
     settings: EmbedSettings, model: str | None, stack: AsyncExitStack
-) -> tuple[ServedReranker | None, Sequence[EngineHealth]]:
+) -> ServedReranker | None:
     if model is None:
-        return None, ()
+        return None
     cross_encoder, files = await asyncio.to_thread(load_cross_encoder, settings, model)
     stack.callback(cross_encoder.close)
-
-    async def prove() -> None:
-        await reranker.prove()
-
-    health = EngineHealth("rerank", probe=prove)
-    limits = _limits(settings, cross_encoder.info)
     reranker = await stack.enter_async_context(
-        reranking(cross_encoder, tokenization(files), limits, health.report)
+        reranking(cross_encoder, tokenization(files), _limits(settings, cross_encoder.info))
     )
     name = model.rstrip("/").rpartition("/")[2]
     card = _card(name, cross_encoder.info, is_default=False)
     card.limits.add(name="pair_tokens", value=files.max_tokens)
-    return ServedReranker(card, reranker), (health,)
+    return ServedReranker(card, reranker)
 
 
 def _limits(settings: EmbedSettings, info: EngineInfo) -> BatchLimits:

@@ -14,7 +14,6 @@ from services.llm import gguf_conversion
 from services.llm.engines import ChatEngine
 from services.llm.servicer import LlmServicer
 from services.llm.settings import PACKAGED_MODEL, LlmSettings
-from services.runtime import metrics
 from services.runtime.errors import ResourceMissing
 from services.runtime.server import Service, run
 from services.runtime.settings import load
@@ -148,9 +147,6 @@ def open_engine(settings: LlmSettings) -> AbstractAsyncContextManager[ChatEngine
 async def build(settings: LlmSettings) -> AsyncIterator[Sequence[Service]]:
     """Loads the engine and yields the service."""
     async with open_engine(settings) as engine:
-        model = engine.describe()
-        if model.memory_bytes:
-            metrics.MODEL_MEMORY.labels(model.name, model.device).set(model.memory_bytes)
 
         def register(server: grpc.aio.Server) -> None:
             llm_pb2_grpc.add_LlmServiceServicer_to_server(LlmServicer(engine), server)

@@ -50,7 +50,9 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
 
     def __init__(self, engine: ChatEngine) -> None:
         self._engine = engine
-        self._model = engine.describe().name
+        described = engine.describe()
+        self._model = described.name
+        metrics.MODEL_MEMORY.labels(described.name, described.device).set(described.memory_bytes)
 
     async def Chat(
         self, request: llm_pb2.ChatRequest, context: Context

@@ -19,6 +19,7 @@ import grpc
 from google.protobuf.message import Message
 
 from services.runtime import metrics
+from services.runtime.draining import unless_draining
 from services.runtime.errors import Overloaded, ServiceError, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
@@ -86,7 +87,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         """A handler that gets its requests as bytes, from `receiving`."""
         own = not method.startswith(_INFRASTRUCTURE)
         unary = not (handler.request_streaming or handler.response_streaming)
-        around = partial(self._counted, unary=unary) if own else _told
+        around = partial(self._counted, unary=unary) if own else self._told
 
         if handler.response_streaming:
 
@@ -153,6 +154,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                 # A task or a future inside was, which is no caller's doing.
                 code = grpc.StatusCode.INTERNAL
                 await _abort(context, request.id, error)
+            except grpc.aio.InternalError as error:
+                # gRPC's own: the call was over before its answer could be sent.
+                code = _why_cancelled(request, started)
+                raise _over(error) from error
             except Exception as error:  # noqa: BLE001 - every error becomes a status here
                 code = _code(error)
                 await _abort(context, request.id, error)
@@ -165,6 +170,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                     metrics.CALL_SECONDS.labels(method.removeprefix("/"), code.name).observe(
                         loop.time() - started
                     )
+
+    async def _told(self, _: str, context: Context, answer: Answer) -> Any:
+        """Answers a call of the infrastructure, which neither counts nor is traced.
+
+        Whoever watches health must not hold up a server that stops.
+        """
+        try:
+            return await unless_draining(answer(), self._draining)
+        except grpc.aio.AbortError:
+            raise
+        except grpc.aio.InternalError as error:
+            raise _over(error) from error
+        except Exception as error:  # noqa: BLE001 - every error becomes a status here
+            await _abort(context, new_request_id(), error)
 
     def _admit(self) -> None:
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
@@ -187,14 +206,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         )
 
 
-async def _told(_: str, context: Context, answer: Answer) -> Any:
-    """Answers a call of the infrastructure, which neither counts nor is traced."""
-    try:
-        return await answer()
-    except grpc.aio.AbortError:
-        raise
-    except Exception as error:  # noqa: BLE001 - every error becomes a status here
-        await _abort(context, new_request_id(), error)
+def _over(error: grpc.aio.InternalError) -> asyncio.CancelledError:
+    """What ends a call that is over without another attempt at a status."""
+    log(_logger, logging.INFO, "answer not sent", cause=error)
+    return asyncio.CancelledError()
 
 
 async def _write(responses: Any, context: Context) -> None:

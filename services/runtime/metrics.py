@@ -60,11 +60,11 @@ HEARD_SECONDS = Counter(
 )
 FIRST_AUDIO_SECONDS = Histogram(
     "viva_tts_time_to_first_audio_seconds",
-    "From a segment's text to its first audio.",
-    ["method"],
+    "From a segment's first phrase to its first audio.",
+    ["model"],
     buckets=_LATENCY,
 )
-SPOKEN_SECONDS = Counter("viva_tts_audio_seconds_total", "Audio sent.", ["method"])
+SPOKEN_SECONDS = Counter("viva_tts_audio_seconds_total", "Speech made for callers.", ["model"])
 FIRST_TOKEN_SECONDS = Histogram(
     "gen_ai_server_time_to_first_token_seconds",
     "From a chat's request to its first text.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, text_format
@@ -26,9 +28,18 @@ def _describe_v1() -> None:
 _describe_v1()
 
 
+class _Servicer(ReflectionServicer):  # type: ignore[misc] # grpc_reflection has no types
+    def _file_containing_symbol(self, request: Any, fully_qualified_name: str) -> Any:
+        # The pool finds the files of services and messages by name, but not those of methods.
+        with contextlib.suppress(KeyError):
+            method = descriptor_pool.Default().FindMethodByName(fully_qualified_name)
+            fully_qualified_name = method.containing_service.full_name
+        return super()._file_containing_symbol(request, fully_qualified_name)
+
+
 def add_reflection(names: Iterable[str], server: grpc.aio.Server) -> None:
     """Lists the services of these names, and itself, and describes all that it lists."""
-    servicer = ReflectionServicer([*names, *SERVICE_NAMES])
+    servicer = _Servicer([*names, *SERVICE_NAMES])
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

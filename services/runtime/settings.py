@@ -114,13 +114,15 @@ def problems(settings: type[BaseSettings], error: ValidationError | SettingsErro
         field = re.search(r'field "(\w+)"', str(error))
         named = variable(settings, field[1]) if field else "settings"
         return [f"{named}: cannot be read as JSON"]
-    return [
-        f"{variable(settings, str(problem['loc'][0]))}: {problem['msg']}"
-        f" (it is {problem['input']!r})"
-        if problem["loc"]
-        else problem["msg"]
-        for problem in error.errors(include_url=False)
-    ]
+    found = []
+    for problem in error.errors(include_url=False):
+        what = problem["msg"].removeprefix("Value error, ")
+        if problem["loc"]:
+            what = (
+                f"{variable(settings, str(problem['loc'][0]))}: {what} (it is {problem['input']!r})"
+            )
+        found.append(what)
+    return found
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

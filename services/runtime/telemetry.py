@@ -18,6 +18,8 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from services.runtime.collector import Collector
 
 _NAME = "viva"
+# A collector that is not there holds up the end of the process by no more than this.
+_EXPORT_SECONDS = 2.0
 _ids = RandomIdGenerator()
 
 # The statuses that are a server's errors and not a caller's: OpenTelemetry's conventions for gRPC.
@@ -44,7 +46,9 @@ def tracing(service: str, endpoint: str | None) -> Iterator[None]:
         yield
         return
     provider = TracerProvider(resource=Resource.create({"service.name": f"viva-{service}"}))
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not Collector.parse(endpoint).tls)
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint, insecure=not Collector.parse(endpoint).tls, timeout=_EXPORT_SECONDS
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
     try:

@@ -80,6 +80,8 @@ class SpeechCache:
         A caller who is cancelled leaves the work to the others who wait for it; the last one stops
         it. Whatever `make` raises is raised to those who waited.
         """
+        found = self._speech.get(key)
+        metrics.CACHE_LOOKUPS.labels("speech", "miss" if found is None else "hit").inc()
         while True:
             found = self._speech.get(key)
             if found is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +16,11 @@ import numpy as np
 import soxr
 
 from services.runtime.batching import BatchScheduler, Priority
-from services.runtime.errors import DeadlineExpired
+from services.runtime.engine_health import EngineHealth
+from services.runtime.errors import DeadlineExpired, InvalidFields
 from services.tts.cache import Cost, SpeechCache
 from services.tts.loudness import limit
-from services.tts.normalization import Utterance
+from services.tts.normalization import Token, Utterance
 from services.tts.pacing import pause_after, trim
 from services.tts.pronunciation import word_key
 from services.tts.speech import (
@@ -32,6 +35,8 @@ from services.tts.speech import (
 )
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
+
+_PROBE = Utterance((Token("Ready", 0, "ready", "."),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,12 @@ class Speaker:
         self.book = book
         self._cache = cache
         self._gains = gains
+        self.health = {
+            id(engine): EngineHealth(
+                f"tts-{engine.model.name}", probe=partial(self._say_something, engine)
+            )
+            for engine in engines
+        }
         self._schedulers = {
             id(engine): BatchScheduler[_Line, Speech](
                 _Runner(engine, gains).run,
@@ -125,6 +136,7 @@ class Speaker:
                 max_wait=0.003 if engine.max_batch_size > 1 else 0.0,
                 cost=lambda line: float(len(line.request.utterance.text)),
                 key=_batch_key,
+                watch=self.health[id(engine)].report,
             )
             for engine in engines
         }
@@ -198,6 +210,12 @@ class Speaker:
             return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
 
         await self._cache.keep(self._key(line, engine), make)
+
+    async def _say_something(self, engine: Synthesizer) -> None:
+        line = _line(_PROBE, engine.voices[0], SpeechOptions())
+        # A voice that wants a reference says so, which takes no less of an engine.
+        with contextlib.suppress(InvalidFields):
+            await self._schedulers[id(engine)].submit(line)
 
     def _key(self, line: _Line, engine: Synthesizer) -> str:
         request = line.request
