@@ -102,8 +102,9 @@ async def _answer(
             if message.HasField("delta"):
                 text += message.delta.text
                 thinking += message.delta.thinking
-                if not as_json:
+                if message.delta.thinking and not as_json:
                     err.print(f"[dim]{escape(message.delta.thinking)}[/]", end="")
+                if not as_json:
                     sys.stdout.write(message.delta.text)
                     sys.stdout.flush()
             else:
