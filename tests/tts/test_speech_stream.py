@@ -24,7 +24,7 @@ from services.tts import segment
 from services.tts.cache import SpeechCache
 from services.tts.engines.piper import PiperSynthesizer
 from services.tts.normalization import normalize
-from services.tts.segment import Caller, Chunk, Done, Output, Segment
+from services.tts.segment import Caller, Chunk, Done, Outcome, Output, Segment
 from services.tts.server import build
 from services.tts.settings import TtsSettings
 from services.tts.speaker import Speaker, SpeechOptions
@@ -65,7 +65,7 @@ async def test_a_cancelled_segment_never_reaches_the_engine(speaker: Speaker) ->
     assert len(messages) == 1
     done = messages[0]
     assert isinstance(done, Done)
-    assert not done.completed
+    assert done.outcome is Outcome.CANCELLED
     assert done.cost.batch_size == 0
 
 
