@@ -102,6 +102,15 @@ def fields(error: Any) -> Sequence[str]:
     return blamed(status)
 
 
+def reason(error: Any) -> str:
+    """The stable word of a status."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(info) for detail in status.details)
+    return str(info.reason)
+
+
 def blamed(status: status_pb2.Status) -> Sequence[str]:
     """The fields that a status of a call or of a segment blames."""
     found: list[str] = []

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
-from google.rpc import error_details_pb2
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
@@ -28,7 +27,19 @@ from services.tts.settings import TtsSettings
 from services.tts.speaker import Speaker
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
-from tests.tts.calls import Heard, Request, Stub, blamed, config, fields, flush, hear, one, text
+from tests.tts.calls import (
+    Heard,
+    Request,
+    Stub,
+    blamed,
+    config,
+    fields,
+    flush,
+    hear,
+    one,
+    reason,
+    text,
+)  # fmt: skip
 from tests.tts.standin import RATE, Tones
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -228,15 +239,6 @@ async def test_a_reference_voice_that_is_not_held_has_to_be_sent_again(stub: Stu
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
     assert fields(caught.value) == ["config.reference_voice.digest"]
     assert reason(caught.value) == "REFERENCE_UNKNOWN"
-
-
-def reason(error: grpc.aio.AioRpcError) -> str:
-    from grpc_status import rpc_status
-
-    status = rpc_status.from_call(error)
-    assert status is not None
-    info = error_details_pb2.ErrorInfo()
-    return next(info.reason for detail in status.details if detail.Unpack(info))
 
 
 @pytest.mark.parametrize("given", [{}, {"digest": "abc"}, {"audio": b""}])
