@@ -101,3 +101,17 @@ def _read_back(text: str) -> int:
 )  # fmt: skip
 def test_chinese_numbers(digits: str, expected: str) -> None:
     assert number_words.han_number(digits) == expected
+
+
+def test_marks_lead_back_to_what_was_written() -> None:
+    text = "It took 200 ms on v1.29 (see https://example.com/docs), or 10-20 req/s in GPT-4."
+
+    utterance = normalize(text, offset=5)
+
+    assert utterance is not None
+    assert [token.written for token in utterance.tokens] == [
+        "It", "took", "200", "ms", "on", "v1.29", "see", "example.com/docs", "or", "10-20",
+        "req/s", "in", "GPT-4",
+    ]  # fmt: skip
+    for token in utterance.tokens:
+        assert text[token.offset - 5 :].startswith(token.written)

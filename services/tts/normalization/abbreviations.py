@@ -74,7 +74,7 @@ def _initials(match: re.Match[str], context: Context) -> Reading:
 
 
 RULES = (
-    Rule("l", re.compile(rf"(?<!\w)(?i:{_KNOWN})(?!\w)"), _known),
+    Rule("l", re.compile(rf"(?<![\w/])(?i:{_KNOWN})(?![\w/])"), _known),
     Rule("l", re.compile(rf"(?<!\w)(?i:(?P<word>{_NUMBERED}))\.(?=\s?\d)"), _numbered),
     Rule("l", re.compile(r"(?<!\w)Ms\.(?=\s[A-Z])"), _miz),
     Rule("l", re.compile(r"(?<!\w)St\.(?!\w)"), _saint_or_street),

@@ -172,6 +172,15 @@ def _one_by_one(start: int, text: str, digit: object) -> list[Piece]:
     ]
 
 
+def _standard(match: re.Match[str], context: Context) -> Reading:
+    """H.264."""
+    say = numbers.han_digits if context.chinese(match.start()) else numbers.paired
+    return [
+        Piece(match.start(), match.start() + 1, spell(match.group()[0])),
+        Piece(*match.span("number"), say(match["number"])),
+    ]
+
+
 def _numbered(match: re.Match[str], context: Context) -> Reading:
     """#42."""
     if context.chinese(match.start()):
@@ -190,6 +199,7 @@ def _vulnerability(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+_LINKING = frozenset(["in", "to", "of", "by", "at", "on", "or", "and", "the", "vs"])
 _GROUP = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 
@@ -202,6 +212,9 @@ def _mixed(match: re.Match[str], context: Context) -> Reading:
     if known is not None:
         return known
     groups = list(_GROUP.finditer(whole))
+    if groups[0].group() in _LINKING:
+        # "a 1-in-10 chance"
+        return None
     chinese = context.chinese(start)
     changes = sum(a.group()[0].isdigit() != b.group()[0].isdigit() for a, b in pairwise(groups))
     if _HASH.fullmatch(whole) and changes >= 3:
@@ -243,6 +256,7 @@ RULES = (
         re.compile(r"(?<![\w.,$#])\d{2,5}(?![\w,%.]*[\d%])(?!\s?(?:%|[kKMGT]?i?B\b|ms\b|s\b))"),
         _code,
     ),
+    Rule("l", re.compile(r"(?<!\w)[A-Z]\.(?P<number>\d{3})(?!\w)"), _standard),
     # A letter first: "p99.9", "x86-64", "GPT-4o", "HTTP/1.1".
     Rule(
         "l",

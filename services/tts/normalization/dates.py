@@ -101,8 +101,23 @@ def _hour(match: re.Match[str], context: Context) -> Reading:
     return [Piece(*match.span("hour"), numbers.cardinal(int(match["hour"]))), _half(match)]
 
 
+def _terms(match: re.Match[str], context: Context) -> Reading:
+    """Q1-Q3."""
+    chinese = context.chinese(match.start())
+    say = numbers.han_number if chinese else numbers.integer
+    to = match.end("first")
+    return [
+        Piece(match.start(), match.start() + 1, spell(match["name"])),
+        Piece(*match.span("first"), say(match["first"])),
+        Piece(to, to + 1, "到" if chinese else "to"),
+        Piece(to + 1, to + 2, spell(match["name"])),
+        Piece(*match.span("last"), say(match["last"])),
+    ]
+
+
 _HALF = r"(?P<half>[aApP]\.?[mM](?:\.|\b))"
 RULES = (
+    Rule("l", re.compile(r"(?<!\w)(?P<name>[QH])(?P<first>\d)[-–](?P=name)(?P<last>\d)\b"), _terms),
     Rule(
         "d",
         re.compile(

@@ -67,6 +67,13 @@ def _slashed(match: re.Match[str], context: Context) -> Reading:
     return f"{numbers.cardinal(top)} over {numbers.cardinal(bottom)}"
 
 
+def _score(match: re.Match[str], context: Context) -> Reading:
+    """3.5/5."""
+    if context.chinese(match.start()):
+        return None
+    return f"{numbers.decimal(match['top'])} out of {numbers.cardinal(int(match['bottom']))}"
+
+
 def _ratio(match: re.Match[str], context: Context) -> Reading:
     """3:1 and 1:N."""
     by = "比" if context.chinese(match.start()) else "to"
@@ -77,7 +84,7 @@ def _ratio(match: re.Match[str], context: Context) -> Reading:
 def _side(text: str, *, chinese: bool) -> str:
     if text.isalpha():
         return spell(text)
-    return numbers.han_number(text) if chinese else numbers.integer(text)
+    return numbers.han_number(text) if chinese else numbers.decimal(text)
 
 
 _ALONE = r"(?<![\w./:-])"
@@ -96,8 +103,15 @@ RULES = (
         _slashed,
     ),
     Rule(
+        "d",
+        re.compile(rf"{_ALONE}(?P<top>\d{{1,3}}\.\d)/(?P<bottom>\d{{1,3}})(?![\w/]|\.\d)"),
+        _score,
+    ),
+    Rule(
         "dl",
-        re.compile(rf"{_ALONE}(?P<a>\d{{1,3}}|[NM1])[:：](?P<b>\d{{1,3}}|[NM])(?![\w:])"),
+        re.compile(
+            rf"{_ALONE}(?P<a>\d{{1,3}}(?:\.\d)?|[NM1])[:：](?P<b>\d{{1,3}}(?:\.\d)?|[NM])(?![\w:])"
+        ),
         _ratio,
     ),
 )

@@ -108,7 +108,7 @@ class _Quantity:
         """A piece that spans the groups from one to another, whichever of them matched."""
         ends = [
             self.match.span(name)
-            for name in ("sign", "low", "high", "scale", "unit", "per", "plus")
+            for name in ("sign", "low", "high", "scale", "plus", "unit", "per")
             if self.match[name] and _ORDER[first] <= _ORDER[name] <= _ORDER[last]
         ]
         return Piece(min(start for start, _ in ends), max(end for _, end in ends), spoken)
@@ -116,7 +116,7 @@ class _Quantity:
 
 _ORDER = {
     name: place
-    for place, name in enumerate(("sign", "low", "high", "scale", "unit", "per", "plus"))
+    for place, name in enumerate(("sign", "low", "high", "scale", "plus", "unit", "per"))
 }
 
 
@@ -139,6 +139,8 @@ def _english(quantity: _Quantity) -> Reading:
     if scale:
         said = f"{said} {_SCALE_NAMES.get(scale) or spell('K')}"
     found = [quantity.piece("sign", "scale", f"{sign} {said}".strip())]
+    if quantity.part("plus"):
+        found.append(Piece(*match.span("plus"), "plus"))
     if unit:
         singular = low == "1" and not high and not scale
         single = singular or quantity.part("gap") == "-" or _before_noun(match, context)
@@ -147,8 +149,6 @@ def _english(quantity: _Quantity) -> Reading:
         )
     if quantity.part("per"):
         found.append(Piece(*match.span("per"), per(match["per"])))
-    if quantity.part("plus"):
-        found.append(Piece(*match.span("plus"), "plus"))
     return found
 
 
@@ -204,11 +204,12 @@ def _mandarin(quantity: _Quantity) -> Reading:
     if quantity.part("per"):
         counted_by = with_names(unit.han) if unit else ""
         return [quantity.piece("sign", "per", f"{han_per(match['per'])}{said}{counted_by}")]
-    if quantity.part("plus"):
+    if quantity.part("plus") and unit is None:
         return _han_at_least(quantity, said)
     found = [quantity.piece("sign", "scale", said)]
     if unit:
-        found.append(Piece(*match.span("unit"), with_names(unit.han)))
+        more = "以上" if quantity.part("plus") else ""
+        found.append(Piece(*match.span("unit"), with_names(unit.han) + more))
     return found
 
 
@@ -294,7 +295,7 @@ def _scientific(match: re.Match[str], context: Context) -> Reading:
 
 
 _SCALED_UNIT = (
-    r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³]))?(?P<gap>[\s\-]?)"
+    r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³]))?(?P<plus>\+(?!\d|\+))?(?P<gap>[\s\-]?)"
     rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³]))?"
 )
 _SPACED = rf"(?:\s?[–—~～]\s?|-)(?={NUMBER})"
@@ -318,7 +319,7 @@ RULES = (
         re.compile(
             rf"(?P<sign>(?:(?<![A-Za-z0-9_)\]年月日号章节时点])[-−+]|[±~≈]\s?)(?=\.?\d))?(?P<low>{NUMBER})"
             rf"(?:{_SPACED}(?P<high>{NUMBER})(?!-\d))?"
-            rf"{_SCALED_UNIT}(?:\s?/\s?(?P<per>{PER})(?![\w/]))?(?P<plus>\+(?!\d|\+))?"
+            rf"{_SCALED_UNIT}(?:\s?/\s?(?P<per>{PER})(?![\w/]))?"
         ),
         _read,
     ),

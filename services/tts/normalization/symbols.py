@@ -169,10 +169,17 @@ def _plain_form(character: str) -> str:
 
 
 _ALL = "|".join(re.escape(name) for name in (*sorted(_OPERATORS, key=len, reverse=True), *"<>≤≥≠"))
+
+
+def _up_to(match: re.Match[str], context: Context) -> Reading:
+    """A range whose ends are more than numbers: "10ms-20ms", "10:30-11:45"."""
+    return "到" if context.chinese(match.start()) else "to"
+
+
 RULES = (
     Rule("l", re.compile(r"(?<![A-Za-z])(?:[CcGg]\+\+|[CF]#)(?![\w+])"), _language),
     Rule("s", re.compile(r"(?:(?<![\w.)])|(?=\.NET\b))\.(?P<word>NET|[a-z]{2,})(?!\w)"), _dotted),
-    Rule("l", re.compile(r"(?<!\w)(?P<name>[OΩΘ])(?P<of>\()"), _growth),
+    Rule("l", re.compile(r"(?<!\w)(?P<name>[OΩΘ]|[fgh](?=\([a-z]\)))(?P<of>\()"), _growth),
     Rule(
         "dl",
         re.compile(
@@ -186,9 +193,17 @@ RULES = (
         re.compile(rf"(?<![\w.])(?P<low>{NUMBER})(?P<sign>\s-\s)(?=(?P<high>{NUMBER}))"),
         _range_of_numbers,
     ),
+    Rule(
+        "s",
+        re.compile(
+            r"(?:(?<=\d%)|(?<=\d[a-zA-Z])|(?<=\d[a-zA-Z][a-zA-Z])|(?<=:\d\d))[-–—~](?=[$€£]?\d)"
+        ),
+        _up_to,
+    ),
     Rule("s", re.compile(r"[²³]"), _superscript),
     Rule("s", re.compile(_ALL), _operator),
     Rule("s", re.compile(r"(?<=[\w)]\s)[-−*/^](?=\s[\w(])"), _between),
+    Rule("s", re.compile(r"(?<=\b[A-Za-z0-9])\*(?=[A-Za-z0-9]\b)"), _between),
 )
 GREEK = Rule("l", re.compile("[α-ωΑ-Ωµ](?![α-ωΑ-Ω])"), sign)
 """A Greek letter by itself; words in Greek are words."""

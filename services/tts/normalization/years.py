@@ -45,6 +45,9 @@ _TIME_WORDS = frozenset(
     ]
 )
 _PLURAL = re.compile(r"[a-z]+[^aiusy'\W]s$")
+_COUNTED = frozenset(
+    ["lines", "requests", "users", "steps", "tests", "files", "servers", "calls", "items", "rows"]
+)
 _VERBS = frozenset(["has", "was", "is", "does", "goes", "says", "comes", "looks", "seems", "this"])
 
 
@@ -57,9 +60,13 @@ def is_year(text: str, start: int, end: int, context: Context) -> bool:
         return False
     following = context.after(end)
     counts = bool(_PLURAL.match(following)) and following not in _VERBS
-    if counts or context.text[max(0, start - 1) : start] in {"$", "#"}:
+    timed = context.before(start) in _TIME_WORDS
+    if context.text[max(0, start - 1) : start] in {"$", "#"}:
         return False
-    return int(text) >= 1900 or context.before(start) in _TIME_WORDS
+    if timed:
+        # "in 2020 sales rose", but "in 2000 requests".
+        return not counts or (int(text) >= 1900 and following not in _COUNTED)
+    return int(text) >= 1900 and not counts
 
 
 def _decade(match: re.Match[str], context: Context) -> Reading:
