@@ -10,6 +10,7 @@ from pathlib import Path
 from edge.envoy.binary import ConfigurationError, validate
 from edge.envoy.bootstrap import write
 from edge.envoy.settings import EnvoySettings
+from services.runtime import logs
 from services.runtime.settings import load
 
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m edge.envoy", description=__doc__)
     parser.add_argument("directory", type=Path, help="where envoy.json and contracts.binpb go")
     directory = parser.parse_args().directory
+    logs.configure("envoy", "INFO")
     written = write(load(EnvoySettings), directory)
     try:
         asyncio.run(validate(written.bootstrap))

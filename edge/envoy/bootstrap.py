@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from edge.envoy.extensions import packed
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
 
 CONFIGURATION = "envoy.json"
 DESCRIPTORS = "contracts.binpb"
@@ -81,7 +85,7 @@ def bootstrap(
     )
     spans_to = collector(settings)
     if spans_to is not None:
-        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to))
+        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
     return bootstrap_pb2.Bootstrap(
         node=base_pb2.Node(id="envoy", cluster="viva"),
         static_resources=bootstrap_pb2.Bootstrap.StaticResources(
@@ -129,6 +133,8 @@ def parse(text: str) -> Any:
 
 def write(settings: EnvoySettings, directory: Path) -> WrittenConfiguration:
     """Writes the configuration and the descriptors it refers to into `directory`."""
+    for name, host in settings.exposed.items():
+        log(_logger, logging.WARNING, "open without authentication", what=name, host=host)
     directory.mkdir(parents=True, exist_ok=True)
     written = WrittenConfiguration(
         bootstrap=directory / CONFIGURATION, descriptors=(directory / DESCRIPTORS).resolve()

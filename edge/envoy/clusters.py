@@ -7,16 +7,20 @@ cluster, and a server's services become ready one by one.
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
-from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
+from envoy.config.core.v3 import address_pb2, base_pb2, health_check_pb2, protocol_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.matcher.v3 import string_pb2
 from envoy.type.v3 import percent_pb2
 
 from edge.envoy.extensions import TRUE, packed, seconds, uint32
 from edge.envoy.settings import Endpoint, Replicas
+from services.runtime.collector import Collector
 
 HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -55,13 +59,42 @@ def service_cluster(name: str, replicas: Replicas, *, health_service: str) -> An
     )
 
 
-def collector_cluster(name: str, endpoint: Endpoint) -> Any:
-    """The cluster of the trace collector: best effort, so without checks."""
+def collector_cluster(name: str, collector: Collector, authorities: Path) -> Any:
+    """The cluster of the trace collector: best effort, so without checks.
+
+    `authorities` is the file of those who may have signed the certificate of one over TLS.
+    """
+    endpoint = Endpoint(collector.host, collector.port)
     return cluster_pb2.Cluster(
         name=name,
         connect_timeout=seconds(1),
+        transport_socket=_tls(collector.host, authorities) if collector.tls else None,
         **_addressing(name, Replicas(primary=(endpoint,))),
         typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
+    )
+
+
+def _tls(host: str, authorities: Path) -> Any:
+    sans = common_pb2.SubjectAltNameMatcher
+    return base_pb2.TransportSocket(
+        name="envoy.transport_sockets.tls",
+        typed_config=packed(
+            tls_pb2.UpstreamTlsContext(
+                sni="" if _is_ip(host) else host,
+                common_tls_context=tls_pb2.CommonTlsContext(
+                    alpn_protocols=["h2"],
+                    validation_context=common_pb2.CertificateValidationContext(
+                        trusted_ca=base_pb2.DataSource(filename=str(authorities)),
+                        match_typed_subject_alt_names=[
+                            sans(
+                                san_type=sans.IP_ADDRESS if _is_ip(host) else sans.DNS,
+                                matcher=string_pb2.StringMatcher(exact=host),
+                            )
+                        ],
+                    ),
+                ),
+            )
+        ),
     )
 
 

@@ -33,6 +33,7 @@ from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from envoy.type.v3 import percent_pb2, token_bucket_pb2
 
 from edge.envoy.access_log import access_log
+from edge.envoy.callers import EDGE_CALLERS, caller_headers
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
 from edge.envoy.contracts import Contract, Method
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
@@ -234,6 +235,7 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
     return route_pb2.RouteConfiguration(
         name=EDGE,
         ignore_port_in_host_matching=True,
+        request_headers_to_add=caller_headers(EDGE_CALLERS),
         virtual_hosts=[
             route_components_pb2.VirtualHost(
                 name=EDGE,

@@ -14,6 +14,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.request_id.uuid.v3 import uuid_pb2
 
 from edge.envoy.access_log import access_log
+from edge.envoy.callers import MESH_CALLERS, caller_headers
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
@@ -69,6 +70,7 @@ def _routes(services: Iterable[Contract]) -> Any:
     routes += [service_route(name, cluster=REFLECTION_CLUSTER) for name in REFLECTION_SERVICES]
     return route_pb2.RouteConfiguration(
         name=MESH,
+        request_headers_to_add=caller_headers(MESH_CALLERS),
         virtual_hosts=[
             route_components_pb2.VirtualHost(
                 name=MESH,

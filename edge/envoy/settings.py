@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.collector import Collector
+from services.runtime.listening import is_loopback
 
 DEFAULT_PORTS: Mapping[str, int] = {
     "embed": 7101,
@@ -106,8 +110,41 @@ class EnvoySettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="VIVA_OTLP_ENDPOINT",
-        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
+        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317;"
+        " https speaks TLS.",
     )
+    allow_insecure: bool = Field(
+        default=False,
+        validation_alias="VIVA_ALLOW_INSECURE",
+        description="1 allows to listen, without authentication, where other machines can call.",
+    )
+    otlp_certificate: Path = Field(
+        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        validation_alias="OTEL_EXPORTER_OTLP_CERTIFICATE",
+        description="Certificates of the authorities that a collector over TLS may be signed by.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        return value and str(Collector.parse(value))
+
+    @property
+    def exposed(self) -> dict[str, str]:
+        """The host of each listener that other machines can reach."""
+        hosts = {"mesh": self.mesh_host, "edge": self.edge_host, "admin": self.admin_host}
+        return {name: host for name, host in hosts.items() if not is_loopback(host)}
+
+    @model_validator(mode="after")
+    def _exposed_on_purpose(self) -> Self:
+        for name, host in self.exposed.items():
+            if not self.allow_insecure:
+                raise ValueError(
+                    f"VIVA_ENVOY_{name.upper()}_HOST: other machines could reach {host} without"
+                    " authentication; listen on 127.0.0.1, or set VIVA_ALLOW_INSECURE=1 where that"
+                    " is meant"
+                )
+        return self
 
     @field_validator("endpoints", "fallbacks")
     @classmethod

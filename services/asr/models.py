@@ -14,7 +14,9 @@ from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Rec
 from services.asr.session import Decode
 from services.asr.settings import AsrSettings
 from services.asr.vad import SileroVad
+from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import InvalidField, NotFound
 from services.runtime.request import Request
 
@@ -29,6 +31,7 @@ class Model:
 
     info: EngineInfo
     scheduler: BatchScheduler[Window, Hypothesis]
+    health: EngineHealth
 
     def decoder(self, request: Request, priority: Priority) -> Decode:
         """Decodes windows on behalf of a call: its fair share, its priority, its deadline."""
@@ -102,26 +105,40 @@ async def serving_models(
         reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
         stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
-        silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
         models: dict[str, Model] = {}
         for recognizer in recognizers:
-            scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
-            await scheduler.submit(Window(silence, final=False))
-            models[recognizer.info.name] = Model(recognizer.info, scheduler)
+            model = _model(recognizer, settings)
+            await stack.enter_async_context(model.scheduler)
+            await _warm_up(model.scheduler)
+            models[recognizer.info.name] = model
+            info = recognizer.info
+            metrics.MODEL_MEMORY.labels(info.name, info.device).set(info.memory_bytes)
         yield Models(models, vad, listening, reading)
 
 
-def _scheduler(recognizer: Recognizer, settings: AsrSettings) -> BatchScheduler[Window, Hypothesis]:
+def _model(recognizer: Recognizer, settings: AsrSettings) -> Model:
     def key(window: Window) -> Hashable:
         return recognizer.batch_key(window)
 
-    return BatchScheduler(
+    async def probe() -> None:
+        await _warm_up(scheduler)
+
+    name = f"asr-{recognizer.info.name}"
+    health = EngineHealth(name, probe=probe)
+    scheduler = BatchScheduler(
         recognizer.decode,
-        name=f"asr-{recognizer.info.name}",
+        name=name,
         max_batch_size=settings.max_batch_size,
         max_queue=settings.max_queue,
         max_wait=settings.max_wait_ms / 1000,
         cost=recognizer.cost,
         key=key,
         workers=settings.workers,
+        watch=health.report,
     )
+    return Model(recognizer.info, scheduler, health)
+
+
+async def _warm_up(scheduler: BatchScheduler[Window, Hypothesis]) -> None:
+    silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+    await scheduler.submit(Window(silence, final=False))

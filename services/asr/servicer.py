@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
@@ -18,7 +18,9 @@ from services.asr.session import FinalizeTurn, Heard, Input, Session, StreamConf
 from services.asr.settings import AsrSettings
 from services.asr.transcript import Cost, TimedWord, TurnEvent
 from services.asr.vad import FRAME
+from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
+from services.runtime.draining import until_draining
 from services.runtime.errors import InvalidField, InvalidFields
 from services.runtime.request import current_request
 from services.runtime.stats import duration, priority, seconds, stats
@@ -60,6 +62,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 decode=model.decoder(current_request(), priority(request.config.priority)),
                 executor=self._models.reading,
             )
+        metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
         return asr_pb2.RecognizeResponse(
             text=recognised.text,
             segments=[
@@ -98,9 +101,15 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         )
         ear = FrontEnd(first.config.format, self._models.vad.stream(), denoise=recognition.denoise)
         decode = model.decoder(current_request(), priority(recognition.priority))
-        async with Session(config, self._inputs(requests, ear), decode) as session:
-            async for event in session.events():
-                yield _response(model, event)
+        async with (
+            Session(config, self._inputs(requests, ear), decode) as session,
+            aclosing(session.events()) as events,
+        ):
+            async for told in until_draining(events, _begins):
+                if isinstance(told.event, transcript.EndOfTurn):
+                    delay = told.event.finalization
+                    metrics.FINAL_TEXT_SECONDS.labels(model.info.name).observe(delay)
+                yield _response(model, told)
 
     async def ListModels(
         self, request: asr_pb2.ListModelsRequest, context: object
@@ -127,7 +136,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         yield await in_thread(self._models.listening, ear.flush)
 
     async def _listen(self, ear: FrontEnd, audio: bytes) -> Heard:
-        return await in_thread(self._models.listening, lambda: ear.feed(audio))
+        heard = await in_thread(self._models.listening, lambda: ear.feed(audio))
+        metrics.HEARD_SECONDS.labels("StreamingRecognize").inc(len(heard.samples) / SAMPLE_RATE)
+        return heard
 
     def _endpointing(self, asked: asr_pb2.Endpointing) -> EndpointingConfig:
         settings = self._settings
@@ -146,6 +157,11 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             lengths["min_silence"] = min(lengths["max_silence"], lengths["min_silence"])
         frames = {name: max(1, round(s * SAMPLE_RATE / FRAME)) for name, s in lengths.items()}
         return EndpointingConfig(**frames)
+
+
+def _begins(told: TurnEvent) -> bool | None:
+    """Whether an event begins a turn, ends one, or neither."""
+    return {transcript.SpeechStarted: True, transcript.EndOfTurn: False}.get(type(told.event))
 
 
 def _language(model: Model, config: asr_pb2.RecognitionConfig, path: str) -> str | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
 from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.engine_health import EngineHealth
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
@@ -110,6 +111,11 @@ class Embedder:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("embed", probe=self._probe)
+
+    async def _probe(self) -> None:
+        texts = [NamedText("", "ready")]
+        await self.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
 
     async def embed(
         self,
@@ -167,6 +173,12 @@ class Reranker:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("rerank", probe=self.probe)
+
+    async def probe(self) -> None:
+        """Scores a pair."""
+        pair = NamedText("", "ready"), [NamedText("", "steady")]
+        await self.score(*pair, overflow=Overflow.TRUNCATE)
 
     async def score(
         self,
@@ -199,7 +211,10 @@ async def embedding(
     def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
         return list(encoder.encode(batch))
 
-    async with _scheduler("embed", run, limits) as scheduler:
+    def watch(error: BaseException | None) -> None:
+        embedder.health.report(error)
+
+    async with _scheduler("embed", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             embedder = Embedder(tokenization, scheduler, tokenizing)
             await _warm_up(embedder, limits)
@@ -215,12 +230,13 @@ async def reranking(
     def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
         return [float(score) for score in model.score(batch)]
 
-    async with _scheduler("rerank", run, limits) as scheduler:
+    def watch(error: BaseException | None) -> None:
+        reranker.health.report(error)
+
+    async with _scheduler("rerank", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.score(
-                NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE
-            )
+            await reranker.probe()
             yield reranker
 
 
@@ -228,6 +244,7 @@ def _scheduler(
     name: str,
     run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
     limits: BatchLimits,
+    watch: Callable[[BaseException | None], None],
 ) -> BatchScheduler[TokenizedText, ResultT]:
     return BatchScheduler(
         run,
@@ -240,6 +257,7 @@ def _scheduler(
         cost=lambda text: len(text.ids),
         key=lambda text: length_class(len(text.ids)),
         workers=limits.workers,
+        watch=watch,
     )
 
 

@@ -21,6 +21,7 @@ from services.embed.engines.selection import (
 )
 from services.embed.servicer import EmbedServicer, ServedEncoder, ServedReranker
 from services.embed.settings import EmbedSettings
+from services.runtime import metrics
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
@@ -42,6 +43,7 @@ async def build(settings: EmbedSettings) -> AsyncIterator[Sequence[Service]]:
             Service(
                 SERVICE,
                 lambda server: embed_pb2_grpc.add_EmbedServiceServicer_to_server(servicer, server),
+                [encoder.embedder.health, *([reranker.reranker.health] if reranker else [])],
             )
         ]
 
@@ -90,6 +92,7 @@ def _limits(settings: EmbedSettings) -> BatchLimits:
 
 
 def _card(name: str, info: EngineInfo, *, is_default: bool) -> serving_pb2.ModelInfo:
+    metrics.MODEL_MEMORY.labels(name, info.device).set(info.memory_bytes)
     return serving_pb2.ModelInfo(
         name=name,
         engine=info.engine,

@@ -15,9 +15,10 @@ from viva.interview.v1 import interview_pb2_grpc
 from services.interview import wire
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Seat
-from services.interview.events import AudioFormat
+from services.interview.events import AudioFormat, Entry, UtteranceEnded, UtteranceStarted
 from services.interview.house import House
 from services.interview.record import Interview
+from services.runtime.draining import until_draining
 from services.runtime.errors import InvalidField
 from services.runtime.request import current_request
 from services.runtime.stats import seconds
@@ -112,7 +113,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         seat = await self._join(first.join)
         reading = asyncio.create_task(_read(requests, seat))
         try:
-            async for entry in seat.entries():
+            async for entry in until_draining(seat.entries(), _begins):
                 yield pb.ConverseResponse(event=wire.event(entry))
         finally:
             reading.cancel()
@@ -125,7 +126,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         """The way down alone."""
         seat = await self._join(request.join)
         try:
-            async for entry in seat.entries():
+            async for entry in until_draining(seat.entries(), _begins):
                 yield pb.ListenResponse(event=wire.event(entry))
         finally:
             self._house.leave(seat)
@@ -151,6 +152,11 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
             output=None if join.text_only else output,
             last_seq=join.last_seq if join.HasField("last_seq") else None,
         )
+
+
+def _begins(entry: Entry) -> bool | None:
+    """Whether the interviewer begins to say something, has said it, or neither."""
+    return {UtteranceStarted: True, UtteranceEnded: False}.get(type(entry.event))
 
 
 def _page_start(token: str) -> str | None:

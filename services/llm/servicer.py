@@ -25,6 +25,7 @@ from services.llm.chat import (
     Sampling,
 )
 from services.llm.engines import ChatEngine
+from services.runtime import metrics
 from services.runtime.errors import NotFound
 from services.runtime.request import current_request
 from services.runtime.stats import duration, priority, stats
@@ -48,7 +49,9 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
 
     def __init__(self, engine: ChatEngine) -> None:
         self._engine = engine
-        self._model = engine.describe().name
+        described = engine.describe()
+        self._model = described.name
+        metrics.MODEL_MEMORY.labels(described.name, described.device).set(described.memory_bytes)
 
     async def Chat(
         self, request: llm_pb2.ChatRequest, context: Context

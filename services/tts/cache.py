@@ -82,8 +82,9 @@ class SpeechCache:
         A caller who is cancelled leaves the work to the others who wait for it; the last one stops
         it. Whatever `make` raises is raised to those who waited.
         """
+        found = await self._find(key)
+        metrics.CACHE_LOOKUPS.labels("speech", "miss" if found is None else "hit").inc()
         while True:
-            found = await self._find(key)
             if found is not None:
                 return found, FREE
             mine = (key, priority) not in self._making
@@ -94,6 +95,7 @@ class SpeechCache:
                 if mine:
                     raise
                 # It was the other caller's deadline.
+                found = await self._find(key)
                 continue
             finally:
                 self._leave(key, making, priority)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import soxr
 
+from services.runtime import metrics
 from services.runtime.audio.encoding import Encoding, encodable_rate, open_encoder
 from services.runtime.audio.pcm import Float32
 from services.runtime.batching import Priority
@@ -163,6 +164,7 @@ class Segment:
         self._changed = asyncio.Event()
         self._active = False
         self._started = 0
+        self._asked = 0.0
         self._cost = FREE
         self._model = ""
         self._seconds = 0.0
@@ -248,6 +250,7 @@ class Segment:
                     for chunk in await renderer.render(spoken):
                         if self.given_up:
                             return
+                        self._measure(chunk)
                         self._seconds = chunk.offset + chunk.duration
                         yield chunk
             if renderer is not None and not self.given_up:
@@ -278,6 +281,12 @@ class Segment:
             self._add(spoken)
             yield spoken
 
+    def _measure(self, chunk: Chunk) -> None:
+        if not self._seconds:
+            wait = asyncio.get_running_loop().time() - self._asked
+            metrics.FIRST_AUDIO_SECONDS.labels(self._model).observe(wait)
+        metrics.SPOKEN_SECONDS.labels(self._model).inc(chunk.duration)
+
     def _stopped(self) -> bool:
         # A method, as what it says changes while others wait.
         return self.given_up
@@ -300,6 +309,8 @@ class Segment:
     def _start_phrases(self) -> None:
         while self._active and self._queued and len(self._running) <= _AHEAD:
             queued = self._queued.popleft()
+            if self._started == 0:
+                self._asked = asyncio.get_running_loop().time()
             work = self.speaker.speak(
                 queued.utterance,
                 queued.voice,

@@ -10,6 +10,7 @@ from functools import partial
 
 from viva.tts.v1 import tts_pb2_grpc
 
+from services.runtime import metrics
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
 from services.runtime.server import Service, run
@@ -82,6 +83,9 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
     """
     lines = await asyncio.to_thread(read_lines, settings.frequent_lines)
     engines = await asyncio.to_thread(load_engines, settings)
+    for engine in engines:
+        model = engine.model
+        metrics.MODEL_MEMORY.labels(model.name, model.device).set(model.memory_bytes)
     book = VoiceBook(engines, settings.default_voice)
     folder = settings.data_dir / "tts"
     gains = await asyncio.to_thread(
@@ -99,7 +103,8 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
             FrequentLines(speaker, lines, in_use).run(), name="tts-frequent-lines"
         )
         try:
-            yield [Service(NAME, partial(tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer))]
+            register = partial(tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer)
+            yield [Service(NAME, register, list(speaker.health.values()))]
         finally:
             ahead.cancel()
             await asyncio.wait([ahead])

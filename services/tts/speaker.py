@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +17,11 @@ import numpy as np
 import soxr
 
 from services.runtime.batching import BatchScheduler, Priority
-from services.runtime.errors import DeadlineExpired
+from services.runtime.engine_health import EngineHealth
+from services.runtime.errors import DeadlineExpired, InvalidFields
 from services.tts.cache import Cost, SpeechCache
 from services.tts.loudness import limit
-from services.tts.normalization import Utterance
+from services.tts.normalization import Token, Utterance
 from services.tts.pacing import pause_after, trim
 from services.tts.pronunciation import word_key
 from services.tts.speech import (
@@ -34,6 +37,8 @@ from services.tts.speech import (
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
 from services.tts.voices_in_use import Use, VoicesInUse
+
+_PROBE = Utterance((Token("Ready", 0, "ready", "."),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,12 @@ class Speaker:
         self._last_live = -math.inf
         self._cache = cache
         self._gains = gains
+        self.health = {
+            id(engine): EngineHealth(
+                f"tts-{engine.model.name}", probe=partial(self._say_something, engine)
+            )
+            for engine in engines
+        }
         self._schedulers = {
             id(engine): BatchScheduler[_Line, Speech](
                 _Runner(engine, gains).run,
@@ -132,6 +143,7 @@ class Speaker:
                 max_wait=0.003 if engine.max_batch_size > 1 else 0.0,
                 cost=lambda line: float(len(line.request.utterance.text)),
                 key=_batch_key,
+                watch=self.health[id(engine)].report,
             )
             for engine in engines
         }
@@ -237,6 +249,12 @@ class Speaker:
         # Time itself is waited for.
         while (left := seconds if self._live else self._last_live + seconds - clock()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
+
+    async def _say_something(self, engine: Synthesizer) -> None:
+        line = _line(_PROBE, engine.voices[0], SpeechOptions())
+        # A voice that wants a reference says so, which takes no less of an engine.
+        with contextlib.suppress(InvalidFields):
+            await self._schedulers[id(engine)].submit(line)
 
     def _key(self, line: _Line, engine: Synthesizer) -> str:
         request = line.request

@@ -18,6 +18,7 @@ from edge.envoy.bootstrap import bootstrap, parse, write
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.edge_listener import path_pattern
 from edge.envoy.settings import Endpoint, EnvoySettings
+from services.runtime.settings import load
 
 
 def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[str, Any]]:
@@ -167,3 +168,35 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         Endpoint.parse(text)
     with pytest.raises(ValidationError):
         EnvoySettings(endpoints={"asr": [text]})
+
+
+@pytest.mark.parametrize("listener", ["mesh", "edge", "admin"])
+def test_a_listener_open_to_other_machines_must_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], listener: str
+) -> None:
+    monkeypatch.setenv(f"VIVA_ENVOY_{listener.upper()}_HOST", "0.0.0.0")
+    with pytest.raises(SystemExit) as ended:
+        load(EnvoySettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"VIVA_ENVOY_{listener.upper()}_HOST" in line
+    assert "VIVA_ALLOW_INSECURE=1" in line
+
+
+def test_a_listener_open_to_other_machines_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(EnvoySettings(edge_host="0.0.0.0", allow_insecure=True), tmp_path)
+    assert [line.message for line in caplog.records] == ["open without authentication"]
+
+
+@pytest.mark.parametrize("url", ["localhost:4317", "https://", "grpc://x:1"])
+def test_a_malformed_collector_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("VIVA_OTLP_ENDPOINT", url)
+    with pytest.raises(SystemExit) as ended:
+        load(EnvoySettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("VIVA_OTLP_ENDPOINT: ")

@@ -103,6 +103,26 @@ async def test_a_mesh_without_servers_is_not_serving() -> None:
         assert await status(channel, "") == STATUS.NOT_SERVING
 
 
+async def test_health_is_watched_through_an_envoy_that_traces(tmp_path: Path) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
+        envoy(
+            tmp_path, {"reflection": (port,)}, otlp_endpoint=f"http://127.0.0.1:{free_port()}"
+        ) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy("reflection", port)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=EMBED), timeout=30
+        )
+        async for answer in watch:
+            if answer.status == STATUS.SERVING:
+                break
+        watch.cancel()
+
+
 async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_path: Path) -> None:
     grpcurl = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
     assert grpcurl is not None, "install requirements/test.txt"
@@ -135,5 +155,8 @@ async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_pat
         answer = await run("-d", '{"inputs": ["x"]}', mesh.address, f"{EMBED}/Embed")
         assert '"model": "backend"' in answer
         assert "SERVING" in await run(mesh.address, "grpc.health.v1.Health/Check")
-        for name in names:
+        listed = (await run(mesh.address, "list")).split()
+        described = await run(mesh.address, "describe")
+        for name in listed:
+            assert f"{name} is a service" in described
             assert "rpc " in await run(mesh.address, "describe", name)

@@ -289,7 +289,7 @@ async def test_a_cancelled_request_leaves_the_queue_empty(stub: Stub) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def reranking_stub(data_dir: Path, reranker_folder: Path) -> AsyncIterator[Stub]:
     settings = EmbedSettings(
-        port=0, data_dir=data_dir, drain_seconds=0, rerank_model=str(reranker_folder)
+        port=0, data_dir=data_dir, lame_duck_seconds=0, rerank_model=str(reranker_folder)
     )
     async with (
         serving(settings, "embed", lambda: build(settings)) as running,

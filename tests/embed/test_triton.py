@@ -51,7 +51,7 @@ def settings(triton: Triton, data_dir: Path) -> EmbedSettings:
         triton_address=triton.grpc_address,
         data_dir=data_dir,
         port=0,
-        drain_seconds=0,
+        lame_duck_seconds=0,
     )
 
 

@@ -31,7 +31,7 @@ from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser,
 @pytest.fixture(scope="session")
 def embed_settings(tmp_path_factory: pytest.TempPathFactory) -> EmbedSettings:
     data_dir: Path = tmp_path_factory.mktemp("embed")
-    return EmbedSettings(port=0, drain_seconds=0, data_dir=data_dir, threads=1)
+    return EmbedSettings(port=0, lame_duck_seconds=0, data_dir=data_dir, threads=1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -65,7 +65,7 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
             yield services(InterviewServicer(house), QuestionServicer(bank, index))
             house.close()
 
-    settings = ServerSettings(drain_seconds=0, grace_seconds=1)
+    settings = ServerSettings(lame_duck_seconds=0, drain_seconds=1)
     async with (
         serving(settings, "interview", build) as running,
         open_channel(f"127.0.0.1:{running.port}") as channel,

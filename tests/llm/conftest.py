@@ -50,7 +50,7 @@ async def precise(packaged: Path) -> AsyncIterator[Ctranslate2Engine]:
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def channel(data_dir: Path, packaged: Path) -> AsyncIterator[grpc.aio.Channel]:
     settings = LlmSettings(
-        port=0, data_dir=data_dir, drain_seconds=0, grace_seconds=5, context_tokens=2048
+        port=0, data_dir=data_dir, lame_duck_seconds=0, drain_seconds=5, context_tokens=2048
     )
     async with (
         serving(settings, "llm", lambda: build(settings)) as server,

@@ -52,8 +52,8 @@ async def address(data_dir: Path) -> AsyncIterator[str]:
     settings = TtsSettings(
         port=0,
         data_dir=data_dir,
-        drain_seconds=0,
-        grace_seconds=1,
+        lame_duck_seconds=0,
+        drain_seconds=1,
         # What is made ahead has tests of its own.
         frequent_lines=no_lines(data_dir),
         # On a slow machine as well: what is refused for want of time has tests of its own.

@@ -189,7 +189,7 @@ async def test_a_message_over_the_servers_limit_is_refused_and_the_next_one_serv
     data_dir: Path,
 ) -> None:
     settings = TtsSettings(
-        port=0, data_dir=data_dir, engines=("piper",), drain_seconds=0, grace_seconds=1,
+        port=0, data_dir=data_dir, engines=("piper",), lame_duck_seconds=0, drain_seconds=1,
         max_message_bytes=20_000,
     )  # fmt: skip
     too_much = "word " * 5_000

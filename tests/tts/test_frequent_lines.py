@@ -52,7 +52,7 @@ async def running(
             add = partial(tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer)
             yield [Service(NAME, add)]
 
-        settings = TtsSettings(port=0, data_dir=folder, drain_seconds=0, grace_seconds=1)
+        settings = TtsSettings(port=0, data_dir=folder, lame_duck_seconds=0, drain_seconds=1)
         task = asyncio.create_task(ahead.run())
         try:
             async with (

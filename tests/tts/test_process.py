@@ -92,7 +92,7 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
 
 async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None:
-    settings = {"DRAIN_SECONDS": "0.2", "GRACE_SECONDS": "60"}
+    settings = {"LAME_DUCK_SECONDS": "0.2", "VIVA_DRAIN_SECONDS": "60"}
     async with tts(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
         server.process.send_signal(signal.SIGTERM)
@@ -104,11 +104,28 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
             assert await server.process.wait() == 0
 
 
+async def test_a_stream_is_ended_after_its_segment_by_a_server_that_stops() -> None:
+    async with tts(LAME_DUCK_SECONDS="0") as server, server.channel() as channel:
+        stream = await begin(channel)
+        server.process.send_signal(signal.SIGTERM)
+        await server.until_health(channel, NOT_SERVING)
+
+        await stream.write(text("a", "Now the next question.", last=True))
+        while not (message := await stream.read()).HasField("done"):
+            pass
+
+        assert message.done.segment_id == "a"
+        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(await stream.trailing_metadata())
+        async with asyncio.timeout(GUARD_SECONDS):
+            assert await server.process.wait() == 0
+
+
 @pytest.mark.parametrize("line", ["Thank you for that. ", LONG], ids=["waiting", "speaking"])
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends(
     line: str,
 ) -> None:
-    settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": "0.2"}
+    settings = {"LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}
     async with tts(**settings) as server, server.channel() as channel:
         stream = await begin(channel, line)
 

@@ -65,7 +65,7 @@ async def stub(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
             yield [Service(NAME, add)]
 
     folder: Path = tmp_path_factory.mktemp("viva")
-    settings = TtsSettings(port=0, data_dir=folder, drain_seconds=0, grace_seconds=1)
+    settings = TtsSettings(port=0, data_dir=folder, lame_duck_seconds=0, drain_seconds=1)
     async with (
         serving(settings, "tts", build) as running,
         grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel,

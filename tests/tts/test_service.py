@@ -225,7 +225,7 @@ async def test_a_segment_with_nothing_to_say_is_done_at_once(stub: Stub) -> None
 async def uncached(data_dir: Path) -> AsyncIterator[Stub]:
     """A server that speaks every line anew, whoever said it before."""
     settings = TtsSettings(
-        port=0, data_dir=data_dir, engines=("piper",), drain_seconds=0, grace_seconds=1,
+        port=0, data_dir=data_dir, engines=("piper",), lame_duck_seconds=0, drain_seconds=1,
         frequent_lines=no_lines(data_dir), cache_bytes=0, first_phrase_seconds=120,
         phrase_seconds=240,
     )  # fmt: skip

@@ -135,7 +135,7 @@ def make_plan(offset: int = 0) -> Plan:
             **shared,
             f"{prefix}_PORT": str(ports[name]),
             # All of the mesh stops together: there is nobody left to notice a drain.
-            f"{prefix}_DRAIN_SECONDS": os.environ.get(f"{prefix}_DRAIN_SECONDS", "0"),
+            f"{prefix}_LAME_DUCK_SECONDS": os.environ.get(f"{prefix}_LAME_DUCK_SECONDS", "0"),
         }
         metrics_port = None
         module = f"services.{name}"
