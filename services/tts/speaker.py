@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -35,6 +36,7 @@ from services.tts.speech import (
 )
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
+from services.tts.voices_in_use import Use, VoicesInUse
 
 _PROBE = Utterance((Token("Ready", 0, "ready", "."),))
 
@@ -106,6 +108,7 @@ class Speaker:
         cache: SpeechCache,
         gains: Mapping[str, float],
         *,
+        in_use: VoicesInUse | None = None,
         max_queue: int = 256,
     ) -> None:
         """Sets up one scheduler an engine, so that a slow one does not hold up another.
@@ -115,9 +118,13 @@ class Speaker:
             engines: The engines behind the voices.
             cache: Lines made before.
             gains: The linear gain of each voice.
+            in_use: Where it is noted who speaks in which style.
             max_queue: Most phrases waiting for an engine.
         """
         self.book = book
+        self._in_use = in_use
+        self._live = 0
+        self._last_live = -math.inf
         self._cache = cache
         self._gains = gains
         self.health = {
@@ -179,11 +186,14 @@ class Speaker:
         """
         line = _line(utterance, voice, options)
         engine = self.book.engine(voice)
+        if self._in_use is not None and _is_plain(options):
+            self._in_use.note(Use(voice.id, options.style))
 
         async def make() -> tuple[Speech, Cost]:
-            done = await self._schedulers[id(engine)].submit(
-                line, caller=caller, priority=options.priority, deadline=deadline
-            )
+            with self._speaking():
+                done = await self._schedulers[id(engine)].submit(
+                    line, caller=caller, priority=options.priority, deadline=deadline
+                )
             return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
 
         limit_ = asyncio.timeout_at(deadline)
@@ -200,16 +210,45 @@ class Speaker:
         pause = pause_after(utterance.ending, factor=manner.pause, speed=options.speed)
         return Spoken(utterance, speech, pause, cost, engine.model)
 
-    async def keep(self, utterance: Utterance, voice: Voice) -> None:
-        """Has a frequent line ready, spoken as a request without options would be."""
-        line = _line(utterance, voice, SpeechOptions())
+    async def keep(
+        self, utterance: Utterance, voice: Voice, options: SpeechOptions, *, quiet: float = 0.0
+    ) -> None:
+        """Has a frequent line ready, spoken as a request with these options would be.
+
+        Args:
+            utterance: What.
+            voice: Who.
+            options: How.
+            quiet: Seconds without a live request to wait for, if it has to be made.
+        """
+        line = _line(utterance, voice, options)
         engine = self.book.engine(voice)
+        key = self._key(line, engine)
+        if self._cache.keeps(key):
+            return
 
         async def make() -> tuple[Speech, Cost]:
+            await self._quiet(quiet)
             done = await self._schedulers[id(engine)].submit(line, priority=Priority.BATCH)
             return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
 
-        await self._cache.keep(self._key(line, engine), make)
+        await self._cache.keep(key, make)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        self._live += 1
+        try:
+            yield
+        finally:
+            self._live -= 1
+            self._last_live = asyncio.get_running_loop().time()
+
+    async def _quiet(self, seconds: float) -> None:
+        """Waits until there has been no live request for some time."""
+        clock = asyncio.get_running_loop().time
+        # Time itself is waited for.
+        while (left := seconds if self._live else self._last_live + seconds - clock()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)
 
     async def _say_something(self, engine: Synthesizer) -> None:
         line = _line(_PROBE, engine.voices[0], SpeechOptions())
@@ -262,6 +301,16 @@ def _line(utterance: Utterance, voice: Voice, options: SpeechOptions) -> _Line:
             options.reference,
         ),
         pitch,
+    )
+
+
+def _is_plain(options: SpeechOptions) -> bool:
+    """Whether only voice and style are chosen, so that lines made ahead serve it."""
+    return options == SpeechOptions(
+        voice=options.voice,
+        language=options.language,
+        style=options.style,
+        priority=options.priority,
     )
 
 

@@ -40,6 +40,13 @@ def kokoro(data_dir: Path, mandarin: MandarinPronouncer) -> KokoroSynthesizer:
     return KokoroSynthesizer(join_weights(WeightsStore(data_dir / "models")), mandarin=mandarin)
 
 
+def no_lines(folder: Path) -> Path:
+    """A file of frequent lines without any."""
+    file = folder / "no-lines.txt"
+    file.touch()
+    return file
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def address(data_dir: Path) -> AsyncIterator[str]:
     settings = TtsSettings(
@@ -47,6 +54,8 @@ async def address(data_dir: Path) -> AsyncIterator[str]:
         data_dir=data_dir,
         lame_duck_seconds=0,
         drain_seconds=1,
+        # What is made ahead has tests of its own.
+        frequent_lines=no_lines(data_dir),
         # On a slow machine as well: what is refused for want of time has tests of its own.
         first_phrase_seconds=120,
         phrase_seconds=240,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +33,8 @@ LONG = "This is one of many sentences that are said one after another. " * 200
 @asynccontextmanager
 async def tts(**settings: str) -> AsyncIterator[ServerProcess]:
     """The real server with the quick packaged voice."""
-    async with server_process("tts", SERVICE, ENGINES='["piper"]', **settings) as server:
+    own = {"ENGINES": '["piper"]', "FREQUENT_LINES": os.devnull} | settings
+    async with server_process("tts", SERVICE, **own) as server:
         yield server
 
 

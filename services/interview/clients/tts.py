@@ -8,7 +8,7 @@ import grpc
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from services.interview.clients.failures import failures
+from services.interview.clients.failures import failures, told
 from services.interview.clients.seams import PlacedWord, SpeechPiece, VoiceConfig
 from services.interview.events import AudioFormat, Encoding
 from services.interview.record import Phase
@@ -56,6 +56,8 @@ class TtsClient:
                 await call.write(tts_pb2.StreamingSynthesizeRequest(text=piece))
                 await call.done_writing()
                 async for response in call:
+                    if response.done.HasField("error"):
+                        raise told("tts", response.done.error)
                     if response.WhichOneof("message") != "chunk":
                         continue
                     chunk = response.chunk
