@@ -1,6 +1,6 @@
 """What to run when a package is missing: commands that work as printed.
 
-The versions are those of requirements/models.txt and requirements/models-no-deps.txt.
+The versions are those of requirements/weights.txt.
 """
 
 from __future__ import annotations

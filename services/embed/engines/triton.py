@@ -19,7 +19,7 @@ except (ModuleNotFoundError, RuntimeError) as error:
     # tritonclient hides what it misses behind a RuntimeError.
     raise ResourceMissing(
         f"the engine triton needs tritonclient and what it imports ({error.__cause__ or error})",
-        "install them as requirements/models-no-deps.txt says",
+        "install viva-mesh[triton]",
     ) from None
 
 
