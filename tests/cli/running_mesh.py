@@ -18,6 +18,7 @@ import psutil
 
 from services.cli.launcher import control
 from services.cli.launcher.overview import Entry
+from tests.prepared_models import with_prepared_models
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
@@ -35,7 +36,12 @@ def free_ports(count: int) -> list[int]:
 
 
 def environment(data: Path) -> dict[str, str]:
-    """A mesh of its own: its data folder and its ports."""
+    """A mesh of its own: its ports, and its data folder with the models that all tests share."""
+    return {**unprepared(data), "VIVA_DATA_DIR": str(with_prepared_models(data))}
+
+
+def unprepared(data: Path) -> dict[str, str]:
+    """A mesh of its own: its ports, and its data folder, empty."""
     names = [f"VIVA_{name.upper()}_PORT" for name in SERVERS]
     names += [f"VIVA_{name.upper()}_METRICS_PORT" for name in SERVERS]
     names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "ADMIN")]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running_mesh import ROOT, environment
+from tests.cli.running_mesh import ROOT, unprepared
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_the_wheel_takes_the_three_top_level_names_of_the_project(installed: Ins
 def test_the_installed_wheel_runs_the_mesh_from_an_empty_folder(
     installed: Installed, tmp_path: Path
 ) -> None:
-    variables = environment(tmp_path / "data")
+    variables = unprepared(tmp_path / "data")
     del variables["PYTHONPATH"]
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -17,11 +17,12 @@ from services.llm.settings import PACKAGED_MODEL, LlmSettings
 from services.runtime.channel import open_channel
 from services.runtime.server import serving
 from services.runtime.weights import WeightsStore
+from tests.prepared_models import with_prepared_models
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("llm-data")
+    return with_prepared_models(tmp_path_factory.mktemp("llm-data"))
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,13 @@ from services.tts.engines.piper import JOE, PiperSynthesizer, packaged_voice
 from services.tts.mandarin import MandarinPronouncer
 from services.tts.server import build
 from services.tts.settings import TtsSettings
+from tests.prepared_models import with_prepared_models
 from tests.tts.calls import Stub
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("viva")
+    return with_prepared_models(tmp_path_factory.mktemp("viva"))
 
 
 @pytest.fixture(scope="session")
