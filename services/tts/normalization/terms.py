@@ -24,6 +24,7 @@ _READINGS = {
     "poc": "P O C", "latex": "lay tech", "aka": "A K A", "faq": "F A Q", "yagni": "yagni",
     "stdin": "standard in", "stdout": "standard out", "stderr": "standard error",
     "restful": "restful", "devops": "dev ops", "mlops": "M L ops", "gitops": "git ops",
+    "github": "git hub", "gitlab": "git lab",
     "regexp": "reg exp",
     "asyncio": "async I O", "numpy": "num pie", "scipy": "sigh pie", "pypi": "pie P I",
     "mutex": "mutex", "websocket": "web socket", "ide": "I D E", "qps": "Q P S", "rpm": "R P M",
