@@ -23,6 +23,7 @@ ItemT = TypeVar("ItemT")
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 _LEAST_RETRY = 0.05
+_LOST = 1e6
 
 _REASONS = {
     "queue_full": "the queue is full",
@@ -52,16 +53,21 @@ class Demand:
     """How many seconds of work a second a class asks for, accepted or not."""
 
     seconds: float = 0.0
-    at: float = -math.inf
+    at: float = 0.0
+    since: float = math.inf
 
     def add(self, seconds: float, now: float) -> None:
         """Counts work that was asked for."""
-        self.seconds = self.of(now) + seconds / _MEMORY
+        self.since = min(self.since, now)
+        self.seconds = self.seconds * math.exp((self.at - now) / _MEMORY) + seconds
         self.at = now
 
     def of(self, now: float) -> float:
         """Seconds a second, lately."""
-        return self.seconds * math.exp((self.at - now) / _MEMORY)
+        if self.since == math.inf:
+            return 0.0
+        known = _MEMORY * (1 - math.exp((self.since - now) / _MEMORY))
+        return self.seconds * math.exp((self.at - now) / _MEMORY) / max(known, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,12 @@ class Forecast:
     Attributes:
         done: Seconds until it is done.
         share: The part of the work until then that is its caller's.
-        late: Items of others that are late.
+        risk: Seconds by which others would be late at worst; a hopeless one counts `_LOST`.
     """
 
     done: float
     share: float
-    late: int
+    risk: float
 
 
 class Admission(Generic[ItemT]):
@@ -121,25 +127,25 @@ class Admission(Generic[ItemT]):
         forecast = self._forecast(new, now, free)
         urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
         room = max(0.0, 1 - urgent / self._workers)
-        own = self._waiting.cost.get((new.priority, new.caller), 0.0)
+        own = self._waiting.cost[new.priority].get(new.caller, 0.0)
         until = forecast.done
         if own > cost * 1.001:
-            callers = sum(p == new.priority for p, _ in self._waiting.cost)
+            callers = len(self._waiting.cost[new.priority])
             until = max(until * (1 + forecast.share), until * forecast.share * (callers + 1))
         until += self._max_wait
         if until > left * room:
             return Refusal("deadline", until - left * room)
-        if forecast.late and forecast.late > self._late_without(new, now, free):
+        if forecast.risk and forecast.risk > self._risk_without(new, now, free) + 1e-6:
             return Refusal("others_deadline", forecast.done)
         return None
 
-    def _late_without(self, new: Submission, now: float, free: Sequence[float]) -> int:
+    def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
         for job in new.jobs:
             self._waiting.drop(job)
-        late = self._forecast(None, now, free).late
+        risk = self._forecast(None, now, free).risk
         for job in new.jobs:
             self._waiting.push(job)
-        return late
+        return risk
 
     def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
         """Seconds that jobs take idle workers at the best speed known."""
@@ -166,7 +172,7 @@ class Admission(Generic[ItemT]):
         heapq.heapify(workers)
         cursor = Cursor(self._waiting)
         done = served = 0.0
-        late = 0
+        risk = 0.0
         deviation, doubt = self._speed.deviation, self._speed.doubt
         while batch := self._picker.next(cursor, now + workers[0][0]):
             start, variance = workers[0]
@@ -182,10 +188,11 @@ class Admission(Generic[ItemT]):
                         del pending[lane]
                         done = max(done, end)
             if batch.tightest < now + end:
-                late += sum(
-                    job.submission is not new and job.submission.deadline < now + end
-                    for lane, first, stop in batch.parts
-                    for job in lane.jobs[first:stop]
-                )
-        own = self._waiting.cost[new.priority, new.caller] if new else 0.0
-        return Forecast(done, min(1.0, own / served) if served else 0.0, late)
+                for lane, first, stop in batch.parts:
+                    for job in lane.jobs[first:stop]:
+                        over = now + end - job.submission.deadline
+                        if job.submission is not new and over > 0:
+                            hopeless = over > end - start - seconds
+                            risk += _LOST if hopeless else over
+        own = self._waiting.cost[new.priority][new.caller] if new else 0.0
+        return Forecast(done, min(1.0, own / served) if served else 0.0, risk)

@@ -167,7 +167,7 @@ class Picker:
             return batch
         whole, due = cost + sum(costs), min(tightest, *deadlines)
         stop = start + len(costs)
-        if whole > limit or now + self._speed.at_most(whole) > due:
+        if whole > limit or now + self._speed.seconds(whole) > due:
             stop, whole, due = start, cost, tightest
             for more, deadline in zip(costs, deadlines, strict=True):
                 if (parts or stop > start) and (
@@ -182,4 +182,4 @@ class Picker:
 
     def _harms(self, cost: float, more: float, left: float) -> bool:
         """Whether more cost would make late what is in time without it."""
-        return self._speed.at_most(cost) <= left < self._speed.at_most(cost + more)
+        return self._speed.seconds(cost) <= left < self._speed.seconds(cost + more)

@@ -160,24 +160,25 @@ class Lane(Generic[ItemT]):
 
 
 class Waiting(Generic[ItemT]):
-    """All waiting jobs. Start-time fair queueing (Goyal, Vin & Cheng 1996) decides their order.
+    """All waiting jobs, in the order of weighted fair queueing (Demers, Keshav & Shenker 1989).
 
-    Each caller of a class has a virtual time that grows with the cost of its jobs; a job's place is
-    the caller's virtual time when it came. A newcomer starts where the class stands: it is owed
+    A class has a virtual time, which grows with what is served to each of the callers who share it,
+    and each caller one of its own, which grows with the cost of its jobs. A job's place is the
+    caller's virtual time when it came; a newcomer starts where the class stands: it is owed
     nothing. So callers who always have work are served alike, whatever deadlines they ask for.
 
     Attributes:
         lanes: For each class, the lanes that are not empty, by key.
         items: Jobs that wait.
         size: Bytes they hold.
-        cost: Cost that waits, by class and caller.
+        cost: For each class, the cost that waits by caller.
     """
 
     def __init__(self) -> None:
         self.lanes: list[dict[Hashable, Lane[ItemT]]] = [{} for _ in Priority]
         self.items = 0
         self.size = 0
-        self.cost: dict[tuple[Priority, str], float] = {}
+        self.cost: list[dict[str, float]] = [{} for _ in Priority]
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
@@ -194,7 +195,8 @@ class Waiting(Generic[ItemT]):
         lane.insert(job, (time, job.order))
         self.items += 1
         self.size += job.size
-        self.cost[priority, caller] = self.cost.get((priority, caller), 0.0) + job.cost
+        cost = self.cost[priority]
+        cost[caller] = cost.get(caller, 0.0) + job.cost
         return lane
 
     def drop(self, job: Job[ItemT]) -> None:
@@ -207,13 +209,13 @@ class Waiting(Generic[ItemT]):
             callers[job.submission.caller] -= job.cost
 
     def take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
-        """Takes out jobs that will run: the class stands where the first of them stood."""
-        now = max(self._now[lane.priority], lane.places[start][0])
-        self._now[lane.priority] = now
-        taken = self._take(lane, start, stop)
-        callers = self._callers[lane.priority]
-        self._callers[lane.priority] = {c: t for c, t in callers.items() if t > now}
-        return taken
+        """Takes out jobs that will run: virtual time goes on for those who share the model."""
+        priority = lane.priority
+        now = self._now[priority] + sum(lane.costs[start:stop]) / len(self.cost[priority])
+        self._now[priority] = now
+        callers = self._callers[priority]
+        self._callers[priority] = {c: t for c, t in callers.items() if t > now}
+        return self._take(lane, start, stop)
 
     def _take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
         taken = lane.remove(start, stop)
@@ -222,8 +224,8 @@ class Waiting(Generic[ItemT]):
         for job in taken:
             self.items -= 1
             self.size -= job.size
-            whose = (lane.priority, job.submission.caller)
-            self.cost[whose] -= job.cost
-            if self.cost[whose] < job.cost * 1e-6:
-                del self.cost[whose]
+            cost, caller = self.cost[lane.priority], job.submission.caller
+            cost[caller] -= job.cost
+            if cost[caller] < job.cost * 1e-6:
+                del cost[caller]
         return taken

@@ -9,7 +9,7 @@ CAUTION = 3.0
 """Forecasts allow for so many standard deviations: hardly any accepted work may be late."""
 
 # The weight that the past keeps at each new batch.
-_DECAY = 0.9
+_DECAY = 0.95
 _STEADY = 0.97
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
@@ -43,7 +43,8 @@ class Speed:
     _time: float = 0.0
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
-    _variance: float = 0.0
+    _variance: float = 0.3**2
+    _seen: float = 4.0
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
@@ -61,7 +62,8 @@ class Speed:
         if predicted > 0:
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1
-            self._variance += (1 - _STEADY) * (miss * miss - self._variance)
+            self._seen = min(self._seen + 1, 1 / (1 - _STEADY))
+            self._variance += (miss * miss - self._variance) / self._seen
             self.deviation = max(_LEAST_DEVIATION, math.sqrt(self._variance))
         self._weight = self._weight * _DECAY + 1
         self._cost = self._cost * _DECAY + cost
