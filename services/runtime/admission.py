@@ -76,12 +76,12 @@ class Forecast:
 
     Attributes:
         done: Seconds until it is done.
-        share: The part of the work until then that is its caller's.
+        served: The cost of what is done until then.
         risk: Seconds by which others would be late at worst; a hopeless one counts `_LOST`.
     """
 
     done: float
-    share: float
+    served: float
     risk: float
 
 
@@ -131,7 +131,8 @@ class Admission(Generic[ItemT]):
         until = forecast.done
         if own > cost * 1.001:
             callers = len(self._waiting.cost[new.priority])
-            until = max(until * (1 + forecast.share), until * forecast.share * (callers + 1))
+            lead = self._waiting.lead(new.priority, new.caller)
+            until = max(until * (1 + own / forecast.served), until * lead * (callers + 1) / forecast.served)
         until += self._max_wait
         if until > left * room:
             return Refusal("deadline", until - left * room)
@@ -194,5 +195,4 @@ class Admission(Generic[ItemT]):
                         if job.submission is not new and over > 0:
                             hopeless = over > end - start - seconds
                             risk += _LOST if hopeless else over
-        own = self._waiting.cost[new.priority][new.caller] if new else 0.0
-        return Forecast(done, min(1.0, own / served) if served else 0.0, risk)
+        return Forecast(done, served, risk)

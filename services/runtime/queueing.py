@@ -199,6 +199,10 @@ class Waiting(Generic[ItemT]):
         cost[caller] = cost.get(caller, 0.0) + job.cost
         return lane
 
+    def lead(self, priority: Priority, caller: str) -> float:
+        """By how much a caller has asked for more than its fair part up to now, in cost."""
+        return self._callers[priority].get(caller, 0.0) - self._now[priority]
+
     def drop(self, job: Job[ItemT]) -> None:
         """Takes out a job that will not run: its caller is not charged."""
         lane = self.lanes[job.submission.priority][job.key]
@@ -213,9 +217,11 @@ class Waiting(Generic[ItemT]):
         priority = lane.priority
         now = self._now[priority] + sum(lane.costs[start:stop]) / len(self.cost[priority])
         self._now[priority] = now
-        callers = self._callers[priority]
+        taken = self._take(lane, start, stop)
+        # An idle class remembers nobody.
+        callers = self._callers[priority] if self.cost[priority] else {}
         self._callers[priority] = {c: t for c, t in callers.items() if t > now}
-        return self._take(lane, start, stop)
+        return taken
 
     def _take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
         taken = lane.remove(start, stop)
