@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
-from services.runtime.picking import Cursor, Picker
+from services.runtime.picking import Batch, Cursor, Picker
 from services.runtime.queueing import Job, Lane, Priority, Submission, Waiting
 from services.runtime.speed import CAUTION, Speed
 
@@ -23,7 +23,11 @@ ItemT = TypeVar("ItemT")
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 _LEAST_RETRY = 0.05
+# How a submission that is late for sure weighs against seconds of others.
 _LOST = 1e6
+_LEAST_RISK = 1e-6
+# Sums of costs are not exact.
+_OTHER = 1 + 1e-6
 
 _REASONS = {
     "queue_full": "the queue is full",
@@ -70,19 +74,20 @@ class Demand:
         return self.seconds * math.exp((self.at - now) / _MEMORY) / max(known, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What becomes of a submission.
+class Step(NamedTuple):
+    """A batch of a forecast.
 
     Attributes:
-        done: Seconds until it is done.
-        served: The cost of what is done until then.
-        risk: Seconds by which others would be late at worst; a hopeless one counts `_LOST`.
+        batch: What runs.
+        now: When the forecast was made.
+        likely: Seconds until it is done.
+        late: Seconds until it is done that are seldom exceeded.
     """
 
-    done: float
-    served: float
-    risk: float
+    batch: Batch[Any]
+    now: float
+    likely: float
+    late: float
 
 
 class Admission(Generic[ItemT]):
@@ -124,29 +129,83 @@ class Admission(Generic[ItemT]):
         if idle and alone and self._at_best(new.jobs, idle) <= left:
             return None
         free = [*busy, *([0.0] * idle)]
-        forecast = self._forecast(new, now, free)
+        forecast = self._forecast(now, free)
+        done, served, risk = self._until_done(new, forecast)
         urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
         room = max(0.0, 1 - urgent / self._workers)
-        own = self._waiting.cost[new.priority].get(new.caller, 0.0)
-        until = forecast.done
-        if own > cost * 1.001:
+        own = self._waiting.cost[new.priority][new.caller]
+        if own > cost * _OTHER:
+            # One more caller may come, and all who are there may go on.
             callers = len(self._waiting.cost[new.priority])
             lead = self._waiting.lead(new.priority, new.caller)
-            until = max(until * (1 + own / forecast.served), until * lead * (callers + 1) / forecast.served)
-        until += self._max_wait
-        if until > left * room:
-            return Refusal("deadline", until - left * room)
-        if forecast.risk and forecast.risk > self._risk_without(new, now, free) + 1e-6:
-            return Refusal("others_deadline", forecast.done)
+            done = max(done * (1 + own / served), done * lead * (callers + 1) / served)
+        done += self._max_wait
+        if done > left * room:
+            return Refusal("deadline", done - left * room)
+        risk += sum(self._risk(new, step) for step in forecast)
+        if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
+            return Refusal("others_deadline", done)
         return None
+
+    def _until_done(self, new: Submission, forecast: Iterator[Step]) -> tuple[float, float, float]:
+        """Seconds until a submission is done, the cost of all done by then, and others' risk."""
+        pending: dict[Lane[Any], int] = {}
+        for job in new.jobs:
+            lane = self._waiting.lanes[new.priority][job.key]
+            pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
+        done = served = risk = 0.0
+        for step in forecast:
+            served += step.batch.cost
+            risk += self._risk(new, step)
+            for lane, _, stop in step.batch.parts:
+                if stop >= pending.get(lane, math.inf):
+                    del pending[lane]
+                    done = max(done, step.late)
+            if not pending:
+                break
+        return done, served, risk
 
     def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
         for job in new.jobs:
             self._waiting.drop(job)
-        risk = self._forecast(None, now, free).risk
+        risk = sum(self._risk(new, step) for step in self._forecast(now, free))
         for job in new.jobs:
             self._waiting.push(job)
         return risk
+
+    @staticmethod
+    def _risk(new: Submission, step: Step) -> float:
+        """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
+        if step.batch.tightest >= step.now + step.late:
+            return 0.0
+        risk = 0.0
+        for lane, first, stop in step.batch.parts:
+            for job in lane.jobs[first:stop]:
+                left = job.submission.deadline - step.now
+                if job.submission is not new and left < step.late:
+                    risk += _LOST if left < step.likely else step.late - left
+        return risk
+
+    def _forecast(self, now: float, free: Iterable[float]) -> Iterator[Step]:
+        """The batches to come, if nothing more came.
+
+        Args:
+            now: The time.
+            free: Seconds until each worker is free.
+        """
+        workers = [(seconds, 0.0) for seconds in free]
+        heapq.heapify(workers)
+        cursor = Cursor(self._waiting)
+        deviation, doubt = self._speed.deviation, self._speed.doubt
+        while batch := self._picker.next(cursor, now + workers[0][0]):
+            start, variance = workers[0]
+            seconds = self._speed.seconds(batch.cost)
+            likely = start + seconds
+            # Batches' own misses make up for one another; a wrong prediction misses all alike.
+            variance += (deviation * seconds) ** 2
+            heapq.heapreplace(workers, (likely, variance))
+            late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
+            yield Step(batch, now, likely, late)
 
     def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
         """Seconds that jobs take idle workers at the best speed known."""
@@ -163,36 +222,3 @@ class Admission(Generic[ItemT]):
             seconds += batches * one
             longest = max(longest, one)
         return max(longest, seconds / workers)
-
-    def _forecast(self, new: Submission | None, now: float, free: Iterable[float]) -> Forecast:
-        pending: dict[Lane[ItemT], int] = {}
-        for job in new.jobs if new else ():
-            lane = self._waiting.lanes[job.submission.priority][job.key]
-            pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
-        workers = [(seconds, 0.0) for seconds in free]
-        heapq.heapify(workers)
-        cursor = Cursor(self._waiting)
-        done = served = 0.0
-        risk = 0.0
-        deviation, doubt = self._speed.deviation, self._speed.doubt
-        while batch := self._picker.next(cursor, now + workers[0][0]):
-            start, variance = workers[0]
-            seconds = self._speed.seconds(batch.cost)
-            variance += (deviation * seconds) ** 2
-            heapq.heapreplace(workers, (start + seconds, variance))
-            unsure = (doubt * (start + seconds)) ** 2
-            end = start + seconds + CAUTION * math.sqrt(variance + unsure)
-            if pending:
-                served += batch.cost
-                for lane, _, stop in batch.parts:
-                    if stop >= pending.get(lane, math.inf):
-                        del pending[lane]
-                        done = max(done, end)
-            if batch.tightest < now + end:
-                for lane, first, stop in batch.parts:
-                    for job in lane.jobs[first:stop]:
-                        over = now + end - job.submission.deadline
-                        if job.submission is not new and over > 0:
-                            hopeless = over > end - start - seconds
-                            risk += _LOST if hopeless else over
-        return Forecast(done, served, risk)

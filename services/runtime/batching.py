@@ -31,7 +31,7 @@ from services.runtime import metrics
 from services.runtime.admission import Admission, Refusal
 from services.runtime.device_memory import is_out_of_memory
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, Unavailable
-from services.runtime.picking import Cursor, Limits, Picker
+from services.runtime.picking import Batch, Cursor, Limits, Picker
 from services.runtime.queueing import Job, Priority, Submission, Waiting
 from services.runtime.speed import Speed
 from services.runtime.threads import yield_to_event_loops
@@ -359,7 +359,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     async def _run_batch(self, worker: int) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        batch = self._picker.next(Cursor(self._queue), now)
+        batch = self._pick(now)
         if batch is None:
             return
         self._picker.ran(batch)
@@ -375,6 +375,19 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             self._answer(ran)
             if self._watch is not None:
                 self._watch(ran.error)
+
+    def _pick(self, now: float) -> Batch[ItemT] | None:
+        """The next batch, without those who could not be in time at the best speed known."""
+        while batch := self._picker.next(Cursor(self._queue), now):
+            soonest = now + self._speed.quickest(batch.cost)
+            if batch.tightest >= soonest:
+                break
+            for part in batch.parts:
+                for job in part.lane.jobs[part.start : part.stop]:
+                    if job.submission.deadline < soonest:
+                        metrics.DROPPED.labels(self._name, "deadline").inc()
+                        self._fail(job.submission, DeadlineExpired())
+        return batch
 
     def _call_model(
         self, jobs: Sequence[Job[ItemT]], clock: Callable[[], float]

@@ -69,6 +69,7 @@ class Cursor(Generic[ItemT]):
         self._waiting = waiting
         self._taken: dict[Lane[ItemT], int] = {}
         self._heads: list[list[tuple[Place, Lane[ItemT]]]] = []
+        self._least_urgent = max((p for p in Priority if waiting.lanes[p]), default=None)
         for lanes in waiting.lanes:
             heads = [(lane.places[0], lane) for lane in lanes.values()]
             heapq.heapify(heads)
@@ -90,6 +91,8 @@ class Cursor(Generic[ItemT]):
 
     def after(self, lane: Lane[ItemT]) -> list[Lane[ItemT]]:
         """The less urgent lanes of the same key."""
+        if lane.priority == self._least_urgent:
+            return []
         lanes = self._waiting.lanes[lane.priority + 1 :]
         return [of[lane.key] for of in lanes if lane.key in of]
 
@@ -140,7 +143,7 @@ class Picker:
         patience = min(self._longest[: lead.priority], default=math.inf) * (1 + _NOTICED)
         seconds = min(self.limits.seconds, patience)
         limit = min(self.limits.cost, speed.cost_within(seconds))
-        batch = Batch[ItemT]([], 0.0, math.inf)
+        batch: Batch[ItemT] = Batch([], 0.0, math.inf)
         batch = self._joined(batch, cursor, lead, limit, now)
         if company := cursor.after(lead):
             hardly_longer = speed.cost_within((1 + _NOTICED) * speed.seconds(batch.cost))

@@ -13,8 +13,8 @@ _DECAY = 0.95
 _STEADY = 0.97
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
-# A batch is believed to take up to this many times what was predicted. More is a stall, which says
-# nothing about the next batch; a machine that stays slow is believed within a few batches.
+# A batch that takes more than this many times what was predicted is a stall, which says nothing
+# about the next one. Two in a row are believed, up to this factor.
 _BELIEVED = 3.0
 # No machine is steadier than this, as a part of a batch's time.
 _LEAST_DEVIATION = 0.05
@@ -48,6 +48,7 @@ class Speed:
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
+    _stalled: bool = False
     _best: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def observe(self, cost: float, seconds: float, now: float) -> None:
@@ -60,6 +61,9 @@ class Speed:
             self._best[size] = (cost, seconds)
         predicted = self.seconds(cost)
         if predicted > 0:
+            stalled, self._stalled = self._stalled, seconds > _BELIEVED * predicted
+            if self._stalled and not stalled:
+                return
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1
             self._seen = min(self._seen + 1, 1 / (1 - _STEADY))

@@ -15,51 +15,32 @@ from tests.runtime import virtual_time
 SIZE = 16
 """Most items in a batch."""
 
-Shape = Callable[[int], float]
-
-FIXED: dict[str, tuple[float, float, float]] = {
-    # Seconds a batch and an item take, and by what factor a batch may be slower or quicker.
-    "flat": (0.4, 0.0, 1.0),
-    "linear": (0.02, 0.03, 1.0),
-    "noisy": (0.1, 0.02, 3.0),
-}
-
 
 @dataclass(frozen=True)
 class Model:
-    """How long batches take: fixed + each · items, times or divided by up to `noise`."""
+    """How long batches take: fixed + each · items seconds, times a factor drawn for each batch.
+
+    Attributes:
+        fixed: Seconds of any batch.
+        each: Seconds an item adds.
+        noise: Draws the factor.
+        mean: Its mean.
+    """
 
     fixed: float
     each: float
-    noise: float = 1.0
-
-    def seconds(self, items: int) -> float:
-        """Before noise."""
-        return self.fixed + self.each * items
+    noise: Callable[[random.Random], float] = lambda _: 1.0
+    mean: float = 1.0
 
     @property
-    def mean(self) -> float:
-        """The mean factor of noise, which is log-uniform."""
-        import math
-
-        n = self.noise
-        return 1.0 if n == 1 else (n - 1 / n) / (2 * math.log(n))
-
-    def capacity(self, workers: int = 1) -> float:
-        """Items a second in full batches."""
-        return workers * SIZE / (self.seconds(SIZE) * self.mean)
-
-
-MODELS = {
-    "flat": Model(0.4, 0.0),
-    "linear": Model(0.02, 0.03),
-    "noisy": Model(0.1, 0.02, 3.0),
-}
+    def turn(self) -> float:
+        """Seconds of a full batch, on average."""
+        return (self.fixed + SIZE * self.each) * self.mean
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests of several callers.
+    """Requests of several callers, Poisson.
 
     Attributes:
         name: What it is called in the results.
@@ -68,7 +49,7 @@ class Traffic:
         priority: The class.
         callers: How many.
         items: A request has from 1 to so many items, of one key.
-        burst: Requests come in bunches of about so many.
+        burst: So many requests come at a time.
     """
 
     name: str
@@ -76,26 +57,31 @@ class Traffic:
     within: float
     priority: Priority = Priority.INTERACTIVE
     callers: int = 4
-    items: int = 4
+    items: int = 6
     burst: int = 1
 
 
 @dataclass
 class Outcome:
-    """What became of one kind of traffic; counts are items."""
+    """What became of one kind of traffic; counts are items.
+
+    Attributes:
+        answered: In time, by caller.
+        steady: Of these, those after the first quarter of the run and before its end.
+        refused: As too much for now.
+        hopeless: As too much for any time.
+        late: Accepted, and not answered in time.
+        excused: Late because of a stall nobody could know of.
+        latencies: Seconds of each answered request.
+    """
 
     answered: Counter[str] = field(default_factory=Counter)
+    steady: int = 0
     refused: int = 0
     hopeless: int = 0
     late: int = 0
     excused: int = 0
     latencies: list[float] = field(default_factory=list)
-
-    @property
-    def late_share(self) -> float:
-        """Late items among the accepted ones, but for those that a stall excuses."""
-        accepted = self.answered.total() + self.late
-        return self.late / accepted if accepted else 0.0
 
     def percentile(self, percent: float) -> float:
         """Of the latencies, in seconds."""
@@ -115,63 +101,90 @@ class Simulation:
         stalls: Sequence[float] = (),
         stall: float = 3.0,
         seed: int = 0,
-        size: int = SIZE,
     ) -> None:
-        self.model = model
-        self.keys = keys
-        self.workers = workers
-        self.size = size
-        self.chance = random.Random(seed)
+        """Takes when batches stall, each once, and for how many seconds."""
         self.outcomes: dict[str, Outcome] = {}
-        self.stalled: list[tuple[float, float]] = []
-        self._stalls = list(stalls)
-        self._stall = stall
-        self.batches: list[int] = []
-
-    def model_run(self, items: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-        now = asyncio.get_running_loop().time()
-        seconds = self.model.seconds(len(items))
-        seconds *= self.model.noise ** self.chance.uniform(-1, 1)
-        if self._stalls and now >= self._stalls[0]:
-            self._stalls.pop(0)
-            self.stalled.append((now, now + seconds + self._stall))
-            seconds += self._stall
-        virtual_time.spend(seconds)
-        self.batches.append(len(items))
-        return items
-
-    async def play(self, *traffics: Traffic, seconds: float) -> None:
-        scheduler = BatchScheduler(
-            self.model_run,
+        self.scheduler: BatchScheduler[tuple[int, int], tuple[int, int]] = BatchScheduler(
+            self._run,
             name="t",
-            max_batch_size=self.size,
+            max_batch_size=SIZE,
             max_queue=100_000,
             key=lambda item: item[0],
-            workers=self.workers,
+            workers=workers,
         )
-        async with scheduler, asyncio.TaskGroup() as group:
-            self.scheduler = scheduler
+        self._model = model
+        self._keys = keys
+        self._workers = workers
+        self._chance = random.Random(seed)
+        self._seconds = 0.0
+        self._to_stall = list(stalls)
+        self._stall = stall
+        self._stalled: list[tuple[float, float]] = []
+        self._factors = [model.mean]
+
+    def play(self, *traffics: Traffic, seconds: float) -> dict[str, Outcome]:
+        """Plays traffic for so many seconds, and to its end."""
+        self._seconds = seconds
+        virtual_time.run(self._play(traffics))
+        return self.outcomes
+
+    @property
+    def late_share(self) -> float:
+        """Late items among the accepted ones."""
+        late = sum(o.late for o in self.outcomes.values())
+        answered = sum(o.answered.total() for o in self.outcomes.values())
+        return late / max(1, late + answered)
+
+    @property
+    def goodput(self) -> float:
+        """Items answered in time, over what full batches one after another would do.
+
+        That is what no scheduler can exceed: a server that knew all arrivals beforehand and never
+        ran a batch that is not full, at the noise there was, while it does not stall.
+        """
+        start = self._seconds / 4
+        stalled = sum(max(0.0, min(e, self._seconds) - max(s, start)) for s, e in self._stalled)
+        seconds = self._workers * (self._seconds - start) - stalled
+        noise = sum(self._factors) / len(self._factors) / self._model.mean
+        steady = sum(o.steady for o in self.outcomes.values())
+        return steady / (seconds * SIZE / (self._model.turn * noise))
+
+    def _run(self, items: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+        factor = self._model.noise(self._chance)
+        self._factors.append(factor)
+        seconds = (self._model.fixed + self._model.each * len(items)) * factor
+        now = asyncio.get_running_loop().time()
+        if self._to_stall and now >= self._to_stall[0]:
+            del self._to_stall[0]
+            seconds += self._stall
+            self._stalled.append((now, now + seconds))
+        virtual_time.spend(seconds)
+        return items
+
+    async def _play(self, traffics: Sequence[Traffic]) -> None:
+        async with self.scheduler, asyncio.TaskGroup() as group:
             for size in (1, 8):  # a server warms up
-                await scheduler.submit_all([(0, n) for n in range(size)])
+                await self.scheduler.submit_all([(0, n) for n in range(size)])
             for traffic in traffics:
                 self.outcomes[traffic.name] = Outcome()
-                group.create_task(self._send(group, traffic, seconds))
+                group.create_task(self._send(group, traffic))
 
-    async def _send(self, group: asyncio.TaskGroup, traffic: Traffic, seconds: float) -> None:
+    async def _send(self, group: asyncio.TaskGroup, traffic: Traffic) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        every = (1 + traffic.items) / 2 / traffic.rate
-        chance = random.Random(self.chance.random())
+        requests = traffic.rate / ((1 + traffic.items) / 2) / traffic.burst
+        # Of its own: the same traffic comes in the same way whatever else there is.
+        chance = random.Random(f"{traffic.name} {self._seconds}")
         while True:
-            await asyncio.sleep(chance.expovariate(1 / (every * traffic.burst)))
-            if loop.time() > until:
+            await asyncio.sleep(chance.expovariate(requests))
+            if loop.time() > self._seconds:
                 return
             for _ in range(traffic.burst):
-                caller = f"{traffic.name}-{chance.randrange(traffic.callers)}"
-                key, items = chance.randrange(self.keys), chance.randint(1, traffic.items)
-                group.create_task(self._request(traffic, caller, key, items))
+                caller = f"{traffic.name} {chance.randrange(traffic.callers)}"
+                key, items = chance.randrange(self._keys), chance.randint(1, traffic.items)
+                group.create_task(self.request(traffic, caller, key, items))
 
-    async def _request(self, traffic: Traffic, caller: str, key: int, items: int) -> None:
+    async def request(self, traffic: Traffic, caller: str, key: int, items: int) -> None:
+        """Sends one request and counts what becomes of it."""
         outcome = self.outcomes[traffic.name]
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -183,19 +196,27 @@ class Simulation:
                 priority=traffic.priority,
                 deadline=due,
             )
-            outcome.answered[caller] += items
-            outcome.latencies.append(loop.time() - now)
         except Overloaded:
             outcome.refused += items
         except DeadlineTooShort:
             outcome.hopeless += items
         except DeadlineExpired:
-            # Nobody knows that a stall will go on for longer than it has.
-            if any(s <= due and now <= e and now - s < due - now for s, e in self.stalled):
+            if self._is_excused(now, due):
                 outcome.excused += items
             else:
                 outcome.late += items
+        else:
+            outcome.answered[caller] += items
+            outcome.latencies.append(loop.time() - now)
+            if self._seconds / 4 < loop.time() <= self._seconds:
+                outcome.steady += items
 
-    def run(self, *traffics: Traffic, seconds: float) -> dict[str, Outcome]:
-        virtual_time.run(self.play(*traffics, seconds=seconds))
-        return self.outcomes
+    def _is_excused(self, accepted: float, due: float) -> bool:
+        """Whether a stall came that had not lasted as long as the request had time left.
+
+        What began just now may end any moment; nobody can know that it will not.
+        """
+        return any(
+            start <= due and accepted <= end and accepted - start < due - accepted
+            for start, end in self._stalled
+        )
