@@ -379,14 +379,17 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     def _pick(self, now: float) -> Batch[ItemT] | None:
         """The next batch, without those who could not be in time at the best speed known."""
         while batch := self._picker.next(Cursor(self._queue), now):
-            soonest = now + self._speed.quickest(batch.cost)
-            if batch.tightest >= soonest:
+            hopeless = [
+                job.submission
+                for lane, start, stop in batch.parts
+                for job in lane.jobs[start:stop]
+                if job.submission.deadline < now + self._speed.quickest(job.cost)
+            ]
+            if not hopeless:
                 break
-            for part in batch.parts:
-                for job in part.lane.jobs[part.start : part.stop]:
-                    if job.submission.deadline < soonest:
-                        metrics.DROPPED.labels(self._name, "deadline").inc()
-                        self._fail(job.submission, DeadlineExpired())
+            for submission in dict.fromkeys(hopeless):
+                metrics.DROPPED.labels(self._name, "deadline").inc()
+                self._fail(submission, DeadlineExpired())
         return batch
 
     def _call_model(

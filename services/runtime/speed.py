@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-CAUTION = 2.0
+CAUTION = 2.5
 """Forecasts allow for so many standard deviations: hardly any accepted work may be late."""
 
 # The weight that the past keeps at each new batch.

@@ -8,14 +8,13 @@ server could fill the batches of all keys.
 from __future__ import annotations
 
 import asyncio
-import random
-from dataclasses import replace
 
 import pytest
 
 from services.runtime.batching import Priority
+from services.runtime.errors import DeadlineTooShort, Overloaded
 from tests.runtime import virtual_time
-from tests.runtime.simulation import SIZE, Model, Outcome, Simulation, Traffic
+from tests.runtime.simulation import SIZE, Model, Simulation, Traffic
 
 MODELS = {
     "flat": Model(0.4, 0.0),
@@ -23,7 +22,7 @@ MODELS = {
     # As quick as it can be, or up to three times as long.
     "noisy": Model(0.05, 0.01, lambda chance: chance.uniform(1, 3), mean=2.0),
 }
-TURNS = 120
+TURNS = 80
 
 
 def offered(model: Model, workers: int, load: float, *, mixed: bool) -> list[Traffic]:
@@ -45,7 +44,7 @@ def offered(model: Model, workers: int, load: float, *, mixed: bool) -> list[Tra
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("mixed", [False, True], ids=["interactive", "mixed"])
 @pytest.mark.parametrize("keys", [1, 16])
-def test_matrix(  # noqa: PLR0913 - its dimensions
+def test_matrix(
     *, keys: int, mixed: bool, workers: int, cost: str, load: float, stalls: bool
 ) -> None:
     model = MODELS[cost]
@@ -55,7 +54,11 @@ def test_matrix(  # noqa: PLR0913 - its dimensions
     outcomes = sim.play(*offered(model, workers, load, mixed=mixed), seconds=seconds)
     assert sim.late_share <= 0.01
     if load == 3.0:
-        assert sim.goodput >= 0.9
+        # After a stall the queues of many keys fill anew. Until each has a batch, batches are half
+        # full on average: so much is lost to any server.
+        arrivals = 3 * SIZE * (0.5 if mixed else 1)
+        refill = len(when) * (keys * SIZE / arrivals / 2) / (0.75 * TURNS) if keys > 1 else 0.0
+        assert sim.goodput >= 0.9 * (1 - refill)
         served = {name: outcomes[name].answered.total() for name in ("short", "long")}
         if not stalls:
             assert_equal(served)
@@ -68,3 +71,68 @@ def assert_equal(served: dict[str, int]) -> None:
     """Within 20 % of their mean."""
     mean = sum(served.values()) / len(served)
     assert all(0.8 * mean <= number <= 1.2 * mean for number in served.values()), served
+
+
+@pytest.mark.parametrize("cost", MODELS)
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("keys", [1, 16])
+def test_interactive_work_hardly_notices_a_flood_of_batch_work(
+    keys: int, workers: int, cost: str
+) -> None:
+    model = MODELS[cost]
+    rate = workers * SIZE / model.turn
+    seconds = 3 * TURNS * model.turn
+    talk = Traffic("talk", 0.1 * rate, 20 * model.turn)
+    flood = Traffic("flood", 3 * rate, 100 * model.turn, Priority.BATCH, items=16)
+    alone = Simulation(model, keys=keys, workers=workers).play(talk, seconds=seconds)
+    both = Simulation(model, keys=keys, workers=workers).play(talk, flood, seconds=seconds)
+    assert both["talk"].percentile(99) <= 2 * alone["talk"].percentile(99)
+    assert both["talk"].answered.total() >= 0.99 * alone["talk"].answered.total()
+    assert both["flood"].answered.total() > 0
+
+
+@pytest.mark.parametrize("deadlines", [(20, 40), (20, 100), (10, 200)])
+@pytest.mark.parametrize("keys", [1, 16])
+def test_equal_demand_is_served_equally_whatever_the_deadlines(
+    keys: int, deadlines: tuple[float, float]
+) -> None:
+    model = MODELS["linear"]
+    rate = 3 * SIZE / model.turn
+    sim = Simulation(model, keys=keys)
+    outcomes = sim.play(
+        *(
+            Traffic(f"within {turns}", rate / 2, turns * model.turn, callers=1, items=4)
+            for turns in deadlines
+        ),
+        seconds=3 * TURNS * model.turn,
+    )
+    assert_equal({name: outcome.answered.total() for name, outcome in outcomes.items()})
+
+
+@pytest.mark.parametrize("cost", MODELS)
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("keys", [1, 16])
+def test_an_idle_server_takes_what_it_was_once_quick_enough_for(
+    keys: int, workers: int, cost: str
+) -> None:
+    model = MODELS[cost]
+    traffic = Traffic("busy", 3 * workers * SIZE / model.turn, 20 * model.turn)
+    stalls = [10 * model.turn, 20 * model.turn]
+    sim = Simulation(model, keys=keys, workers=workers, stalls=stalls)
+    best = model.fixed + model.each  # nothing was ever quicker
+
+    sim.play(traffic, seconds=30 * model.turn)
+    scheduler = sim.scheduler
+
+    async def ask() -> int:
+        refused = 0
+        async with scheduler:
+            for n in range(30):
+                deadline = asyncio.get_running_loop().time() + 1.5 * best * 3 + 0.01
+                try:
+                    await scheduler.submit((n % keys, n), deadline=deadline)
+                except (Overloaded, DeadlineTooShort):
+                    refused += 1
+        return refused
+
+    assert virtual_time.run(ask()) == 0
