@@ -20,6 +20,9 @@ from services.runtime.speed import CAUTION, Speed
 
 ItemT = TypeVar("ItemT")
 
+RESERVED = 0.25
+"""Less urgent classes leave this part of the queue, and of their own time, to interactive work."""
+
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 _LEAST_RETRY = 0.05
@@ -132,7 +135,8 @@ class Admission(Generic[ItemT]):
         forecast = self._forecast(now, free)
         done, served, risk = self._until_done(new, forecast)
         urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
-        room = max(0.0, 1 - urgent / self._workers)
+        reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
+        room = max(0.0, 1 - reserve - urgent / self._workers)
         own = self._waiting.cost[new.priority][new.caller]
         if own > cost * _OTHER:
             # One more caller may come, and all who are there may go on.

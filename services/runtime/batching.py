@@ -28,7 +28,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from services.runtime import metrics
-from services.runtime.admission import Admission, Refusal
+from services.runtime.admission import RESERVED, Admission, Refusal
 from services.runtime.device_memory import is_out_of_memory
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, Unavailable
 from services.runtime.picking import Batch, Cursor, Limits, Picker
@@ -41,8 +41,6 @@ __all__ = ["BatchScheduler", "Priority", "Scheduled"]
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-# Less urgent classes leave this part of the queue to interactive work.
-_RESERVED = 0.25
 # When a device that had no memory may have some again, in seconds.
 _MEMORY_RETRY = 1.0
 # gRPC's own clock may end a call so much before its deadline on ours, in seconds.
@@ -302,7 +300,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             raise DeadlineExpired
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
-        room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - _RESERVED
+        room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
         size = sum(job.size for job in new.jobs)
         refusal: Refusal | None = None
         if self._queue.items + items > max(1, room * self._max_queue):

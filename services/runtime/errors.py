@@ -10,8 +10,8 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Aborted              ABORTED              ErrorInfo
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
-    ├── DeadlineExpired      DEADLINE_EXCEEDED
-    └── DeadlineTooShort     DEADLINE_EXCEEDED    ErrorInfo
+    └── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
+        └── DeadlineTooShort
 
     ResourceMissing          a start-up error; no caller ever meets it
 """
@@ -172,10 +172,9 @@ class DeadlineExpired(ServiceError):
         super().__init__(message)
 
 
-class DeadlineTooShort(ServiceError):
+class DeadlineTooShort(DeadlineExpired):
     """The deadline is too short for this request however idle the server is; nothing was done."""
 
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_TOO_SHORT"
 
     def __init__(self, needed: float, left: float) -> None:

@@ -22,6 +22,10 @@ ItemT = TypeVar("ItemT")
 
 # What less urgent work may add to the time of a more urgent batch, as a part of it.
 _NOTICED = 0.25
+# How long a batch may be, as a part of the longest that more urgent work lately needed for itself.
+# With the above: whoever finds such a batch running waits no longer than twice its own time.
+_HELD_UP = 0.75
+# How slowly the longest is forgotten, a batch.
 _REMEMBERED = 0.99
 
 
@@ -138,9 +142,8 @@ class Picker:
         if lead is None:
             return None
         speed = self._speed
-        # A batch cannot be stopped: it must not hold up more urgent work, should some come, for
-        # much longer than that takes itself.
-        patience = min(self._longest[: lead.priority], default=math.inf) * (1 + _NOTICED)
+        # A batch cannot be stopped: it must not hold up more urgent work, should some come.
+        patience = _HELD_UP * min(self._longest[: lead.priority], default=math.inf)
         seconds = min(self.limits.seconds, patience)
         limit = min(self.limits.cost, speed.cost_within(seconds))
         batch: Batch[ItemT] = Batch([], 0.0, math.inf)

@@ -84,7 +84,7 @@ class Job(Generic[ItemT]):
     size: int
     order: int
     place: Place = (0.0, 0)
-    waiting: bool = True
+    waiting: bool = False
 
     @property
     def urgency(self) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.runtime.batching import BatchScheduler, Priority
@@ -122,10 +122,12 @@ class Simulation:
         self._stalled: list[tuple[float, float]] = []
         self._factors = [model.mean]
 
-    def play(self, *traffics: Traffic, seconds: float) -> dict[str, Outcome]:
-        """Plays traffic for so many seconds, and to its end."""
+    def play(
+        self, *traffics: Traffic, seconds: float, then: Callable[[], Awaitable[None]] | None = None
+    ) -> dict[str, Outcome]:
+        """Plays traffic for so many seconds, and to its end; `then` asks the idle server."""
         self._seconds = seconds
-        virtual_time.run(self._play(traffics))
+        virtual_time.run(self._play(traffics, then))
         return self.outcomes
 
     @property
@@ -161,13 +163,18 @@ class Simulation:
         virtual_time.spend(seconds)
         return items
 
-    async def _play(self, traffics: Sequence[Traffic]) -> None:
-        async with self.scheduler, asyncio.TaskGroup() as group:
+    async def _play(
+        self, traffics: Sequence[Traffic], then: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        async with self.scheduler:
             for size in (1, 8):  # a server warms up
                 await self.scheduler.submit_all([(0, n) for n in range(size)])
-            for traffic in traffics:
-                self.outcomes[traffic.name] = Outcome()
-                group.create_task(self._send(group, traffic))
+            async with asyncio.TaskGroup() as group:
+                for traffic in traffics:
+                    self.outcomes[traffic.name] = Outcome()
+                    group.create_task(self._send(group, traffic))
+            if then is not None:
+                await then()
 
     async def _send(self, group: asyncio.TaskGroup, traffic: Traffic) -> None:
         loop = asyncio.get_running_loop()

@@ -93,9 +93,7 @@ async def _after_a_running_batch(
     """Submits while a batch runs, then lets all run; returns the batches after the first."""
     gate = Gate()
     async with (
-        BatchScheduler(
-            gate.run, name="t", max_batch_size=max_batch_size, max_wait=0, headroom=0
-        ) as scheduler,
+        BatchScheduler(gate.run, name="t", max_batch_size=max_batch_size, max_wait=0) as scheduler,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(scheduler.submit("first", caller="first"))
@@ -289,9 +287,7 @@ def test_every_item_is_answered_once_and_none_runs_late_or_cancelled_or_twice(  
 
 async def test_expired_work_is_dropped_before_the_model() -> None:
     gate = Gate()
-    async with BatchScheduler(
-        gate.run, name="t", max_batch_size=1, max_wait=0, headroom=0
-    ) as scheduler:
+    async with BatchScheduler(gate.run, name="t", max_batch_size=1, max_wait=0) as scheduler:
         first = asyncio.create_task(scheduler.submit("a"))
         await gate.wait_entered()
         deadline = asyncio.get_running_loop().time() + 0.01
@@ -366,6 +362,7 @@ async def test_work_that_cannot_meet_its_deadline_is_refused_at_once() -> None:
         await until_waiting(scheduler, 4)
         with pytest.raises(Overloaded) as refused:
             await scheduler.submit("x", deadline=asyncio.get_running_loop().time() + 0.1)
+        # Two batches too many: the queue ahead takes 200 ms.
         assert refused.value.retry_after >= 0.1
         gate.let_through(5)
         await asyncio.gather(*running)

@@ -12,8 +12,7 @@ import asyncio
 import pytest
 
 from services.runtime.batching import Priority
-from services.runtime.errors import DeadlineTooShort, Overloaded
-from tests.runtime import virtual_time
+from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded
 from tests.runtime.simulation import SIZE, Model, Simulation, Traffic
 
 MODELS = {
@@ -81,7 +80,7 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
 ) -> None:
     model = MODELS[cost]
     rate = workers * SIZE / model.turn
-    seconds = 3 * TURNS * model.turn
+    seconds = 2 * TURNS * model.turn
     talk = Traffic("talk", 0.1 * rate, 20 * model.turn)
     flood = Traffic("flood", 3 * rate, 100 * model.turn, Priority.BATCH, items=16)
     alone = Simulation(model, keys=keys, workers=workers).play(talk, seconds=seconds)
@@ -91,7 +90,7 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     assert both["flood"].answered.total() > 0
 
 
-@pytest.mark.parametrize("deadlines", [(20, 40), (20, 100), (10, 200)])
+@pytest.mark.parametrize("deadlines", [(20, 40), (20, 200)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(
     keys: int, deadlines: tuple[float, float]
@@ -104,7 +103,7 @@ def test_equal_demand_is_served_equally_whatever_the_deadlines(
             Traffic(f"within {turns}", rate / 2, turns * model.turn, callers=1, items=4)
             for turns in deadlines
         ),
-        seconds=3 * TURNS * model.turn,
+        seconds=2 * TURNS * model.turn,
     )
     assert_equal({name: outcome.answered.total() for name, outcome in outcomes.items()})
 
@@ -119,20 +118,21 @@ def test_an_idle_server_takes_what_it_was_once_quick_enough_for(
     traffic = Traffic("busy", 3 * workers * SIZE / model.turn, 20 * model.turn)
     stalls = [10 * model.turn, 20 * model.turn]
     sim = Simulation(model, keys=keys, workers=workers, stalls=stalls)
-    best = model.fixed + model.each  # nothing was ever quicker
+    # As quick as one item can be: no batch was ever quicker.
+    best = (model.fixed + model.each) * (1.5 if cost == "noisy" else 1.0)
+    verdicts: list[str] = []
 
-    sim.play(traffic, seconds=30 * model.turn)
-    scheduler = sim.scheduler
+    async def ask() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(1)  # what ran is through
+        for n in range(30):
+            try:
+                await sim.scheduler.submit((n % keys, n), deadline=loop.time() + best + 0.01)
+            except (Overloaded, DeadlineTooShort) as refused:
+                verdicts.append(str(refused))
+            except DeadlineExpired:
+                pass  # it was tried
+            await asyncio.sleep(3 * model.turn)
 
-    async def ask() -> int:
-        refused = 0
-        async with scheduler:
-            for n in range(30):
-                deadline = asyncio.get_running_loop().time() + 1.5 * best * 3 + 0.01
-                try:
-                    await scheduler.submit((n % keys, n), deadline=deadline)
-                except (Overloaded, DeadlineTooShort):
-                    refused += 1
-        return refused
-
-    assert virtual_time.run(ask()) == 0
+    sim.play(traffic, seconds=30 * model.turn, then=ask)
+    assert not verdicts
