@@ -53,11 +53,12 @@ def test_matrix(
     outcomes = sim.play(*offered(model, workers, load, mixed=mixed), seconds=seconds)
     assert sim.late_share <= 0.01
     if load == 3.0:
-        # After a stall the queues of many keys fill anew. Until each has a batch, batches are half
-        # full on average: so much is lost to any server.
+        # What was accepted before a stall is overtaken by its deadlines, so the queue is built anew:
+        # a few turns of half empty batches, with many keys until each has a batch again.
         arrivals = 3 * SIZE * (0.5 if mixed else 1)
-        refill = len(when) * (keys * SIZE / arrivals / 2) / (0.75 * TURNS) if keys > 1 else 0.0
-        assert sim.goodput >= 0.9 * (1 - refill)
+        turns = 3 + (keys * SIZE / arrivals / 2 if keys > 1 else 0.0)
+        rebuilt = len(when) * turns / (0.75 * TURNS)
+        assert sim.goodput >= 0.9 * (1 - rebuilt)
         served = {name: outcomes[name].answered.total() for name in ("short", "long")}
         if not stalls:
             assert_equal(served)
