@@ -53,7 +53,7 @@ def test_matrix(
     outcomes = sim.play(*offered(model, workers, load, mixed=mixed), seconds=seconds)
     assert sim.late_share <= 0.01
     if load == 3.0:
-        # What was accepted before a stall is overtaken by its deadlines, so the queue is built anew:
+        # What was accepted before a stall is overtaken by its deadlines; the queue is built anew:
         # a few turns of half empty batches, with many keys until each has a batch again.
         arrivals = 3 * SIZE * (0.5 if mixed else 1)
         turns = 3 + (keys * SIZE / arrivals / 2 if keys > 1 else 0.0)
