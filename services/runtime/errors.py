@@ -11,8 +11,8 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
     ├── Draining             UNAVAILABLE          RetryInfo
-    ├── DeadlineExpired      DEADLINE_EXCEEDED
-    └── DeadlineTooShort     DEADLINE_EXCEEDED    ErrorInfo
+    └── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
+        └── DeadlineTooShort
 
     ResourceMissing          a start-up error; no caller ever meets it
 """
@@ -183,10 +183,9 @@ class DeadlineExpired(ServiceError):
         super().__init__(message)
 
 
-class DeadlineTooShort(ServiceError):
+class DeadlineTooShort(DeadlineExpired):
     """The deadline is too short for this request however idle the server is; nothing was done."""
 
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_TOO_SHORT"
 
     def __init__(self, needed: float, left: float) -> None:
