@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig, EndReason
 from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, HypothesisWord, Window
 from services.asr.session import FinalizeTurn, Heard, Input, Session, StreamConfig
@@ -27,7 +28,7 @@ from services.asr.transcript import (
     TurnResumed,
 )
 from services.asr.vad import FRAME
-from services.runtime.batching import Scheduled
+from services.runtime.batching import Priority, Scheduled
 from services.runtime.errors import InvalidField, Overloaded
 
 ENDPOINTING = EndpointingConfig(min_silence=8, max_silence=19)
@@ -59,7 +60,16 @@ class Model:
     most: int = 0
     error: Exception | None = None
 
-    async def __call__(self, window: Window, *, patience: float | None) -> Scheduled[Hypothesis]:
+    async def __call__(
+        self,
+        window: Window,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        patience: float | None = None,
+        ticket: Ticket | None = None,
+    ) -> Scheduled[Hypothesis]:
+        if ticket:
+            ticket.started = True
         self.windows.append(window)
         self.running += 1
         self.most = max(self.most, self.running)
@@ -122,7 +132,7 @@ def test_whatever_is_said_the_events_keep_their_promises(
             case SpeechStarted():
                 assert state == "over"
                 turn, stable, eager, state = turn + 1, "", None, "speaking"
-            case Partial(now, _, _):
+            case Partial(now):
                 assert state != "over"
                 assert now.startswith(stable)
                 stable = now

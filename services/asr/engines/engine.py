@@ -28,7 +28,8 @@ class Window:
     Attributes:
         samples: float32 [n], mono, 16 kHz, at most 30 s.
         language: Language code ("en"); None detects it.
-        hints: Words and phrases that are likely to be said.
+        languages: Where `language` is None, the codes it is detected among; empty means all.
+        hints: Words and phrases that are likely to be said, the likeliest first.
         context: What was said just before.
         word_offsets: Whether to give every word its times and probability.
         final: Whether a doubtful result is worth decoding again; a preview's is not.
@@ -36,6 +37,7 @@ class Window:
 
     samples: Float32
     language: str | None = None
+    languages: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     context: str = ""
     word_offsets: bool = False

@@ -14,6 +14,7 @@ def options_to_json(window: Window) -> str:
     return json.dumps(
         {
             "language": window.language,
+            "languages": window.languages,
             "hints": window.hints,
             "context": window.context,
             "word_offsets": window.word_offsets,
@@ -24,7 +25,8 @@ def options_to_json(window: Window) -> str:
 
 def window_from_json(samples: Float32, options: dict[str, Any]) -> Window:
     """The window again."""
-    return Window(samples, **{**options, "hints": tuple(options["hints"])})
+    lists = {name: tuple(options[name]) for name in ("languages", "hints")}
+    return Window(samples, **{**options, **lists})
 
 
 def hypothesis_to_json(hypothesis: Hypothesis) -> str:

@@ -214,9 +214,7 @@ class WhisperCTranslate2:
             return [(window.language or "", 1.0) for window in windows]
         detected = self._model.detect_language(encoded)
         return [
-            (window.language, 1.0)
-            if window.language
-            else (ranking[0][0].strip("<|>"), float(ranking[0][1]))
+            (window.language, 1.0) if window.language else _likeliest(ranking, window.languages)
             for window, ranking in zip(windows, detected, strict=True)
         ]
 
@@ -337,6 +335,14 @@ class WhisperCTranslate2:
         if found is None:
             raise RuntimeError(f"the tokenizer knows no {token}: not a Whisper model")
         return int(found)
+
+
+def _likeliest(ranking: Sequence[tuple[str, float]], among: Sequence[str]) -> tuple[str, float]:
+    """The likeliest language of those that may be spoken, and its probability among them."""
+    scores = [(token.strip("<|>"), float(score)) for token, score in ranking]
+    possible = [(code, score) for code, score in scores if not among or code in among]
+    code, score = possible[0]
+    return code, score / sum(each for _, each in possible)
 
 
 def padded_seconds(seconds: float) -> float:
