@@ -30,13 +30,13 @@ class OpenStreams:
         if self._by_caller.total() >= self._most:
             raise Overloaded(
                 f"the server has {self._most} streams open, the most it takes"
-                " (VIVA_ASR_MAX_STREAMS)",
+                " (VIVA_ASR_MAX_LIVE_STREAMS)",
                 retry_after=_RETRY_SECONDS,
             )
         if self._by_caller[caller] >= self._most_per_caller:
             raise Overloaded(
                 f"this caller has {self._most_per_caller} streams open, the most it may"
-                " (VIVA_ASR_MAX_STREAMS_PER_CALLER)",
+                " (VIVA_ASR_MAX_LIVE_STREAMS_PER_CALLER)",
                 retry_after=_RETRY_SECONDS,
             )
         self._by_caller[caller] += 1

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from services.asr.decoding import Decode, Ticket
-from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Recognizer, Window
+from services.asr.engines.engine import (
+    SAMPLE_RATE,
+    EngineInfo,
+    Float32,
+    Hypothesis,
+    Recognizer,
+    Window,
+)
 from services.asr.session import Complete
 from services.asr.settings import AsrSettings
+from services.asr.turn_completion import TurnCompletion, load_turn_completion
 from services.asr.vad import SileroVad
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from services.runtime.errors import NotFound
 from services.runtime.request import Request
+from services.runtime.threads import in_thread
 
 _WARM_UP_SECONDS = 2.0
 _LISTENING_THREADS = 2
 _READING_THREADS = 2
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,13 +131,29 @@ async def serving_models(
         reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
         stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
+        complete = None
+        if settings.turn_completion and (judge := await asyncio.to_thread(load_turn_completion)):
+            judging = ThreadPoolExecutor(1, thread_name_prefix="asr-judging")
+            stack.callback(judging.shutdown)
+            complete = _completing(judge, judging)
         silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
         models: dict[str, Model] = {}
         for recognizer in recognizers:
             scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
             await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))
             models[recognizer.info.name] = Model(recognizer.info, scheduler)
-        yield Models(models, vad, listening, reading, None)
+        yield Models(models, vad, listening, reading, complete)
+
+
+def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete:
+    async def complete(samples: Float32) -> float | None:
+        try:
+            return await in_thread(executor, partial(judge.probability, samples))
+        except Exception:  # a pause without its probability is still a pause
+            _logger.exception("whether a turn is complete could not be judged")
+            return None
+
+    return complete
 
 
 def _scheduler(

@@ -39,7 +39,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     def __init__(self, models: Models, settings: AsrSettings) -> None:
         self._models = models
         self._settings = settings
-        self._streams = OpenStreams(settings.max_streams, settings.max_streams_per_caller)
+        self._streams = OpenStreams(settings.max_live_streams, settings.max_live_streams_per_caller)
 
     async def Recognize(
         self, request: asr_pb2.RecognizeRequest, context: object
@@ -108,8 +108,8 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 ("recording_seconds", self._settings.max_recording_seconds),
                 ("stream_seconds", self._settings.max_stream_seconds),
                 ("gap_seconds", self._settings.max_gap_seconds),
-                ("streams", self._settings.max_streams),
-                ("streams_per_caller", self._settings.max_streams_per_caller),
+                ("streams", self._settings.max_live_streams),
+                ("streams_per_caller", self._settings.max_live_streams_per_caller),
             )
         ]
         return asr_pb2.ListModelsResponse(

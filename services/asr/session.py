@@ -34,6 +34,7 @@ from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.stream_audio import StreamAudio
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
+from services.asr.turn_completion import COMPLETION_SECONDS
 from services.asr.vad import FRAME
 from services.runtime.batching import Priority, Scheduled
 
@@ -54,12 +55,11 @@ _UNSEEN = 10 * SAMPLE_RATE
 """Without partials wanted, only turns this long are decoded before a pause."""
 _MOST_BUFFERED = 60 * SAMPLE_RATE
 _MOST_EVENTS = 256
-COMPLETION_SECONDS = 8
-"""The last seconds of a turn say whether it is complete; its beginning says nothing about that."""
+_COMPLETION_SAMPLES = COMPLETION_SECONDS * SAMPLE_RATE
 
 _logger = logging.getLogger(__name__)
 
-Complete: TypeAlias = Callable[[Float32], Awaitable[float]]
+Complete: TypeAlias = Callable[[Float32], Awaitable[float | None]]
 """The probability that a turn is complete, by its last seconds: float32 [n], mono, 16 kHz."""
 
 
@@ -147,6 +147,7 @@ class _Running:
     wanted: _Wanted
     scope: asyncio.Timeout
     ticket: Ticket = field(default_factory=Ticket)
+    withdrawn: bool = False
 
 
 class Session:
@@ -404,7 +405,7 @@ class Session:
     def _withdraw(self) -> None:
         """Takes the running decode back if it still waits and something better is to be done."""
         running = self._running
-        if running is None or running.ticket.started:
+        if running is None or running.withdrawn or running.ticket.started:
             return
         old, new = running.wanted, self._next()
         if old.kind is _Kind.EAGER:
@@ -416,6 +417,7 @@ class Session:
         else:
             useless = new is not None and new.kind < old.kind
         if useless:
+            running.withdrawn = True
             running.scope.reschedule(asyncio.get_running_loop().time())
 
     async def _decode_wanted(self, wanted: _Wanted) -> None:
@@ -434,7 +436,7 @@ class Session:
         except Exception as error:
             if wanted.kind is _Kind.FINAL:
                 raise
-            if not self._running.scope.expired():
+            if not self._running.withdrawn:
                 self._leave_out(wanted, error)
             return
         finally:
@@ -499,5 +501,4 @@ class Session:
         self._events.put_nowait(told)
 
 
-_COMPLETION_SAMPLES = COMPLETION_SECONDS * SAMPLE_RATE
 _FINALIZED = {ended: transcript.Finalized(turn_ended=ended) for ended in (True, False)}

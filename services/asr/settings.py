@@ -72,6 +72,10 @@ class AsrSettings(ServerSettings):
     preview_interval_ms: int = Field(
         default=500, ge=100, description="New speech between two previews of a turn's text."
     )
+    turn_completion: bool = Field(
+        default=True,
+        description="Judge in pauses whether the turn is complete, where pipecat-ai is installed.",
+    )
     max_recording_seconds: float = Field(
         default=4 * 3600.0, ge=1, description="Longest recording that is accepted."
     )
@@ -81,8 +85,10 @@ class AsrSettings(ServerSettings):
     max_gap_seconds: float = Field(
         default=600.0, ge=0, description="Longest gap between two chunks of a stream."
     )
-    max_streams: int = Field(default=256, ge=1, description="Most live streams at the same time.")
-    max_streams_per_caller: int = Field(
+    max_live_streams: int = Field(
+        default=256, ge=1, description="Most live streams at the same time."
+    )
+    max_live_streams_per_caller: int = Field(
         default=128, ge=1, description="Most live streams of one caller at the same time."
     )
     triton_address: str = Field(
