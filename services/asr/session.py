@@ -21,6 +21,7 @@ import numpy as np
 from services.asr import endpointing, transcript
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.stream_context import StreamContext
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
 from services.asr.vad import FRAME
@@ -132,6 +133,7 @@ class Session:
         self._decode = decode
         self._endpointer = Endpointer(config.endpointing)
         self._audio = _Audio()
+        self._context = StreamContext()
         self._turns: deque[Turn] = deque()
         """Turns whose EndOfTurn is not out yet, oldest first; the last may be running."""
         self._held: deque[TurnEvent] = deque()
@@ -240,6 +242,7 @@ class Session:
             language=self._config.language,
             hints=self._config.hints,
             word_offsets=self._config.word_offsets,
+            context=self._context,
         )
         self._turns.append(turn)
         self._emit(turn, transcript.SpeechStarted(start / SAMPLE_RATE))

@@ -10,10 +10,11 @@ from services.asr.engines.engine import Float32, Hypothesis, HypothesisWord, Win
 
 
 def options_to_json(window: Window) -> str:
-    """All of a window but its samples."""
+    """All of a window but its samples and what is made of them."""
     return json.dumps(
         {
             "language": window.language,
+            "language_prior": window.language_prior,
             "hints": window.hints,
             "context": window.context,
             "word_offsets": window.word_offsets,
@@ -24,7 +25,8 @@ def options_to_json(window: Window) -> str:
 
 def window_from_json(samples: Float32, options: dict[str, Any]) -> Window:
     """The window again."""
-    return Window(samples, **{**options, "hints": tuple(options["hints"])})
+    prior = tuple((code, weight) for code, weight in options["language_prior"])
+    return Window(samples, **{**options, "hints": tuple(options["hints"]), "language_prior": prior})
 
 
 def hypothesis_to_json(hypothesis: Hypothesis) -> str:
@@ -35,4 +37,5 @@ def hypothesis_to_json(hypothesis: Hypothesis) -> str:
 def hypothesis_from_json(fields: dict[str, Any]) -> Hypothesis:
     """The hypothesis again."""
     words = tuple(HypothesisWord(**word) for word in fields["words"])
-    return Hypothesis(**{**fields, "words": words})
+    languages = tuple((code, probability) for code, probability in fields["languages"])
+    return Hypothesis(**{**fields, "words": words, "languages": languages})
