@@ -32,6 +32,7 @@ from services.asr.decoding import (
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.stream_audio import StreamAudio
+from services.asr.stream_context import StreamContext
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
 from services.asr.turn_completion import COMPLETION_SECONDS
@@ -166,6 +167,7 @@ class Session:
         self._complete = complete if config.endpointing.pause is not None else None
         self._endpointer = Endpointer(config.endpointing)
         self._audio = StreamAudio()
+        self._context = StreamContext()
         self._turns: deque[Turn] = deque()
         """Turns whose EndOfTurn is not out yet, oldest first; the last may be running."""
         self._held: deque[tuple[Turn, TurnEvent]] = deque()
@@ -289,6 +291,7 @@ class Session:
             languages=self._config.languages,
             hints=self._config.hints,
             word_offsets=self._config.word_offsets,
+            context=self._context,
         )
         self._turns.append(turn)
         self._emit(turn, transcript.SpeechStarted(start / SAMPLE_RATE))

@@ -291,7 +291,8 @@ async def test_fast_audio_waits_for_the_model_and_loses_nothing() -> None:
     ends = of_type(events, EndOfTurn)
     assert len(ends) == 20
     assert all(isinstance(end, EndOfTurn) and end.transcript.text for end in ends)
-    assert [told.turn for told in events] == sorted(told.turn for told in events)
+    numbers = [told.turn or 0 for told in events]
+    assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("speech", [94, 2000], ids=["after a silence", "all of it speech"])
@@ -421,12 +422,8 @@ async def test_pauses_are_told_with_the_probability_that_the_turn_is_complete() 
     pieces: list[Piece] = [(False, 20), (True, 300), (False, 7), (True, 30), (False, 40)]
     events = await listen(pieces, complete=complete, endpointing=PAUSES)
     told = [e for e in of_type(events, Pause) if isinstance(e, Pause)]
-    assert [(p.silence, p.completion) for p in told] == [
-        (pytest.approx(6 * FRAME_SECONDS), 0.25),
-        (pytest.approx(6 * FRAME_SECONDS), 0.5),
-        (pytest.approx(12 * FRAME_SECONDS), 0.5),
-        (pytest.approx(18 * FRAME_SECONDS), 0.5),
-    ]
+    assert [p.completion for p in told] == [0.25, 0.5, 0.5, 0.5]
+    assert [round(p.silence / FRAME_SECONDS) for p in told] == [6, 6, 12, 18]
     assert [p.speech_end for p in told][:2] == [
         pytest.approx(320 * FRAME_SECONDS),
         pytest.approx(357 * FRAME_SECONDS),
