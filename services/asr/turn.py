@@ -63,7 +63,7 @@ class Turn:
         *,
         speech_start: int,
         audio_start: int,
-        language: str | None,
+        languages: tuple[str, ...],
         hints: tuple[str, ...],
         word_offsets: bool,
         context: StreamContext | None = None,
@@ -74,8 +74,8 @@ class Turn:
             number: Its number in the stream, from 1.
             speech_start: Where its speech starts.
             audio_start: Where its audio starts, a little earlier.
-            language: The language code, None to detect it.
-            hints: Phrase hints.
+            languages: Codes of the languages that may be spoken; see StreamConfig.
+            hints: Phrase hints, the likeliest first.
             word_offsets: Whether its transcript has words.
             context: The turns before it, which it joins; None where there can be none.
         """
@@ -86,16 +86,22 @@ class Turn:
         self.cost = Cost()
         self.eager_end: int | None = None
         self.eager_sent = False
+        self.paused = False
+        """Whether the present silence has been told."""
         self.end: int | None = None
         self.reason = EndReason.SILENCE
         self.ended_at = 0.0
-        self._named_language = language
-        self._language = language
-        self._language_confidence = 1.0 if language else 0.0
+        self._languages = languages
+        self._named_language = languages[0] if len(languages) == 1 else None
+        self._language = self._named_language
+        self._language_confidence: float | None = None
         self._hints = hints
         self._word_offsets = word_offsets
         self._text = StableText()
-        self._closed_words: list[TimedWord] = []
+        self._closed_words: tuple[TimedWord, ...] = ()
+        """The words of the windows before the present one."""
+        self._window_words: list[TimedWord] = []
+        """What the engine heard in the present window."""
         self._weighed = 0.0
         self._weight = 0
         self._settled: _Settled | None = None
@@ -107,7 +113,13 @@ class Turn:
 
     def partial(self) -> Partial:
         """What has been understood so far."""
-        return Partial(self._text.stable, self._text.unstable, self.heard / SAMPLE_RATE)
+        return Partial(
+            self._text.stable,
+            self._text.unstable,
+            self.heard / SAMPLE_RATE,
+            self._words(self._text.stable, self._window_words),
+            self._language,
+        )
 
     def settled(self, speech_end: int) -> Transcript | None:
         """The final transcript if the speech ended at `speech_end`; None until it is known."""
@@ -138,10 +150,11 @@ class Turn:
         return Window(
             samples=samples,
             language=self._language,
+            languages=self._languages,
             language_prior=() if self._language else self._context.prior(self.number),
             hints=self._hints,
             context=self._text.closed,
-            word_offsets=self._word_offsets if job.speech_end else seconds >= _CLOSE_AFTER,
+            word_offsets=self._word_offsets or (not job.speech_end and seconds >= _CLOSE_AFTER),
             final=job.speech_end is not None or seconds >= _FORCE_AFTER,
         )
 
@@ -164,6 +177,7 @@ class Turn:
             return False
         # What is stable stays, so its language must be known.
         self._text.update(hypothesis.text, agree=self._language is not None)
+        self._window_words = self._absolute(hypothesis.words)
         if job.speech_end is None and seconds >= _CLOSE_AFTER:
             self._close_window(job, hypothesis, force=seconds >= _FORCE_AFTER)
         return before != (self._text.stable, self._text.unstable)
@@ -182,6 +196,7 @@ class Turn:
             earlier,
             context,
             language=self._language,
+            languages=self._languages,
             language_prior=self._context.prior(self.number),
             hints=self._hints,
             word_offsets=self._word_offsets,
@@ -191,9 +206,9 @@ class Turn:
         if self._language is not None or not hypothesis.text:
             return
         self._language_confidence = hypothesis.language_probability
-        self._evidence, self._evidence_seconds = hypothesis.languages, seconds
+        self._evidence, self._evidence_seconds = hypothesis.detected, seconds
         # A prior may be what makes it sure: then the speech itself must not say otherwise.
-        agreed = not hypothesis.languages or hypothesis.languages[0][0] == hypothesis.language
+        agreed = not hypothesis.detected or hypothesis.detected[0][0] == hypothesis.language
         sure = agreed and hypothesis.language_probability >= _SURE_LANGUAGE
         if seconds >= (_SURE_AFTER if sure else _DECIDED_AFTER):
             self._language = hypothesis.language
@@ -206,24 +221,28 @@ class Turn:
         weight = len(hypothesis.text)
         total = self._weight + weight
         confidence = (self._weighed + hypothesis.probability * weight) / total if total else 0.0
-        words: tuple[TimedWord, ...] = ()
-        if self._word_offsets and text:
-            heard = [*self._closed_words, *self._absolute(hypothesis.words)]
-            limit = speech_end / SAMPLE_RATE
-            words = tuple(
-                replace(word, start=min(word.start, limit), end=min(word.end, limit))
-                for word in timed_words(text, heard)
-            )
+        limit = speech_end / SAMPLE_RATE
+        words = tuple(
+            replace(word, start=min(word.start, limit), end=min(word.end, limit))
+            for word in self._words(text, self._absolute(hypothesis.words))
+        )
         transcript = Transcript(
             text=text,
             words=words,
             language=(self._language or hypothesis.language) if text else "",
-            language_confidence=self._language_confidence if text else 0.0,
-            confidence=confidence,
+            language_confidence=self._language_confidence if text else None,
+            confidence=confidence if text else None,
             start=self.speech_start / SAMPLE_RATE,
             end=speech_end / SAMPLE_RATE,
         )
         self._settled = _Settled(speech_end, transcript)
+
+    def _words(self, text: str, heard: list[TimedWord]) -> tuple[TimedWord, ...]:
+        """The words of a text that begins with the closed windows' text, when asked for."""
+        if not self._word_offsets:
+            return ()
+        window_text = text[len(self._text.closed.lstrip()) :]
+        return (*self._closed_words, *timed_words(window_text, heard))
 
     def _absolute(self, words: tuple[HypothesisWord, ...]) -> list[TimedWord]:
         offset = self.audio_start / SAMPLE_RATE
@@ -254,16 +273,22 @@ class Turn:
         if best is not None:
             index = best[1]
             cut = (words[index].end + words[index + 1].start) / 2
-            self._closed_words += self._absolute(words[: index + 1])
-            self._text.close_window(lengths[index])
+            self._close_text(lengths[index], index + 1)
             self._weighed += hypothesis.probability * lengths[index]
             self._weight += lengths[index]
             self.audio_start += round(cut * SAMPLE_RATE)
         elif force:
             # Nothing to hold on to: no words, or one that fills the window.
-            self._closed_words += self._absolute(words)
-            self._text.close_window(len(self._text.window_text))
+            self._close_text(len(self._text.window_text), len(words))
             self.audio_start = job.end
+
+    def _close_text(self, length: int, words: int) -> None:
+        """Closes characters and words of the present window off."""
+        heard = self._window_words
+        if self._word_offsets:
+            self._closed_words += timed_words(self._text.window_text[:length], heard[:words])
+        self._window_words = heard[words:]
+        self._text.close_window(length)
 
     def _lengths(self, hypothesis: Hypothesis) -> list[int]:
         """For each word of the hypothesis, where it ends in the window's text."""

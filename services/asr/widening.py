@@ -47,7 +47,7 @@ class Doubt:
         hypothesis: The text in doubt.
         earlier: The speech before the turn; None where the turn leaves no room for it.
         context: The text before the turn.
-        language, language_prior, hints, word_offsets: As of the turn's windows.
+        language, languages, language_prior, hints, word_offsets: As of the turn's windows.
     """
 
     speech_end: int
@@ -55,6 +55,7 @@ class Doubt:
     earlier: Earlier | None
     context: str
     language: str | None
+    languages: tuple[str, ...]
     language_prior: tuple[tuple[str, float], ...]
     hints: tuple[str, ...]
     word_offsets: bool
@@ -64,6 +65,7 @@ class Doubt:
         return Window(
             samples=np.concatenate((self.earlier.samples, samples)) if self.earlier else samples,
             language=self.language,
+            languages=self.languages,
             language_prior=self.language_prior,
             hints=self.hints,
             context="" if self.earlier else self.context,

@@ -22,6 +22,17 @@ def evidence_against(probability: float, seconds: float) -> float:
     return -math.log(max(_LEAST, probability)) * min(2.0, seconds / _FULL_WEIGHT_SECONDS)
 
 
+def among(
+    detected: Sequence[tuple[str, float]], possible: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """What a window says if it can only be in the `possible` languages; none named are all."""
+    if not possible:
+        return tuple(detected)
+    chosen = [(code, probability) for code, probability in detected if code in possible]
+    total = sum(probability for _, probability in chosen) or 1.0
+    return tuple((code, probability / total) for code, probability in chosen)
+
+
 def ranked(
     detected: Sequence[tuple[str, float]],
     prior: Sequence[tuple[str, float]],

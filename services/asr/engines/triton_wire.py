@@ -14,6 +14,7 @@ def options_to_json(window: Window) -> str:
     return json.dumps(
         {
             "language": window.language,
+            "languages": window.languages,
             "language_prior": window.language_prior,
             "hints": window.hints,
             "context": window.context,
@@ -25,8 +26,9 @@ def options_to_json(window: Window) -> str:
 
 def window_from_json(samples: Float32, options: dict[str, Any]) -> Window:
     """The window again."""
+    lists = {name: tuple(options[name]) for name in ("languages", "hints")}
     prior = tuple((code, weight) for code, weight in options["language_prior"])
-    return Window(samples, **{**options, "hints": tuple(options["hints"]), "language_prior": prior})
+    return Window(samples, **{**options, **lists, "language_prior": prior})
 
 
 def hypothesis_to_json(hypothesis: Hypothesis) -> str:
@@ -37,5 +39,5 @@ def hypothesis_to_json(hypothesis: Hypothesis) -> str:
 def hypothesis_from_json(fields: dict[str, Any]) -> Hypothesis:
     """The hypothesis again."""
     words = tuple(HypothesisWord(**word) for word in fields["words"])
-    languages = tuple((code, probability) for code, probability in fields["languages"])
-    return Hypothesis(**{**fields, "words": words, "languages": languages})
+    detected = tuple((code, probability) for code, probability in fields["detected"])
+    return Hypothesis(**{**fields, "words": words, "detected": detected})

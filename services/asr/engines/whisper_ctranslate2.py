@@ -280,8 +280,10 @@ class WhisperCTranslate2:
         if all(window.language for window in windows):
             return [()] * len(windows)
         return [
-            tuple((token.strip("<|>"), float(probability)) for token, probability in ranking)
-            for ranking in self._model.detect_language(encoded)
+            languages.among(
+                [(token.strip("<|>"), float(score)) for token, score in ranking], window.languages
+            )
+            for window, ranking in zip(windows, self._model.detect_language(encoded), strict=True)
         ]
 
     def _start_sequence(self, language: str) -> list[int]:
@@ -333,7 +335,7 @@ class WhisperCTranslate2:
             text=text if spoken else "",
             language=language[0],
             language_probability=language[1],
-            languages=detected[:_LANGUAGES_TOLD] if window.language is None else (),
+            detected=detected[:_LANGUAGES_TOLD] if window.language is None else (),
             probability=math.exp(min(0.0, log_probability)),
             reliable=reliable or silent,
         )
