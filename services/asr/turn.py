@@ -12,6 +12,7 @@ import numpy as np
 from services.asr.agreement import StableText, continuation
 from services.asr.endpointing import EndReason
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
+from services.asr.engines.guards import is_invented
 from services.asr.stream_context import StreamContext
 from services.asr.transcript import Cost, Partial, TimedWord, Transcript, timed_words
 from services.asr.widening import Doubt, is_unsure
@@ -24,10 +25,10 @@ _FORCE_AFTER = 20.0
 """Seconds from which a window is closed off even where its text is not yet stable."""
 _LEAST_CLOSED = 3.0
 _LEAST_LEFT = 1.5
-_SURE_LANGUAGE = 0.8
+_SURE_LANGUAGE = 0.95
 _SURE_AFTER = 2.0
 """Seconds of speech after which a language recognised with that probability is kept."""
-_DECIDED_AFTER = 6.0
+_DECIDED_AFTER = 8.0
 """Seconds of speech after which the likeliest language is kept, sure or not."""
 _SENTENCE_END = (".", "?", "!", "。", "？", "！")
 _PAUSE_MARK = (",", ";", ":", "，", "；", "：", "、")
@@ -152,7 +153,7 @@ class Turn:
             languages=self._languages,
             language_prior=() if self._language else self._context.prior(self.number),
             hints=self._hints,
-            context=self._context.text(self.number, self._language) + self._text.closed,
+            context=self._text.closed,
             word_offsets=self._word_offsets or (not job.speech_end and seconds >= _CLOSE_AFTER),
             final=job.speech_end is not None or seconds >= _FORCE_AFTER,
         )
@@ -169,8 +170,10 @@ class Turn:
             self._doubt = self._doubt_about(job.speech_end, hypothesis, seconds)
         self._note_language(hypothesis, seconds)
         if job.speech_end is not None and self._doubt is None:
+            if is_invented(hypothesis):
+                hypothesis = replace(hypothesis, text="", words=())
             self._settle(job.speech_end, hypothesis)
-        if not hypothesis.reliable and seconds < _FORCE_AFTER:
+        if seconds < _FORCE_AFTER and (not hypothesis.reliable or is_invented(hypothesis)):
             return False
         # What is stable stays, so its language must be known.
         self._text.update(hypothesis.text, agree=self._language is not None)
@@ -184,25 +187,28 @@ class Turn:
         if self._text.closed or not is_unsure(hypothesis):
             return None
         earlier = self._context.earlier(self.number, seconds)
-        if earlier is None:
+        context = self._context.text(self.number, self._language)
+        if earlier is None and not context:
             return None
         return Doubt(
             speech_end,
             hypothesis,
             earlier,
+            context,
             language=self._language,
             languages=self._languages,
             language_prior=self._context.prior(self.number),
             hints=self._hints,
+            word_offsets=self._word_offsets,
         )
 
     def _note_language(self, hypothesis: Hypothesis, seconds: float) -> None:
         if self._language is not None or not hypothesis.text:
             return
         self._language_confidence = hypothesis.language_probability
-        self._evidence, self._evidence_seconds = hypothesis.languages, seconds
+        self._evidence, self._evidence_seconds = hypothesis.detected, seconds
         # A prior may be what makes it sure: then the speech itself must not say otherwise.
-        agreed = not hypothesis.languages or hypothesis.languages[0][0] == hypothesis.language
+        agreed = not hypothesis.detected or hypothesis.detected[0][0] == hypothesis.language
         sure = agreed and hypothesis.language_probability >= _SURE_LANGUAGE
         if seconds >= (_SURE_AFTER if sure else _DECIDED_AFTER):
             self._language = hypothesis.language

@@ -63,7 +63,7 @@ def hear(window: Window) -> Hypothesis:
         number += 1
     text = "".join(word.text for word in heard)
     words = tuple(heard) if window.word_offsets else ()
-    return Hypothesis(text, words, "en", 0.9, 0.9)
+    return Hypothesis(text, words, "en", 0.99, 0.9)
 
 
 @dataclass

@@ -29,9 +29,8 @@ class Window:
         samples: float32 [n], mono, 16 kHz, at most 30 s.
         language: Language code ("en"); None detects it.
         languages: Where `language` is None, the codes it is detected among; empty means all.
-        language_prior: What speaks for each language before the window is heard, as weights; one
-            that is not named has the least of them. Empty: nothing is known. Only where
-            `language` is None.
+        language_prior: Where `language` is None, what speaks for each language before the window is
+            heard, as weights; the entry "" is for those not named. Empty: nothing is known.
         hints: Words and phrases that are likely to be said, the likeliest first.
         context: What was said just before.
         word_offsets: Whether to give every word its times and probability.
@@ -85,7 +84,7 @@ class Hypothesis:
         reliable: False when the text looks looped, breaks off early or was cut for its length. A
             preview with such a text is best ignored; a final window's was already decoded again
             and is the best there is.
-        languages: What the window alone says: its likeliest languages, each with its probability,
+        detected: What the window alone says: its likeliest languages, each with its probability,
             the likeliest first. Empty when the language was given.
     """
 
@@ -95,7 +94,7 @@ class Hypothesis:
     language_probability: float = 0.0
     probability: float = 0.0
     reliable: bool = True
-    languages: tuple[tuple[str, float], ...] = ()
+    detected: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

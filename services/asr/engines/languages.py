@@ -22,12 +22,23 @@ def evidence_against(probability: float, seconds: float) -> float:
     return -math.log(max(_LEAST, probability)) * min(2.0, seconds / _FULL_WEIGHT_SECONDS)
 
 
-def likeliest(
+def among(
+    detected: Sequence[tuple[str, float]], possible: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """What a window says if it can only be in the `possible` languages; none named are all."""
+    if not possible:
+        return tuple(detected)
+    chosen = [(code, probability) for code, probability in detected if code in possible]
+    total = sum(probability for _, probability in chosen) or 1.0
+    return tuple((code, probability / total) for code, probability in chosen)
+
+
+def ranked(
     detected: Sequence[tuple[str, float]],
     prior: Sequence[tuple[str, float]],
     seconds: float,
-) -> tuple[str, float]:
-    """The language to decode a window in, and its probability.
+) -> list[tuple[str, float]]:
+    """The languages a window may be in, each with its probability, the likeliest first.
 
     Args:
         detected: What the window alone says, the likeliest first.
@@ -35,13 +46,22 @@ def likeliest(
         seconds: Length of its speech.
     """
     if not prior:
-        return detected[0]
+        return list(detected)
     weights: Mapping[str, float] = dict(prior)
     others = weights.get(OTHERS, 0.0)
     scores = {
         code: weights.get(code, others) * math.exp(-evidence_against(probability, seconds))
         for code, probability in detected
     }
-    best = max(scores, key=scores.__getitem__)
-    total = sum(scores.values())
-    return (best, scores[best] / total) if total else detected[0]
+    total = sum(scores.values()) or 1.0
+    best = sorted(scores, key=scores.__getitem__, reverse=True)
+    return [(code, scores[code] / total) for code in best]
+
+
+def exchanged(
+    detected: Sequence[tuple[str, float]], one: str, other: str
+) -> tuple[tuple[str, float], ...]:
+    """What a window says with two languages' probabilities exchanged, the likeliest first."""
+    names = {one: other, other: one}
+    swapped = ((names.get(code, code), probability) for code, probability in detected)
+    return tuple(sorted(swapped, key=lambda each: each[1], reverse=True))

@@ -39,5 +39,5 @@ def hypothesis_to_json(hypothesis: Hypothesis) -> str:
 def hypothesis_from_json(fields: dict[str, Any]) -> Hypothesis:
     """The hypothesis again."""
     words = tuple(HypothesisWord(**word) for word in fields["words"])
-    languages = tuple((code, probability) for code, probability in fields["languages"])
-    return Hypothesis(**{**fields, "words": words, "languages": languages})
+    detected = tuple((code, probability) for code, probability in fields["detected"])
+    return Hypothesis(**{**fields, "words": words, "detected": detected})

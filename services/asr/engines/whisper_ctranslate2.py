@@ -62,6 +62,7 @@ class _Attempt:
         context: Whether the decoder is told what was said before.
         beam: Width of the beam.
         temperature: Above 0, the best of `beam` samples instead.
+        runner_up: Whether to try the second likeliest language: the text shows which it is.
     """
 
     seconds: float = MAX_WINDOW_SECONDS
@@ -70,11 +71,23 @@ class _Attempt:
     beam: int = 1
     temperature: float = 0.0
 
+    runner_up: bool = False
+
+    def is_for(self, window: Window, hypothesis: Hypothesis) -> bool:
+        """Whether a final text may gain by it."""
+        if self.runner_up:
+            return window.language is None and guards.is_in_doubtful_language(hypothesis)
+        if self.temperature > 0:
+            # Samples are seldom more probable, but loop less.
+            return not hypothesis.reliable
+        return guards.is_doubtful(hypothesis)
+
 
 # As Whisper itself does when its guards fire (Radford et al. 2022, section 4.5); context goes as
 # well, since it may be what the model repeats.
 _FALLBACKS = (
     _Attempt(context=False, beam=5),
+    _Attempt(context=False, beam=5, runner_up=True),
     _Attempt(context=False, beam=5, timestamps=False, temperature=0.4),
 )
 
@@ -176,7 +189,7 @@ class WhisperCTranslate2:
             doubtful = [
                 i
                 for i, result in enumerate(results)
-                if windows[i].final and guards.is_doubtful(result.hypothesis)
+                if windows[i].final and attempt.is_for(windows[i], result.hypothesis)
             ]
             if not doubtful:
                 break
@@ -194,12 +207,18 @@ class WhisperCTranslate2:
     def _attempt(self, windows: Sequence[Window], attempt: _Attempt) -> list[_Decoded]:
         encoded = self._model.encode(self._mel(windows, attempt.seconds))
         detected = self._languages(windows, encoded)
-        chosen = [
-            (window.language, 1.0)
-            if window.language
-            else languages.likeliest(ranking, window.language_prior, window.seconds)
-            for window, ranking in zip(windows, detected, strict=True)
-        ]
+        chosen: list[tuple[str, float]] = []
+        for row, window in enumerate(windows):
+            if window.language:
+                chosen.append((window.language, 1.0))
+                continue
+            ranking = languages.ranked(detected[row], window.language_prior, window.seconds)
+            if attempt.runner_up and len(ranking) > 1:
+                # If its text turns out the better one, it was the likelier language all along.
+                detected[row] = languages.exchanged(detected[row], ranking[0][0], ranking[1][0])
+                chosen.append((ranking[1][0], ranking[0][1]))
+            else:
+                chosen.append(ranking[0])
         suffix = [] if attempt.timestamps else [self._no_timestamps]
         prompts = [
             [*self._prompt(w, context=attempt.context), *self._start_sequence(code), *suffix]
@@ -261,7 +280,9 @@ class WhisperCTranslate2:
         if all(window.language for window in windows):
             return [()] * len(windows)
         return [
-            _among(ranking, window.languages)
+            languages.among(
+                [(token.strip("<|>"), float(score)) for token, score in ranking], window.languages
+            )
             for window, ranking in zip(windows, self._model.detect_language(encoded), strict=True)
         ]
 
@@ -314,7 +335,7 @@ class WhisperCTranslate2:
             text=text if spoken else "",
             language=language[0],
             language_probability=language[1],
-            languages=detected[:_LANGUAGES_TOLD] if window.language is None else (),
+            detected=detected[:_LANGUAGES_TOLD] if window.language is None else (),
             probability=math.exp(min(0.0, log_probability)),
             reliable=reliable or silent,
         )
@@ -399,16 +420,6 @@ class WhisperCTranslate2:
         if found is None:
             raise RuntimeError(f"the tokenizer knows no {token}: not a Whisper model")
         return int(found)
-
-
-def _among(
-    ranking: Sequence[tuple[str, float]], possible: Sequence[str]
-) -> tuple[tuple[str, float], ...]:
-    """The languages that may be spoken, the likeliest first, with their share of probability."""
-    scores = [(token.strip("<|>"), float(score)) for token, score in ranking]
-    chosen = [(code, score) for code, score in scores if not possible or code in possible]
-    total = sum(score for _, score in chosen) or 1.0
-    return tuple((code, score / total) for code, score in chosen)
 
 
 def padded_seconds(seconds: float) -> float:
