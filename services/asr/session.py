@@ -38,6 +38,7 @@ from services.asr.turn import Job, Turn
 from services.asr.turn_completion import COMPLETION_SECONDS
 from services.asr.vad import FRAME
 from services.runtime.batching import Priority, Scheduled
+from services.runtime.errors import ServiceError
 
 _PRE_ROLL = round(0.3 * SAMPLE_RATE)
 """Audio before the first speech frame: the voice activity notices soft beginnings late."""
@@ -461,9 +462,9 @@ class Session:
 
     def _leave_out(self, wanted: _Wanted, error: Exception) -> None:
         """Goes on without a decode that failed; what it was for is decoded later, or as a final."""
-        _logger.warning(
-            "a preview failed and is left out", extra={"fields": {"error": type(error).__name__}}
-        )
+        level = logging.INFO if isinstance(error, ServiceError) else logging.WARNING
+        fields = {"error": type(error).__name__}
+        _logger.log(level, "a preview failed and is left out", extra={"fields": fields})
         self._put_off[wanted.kind] = asyncio.get_running_loop().time() + _PUT_OFF[wanted.kind]
         wanted.turn.heard = wanted.job.end
 
