@@ -21,6 +21,7 @@ from services.asr.engines.engine import (
     Recognizer,
     Window,
 )
+from services.asr.enhancement import Enhancement
 from services.asr.session import Complete
 from services.asr.settings import AsrSettings
 from services.asr.turn_completion import TurnCompletion, load_turn_completion
@@ -90,6 +91,7 @@ class Models:
     Attributes:
         models: By name, the default first.
         vad: Voice activity for every stream.
+        enhancement: What is done to audio that a call wants cleaned.
         listening: Where voice activity of live streams runs.
         reading: Where recordings are read; live streams do not wait for them.
         complete: Judges whether turns are complete; None where no model for that is there.
@@ -97,6 +99,7 @@ class Models:
 
     models: dict[str, Model]
     vad: SileroVad
+    enhancement: Enhancement
     listening: ThreadPoolExecutor
     reading: ThreadPoolExecutor
     complete: Complete | None
@@ -131,6 +134,7 @@ async def serving_models(
         reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
         stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
+        enhancement = await asyncio.to_thread(Enhancement.load)
         complete = None
         if settings.turn_completion and (judge := await asyncio.to_thread(load_turn_completion)):
             judging = ThreadPoolExecutor(1, thread_name_prefix="asr-judging")
@@ -142,7 +146,7 @@ async def serving_models(
             scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
             await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))
             models[recognizer.info.name] = Model(recognizer.info, scheduler)
-        yield Models(models, vad, listening, reading, complete)
+        yield Models(models, vad, enhancement, listening, reading, complete)
 
 
 def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete:

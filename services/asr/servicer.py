@@ -51,7 +51,6 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             languages=languages.codes,
             hints=_hints(request.config),
             word_offsets=request.config.word_offsets,
-            denoise=request.config.denoise,
         )
         longest = self._settings.max_recording_seconds
         async with AsyncExitStack() as stack:
@@ -67,6 +66,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 recording,
                 config,
                 vad=self._models.vad.stream(),
+                enhance=self._models.enhancement.filters(denoise=request.config.denoise),
                 decode=_decoder(model, request.config, languages),
                 executor=self._models.reading,
             )
@@ -87,7 +87,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             ear = FrontEnd(
                 first.config.format,
                 self._models.vad.stream(),
-                denoise=recognition.denoise,
+                self._models.enhancement.filters(denoise=recognition.denoise),
                 max_gap=self._settings.max_gap_seconds,
             )
             inputs = self._inputs(requests, ear, config.endpointing)
