@@ -34,6 +34,7 @@ from services.runtime.threads import in_thread
 _WARM_UP_SECONDS = 2.0
 _LISTENING_THREADS = 2
 _READING_THREADS = 2
+_PREPARING_THREADS = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -46,10 +47,19 @@ class _Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model."""
+    """A loaded model.
+
+    Attributes:
+        info: What it is.
+        scheduler: Where its windows wait.
+        prepare: What a window needs before it waits.
+        preparing: Where that is done: the model's own threads are for the model.
+    """
 
     info: EngineInfo
     scheduler: BatchScheduler[_Submitted, Hypothesis]
+    prepare: Callable[[Window], Window]
+    preparing: ThreadPoolExecutor
 
     def decoder(
         self, request: Request, asked: Priority, rewrite: Callable[[Hypothesis], Hypothesis]
@@ -73,8 +83,9 @@ class Model:
             if patience is not None:
                 soon = asyncio.get_running_loop().time() + patience
                 deadline = soon if deadline is None else min(deadline, soon)
+            prepared = await in_thread(self.preparing, partial(self.prepare, window))
             scheduled = await self.scheduler.submit(
-                _Submitted(window, ticket or Ticket()),
+                _Submitted(prepared, ticket or Ticket()),
                 caller=request.caller,
                 priority=max(asked, priority),
                 deadline=deadline,
@@ -140,12 +151,16 @@ async def serving_models(
             judging = ThreadPoolExecutor(1, thread_name_prefix="asr-judging")
             stack.callback(judging.shutdown)
             complete = _completing(judge, judging)
+        preparing = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="asr-preparing")
+        stack.callback(preparing.shutdown)
         silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
         models: dict[str, Model] = {}
         for recognizer in recognizers:
             scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
             await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))
-            models[recognizer.info.name] = Model(recognizer.info, scheduler)
+            models[recognizer.info.name] = Model(
+                recognizer.info, scheduler, recognizer.prepare, preparing
+            )
         yield Models(models, vad, enhancement, listening, reading, complete)
 
 

@@ -6,13 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from services.asr.decoding import Decode
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.engines.guards import is_invented
 from services.asr.enhancement import Filter
+from services.asr.language import LanguageBelief
 from services.asr.segmentation import Segmenter, Stretch
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
@@ -22,8 +24,6 @@ from services.runtime.threads import in_thread
 
 _AT_ONCE = 4
 """Windows of one recording in the scheduler: enough to share batches, few enough to be fair."""
-_SURE_LANGUAGE = 0.8
-_SURE_AFTER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,15 @@ async def recognise(
     """
     reader = _Reader(recording, vad, enhance)
     named = config.languages[0] if len(config.languages) == 1 else None
-    language = named
+    belief = LanguageBelief()
     running: deque[tuple[Stretch, asyncio.Task[Scheduled[Hypothesis]]]] = deque()
     done: list[tuple[Stretch, Scheduled[Hypothesis]]] = []
 
     async def collect() -> Hypothesis:
         stretch, task = running.popleft()
         scheduled = await task
+        if is_invented(scheduled.value):
+            scheduled = replace(scheduled, value=replace(scheduled.value, text="", words=()))
         done.append((stretch, scheduled))
         return scheduled.value
 
@@ -130,25 +132,20 @@ async def recognise(
             for stretch in stretches:
                 window = Window(
                     samples=stretch.samples,
-                    language=language,
+                    language=named,
                     languages=config.languages,
+                    language_prior=belief.prior,
                     hints=config.hints,
                     word_offsets=config.word_offsets,
                 )
                 running.append((stretch, tasks.create_task(decode(window))))
-                if language is None:
-                    # One at a time until the language is known: the others then need not guess.
-                    language = _sure_language(window, await collect())
-                elif len(running) >= _AT_ONCE:
-                    await collect()
+                # One at a time until something is known of the language.
+                if (named is None and not belief.prior) or len(running) >= _AT_ONCE:
+                    heard = await collect()
+                    belief.hear(heard.detected if heard.text else (), done[-1][0].seconds)
         while running:
             await collect()
     return _put_together(done, named, reader.seconds)
-
-
-def _sure_language(window: Window, hypothesis: Hypothesis) -> str | None:
-    sure = hypothesis.language_probability >= _SURE_LANGUAGE and window.seconds >= _SURE_AFTER
-    return hypothesis.language if sure and hypothesis.text else None
 
 
 def _put_together(

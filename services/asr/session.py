@@ -438,6 +438,11 @@ class Session:
             async with self._running.scope:
                 result = await self._run_window(turn.window(job, samples), self._running)
         except Exception as error:
+            if job.widened:
+                # The text that it was to make surer is there.
+                turn.absorb(job, Hypothesis("", reliable=False))
+                self._release(turn)
+                return
             if wanted.kind is _Kind.FINAL:
                 raise
             if not self._running.withdrawn:
