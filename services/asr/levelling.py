@@ -6,8 +6,6 @@ understood. The gain follows the speech alone, slowly, and never turns down.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from services.asr.engines.engine import SAMPLE_RATE, Float32
@@ -16,7 +14,7 @@ _HOP = 320
 """Samples (20 ms) that one gain is decided for."""
 _HOPS_A_SECOND = SAMPLE_RATE / _HOP
 _TARGET = -26.0
-"""Level of speech aimed for, in dB of full scale (ITU-T P.56's usual active level)."""
+"""Level of speech aimed for, in dB of full scale (the usual active level, ITU-T P.56)."""
 _MOST = 30.0
 """dB."""
 _AUDIBLE = -72.0
@@ -43,30 +41,36 @@ class Leveller:
     def feed(self, samples: Float32, *, last: bool = False) -> Float32:
         """The next samples, levelled; `last` flushes the rest."""
         pending = np.concatenate((self._pending, samples))
-        count = len(pending) // _HOP * _HOP
-        out = [self._levelled(pending[i : i + _HOP]) for i in range(0, count, _HOP)]
-        self._pending = pending[count:]
+        whole = len(pending) // _HOP * _HOP
+        out = self._levelled(pending[:whole].reshape(-1, _HOP)).reshape(-1)
+        self._pending = pending[whole:]
         if last and len(self._pending):
-            out.append(self._levelled(self._pending))
+            out = np.concatenate((out, self._levelled(self._pending[None]).reshape(-1)))
             self._pending = np.zeros(0, dtype=np.float32)
-        return np.concatenate(out) if out else np.zeros(0, dtype=np.float32)
+        return out
 
-    def _levelled(self, hop: Float32) -> Float32:
-        level = 10 * math.log10(float(np.mean(hop * hop)) + 1e-12)
-        before = self._gain
-        self._follow(level)
-        loudest = float(np.abs(hop).max(initial=0.0))
-        headroom = -20 * math.log10(loudest + 1e-9)
-        wanted = min(_MOST, _TARGET - self._level)
-        self._gain = max(0.0, min(wanted, self._gain + _SLEW, headroom))
-        if self._gain == before == 0.0:
-            return hop
+    def _levelled(self, hops: Float32) -> Float32:
+        """Hops of one length, [hops, samples], each with its gain."""
+        levels = 10 * np.log10(np.mean(hops * hops, axis=1, dtype=np.float64) + 1e-12)
+        headrooms = -20 * np.log10(np.abs(hops).max(axis=1, initial=0.0) + 1e-9)
+        gains = [
+            self._follow(level, headroom)
+            for level, headroom in zip(levels.tolist(), headrooms.tolist(), strict=True)
+        ]
+        if not any(first or second for first, second in gains):
+            return hops
         # From one gain to the next without a step, and never beyond full scale.
-        first, second = 10 ** (min(before, max(0.0, headroom)) / 20), 10 ** (self._gain / 20)
-        return (hop * np.linspace(first, second, len(hop), dtype=np.float32)).astype(np.float32)
+        ends: Float32 = (10 ** (np.array(gains) / 20)).astype(np.float32)
+        slope = np.linspace(0, 1, hops.shape[1], dtype=np.float32)
+        return hops * (ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * slope)
 
-    def _follow(self, level: float) -> None:
+    def _follow(self, level: float, headroom: float) -> tuple[float, float]:
+        """The gains a hop begins and ends with, in dB."""
         self._floor = level if self._floor is None else min(level, self._floor + _FLOOR_RISE)
         if level > max(_AUDIBLE, self._floor + _ABOVE_NOISE):
             rate = _LOUDER if level > self._level else _QUIETER
             self._level += rate * (level - self._level)
+        before = self._gain
+        wanted = min(_MOST, _TARGET - self._level)
+        self._gain = max(0.0, min(wanted, before + _SLEW, headroom))
+        return min(before, max(0.0, headroom)), self._gain

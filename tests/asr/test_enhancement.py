@@ -8,7 +8,9 @@ import pytest
 from services.asr.denoising import SpectralGate
 from services.asr.engines.engine import Float32
 from services.asr.enhancement import Enhancement, Filter
+from services.asr.high_pass import HighPass
 from services.asr.levelling import Leveller
+from services.asr.vad import SileroVad
 from tests.asr.audio import read_wav, silence, white_noise
 from tests.recordings import librivox
 
@@ -50,13 +52,13 @@ def test_noisy_speech_comes_nearer_to_the_clean(denoiser: Filter) -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 77, 512, 16_000])
-@pytest.mark.parametrize("kind", ["neural", "gate", "level"])
+@pytest.mark.parametrize("kind", ["neural", "gate", "level", "high-pass"])
 def test_pieces_of_any_size_give_the_same(kind: str, piece: int) -> None:
     enhancement = Enhancement.load()
 
     def fresh() -> Filter:
-        if kind == "level":
-            return Leveller()
+        if kind in {"level", "high-pass"}:
+            return Leveller() if kind == "level" else HighPass()
         return enhancement.denoiser() if kind == "neural" else SpectralGate()
 
     speech = read_wav(librivox()[0].path)[:4_000]
@@ -88,3 +90,20 @@ def test_loud_speech_keeps_its_level_and_is_never_clipped() -> None:
 def test_silence_and_steady_noise_are_not_turned_up() -> None:
     for quiet in (silence(5), white_noise(5, level=0.001)):
         np.testing.assert_array_equal(filtered(Leveller(), quiet), quiet)
+
+
+@pytest.mark.parametrize(
+    ("hertz", "least", "most"), [(0, -99, -60), (25, -30, -15), (200, -1, 0.1)]
+)
+def test_rumble_goes_and_voices_stay(hertz: float, least: float, most: float) -> None:
+    tone = np.cos(2 * np.pi * hertz * np.arange(32_000) / 16_000).astype(np.float32)
+    left = filtered(HighPass(), tone)[16_000:]
+    assert least < 10 * np.log10(power(left) / power(tone) + 1e-9) < most
+
+
+def test_quiet_speech_over_an_offset_is_noticed(vad: SileroVad) -> None:
+    speech = np.concatenate([read_wav(r.path) for r in librivox()[:2]])
+    hidden = speech * np.float32(0.01) + np.float32(0.3)
+    cleaned = filtered(Enhancement(None).filters(denoise=False), hidden)
+    assert np.mean(vad.stream().feed(hidden) > 0.5) < 0.3
+    assert np.mean(vad.stream().feed(cleaned) > 0.5) > 0.6
