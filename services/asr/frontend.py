@@ -9,7 +9,7 @@ from viva.serving.v1 import serving_pb2
 
 from services.asr.engines.engine import SAMPLE_RATE, Float32
 from services.asr.enhancement import Filter
-from services.asr.session import Heard
+from services.asr.stream_input import Heard
 from services.asr.vad import VadStream
 from services.runtime.audio import pcm
 from services.runtime.audio.decoding import RAW_ENCODINGS, file_kind

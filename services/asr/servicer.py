@@ -18,8 +18,9 @@ from services.asr.frontend import FrontEnd
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
 from services.asr.recognition import RecognitionConfig, recognise
-from services.asr.session import ChangeEndpointing, FinalizeTurn, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
 from services.asr.tags import NamedLanguages
 from services.asr.vad import FRAME
 from services.asr.wire import event_response, recognised_response

@@ -33,6 +33,7 @@ from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.stream_audio import StreamAudio
 from services.asr.stream_context import StreamContext
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
 from services.asr.turn_completion import COMPLETION_SECONDS
@@ -87,34 +88,6 @@ class StreamConfig:
     partials: bool = True
     single_turn: bool = False
     preview_interval: float = 0.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """A piece of the stream.
-
-    Attributes:
-        samples: Mono, 16 kHz.
-        probabilities: The speech probabilities of the frames that are complete with it.
-    """
-
-    samples: Float32
-    probabilities: Float32
-
-
-@dataclass(frozen=True, slots=True)
-class FinalizeTurn:
-    """The caller ends the running turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeEndpointing:
-    """The caller changes when a turn counts as over, from here on."""
-
-    config: EndpointingConfig
-
-
-Input: TypeAlias = Heard | FinalizeTurn | ChangeEndpointing
 
 
 class _Kind(enum.IntEnum):

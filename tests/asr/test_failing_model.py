@@ -12,8 +12,9 @@ from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Window
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 from services.asr.models import serving_models
-from services.asr.session import Heard, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
+from services.asr.stream_input import Heard, Input
 from services.asr.transcript import EndOfTurn, TurnEvent
 from services.asr.vad import SileroVad
 from services.runtime.batching import Priority

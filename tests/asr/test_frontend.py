@@ -16,7 +16,8 @@ from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.enhancement import Chain
 from services.asr.frontend import FrontEnd
-from services.asr.session import Heard, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
+from services.asr.stream_input import Heard, Input
 from services.asr.transcript import EndOfTurn, SpeechStarted
 from services.asr.vad import SileroVad
 from services.runtime.audio import g711, pcm

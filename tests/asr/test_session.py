@@ -18,15 +18,8 @@ from hypothesis import strategies as st
 from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig, EndReason
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
-from services.asr.session import (
-    ChangeEndpointing,
-    Complete,
-    FinalizeTurn,
-    Heard,
-    Input,
-    Session,
-    StreamConfig,
-)
+from services.asr.session import Complete, Session, StreamConfig
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import (
     EagerEndOfTurn,
     EndOfTurn,
