@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 # How much of the stable text's end is looked for in a hypothesis that spells it differently.
 _ANCHOR = 48
 # Words at the end of a hypothesis that the next one often changes.
-_UNSETTLED = 2
+_UNSETTLED = 5
 # A word: characters between spaces, or a single character of a script without spaces.
 _WORD = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\s぀-ヿ㐀-鿿豈-﫿]+")
 

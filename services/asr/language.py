@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from services.asr.engines.languages import OTHERS, evidence_against
+from services.asr.engines.languages import FULL_WEIGHT_SECONDS, OTHERS, evidence_against
 
-_FADING = 0.7
-"""What is left of the evidence when another turn adds to it: people do change languages."""
-_MOST = 5.0
+_FADING = 0.8
+"""What is left of the evidence when a full weight is added: people do change languages."""
+_MOST = 8.0
 """The most that earlier turns may say against a language. One long and sure turn says more (9.2,
 see evidence_against), a turn of two seconds less (3.1)."""
 
@@ -35,8 +35,9 @@ class LanguageBelief:
             return
         heard = dict(languages)
         unheard = _MOST if self._against else 0.0
+        fading = _FADING ** (seconds / FULL_WEIGHT_SECONDS)
         totals = {
-            code: _FADING * self._against.get(code, unheard)
+            code: fading * self._against.get(code, unheard)
             + evidence_against(heard.get(code, 0.0), seconds)
             for code in {*self._against, *heard}
         }

@@ -104,7 +104,7 @@ class StreamContext:
 
     def _remember(self, settled: _Settled) -> None:
         hypothesis, samples = settled.hypothesis, settled.samples
-        if hypothesis.text:
+        if hypothesis.text and not _is_refuted(settled):
             self._belief.hear(settled.evidence, settled.evidence_seconds)
         if not hypothesis.text or not hypothesis.reliable or hypothesis.probability < _TRUSTED:
             return
@@ -118,3 +118,9 @@ class StreamContext:
         self._turns.append(Earlier(np.concatenate((samples, _JOINT)), hypothesis.text))
         while sum(len(one.samples) for one in self._turns) > _SOUND_SECONDS * SAMPLE_RATE:
             self._turns.popleft()
+
+
+def _is_refuted(settled: _Settled) -> bool:
+    """Whether a probable text shows that the turn was heard as a language that it is not in."""
+    heard = settled.evidence[0][0] if settled.evidence else settled.hypothesis.language
+    return heard != settled.hypothesis.language and settled.hypothesis.probability >= _TRUSTED

@@ -17,14 +17,16 @@ from services.asr.stream_context import StreamContext
 from services.asr.transcript import Cost, Partial, TimedWord, Transcript, timed_words
 from services.asr.widening import Doubt, is_unsure
 
-_CLOSE_AFTER = 10.0
+_CLOSE_AFTER = 13.0
 """Seconds from which a window's settled beginning is closed off: long windows cost too much."""
 _LONGEST = 26.0
 """Seconds a window may have; four less than the model's, for the silence behind it."""
 _FORCE_AFTER = 20.0
 """Seconds from which a window is closed off even where its text is not yet stable."""
 _LEAST_CLOSED = 3.0
-_LEAST_LEFT = 1.5
+_LEAST_LEFT = 6.0
+"""Seconds that stay in a window when its beginning is closed off: what is said next is understood
+better with the speech before it."""
 _SURE_LANGUAGE = 0.95
 _SURE_AFTER = 2.0
 """Seconds of speech after which a language recognised with that probability is kept."""
@@ -153,7 +155,6 @@ class Turn:
             languages=self._languages,
             language_prior=() if self._language else self._context.prior(self.number),
             hints=self._hints,
-            context=self._text.closed,
             word_offsets=self._word_offsets or (not job.speech_end and seconds >= _CLOSE_AFTER),
             final=job.speech_end is not None or seconds >= _FORCE_AFTER,
         )

@@ -9,7 +9,7 @@ OTHERS = ""
 """The entry of a prior for all the languages that it does not name."""
 _LEAST = 0.01
 """Probabilities below count as this: a window is never surer of a language than 100 to 1."""
-_FULL_WEIGHT_SECONDS = 3.0
+FULL_WEIGHT_SECONDS = 3.0
 """Speech whose evidence counts once; twice as much counts twice, and that is the most."""
 
 
@@ -19,7 +19,7 @@ def evidence_against(probability: float, seconds: float) -> float:
     A logarithm from 0 up, at most 9.2: detection on two seconds of speech is often wrong, and sure
     of it, so what it says counts for less than what longer speech says.
     """
-    return -math.log(max(_LEAST, probability)) * min(2.0, seconds / _FULL_WEIGHT_SECONDS)
+    return -math.log(max(_LEAST, probability)) * min(2.0, seconds / FULL_WEIGHT_SECONDS)
 
 
 def among(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,10 @@ _HOP = 160
 _FADE_OUT = 4 * _HOP
 """Silence behind the samples: the last mel frame sees nothing else."""
 _TRAILING_SECONDS = 2.0
-_LENGTH_CLASSES = (5.0, 10.0, 20.0, MAX_WINDOW_SECONDS)
-"""Padded seconds. Windows of one class share batches; a batch is as long as its longest window."""
+_LENGTH_CLASSES = {"cpu": (5.0, 10.0, 20.0, MAX_WINDOW_SECONDS), "cuda": (MAX_WINDOW_SECONDS,)}
+"""Padded seconds, by device. Windows of one class share batches, and a batch is as long as its
+longest window: on a CPU a longer window costs what it is longer, on a GPU next to nothing beside
+the steps of the decoder, which all windows of a batch share."""
 _BROKEN_OFF_SECONDS = 1.5
 """Speech left untranscribed at the end that makes a text count as broken off."""
 _TEXT_CONTEXT = 448
@@ -131,6 +133,7 @@ class WhisperCTranslate2:
             RuntimeError: CTranslate2 can't load the folder.
         """
         kind, _, index = device.partition(":")
+        self._kind = kind
         self._model = ctranslate2.models.Whisper(
             str(folder),
             device=kind,
@@ -167,10 +170,9 @@ class WhisperCTranslate2:
         """Computes the log-mel spectrogram of its samples."""
         return replace(window, features=self._features_of(window))
 
-    def batch_key(self, window: Window) -> Hashable:
+    def batch_key(self, window: Window) -> tuple[float, int]:
         """Windows of one length class and prompt length share a batch."""
-        padded = padded_seconds(window.seconds)
-        return (min(c for c in _LENGTH_CLASSES if padded <= c), len(self._prompt(window)))
+        return length_class(window.seconds, self._kind), len(self._prompt(window))
 
     def cost(self, window: Window) -> float:
         """The padded length in seconds."""
@@ -427,6 +429,17 @@ def padded_seconds(seconds: float) -> float:
     wanted = seconds + _TRAILING_SECONDS
     step = 0.5 if wanted <= 10.0 else 1.0
     return min(MAX_WINDOW_SECONDS, math.ceil(wanted / step) * step)
+
+
+def length_class(seconds: float, device: str) -> float:
+    """The longest padded length that windows of this length share a batch with.
+
+    Args:
+        seconds: Length of the speech.
+        device: "cpu" or "cuda".
+    """
+    padded = padded_seconds(seconds)
+    return min(length for length in _LENGTH_CLASSES[device] if padded <= length)
 
 
 def _max_length(prompt: int, tokens: int) -> int:

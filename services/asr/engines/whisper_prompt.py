@@ -1,4 +1,4 @@
-"""What goes before a window's text in Whisper's decoder: hints and what was said before.
+"""What goes before a window's text in Whisper's decoder: hints, or what was said before.
 
 Prompts have one of few lengths: the decoder takes only prompts of one length in a batch.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SIZES = (0, 16, 48, 160)
+SIZES = (0, 64, 160)
 """Tokens of text in a prompt; Whisper takes up to 223 (Radford et al. 2022, section 2.3)."""
-_MOST_CONTEXT = 48
+_MOST_CONTEXT = 64
 
 
 def fitted(hints: Sequence[int], context: Sequence[int]) -> list[int]:
