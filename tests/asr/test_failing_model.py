@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from services.asr.decoding import decode_final
 from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Window
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
-from services.asr.models import serving_models
+from services.asr.models import Model, serving_models
 from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import Heard, Input
 from services.asr.transcript import EndOfTurn, TurnEvent
 from services.asr.vad import SileroVad
-from services.runtime.batching import Priority
+from services.runtime.batching import Priority, Scheduled
 from services.runtime.request import Request
 from tests.asr.audio import read_wav, silence, words
 from tests.recordings import librivox
@@ -116,3 +118,43 @@ async def test_a_model_that_never_works_is_told(base: WhisperCTranslate2, vad: S
     with pytest.raises(ExceptionGroup) as caught:
         await listen(Flaky(base, lambda _windows, _number: True), vad)
     assert isinstance(caught.value.exceptions[0], RuntimeError)
+
+
+class Recorder:
+    """A scheduler's place: what windows are submitted with."""
+
+    def __init__(self) -> None:
+        self.submitted: list[tuple[Priority, float | None]] = []
+
+    async def submit(
+        self, item: object, *, caller: str, priority: Priority, deadline: float | None
+    ) -> Scheduled[Hypothesis]:
+        self.submitted.append((priority, deadline))
+        return Scheduled(Hypothesis(" hello"), 0.0, 0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "final", "preview"),
+    [
+        (Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.PREVIEW),
+        (Priority.SPECULATIVE, Priority.SPECULATIVE, Priority.SPECULATIVE),
+        (Priority.BATCH, Priority.BATCH, Priority.BATCH),
+    ],
+)
+async def test_finals_go_first_with_a_deadline_of_their_own(
+    base: WhisperCTranslate2, asked: Priority, final: Priority, preview: Priority
+) -> None:
+    scheduler = Recorder()
+    now = asyncio.get_running_loop().time()
+    call = Request(caller="me", deadline=now + 4 * 3600)
+    with ThreadPoolExecutor(1) as preparing:
+        model = Model(base.info, scheduler, lambda window: window, preparing)  # type: ignore[arg-type]
+        decode = model.decoder(call, asked, lambda said: said)
+        window = Window(silence(1))
+        await decode_final(decode, window)
+        await decode(window, priority=Priority.PREVIEW, patience=2.0)
+        await decode(window)
+    classes = [priority for priority, _ in scheduler.submitted]
+    assert classes == [final, preview, asked]
+    left = [deadline - now for _, deadline in scheduler.submitted if deadline is not None]
+    assert left == [pytest.approx(10, abs=1), pytest.approx(2, abs=1), pytest.approx(4 * 3600)]
