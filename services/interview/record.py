@@ -79,12 +79,12 @@ class InterviewSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word with its times in seconds and the recogniser's confidence, 0 to 1."""
+    """A word with its times in seconds and the recogniser's confidence, 0 to 1, if it says."""
 
     text: str
     start: float
     end: float
-    confidence: float = 1.0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

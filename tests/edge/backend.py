@@ -174,7 +174,7 @@ class Ears(asr_pb2_grpc.AsrServiceServicer):
         await self._backend.enter(context)
         try:
             async for request in request_iterator:
-                yield asr_pb2.StreamingRecognizeResponse(turn=len(request.audio))
+                yield asr_pb2.StreamingRecognizeResponse(turn=len(request.audio.audio))
         finally:
             self._backend.ended.set()
 

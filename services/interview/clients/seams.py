@@ -93,6 +93,14 @@ class HearingConfig:
     max_silence: float = 0.8
 
 
+@dataclass(frozen=True, slots=True)
+class Endpointing:
+    """Silences in seconds: after which a turn is probably over, and after which it is."""
+
+    min_silence: float
+    max_silence: float
+
+
 class RecognitionStream(Protocol):
     """One live stream of 16-bit mono samples at `HEARING_RATE_HZ`."""
 
@@ -102,6 +110,10 @@ class RecognitionStream(Protocol):
 
     async def finalize(self) -> None:
         """Ends the running turn now."""
+        ...
+
+    async def set_endpointing(self, endpointing: Endpointing) -> None:
+        """Changes when a turn is over, the running one included."""
         ...
 
     def events(self) -> AsyncIterator[SpeechEvent]:
