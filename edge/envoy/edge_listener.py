@@ -331,7 +331,7 @@ def _cors(settings: EnvoySettings) -> Any:
         allow_origin_string_match=[
             string_pb2.StringMatcher(exact=origin) for origin in settings.origins
         ],
-        allow_methods="GET, POST, OPTIONS",
+        allow_methods="GET, POST, DELETE, OPTIONS",
         allow_headers=", ".join(_ALLOWED_HEADERS),
         expose_headers=", ".join(_EXPOSED_HEADERS),
         max_age="7200",

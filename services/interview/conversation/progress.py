@@ -30,6 +30,11 @@ class Step:
         """Whether an answer is expected."""
         return self.phase in {Phase.QUESTION, Phase.FOLLOW_UP}
 
+    @property
+    def asked_round(self) -> int:
+        """The round, where there is a question; 0 in the opening and the close."""
+        return self.round if self.asks else 0
+
 
 OPENING = Step(Phase.OPENING)
 

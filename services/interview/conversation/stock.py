@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.interview.clients.seams import Synthesiser, VoiceConfig
+from services.interview.clients.seams import Style, Synthesiser, VoiceConfig
 from services.interview.conversation.floor import Line
 from services.interview.conversation.progress import Step
 from services.interview.conversation.speech import PreparedSpeech
@@ -26,10 +26,15 @@ class Voice:
     """Turns lines into speech in the candidate's format; without a format, into text only."""
 
     def __init__(
-        self, synthesiser: Synthesiser, config: VoiceConfig | None, tasks: asyncio.TaskGroup
+        self,
+        synthesiser: Synthesiser,
+        config: VoiceConfig | None,
+        styles: Mapping[Phase, Style],
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._synthesiser = synthesiser
         self._config = config
+        self._styles = styles
         self._tasks = tasks
 
     def say(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech | None:
@@ -37,7 +42,8 @@ class Voice:
         if self._config is None:
             return None
         speech = PreparedSpeech(text, self._tasks)
-        speech.synthesise(self._synthesiser, replace(self._config, phase=phase, ahead=ahead))
+        style = self._styles.get(phase, Style.NEUTRAL)
+        speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
         return speech
 
 
