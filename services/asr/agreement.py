@@ -136,10 +136,15 @@ class StableText:
         """The present window's text: its stable beginning and the newest hypothesis after it."""
         return self._previous
 
-    def update(self, hypothesis: str) -> None:
-        """Takes the next hypothesis of the present window."""
+    def update(self, hypothesis: str, *, agree: bool = True) -> None:
+        """Takes the next hypothesis of the present window.
+
+        Args:
+            hypothesis: The window's whole text.
+            agree: Whether what it says like the one before becomes stable.
+        """
         merged = self._merge(hypothesis)
-        agreed = _agreed(self._previous, merged)
+        agreed = _agreed(self._previous, merged) if agree else 0
         if agreed > len(self._stable):
             self._stable = merged[:agreed]
         self._previous = merged

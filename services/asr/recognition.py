@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from services.asr.decoding import Decode
 from services.asr.denoising import SpectralGate
 from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, Window
 from services.asr.segmentation import Segmenter, Stretch
-from services.asr.session import Decode
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
 from services.runtime.audio.decoding import Recording
@@ -28,7 +28,7 @@ _SURE_AFTER = 2.0
 class RecognitionConfig:
     """What to listen for; see StreamConfig."""
 
-    language: str | None = None
+    languages: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     word_offsets: bool = False
     denoise: bool = False
@@ -42,7 +42,7 @@ class Recognised:
         text: The whole text.
         segments: It in stretches of speech; those without words are left out.
         language: Language code; empty when there is no speech.
-        language_confidence: 1 when the caller named it.
+        language_confidence: None without speech, or when the caller named it.
         seconds: Length of the recording.
         cost: What it took.
     """
@@ -50,7 +50,7 @@ class Recognised:
     text: str
     segments: tuple[Transcript, ...]
     language: str
-    language_confidence: float
+    language_confidence: float | None
     seconds: float
     cost: Cost
 
@@ -108,7 +108,8 @@ async def recognise(
         Overloaded, DeadlineExpired: From the scheduler, perhaps in an ExceptionGroup.
     """
     reader = _Reader(recording, vad, denoise=config.denoise)
-    language = config.language
+    named = config.languages[0] if len(config.languages) == 1 else None
+    language = named
     running: deque[tuple[Stretch, asyncio.Task[Scheduled[Hypothesis]]]] = deque()
     done: list[tuple[Stretch, Scheduled[Hypothesis]]] = []
 
@@ -124,10 +125,11 @@ async def recognise(
                 window = Window(
                     samples=stretch.samples,
                     language=language,
+                    languages=config.languages,
                     hints=config.hints,
                     word_offsets=config.word_offsets,
                 )
-                running.append((stretch, tasks.create_task(decode(window, patience=None))))
+                running.append((stretch, tasks.create_task(decode(window))))
                 if language is None:
                     # One at a time until the language is known: the others then need not guess.
                     language = _sure_language(window, await collect())
@@ -135,7 +137,7 @@ async def recognise(
                     await collect()
         while running:
             await collect()
-    return _put_together(done, config, reader.seconds)
+    return _put_together(done, named, reader.seconds)
 
 
 def _sure_language(window: Window, hypothesis: Hypothesis) -> str | None:
@@ -145,7 +147,7 @@ def _sure_language(window: Window, hypothesis: Hypothesis) -> str | None:
 
 def _put_together(
     done: Sequence[tuple[Stretch, Scheduled[Hypothesis]]],
-    config: RecognitionConfig,
+    named: str | None,
     seconds: float,
 ) -> Recognised:
     cost = Cost()
@@ -159,8 +161,8 @@ def _put_together(
     return Recognised(
         text="".join(hypothesis.text for _, hypothesis in spoken).strip(),
         segments=tuple(_segment(stretch, hypothesis) for stretch, hypothesis in spoken),
-        language=config.language if config.language and spoken else language,
-        language_confidence=1.0 if config.language and spoken else sure,
+        language=named if named and spoken else language,
+        language_confidence=None if named or not spoken else sure,
         seconds=seconds,
         cost=cost,
     )

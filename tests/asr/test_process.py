@@ -20,6 +20,7 @@ from services.asr.engines.engine import Float32
 from services.runtime.audio import pcm
 from services.runtime.channel import open_channel
 from tests.asr.audio import encoded, read_wav, silence, words
+from tests.asr.calls import chunk
 from tests.recordings import librivox
 from tests.server_process import (
     GUARD_SECONDS,
@@ -71,7 +72,7 @@ async def begin(channel: grpc.aio.Channel, *, seconds: float = 2.0) -> Call:
 
 async def say(call: Call, samples: Float32) -> None:
     for start in range(0, len(samples), 1600):
-        await call.write(Request(audio=pcm.s16le_from_float(samples[start : start + 1600])))
+        await call.write(chunk(pcm.s16le_from_float(samples[start : start + 1600])))
 
 
 async def finish(call: Call, *, seconds: float = 2.0) -> str:

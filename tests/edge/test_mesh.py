@@ -11,6 +11,7 @@ import httpx
 import pytest
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.serving.v1.serving_pb2 import AudioChunk
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.channel import open_channel
@@ -79,7 +80,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
         await mesh.until_healthy(ASR, backend.port)
         call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
         for size in (1, 2, 3):
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x" * size))
+            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x" * size)))
             answer = await call.read()
             assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
             assert answer.turn == size
@@ -100,9 +101,9 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
         survivor = stub.StreamingRecognize()  # type: ignore[call-arg]
         for _ in range(1500):
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
+            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
             call.cancel()
-        await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=b"xx"))
+        await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"xx")))
         answer = await survivor.read()
         assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
         assert answer.turn == 2
@@ -220,7 +221,7 @@ async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
         async def ejected() -> bool:
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
             try:
-                await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
+                await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
                 await call.read()
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 pass

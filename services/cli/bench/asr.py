@@ -116,7 +116,7 @@ async def _stream(
                 # A piece is there when its last sample has been spoken.
                 due = started + (position + len(piece)) / _BYTES_PER_SECOND
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            yield asr_pb2.StreamingRecognizeRequest(audio=piece)
+            yield _audio(piece)
 
     texts: list[str] = []
     finalization: list[float] = []
@@ -136,6 +136,10 @@ def _config() -> asr_pb2.StreamingRecognizeRequest:
     )
 
 
+def _audio(samples: bytes) -> asr_pb2.StreamingRecognizeRequest:
+    return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=samples))
+
+
 async def _texts(
     stub: asr_pb2_grpc.AsrServiceAsyncStub, kind: str, minutes: float
 ) -> Sequence[str]:
@@ -144,7 +148,7 @@ async def _texts(
         generator = np.random.default_rng(20)
         for _ in range(round(minutes * 60)):
             samples = await asyncio.to_thread(_noise, kind, generator)
-            yield asr_pb2.StreamingRecognizeRequest(audio=pcm.s16le_from_float(samples))
+            yield _audio(pcm.s16le_from_float(samples))
 
     call = stub.StreamingRecognize(requests(), timeout=60 * minutes)
     return [e.end_of_turn.text async for e in call if e.HasField("end_of_turn")]

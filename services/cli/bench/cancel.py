@@ -83,12 +83,14 @@ async def _methods(channel: grpc.aio.Channel) -> dict[tuple[str, str], Start]:
     join = conversation_pb2.JoinInterview(interview_id=created.interview.id, input=_FORMAT)
     counter = iter(range(10**9))
 
+    chunk = serving_pb2.AudioChunk(audio=_SILENCE)
+
     async def listen() -> AsyncIterator[asr_pb2.StreamingRecognizeRequest]:
         yield asr_pb2.StreamingRecognizeRequest(
             config=asr_pb2.StreamingRecognitionConfig(format=_FORMAT)
         )
         while True:
-            yield asr_pb2.StreamingRecognizeRequest(audio=_SILENCE)
+            yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
             await asyncio.sleep(_PIECE_SECONDS)
 
     async def speak() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:

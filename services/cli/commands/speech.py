@@ -49,9 +49,14 @@ STYLES = tuple(
 def transcribe(
     file: Annotated[str, typer.Argument(help="WAV, FLAC or Ogg Opus file; - for standard input.")],
     address: Address = DEFAULT_ADDRESS,
-    language: Annotated[str | None, typer.Option(help="Spoken language; else detected.")] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="A language that may be spoken; repeatable. Detected if not just one."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Model; see `viva models`.")] = None,
-    hint: Annotated[list[str] | None, typer.Option(help="A likely phrase; repeatable.")] = None,
+    hint: Annotated[
+        list[str] | None, typer.Option(help="A likely phrase, the likeliest first; repeatable.")
+    ] = None,
     words: Annotated[
         bool, typer.Option("--words", help="Show every word's time and confidence.")
     ] = False,
@@ -61,16 +66,24 @@ def transcribe(
     stream: Annotated[
         bool, typer.Option("--stream", help="Send it as live audio, show the text as it comes.")
     ] = False,
+    pauses: Annotated[
+        bool, typer.Option("--pauses", help="With --stream --json: pauses are events too.")
+    ] = False,
     timeout: Timeout = 3600,
     as_json: AsJson = False,
 ) -> None:
     """Turn speech into text."""
     audio = read_file(file)
     config = asr_pb2.RecognitionConfig(
-        model=model, language=language, phrase_hints=hint, word_offsets=words, denoise=denoise
+        model=model,
+        languages=language,
+        phrase_hints=[asr_pb2.PhraseHint(phrase=phrase) for phrase in hint or ()],
+        word_offsets=words,
+        denoise=denoise,
     )
     if stream:
-        run(_transcribe_live(address, audio, config, timeout, as_json=as_json))
+        live = asr_pb2.StreamingRecognitionConfig(recognition=config, pause_events=pauses)
+        run(_transcribe_live(address, audio, live, timeout, as_json=as_json))
     else:
         run(_transcribe_whole(address, audio, config, timeout, as_json=as_json))
 
@@ -100,7 +113,12 @@ async def _transcribe_whole(
 
 
 async def _transcribe_live(
-    address: str, audio: bytes, config: asr_pb2.RecognitionConfig, timeout: float, *, as_json: bool
+    address: str,
+    audio: bytes,
+    config: asr_pb2.StreamingRecognitionConfig,
+    timeout: float,
+    *,
+    as_json: bool,
 ) -> None:
     samples, rate = _decode(audio)
     size = int(rate * _CHUNK_SECONDS)
@@ -109,12 +127,11 @@ async def _transcribe_live(
         shape = serving_pb2.AudioFormat(
             encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=rate
         )
-        yield asr_pb2.StreamingRecognizeRequest(
-            config=asr_pb2.StreamingRecognitionConfig(recognition=config, format=shape)
-        )
+        config.format.CopyFrom(shape)
+        yield asr_pb2.StreamingRecognizeRequest(config=config)
         for start in range(0, len(samples), size):
-            piece = s16le_from_float(samples[start : start + size])
-            yield asr_pb2.StreamingRecognizeRequest(audio=piece)
+            chunk = serving_pb2.AudioChunk(audio=s16le_from_float(samples[start : start + size]))
+            yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
 
     async with open_channel(address) as channel:
         events = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(
@@ -145,8 +162,9 @@ def _decode(audio: bytes) -> tuple[Float32, int]:
 
 def _print_words(words: Iterable[asr_pb2.Word]) -> None:
     for word in words:
+        sure = f"{word.confidence:4.0%}" if word.HasField("confidence") else "   –"
         out.print(
-            f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {word.confidence:4.0%}[/]"
+            f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {sure}[/]"
             f"  {escape(word.text.strip())}"
         )
 

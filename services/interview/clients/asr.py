@@ -54,9 +54,7 @@ class AsrStream:
     async def set_endpointing(self, endpointing: Endpointing) -> None:
         """Changes when a turn is over, the running one included."""
         with failures("asr"):
-            request = asr_pb2.StreamingRecognizeRequest(
-                endpointing=_endpointing(endpointing.min_silence, endpointing.max_silence)
-            )
+            request = asr_pb2.StreamingRecognizeRequest(endpointing=_endpointing(endpointing))
             await self._call.write(request)
 
     async def events(self) -> AsyncIterator[SpeechEvent]:
@@ -89,7 +87,7 @@ def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
     return asr_pb2.StreamingRecognitionConfig(
         recognition=asr_pb2.RecognitionConfig(
             languages=[config.language],
-            phrase_hints=[asr_pb2.PhraseHint(phrase=hint) for hint in config.phrase_hints],
+            phrase_hints=[asr_pb2.PhraseHint(phrase=phrase) for phrase in config.phrase_hints],
             word_offsets=True,
             priority=serving_pb2.PRIORITY_INTERACTIVE,
         ),
@@ -98,12 +96,14 @@ def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
             sample_rate_hz=HEARING_RATE_HZ,
             channels=1,
         ),
-        endpointing=_endpointing(config.min_silence, config.max_silence),
+        endpointing=_endpointing(Endpointing(config.min_silence, config.max_silence)),
     )
 
 
-def _endpointing(min_silence: float, max_silence: float) -> asr_pb2.Endpointing:
-    return asr_pb2.Endpointing(min_silence=duration(min_silence), max_silence=duration(max_silence))
+def _endpointing(asked: Endpointing) -> asr_pb2.Endpointing:
+    return asr_pb2.Endpointing(
+        min_silence=duration(asked.min_silence), max_silence=duration(asked.max_silence)
+    )
 
 
 def _words(words: Iterable[asr_pb2.Word]) -> tuple[SpokenWord, ...]:
