@@ -12,7 +12,7 @@ from services.interview.clients.seams import PlacedWord
 from services.interview.conversation.clock import AudioTimeline, InterviewClock
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.journal import Journal
-from services.interview.conversation.playback import Playback, heard_text
+from services.interview.conversation.playback import Heard, Playback, heard_text
 from services.interview.conversation.progress import OPENING, Step, after
 from services.interview.events import InterviewerAudio, InterviewerText
 from services.interview.interviewer.asking import follow_up, prompt
@@ -102,7 +102,7 @@ def test_playback_goes_on_between_acknowledgements_but_not_past_what_was_sent() 
     playback = Playback()
     playback.send(1.0, now=10.0)
     assert playback.position(10.4) == pytest.approx(0.4)
-    playback.acknowledge(0.2, when=10.5, finished=False)
+    playback.acknowledge(Heard(0.2, 10.5, finished=False))
     assert playback.position(10.7) == pytest.approx(0.4)
     assert playback.position(20.0) == 1.0
     playback.pause(10.8)
@@ -117,11 +117,11 @@ def test_playback_is_over_when_all_that_was_sent_is_heard() -> None:
     over = []
     playback.send(1.0, now=10.0)
     over.append(playback.finished)
-    playback.acknowledge(1.0, when=22.0, finished=False)
+    playback.acknowledge(Heard(1.0, 22.0, finished=False))
     over.append(playback.finished)
     playback.send(2.0, now=22.0)
     over.append(playback.finished)
-    playback.acknowledge(1.1, when=23.0, finished=True)
+    playback.acknowledge(Heard(1.1, 23.0, finished=True))
     over.append(playback.finished)
     assert over == [False, True, False, True]
 

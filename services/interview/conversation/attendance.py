@@ -10,7 +10,7 @@ import numpy as np
 from services.interview.clients.seams import HEARING_RATE_HZ
 from services.interview.conversation import messages as m
 from services.interview.conversation.conversation import Conversation
-from services.interview.conversation.playback import ClientClock
+from services.interview.conversation.playback import ClientClock, Heard
 from services.interview.events import AudioFormat, Encoding, Entry
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
 from services.runtime.audio.pcm import (
@@ -147,7 +147,7 @@ class Seat:
     ) -> None:
         """The client has played an utterance up to `position` at `client_time` on its clock."""
         when = self._clock.moment(client_time, self.conversation.chronicle.clock.now())
-        self.send(m.Played(utterance_id, position, finished, when))
+        self.send(m.Played(utterance_id, Heard(position, when, finished)))
 
     def send(self, message: m.Message) -> None:
         """Hands on what the candidate does."""

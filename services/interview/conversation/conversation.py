@@ -17,7 +17,6 @@ from services.interview.clients.seams import (
     SpeechBegan,
     SpeechEvent,
     TurnEnded,
-    VoiceConfig,
     WentOn,
 )
 from services.interview.conversation import messages as m
@@ -30,18 +29,17 @@ from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.patience import TurnPatience
-from services.interview.conversation.progress import OPENING, Step, after
+from services.interview.conversation.progress import OPENING, Step, following
 from services.interview.conversation.replying import Replier, Reply
-from services.interview.conversation.stock import Stock, Voice
-from services.interview.conversation.timing import TurnClock, turn_timings
+from services.interview.conversation.reviewing import Review
+from services.interview.conversation.stock import Stock, Voice, voice_for
+from services.interview.conversation.timing import TurnClock, turn_clock, turn_timings
 from services.interview.events import (
     AudioFormat,
     CandidatePartial,
     CandidateSpeechStarted,
-    ReportReady,
 )
 from services.interview.interviewer.personas import Cast
-from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, Phase, Speaker, State, Turn
 from services.interview.recordings.recorder import NO_RECORDER, Recorder
@@ -68,7 +66,7 @@ class Conversation:
         self._settings = chronicle.interview.settings
         self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
         self._degradation = Degradation(chronicle.emit)
-        self._reviewer = Reviewer(partners.embedder, failed=self._degradation.failed)
+        self._review = Review(chronicle, plan, partners.embedder, self._degradation)
         self._recorder = recorder
         self.ears = Ears(
             chronicle,
@@ -90,8 +88,6 @@ class Conversation:
             listen=self.ears.hearing.listen,
             over=lambda seconds, number: self._later(seconds, m.HoldOver(number)),
         )
-        # Whether the candidate has begun to speak since they held the turn.
-        self._spoke_again = False
         self._reply: Reply | None = None
         # Set once the candidate's turn is over and the reply may be said.
         self._released: TurnClock | None = None
@@ -116,8 +112,9 @@ class Conversation:
 
     def join(self, output: AudioFormat | None) -> None:
         """A client is there; audio in this shape is for it, None is for text alone."""
-        self.ears.expect_join()
-        self.send(m.Joined(output))
+        if not self._over:
+            self.ears.expect_join()
+            self.send(m.Joined(output))
 
     def finish_turn(self) -> None:
         """Ends the candidate's turn without waiting for silence."""
@@ -139,7 +136,7 @@ class Conversation:
             listening.cancel()
             self._drop_reply()
             self._follow_ups.forget()
-            await self._review()
+            await self._review.finish(self._step, tasks)
             self._stock.clear(self._voice)
         self._finish()
 
@@ -199,12 +196,7 @@ class Conversation:
             case m.Typed():
                 await self._take_typed(message.text)
             case m.Played():
-                self._floor.acknowledge(
-                    message.utterance_id,
-                    message.position,
-                    message.when,
-                    finished=message.finished,
-                )
+                self._floor.acknowledge(message.utterance_id, message.heard)
             case m.Interrupted():
                 await self._interrupt()
             case m.Finished() | m.Hold() | m.HoldOver() | m.SetPatience():
@@ -236,9 +228,8 @@ class Conversation:
             await self._resume()
 
     def _voice_in(self, output: AudioFormat | None) -> Voice:
-        language, voice = self._settings.language, self._cast.voice
-        config = VoiceConfig(language, voice, output) if output is not None else None
-        return Voice(self._partners.synthesiser, config, self._cast.styles, self._tasks)
+        synthesiser = self._partners.synthesiser
+        return voice_for(self._settings, self._cast, output, synthesiser, self._tasks)
 
     async def _obey(self, command: m.Command) -> None:
         state = self.chronicle.interview.state
@@ -269,14 +260,6 @@ class Conversation:
         answered = any(t.speaker is Speaker.CANDIDATE for t in self.chronicle.interview.turns)
         await self.chronicle.move(State.REVIEWING if answered else State.CANCELLED, self._step)
 
-    async def _review(self) -> None:
-        if self.chronicle.interview.state is State.REVIEWING:
-            self._score_round()
-            report = await self._reviewer.report(self.chronicle.interview)
-            await self.chronicle.keep(report)
-            await self.chronicle.move(State.COMPLETED, self._step)
-            self.chronicle.emit(ReportReady(report))
-
     # The candidate speaks.
 
     async def _hear(self, event: SpeechEvent) -> None:
@@ -300,7 +283,7 @@ class Conversation:
         self._speech += 1
         self._words_heard = False
         self._eager_at = None
-        self._spoke_again = True
+        self._patience.speech_began()
         self.chronicle.emit(CandidateSpeechStarted(event.start))
         if self._floor.taken:
             self._floor.pause()
@@ -311,15 +294,14 @@ class Conversation:
         text = event.stable + event.unstable
         if text.strip():
             self._words_heard = True
-            if self._spoke_again:
-                self._patience.release()
+            self._patience.words_came()
         if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
             await self._stop_floor()
         if self._floor.taken or not self._step.asks:
             return
         if text.strip():
             self._answers.reopen()
-        if self._may_follow_up():
+        if self._following(dig_deeper=True).phase is Phase.FOLLOW_UP:
             self._follow_ups.overhear(self._answers.whole(text), self._step, self._voice)
 
     async def _probably_ended(self, event: ProbablyEnded) -> None:
@@ -345,9 +327,8 @@ class Conversation:
             await self._stop_floor()
         if self._step.asks:
             self._answers.reopen()
-        turn = self._answers.spoken(event, self._step, self._question_id())
-        if self._spoke_again:
-            self._patience.release()
+        turn = self._answers.spoken(event, self._step, self._stock.question_id(self._step))
+        self._patience.words_came()
         if self._patience.held:
             self._answers.hold(turn)
         else:
@@ -369,16 +350,11 @@ class Conversation:
         await self._stop_floor()
         self._words_heard = False
         await self._let_go()
-        turn = self._answers.typed(text, self._step, self._question_id())
+        turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
         await self._answered(turn, self._turn_clock(turn, None, 0.0))
 
-    def _question_id(self) -> str:
-        question = self._stock.question(self._step)
-        return question.id if question else ""
-
-    def _turn_clock(self, turn: Turn, eager_at: float | None, finalization: float) -> TurnClock:
-        now = self.chronicle.clock.now()
-        return TurnClock(turn.id, turn.end, eager_at, now - finalization, now)
+    def _turn_clock(self, turn: Turn, eager: float | None, finalization: float) -> TurnClock:
+        return turn_clock(turn, self.chronicle.clock.now(), eager, finalization)
 
     async def _answered(self, turn: Turn, clock: TurnClock) -> None:
         await self._answers.over(turn, answers=self._step.asks)
@@ -412,7 +388,6 @@ class Conversation:
             case m.SetPatience():
                 await self._patience.set(message.patience)
             case m.Hold():
-                self._spoke_again = False
                 self._patience.hold(message.limit)
                 if self._step.asks and not self._floor.taken:
                     self._drop_reply()
@@ -479,7 +454,7 @@ class Conversation:
         """Says a line and moves to its step."""
         self._line = line
         if line.step.round != self._step.round or line.step.phase is Phase.CLOSING:
-            self._score_round()
+            self._review.score(self._step, self._tasks)
         if line.step != self._step:
             self._before = (self._step, self._answers.turns)
             self._step, self._answers.turns = line.step, []
@@ -494,17 +469,8 @@ class Conversation:
         for deeper in (True, False):
             self._stock.line(self._following(dig_deeper=deeper), ahead=True)
 
-    def _may_follow_up(self) -> bool:
-        return self._following(dig_deeper=True).phase is Phase.FOLLOW_UP
-
     def _following(self, *, dig_deeper: bool) -> Step:
-        settings = self._settings
-        return after(
-            self._step,
-            rounds=settings.rounds,
-            follow_ups=settings.follow_ups,
-            dig_deeper=dig_deeper,
-        )
+        return following(self._step, self._settings, dig_deeper=dig_deeper)
 
     async def _move_on(self) -> None:
         """Goes on from a step that needs no answer."""
@@ -528,13 +494,6 @@ class Conversation:
         live = self.chronicle.interview.state is State.LIVE
         if live and said.line.step == self._step and not self._step.asks:
             await self._move_on()
-
-    def _score_round(self) -> None:
-        """Has the round's answers scored while the conversation goes on."""
-        if self._step.asks:
-            turns = [t for t in self.chronicle.interview.turns if t.round == self._step.round]
-            question = self._plan[self._step.round - 1]
-            self._reviewer.begin(self._tasks, self._step.round, question, turns)
 
     def _later(self, seconds: float, message: m.Message) -> None:
         asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, message)

@@ -74,9 +74,10 @@ class Ears:
 
     def hear(self, audio: bytes) -> None:
         """Takes the candidate's 16-bit mono samples at `HEARING_RATE_HZ`; ignored unless live."""
-        if self._joins:
+        state = self._chronicle.interview.state
+        if self._joins and not state.over:
             self._early.append(audio)
-        elif self._chronicle.interview.state is State.LIVE:
+        elif state is State.LIVE:
             self._recorder.candidate(audio)
             self.hearing.hear(audio)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from services.interview.clients.seams import DependencyFailed, PlacedWord
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.degradation import Degradation
-from services.interview.conversation.playback import Playback, heard_text
+from services.interview.conversation.playback import Heard, Playback, heard_text
 from services.interview.conversation.progress import Step
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.events import (
@@ -152,14 +152,12 @@ class Floor:
             except TimeoutError:
                 return
 
-    def acknowledge(
-        self, utterance_id: str, position: float, when: float, *, finished: bool
-    ) -> None:
-        """The client had played the utterance up to `position` seconds at `when`."""
+    def acknowledge(self, utterance_id: str, heard: Heard) -> None:
+        """The client says how far it has played the utterance."""
         utterance = self._current
         if utterance is None or utterance.id != utterance_id:
             return
-        utterance.playback.acknowledge(position, when, finished=finished)
+        utterance.playback.acknowledge(heard)
         utterance.changed.set()
 
     def pause(self) -> None:

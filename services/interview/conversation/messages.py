@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from services.interview.clients.seams import SpeechEvent
+from services.interview.conversation import playback
 from services.interview.conversation.floor import Said
 from services.interview.conversation.replying import Reply
 from services.interview.events import AudioFormat
@@ -35,12 +36,10 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The client had played an utterance up to `position` seconds at `when` on the clock."""
+    """The client says how far it has played an utterance."""
 
     utterance_id: str
-    position: float
-    finished: bool
-    when: float
+    heard: playback.Heard
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class TurnPatience:
         self._listen = listen
         self._over = over
         self._number = 0
+        # Whether the candidate has begun to speak since they held the turn.
+        self._spoke_again = False
         self.held = False
 
     def endpointing(self) -> Endpointing:
@@ -64,7 +66,7 @@ class TurnPatience:
     def hold(self, limit: float) -> None:
         """The turn is held for at most `limit` seconds from now."""
         self._number += 1
-        self.held = True
+        self.held, self._spoke_again = True, False
         self._chronicle.emit(TurnHeld(self._chronicle.clock.now() + limit))
         self._listen(self.endpointing())
         self._over(limit, self._number)
@@ -79,3 +81,12 @@ class TurnPatience:
             self.held = False
             self._chronicle.emit(TurnHeld(None))
             self._listen(self.endpointing())
+
+    def speech_began(self) -> None:
+        """The candidate makes a sound."""
+        self._spoke_again = True
+
+    def words_came(self) -> None:
+        """Words were heard: if they came after the hold, the candidate goes on."""
+        if self._spoke_again:
+            self.release()

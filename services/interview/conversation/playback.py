@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.interview.clients.seams import PlacedWord
 
@@ -15,6 +16,15 @@ LATEST_SECONDS = 5.0
 """A message that says it took longer comes from a clock that does jump."""
 HEARD_SHARE = 0.5
 """A word counts as heard once half of it was played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A client had played up to `position` at `when`; `finished`, to the end of what it has."""
+
+    position: float
+    when: float
+    finished: bool
 
 
 class ClientClock:
@@ -65,20 +75,20 @@ class Playback:
             self.stretches.append((0.0, now))
         self._sent = max(self._sent, until)
 
-    def acknowledge(self, position: float, when: float, *, finished: bool) -> None:
-        """The client had played up to `position` at `when`; `finished`, to the end of what it has.
+    def acknowledge(self, heard: Heard) -> None:
+        """The client says how far it has played.
 
         What is older than what was acknowledged before, or contradicts it, changes nothing: what
         was heard stays heard.
         """
         self.acknowledged = True
-        position = max(position, self._sent) if finished else position
-        if when < self._confirmed_at or position < self._confirmed:
+        position = max(heard.position, self._sent) if heard.finished else heard.position
+        if heard.when < self._confirmed_at or position < self._confirmed:
             return
-        self._confirmed, self._confirmed_at = position, when
+        self._confirmed, self._confirmed_at = position, heard.when
         self._position = position
         if self._since is not None:
-            self._since = when
+            self._since = heard.when
 
     def pause(self, now: float) -> None:
         """Playback stops."""
