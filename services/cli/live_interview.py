@@ -314,9 +314,13 @@ class _Session:
     async def _talk(self) -> None:
         async for chunk in self._microphone.chunks():
             self._sent.add(chunk)
-            while (piece := self._sent.next()) is not None:
-                message = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
-                await self._say(interview_service_pb2.ConverseRequest(candidate=message))
+            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+                # Chosen only when it can be written: joining again in between, what is next changes.
+                async with self._writing:
+                    while (piece := self._sent.next()) is not None:
+                        audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
+                        request = interview_service_pb2.ConverseRequest(candidate=audio)
+                        await self._call.write(request)
 
     async def _acknowledge(self) -> None:
         while True:

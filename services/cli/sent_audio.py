@@ -21,36 +21,31 @@ class SentAudio:
     """
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
-        # Bytes before the first kept chunk, and how many of the chunks were sent.
-        self._start = 0
+        # Each with its offset in bytes; the first `_sent` of them were sent.
+        self._chunks: deque[tuple[int, bytes]] = deque()
         self._sent = 0
+        self._end = 0
 
     def add(self, chunk: bytes) -> None:
         """Takes the next samples."""
-        self._chunks.append(chunk)
-        while sum(map(len, self._chunks)) > MOST_SECONDS * BYTES_PER_SECOND:
-            self._drop_first()
-
-    def _drop_first(self) -> None:
-        self._start += len(self._chunks.popleft())
-        self._sent = max(0, self._sent - 1)
+        self._chunks.append((self._end, chunk))
+        self._end += len(chunk)
+        self.forget(self._end / BYTES_PER_SECOND - MOST_SECONDS)
 
     def next(self) -> serving_pb2.AudioChunk | None:
         """The next samples to send; None when all were."""
         if self._sent == len(self._chunks):
             return None
-        before = sum(len(self._chunks[index]) for index in range(self._sent))
-        offset = (self._start + before) / BYTES_PER_SECOND
+        offset, chunk = self._chunks[self._sent]
         self._sent += 1
-        return serving_pb2.AudioChunk(audio=self._chunks[self._sent - 1], offset=duration(offset))
+        return serving_pb2.AudioChunk(audio=chunk, offset=duration(offset / BYTES_PER_SECOND))
 
     def forget(self, offset: float) -> None:
         """The server has everything before `offset`, in seconds from the first sample."""
-        while self._chunks and self._start + len(self._chunks[0]) <= round(
-            offset * BYTES_PER_SECOND
-        ):
-            self._drop_first()
+        known = round(offset * BYTES_PER_SECOND)
+        while self._chunks and self._chunks[0][0] + len(self._chunks[0][1]) <= known:
+            self._chunks.popleft()
+            self._sent = max(0, self._sent - 1)
 
     def rewind(self) -> None:
         """Sends again what the server has not acknowledged."""

@@ -50,6 +50,7 @@ from services.interview.record import (
     Difficulty,
     Interview,
     InterviewSettings,
+    Patience,
     Phase,
     SpokenWord,
 )
@@ -320,11 +321,12 @@ async def stage(
     absence_seconds: float = 60.0,
     abandoned_seconds: float = 600.0,
     journal_bytes: int = 1 << 24,
+    patience: Patience = Patience.NORMAL,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
         id="interview",
         user="somebody",
-        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups),
+        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups, patience=patience),
         plan=tuple(f"q{n}" for n in range(1, rounds + 1)),
         created=datetime.now(UTC),
     )

@@ -88,8 +88,8 @@ class Hearing:
         self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
-        # From the loss of a stream until one has lasted.
-        self._lost = False
+        # At first, and from the loss of a stream, until one has lasted.
+        self._lost = True
         self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
 

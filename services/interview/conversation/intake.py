@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.events import AudioReceived
 
-TOLERANCE_SECONDS = 0.002
-"""What clients round their offsets by."""
+TOLERANCE_SECONDS = 0.0006
+"""Clients round their offsets to milliseconds, or better."""
 ACKNOWLEDGED_SECONDS = 1.0
 """So much audio is acknowledged at a time."""
 

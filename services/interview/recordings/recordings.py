@@ -130,6 +130,11 @@ class Recordings:
         if (recording := self._kept.get(interview_id)) is not None:
             recording.close()
 
+    def close_all(self) -> None:
+        """Nothing more is recorded of any."""
+        for recording in self._kept.values():
+            recording.close()
+
     def track(self, interview_id: str, speaker: Speaker) -> Track | None:
         """What was recorded of a voice."""
         recording = self._kept.get(interview_id)
@@ -171,8 +176,11 @@ async def open_recordings(folder: Path, most_bytes: int) -> AsyncIterator[Record
             log(_logger, logging.WARNING, "nothing is recorded", cause=error)
             most_bytes = 0
         recordings = Recordings(own, most_bytes, thread)
-        yield recordings
-        await asyncio.to_thread(thread.shutdown)
+        try:
+            yield recordings
+        finally:
+            recordings.close_all()
+            await asyncio.to_thread(thread.shutdown)
 
 
 def _settle_in(folder: Path) -> tuple[Path, IO[bytes]]:
