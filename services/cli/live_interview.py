@@ -127,7 +127,9 @@ async def hold(
     """
     answers = [await asyncio.to_thread(read_answer, path) for path in options.answers]
     async with open_channel(options.address) as channel:
-        stub: _Stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+        stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
+            interview_service_pb2_grpc.InterviewServiceStub(channel)
+        )
         created = await stub.CreateInterview(
             interview_service_pb2.CreateInterviewRequest(
                 settings=_settings(options), idempotency_key=uuid.uuid4().hex
@@ -151,10 +153,9 @@ async def hold(
         return held
 
 
-_Stub = interview_service_pb2_grpc.InterviewServiceAsyncStub
-
-
-async def _turns(stub: _Stub, interview_id: str, user: str) -> list[turn_pb2.Turn]:
+async def _turns(
+    stub: interview_service_pb2_grpc.InterviewServiceAsyncStub, interview_id: str, user: str
+) -> list[turn_pb2.Turn]:
     turns: list[turn_pb2.Turn] = []
     token: str | None = None
     while token != "":

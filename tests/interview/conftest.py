@@ -20,7 +20,7 @@ from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
-from services.interview.questions.bank import load_bank
+from services.interview.questions.bank import Bank, load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.recordings import open_recordings
 from services.interview.server import services
@@ -48,13 +48,18 @@ async def embedder(embed_settings: EmbedSettings) -> AsyncIterator[EmbedClient]:
         yield EmbedClient(channel)
 
 
+@pytest.fixture(scope="session")
+def bank() -> Bank:
+    return load_bank()
+
+
 @pytest_asyncio.fixture
-async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
+async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
     recogniser, synthesiser = FakeRecogniser(), FakeSynthesiser()
 
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
-        bank, embedder = load_bank(), FakeEmbedder()
+        embedder = FakeEmbedder()
         index = QuestionIndex(bank, embedder, tmp_path)
         await index.build()
         personas = load_personas()

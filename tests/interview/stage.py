@@ -108,10 +108,12 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = False
+        self.broken = self.crash = False
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
+        if self.crash:
+            raise RuntimeError("a fault of our own")
         if self.broken:
             raise DependencyFailed("asr", "UNAVAILABLE")
         stream = FakeStream(config)

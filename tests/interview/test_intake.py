@@ -26,7 +26,7 @@ def ramp(first: int, count: int) -> bytes:
 
 
 def is_ramp(samples: np.ndarray[Any, np.dtype[np.int16]], first: int) -> bool:
-    """Whether they are those of a place; a sample may be one off, since it was a float meanwhile."""
+    """Whether they are those of a place; each may be one off, having been a float."""
     expected = np.arange(first, first + len(samples)) % CYCLE
     return bool((np.abs(samples - expected) <= 1).all())
 

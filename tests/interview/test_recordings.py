@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -56,6 +56,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.glob("recordings/*/*") if path.name != "lock"]
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 3 * SEGMENT_BYTES), max_size=4),
     start=st.integers(0, 4 * SEGMENT_BYTES),

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.interview.refusals import RefusedField
@@ -16,6 +16,7 @@ from services.runtime.errors import FailedPrecondition
 EPOCH = b"12345678"
 
 
+@settings(deadline=None)
 @given(seq=st.integers(0, 2**63), name=st.text(max_size=64))
 def test_a_resume_token_leads_to_its_event(seq: int, name: str) -> None:
     token = resume_token(name, EPOCH, seq)
