@@ -316,7 +316,7 @@ class _Session:
         async for chunk in self._microphone.chunks():
             self._sent.add(chunk)
             with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-                # Chosen only when it can be written: joining again in between, what is next changes.
+                # Chosen only when it can be written: joining again changes what is next.
                 async with self._writing:
                     while (piece := self._sent.next()) is not None:
                         audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))

@@ -20,6 +20,8 @@ from viva.interview.v1 import (
     interview_pb2,
     interview_service_pb2,
     interview_service_pb2_grpc,
+    persona_service_pb2,
+    persona_service_pb2_grpc,
     question_pb2,
     question_service_pb2,
     question_service_pb2_grpc,
@@ -42,6 +44,7 @@ class Backend(
     embed_pb2_grpc.EmbedServiceServicer,
     interview_service_pb2_grpc.InterviewServiceServicer,
     question_service_pb2_grpc.QuestionServiceServicer,
+    persona_service_pb2_grpc.PersonaServiceServicer,
 ):
     """Implements some of the contracts, remembers what came, and fails when told to."""
 
@@ -102,6 +105,31 @@ class Backend(
             interview=interview_pb2.Interview(id=request.interview_id)
         )
 
+    async def DeleteInterview(
+        self,
+        request: interview_service_pb2.DeleteInterviewRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_service_pb2.DeleteInterviewResponse:
+        await self.enter(context)
+        return interview_service_pb2.DeleteInterviewResponse()
+
+    async def ListTurns(
+        self,
+        request: interview_service_pb2.ListTurnsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_service_pb2.ListTurnsResponse:
+        await self.enter(context)
+        return interview_service_pb2.ListTurnsResponse(next_page_token=request.interview_id)
+
+    async def ListPersonas(
+        self,
+        request: persona_service_pb2.ListPersonasRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> persona_service_pb2.ListPersonasResponse:
+        await self.enter(context)
+        persona = persona_service_pb2.Persona(id=request.language)
+        return persona_service_pb2.ListPersonasResponse(personas=[persona])
+
     async def Listen(
         self,
         request: interview_service_pb2.ListenRequest,
@@ -151,6 +179,7 @@ class Backend(
         asr_pb2_grpc.add_AsrServiceServicer_to_server(Ears(self), server)
         interview_service_pb2_grpc.add_InterviewServiceServicer_to_server(self, server)
         question_service_pb2_grpc.add_QuestionServiceServicer_to_server(self, server)
+        persona_service_pb2_grpc.add_PersonaServiceServicer_to_server(self, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         for contract in contracts():
             await self.health.set(contract.name, STATUS.SERVING)

@@ -101,6 +101,11 @@ async def test_json_reaches_the_methods_it_stands_for(site: Site) -> None:
     assert read.json() == {"interview": {"id": "seven"}}
     paused = await site.client.post("/v1/interviews/seven:pause", json={})
     assert paused.json() == {"interview": {"id": "seven"}}
+    turns = await site.client.get("/v1/interviews/seven/turns", params={"page_size": 5})
+    assert turns.json() == {"nextPageToken": "seven"}
+    assert (await site.client.delete("/v1/interviews/seven")).json() == {}
+    listed = await site.client.get("/v1/personas", params={"language": "zh"})
+    assert listed.json() == {"personas": [{"id": "zh"}]}
     found = await site.client.get("/v1/questions", params={"query": "hash tables"})
     assert found.json()["results"][0]["question"]["text"] == "about hash tables?"
 
@@ -116,7 +121,8 @@ async def test_an_error_is_json_that_names_the_field(site: Site) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/interviews/a/b"),
-        ("DELETE", "/v1/interviews/a"),
+        ("DELETE", "/v1/questions/a"),
+        ("PUT", "/v1/interviews/a"),
         ("POST", "/v1/interviews/a:unknown"),
         ("GET", "/v1"),
         ("GET", "/"),
@@ -182,14 +188,15 @@ async def test_what_only_the_mesh_may_say_is_removed(site: Site) -> None:
     assert metadata["traceparent"] == TRACE
 
 
-async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site) -> None:
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site, method: str) -> None:
     response = await site.client.options(
         "/v1/interviews",
-        headers={"origin": ORIGIN, "access-control-request-method": "POST"},
+        headers={"origin": ORIGIN, "access-control-request-method": method},
     )
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == ORIGIN
-    assert "POST" in response.headers["access-control-allow-methods"]
+    assert method in response.headers["access-control-allow-methods"]
 
 
 async def test_an_options_request_that_is_no_preflight_ends_at_the_edge(site: Site) -> None:

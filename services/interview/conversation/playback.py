@@ -88,7 +88,7 @@ class Playback:
         self._confirmed, self._confirmed_at = position, heard.when
         self._position = position
         if self._since is not None:
-            self._since = heard.when
+            self._since = max(self._since, heard.when)
 
     def pause(self, now: float) -> None:
         """Playback stops."""
