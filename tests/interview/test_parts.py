@@ -167,7 +167,8 @@ def test_a_clients_clock_is_read_by_its_fastest_message() -> None:
     assert clock.moment(101.0, now=2.5) == pytest.approx(2.0)  # half a second on its way
     assert clock.moment(102.0, now=2.9) == pytest.approx(2.9)  # the fastest so far
     assert clock.moment(103.0, now=4.0) == pytest.approx(3.9)
-    assert clock.moment(3.0, now=5.0) == 0.0  # it jumped: believed within bounds
+    assert clock.moment(3.0, now=5.0) == 5.0  # it jumped, and begins anew
+    assert clock.moment(4.0, now=6.5) == 6.0
 
 
 def test_a_position_that_was_long_on_its_way_tells_where_playback_is_by_now() -> None:

@@ -13,7 +13,7 @@ TOLERANCE_SECONDS = 0.05
 CLOCK_MESSAGES = 64
 """So many messages tell the offset of a client's clock; older ones may have drifted."""
 LATEST_SECONDS = 5.0
-"""A message that says it took longer comes from a clock that does jump."""
+"""A message that seems to have taken longer comes from a clock that did jump: it begins anew."""
 HEARD_SHARE = 0.5
 """A word counts as heard once half of it was played."""
 
@@ -38,7 +38,12 @@ class ClientClock:
         if client_time is None:
             return now
         self._offsets.append(now - client_time)
-        return max(client_time + min(self._offsets), now - LATEST_SECONDS)
+        moment = client_time + min(self._offsets)
+        if now - moment <= LATEST_SECONDS:
+            return moment
+        self._offsets.clear()
+        self._offsets.append(now - client_time)
+        return now
 
 
 class Playback:
