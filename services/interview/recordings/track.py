@@ -67,7 +67,9 @@ class Track:
     size: int = 0
     _file: SealedFile | None = None
     _pending: bytearray = field(default_factory=bytearray)
-    _behind: int = 0
+    # Bytes handed to the thread, counted by the loop; and written, counted by the thread.
+    _handed: int = 0
+    _written: int = 0
     _failed: bool = False
 
     @property
@@ -96,14 +98,15 @@ class Track:
             self._fail("full")
             return
         self.size += size
-        self.thread.submit(lambda: self._write(make()[:size].ljust(size, b"\0"), handed_over=False))
+        self._handed += size
+        self.thread.submit(lambda: self._write(make()[:size].ljust(size, b"\0")))
 
     def flush(self) -> None:
         """Hands over what waits."""
         data = bytes(self._pending)
         self._pending.clear()
-        self._behind += len(data)
-        if self._behind > BACKLOG_BYTES:
+        self._handed += len(data)
+        if self._handed - self._written > BACKLOG_BYTES:
             self._fail("slow")
         elif data:
             self.thread.submit(self._write, data)
@@ -113,15 +116,14 @@ class Track:
         self.flush()
         self.thread.submit(self._close)
 
-    def _write(self, data: bytes, *, handed_over: bool = True) -> None:
+    def _write(self, data: bytes) -> None:
         if not self._failed:
             try:
                 self._file = self._file or self.create()
                 self._file.append(data)
             except OSError as error:
                 self._fail("disk", error)
-        if handed_over:
-            self._behind -= len(data)
+        self._written += len(data)
 
     def _close(self) -> None:
         try:
@@ -152,7 +154,10 @@ class Track:
     def _read(self, first: int, until: int) -> bytes:
         if self._file is None:
             return b""
-        return self._file.read(first * SAMPLE_BYTES, until * SAMPLE_BYTES)
+        try:
+            return self._file.read(first * SAMPLE_BYTES, until * SAMPLE_BYTES)
+        except FileNotFoundError:  # deleted meanwhile
+            return b""
 
 
 def spans(
