@@ -161,6 +161,23 @@ async def test_audio_recorded_while_the_client_was_away_is_taken(wire: Wire) -> 
     [
         (audio(b""), "candidate.audio.chunk.audio"),
         (audio(bytes(1_048_580)), "candidate.audio.chunk.audio"),
+        (audio(bytes(4), offset=-1), "candidate.audio.chunk.offset"),
+        (audio(bytes(4), offset=3600), "candidate.audio.chunk.offset"),
+        (cpb.CandidateMessage(audio=cpb.CandidateAudio()), "candidate.audio.chunk"),
+        (
+            cpb.CandidateMessage(hold_turn=cpb.HoldTurn(limit=duration(301))),
+            "candidate.hold_turn.limit",
+        ),
+        (
+            cpb.CandidateMessage(set_patience=cpb.SetPatience()),
+            "candidate.set_patience.patience",
+        ),
+        (
+            cpb.CandidateMessage(
+                playback=cpb.PlaybackPosition(utterance_id="u", client_time=duration(-1))
+            ),
+            "candidate.playback.client_time",
+        ),
         (typed(""), "candidate.typed.text"),
         (typed("x" * 100_000), "candidate.typed.text"),
         (
@@ -174,7 +191,20 @@ async def test_audio_recorded_while_the_client_was_away_is_taken(wire: Wire) -> 
             "candidate.playback.position",
         ),
     ],
-    ids=["no audio", "too much audio", "no text", "too much text", "nothing played", "before 0"],
+    ids=[
+        "no audio",
+        "too much audio",
+        "audio from before",
+        "audio from later",
+        "no chunk",
+        "too long a hold",
+        "no patience",
+        "a clock before 0",
+        "no text",
+        "too much text",
+        "nothing played",
+        "before 0",
+    ],
 )
 async def test_a_message_out_of_its_limits_is_named(
     wire: Wire, message: cpb.CandidateMessage, field: str

@@ -10,8 +10,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from viva.interview.v1 import interview_pb2, question_pb2, question_service_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
+from viva.serving.v1 import serving_pb2
 
 from services.runtime.channel import outgoing
+from services.runtime.stats import seconds
 from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
 from tests.interview.stage import PATIENCE
 
@@ -65,6 +67,22 @@ async def test_speech_reaches_the_recogniser_at_its_rate(wire: Wire) -> None:
             heard = await stream.sent.get()
         assert len(heard) % 2 == 0
         assert len(heard) <= 16_000 * 2 // 50 * 10
+
+
+async def test_telephone_audio_is_taken(wire: Wire) -> None:
+    made = await wire.create()
+    first = joining(made.id)
+    first.join.input.encoding = serving_pb2.AUDIO_ENCODING_MULAW
+    first.join.input.sample_rate_hz, first.join.input.channels = 8_000, 1
+    async with wire.converse(first) as call:
+        await until(call, lambda e: e.HasField("utterance_started"))
+        for number in range(50):
+            await call.write(pb.ConverseRequest(candidate=audio(b"\xff" * 160, number / 50)))
+        received = await until(call, lambda e: e.HasField("audio_received"))
+        assert seconds(received[-1].audio_received.offset) == pytest.approx(1.0, abs=0.02)
+        async with asyncio.timeout(PATIENCE):
+            stream = await wire.recogniser.opened.get()
+            assert len(await stream.sent.get()) % 2 == 0
 
 
 async def test_another_users_interview_does_not_exist(wire: Wire) -> None:
