@@ -191,8 +191,9 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         attendance, seat = await self._house.speaker(_user(), request.interview_id)
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
+        planned = 0.0
         for field, message in named:
-            _check(message, seat, field)
+            planned += _check(message, seat, field, planned)
         if attendance.first_time(request.call):
             for field, message in named:
                 _take(message, seat, field)
@@ -247,10 +248,14 @@ def _offset(chunk: serving_pb2.AudioChunk) -> float | None:
     return seconds(chunk.offset) if chunk.HasField("offset") else None
 
 
-def _check(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) -> None:
-    if message.WhichOneof("message") == "audio":
-        chunk = message.audio.chunk
-        seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
+def _check(
+    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: float
+) -> float:
+    """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
+    if message.WhichOneof("message") != "audio":
+        return 0.0
+    chunk = message.audio.chunk
+    return seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk", planned).added
 
 
 def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) -> None:

@@ -267,6 +267,27 @@ async def test_a_refused_run_of_messages_has_no_effect_and_may_come_again(wire: 
     assert seen[-1].candidate_turn.turn.text == "A whole answer."
 
 
+async def test_a_run_of_messages_that_is_too_much_together_has_no_effect(wire: Wire) -> None:
+    made = await wire.create()
+    ann = outgoing(2 * PATIENCE, user="ann")
+    listening = wire.interviews.Listen(pb.ListenRequest(join=join(made.id)), **ann)
+    async with asyncio.timeout(PATIENCE):
+        await listening.read()
+
+    def speak(*lengths: int) -> pb.SpeakRequest:
+        messages = [audio(bytes(length * 48_000 * 4)) for length in lengths]
+        return pb.SpeakRequest(interview_id=made.id, call=1, messages=messages)
+
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.interviews.Speak(speak(4, 4, 1), **ann)
+    assert fields(error.value) == ["join.input.sample_rate_hz"]
+    assert wire.recogniser.opened.empty()
+    await wire.interviews.Speak(speak(1), **ann)
+    received = await until(listening, lambda e: e.HasField("audio_received"))
+    assert received[-1].audio_received.offset.seconds == 1
+    listening.cancel()
+
+
 @pytest.mark.parametrize(
     ("request_fields", "field"),
     [({"call": 0}, "call"), ({"messages": []}, "messages"), ({"interview_id": ""}, "interview_id")],

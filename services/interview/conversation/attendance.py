@@ -10,6 +10,7 @@ import numpy as np
 from services.interview.clients.seams import HEARING_RATE_HZ
 from services.interview.conversation import messages as m
 from services.interview.conversation.conversation import Conversation
+from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
 from services.interview.events import AudioFormat, Encoding, Entry
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
@@ -98,9 +99,10 @@ class Seat:
                 spoken.
             Aborted: Another client has joined.
         """
-        source = self.check(audio, offset, field)
+        fit = self.check(audio, offset, field)
+        source = self._source or AudioFormat()
         samples = mono(_DECODERS[source.encoding](audio), source.channels)
-        fit = self.conversation.ears.intake.take(offset, samples.size / self._rate)
+        self.conversation.ears.intake.take(fit)
         if fit.gap:
             silence = min(fit.gap, MOST_SILENCE_SECONDS)
             self._feed(np.zeros(round(silence * self._rate), dtype=np.float32))
@@ -112,8 +114,11 @@ class Seat:
         if resampled.size:
             self.conversation.ears.hear(s16le_from_float(resampled))
 
-    def check(self, audio: bytes, offset: float | None, field: str) -> AudioFormat:
-        """Whether `hear` would take these samples, and their shape; raises what `hear` does."""
+    def check(self, audio: bytes, offset: float | None, field: str, planned: float = 0.0) -> Fit:
+        """Whether `hear` would take these samples, and how they join; raises what `hear` does.
+
+        `planned` seconds of audio are taken to have been heard by then.
+        """
         self._check()
         source = self._source
         if source is None:
@@ -125,7 +130,7 @@ class Seat:
                 f"{field}.audio",
                 f"{len(audio)} bytes are no whole {source.frame_bytes}-byte frames",
             )
-        ahead = self.conversation.ears.ahead
+        ahead = self.conversation.ears.ahead + planned
         if ahead > MOST_AHEAD_SECONDS:
             raise InvalidField(
                 "join.input.sample_rate_hz",
@@ -134,13 +139,14 @@ class Seat:
                 " faster than people speak",
             )
         intake = self.conversation.ears.intake
-        if ahead + intake.gap(offset) > MOST_AHEAD_SECONDS:
+        fit = intake.fit(offset, len(audio) / source.frame_bytes / self._rate, planned)
+        if ahead + fit.gap > MOST_AHEAD_SECONDS:
             raise InvalidField(
                 f"{field}.offset",
                 f"lies in the future; audio was received up to {intake.received:.3f} s, and"
                 " offsets count from the first audio of the interview",
             )
-        return source
+        return fit
 
     def played(
         self, utterance_id: str, position: float, *, finished: bool, client_time: float | None

@@ -20,10 +20,12 @@ class Fit:
     Attributes:
         gap: Seconds between the end of what was received and the chunk.
         repeated: Seconds of the chunk's beginning that were received before.
+        added: Seconds by which more is received with it, the gap included.
     """
 
     gap: float
     repeated: float
+    added: float
 
 
 class Intake:
@@ -34,20 +36,21 @@ class Intake:
         self.received = 0.0
         self._told = 0.0
 
-    def gap(self, offset: float | None) -> float:
-        """Seconds missing before a chunk at `offset`; None is right behind the chunk before."""
-        ahead = 0.0 if offset is None else offset - self.received
-        return ahead if ahead > TOLERANCE_SECONDS else 0.0
+    def fit(self, offset: float | None, seconds: float, planned: float = 0.0) -> Fit:
+        """How a chunk of so many seconds would join; None is right behind the chunk before.
 
-    def take(self, offset: float | None, seconds: float) -> Fit:
-        """Counts a chunk of so many seconds; what it repeats is not counted again."""
-        gap = self.gap(offset)
-        behind = 0.0 if offset is None else self.received - offset
-        repeated = min(behind, seconds) if behind > TOLERANCE_SECONDS else 0.0
-        self.received += gap + seconds - repeated
+        `planned` seconds are taken to have been received by then.
+        """
+        ahead = 0.0 if offset is None else offset - self.received - planned
+        gap = ahead if ahead > TOLERANCE_SECONDS else 0.0
+        repeated = min(-ahead, seconds) if -ahead > TOLERANCE_SECONDS else 0.0
+        return Fit(gap, repeated, gap + seconds - repeated)
+
+    def take(self, fit: Fit) -> None:
+        """Counts a chunk that joins like this."""
+        self.received += fit.added
         if self.received - self._told >= ACKNOWLEDGED_SECONDS:
             self.acknowledge()
-        return Fit(gap, repeated)
 
     def acknowledge(self) -> None:
         """Tells how far the audio was taken, if there is more than was told."""
