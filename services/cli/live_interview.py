@@ -2,12 +2,14 @@
 
 The client talks to `InterviewService.Converse` as a browser would: a microphone that never stops, a
 loudspeaker that acknowledges what it has played, and a candidate who waits for the interviewer to
-finish before answering. When the connection breaks it joins again with the last event it saw.
+finish before answering. When the connection breaks it joins again with the last event it saw, and
+says again what the server had not acknowledged of the candidate's audio.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,10 +17,17 @@ from itertools import cycle
 from pathlib import Path
 
 import grpc
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import interview_pb2_grpc, report_pb2
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import (
+    interview_pb2,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+    report_pb2,
+    turn_pb2,
+)
 from viva.serving.v1 import serving_pb2
 
+from services.cli.sent_audio import SentAudio
 from services.cli.sound_card import RATE_HZ, Answer, Loudspeaker, Microphone, read_answer
 from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
@@ -48,7 +57,7 @@ class LiveInterview:
         answers: Recordings, used in turn, and again from the first when there are more questions.
         rounds: Questions; None for as many as there are recordings (at most 10).
         follow_ups: Follow-ups after each answer.
-        topics, job_title, candidate_name, voice: As in `InterviewSettings`.
+        topics, job_title, candidate_name, voice, persona: As in `InterviewSettings`.
         user: Whose interview it is.
     """
 
@@ -60,6 +69,7 @@ class LiveInterview:
     job_title: str | None = None
     candidate_name: str | None = None
     voice: str | None = None
+    persona: str | None = None
     user: str = "local"
 
 
@@ -82,7 +92,8 @@ class AnswerTimes:
 class Held:
     """A finished interview."""
 
-    interview: pb.Interview = field(default_factory=pb.Interview)
+    interview: interview_pb2.Interview = field(default_factory=interview_pb2.Interview)
+    turns: list[turn_pb2.Turn] = field(default_factory=list)
     report: report_pb2.Report | None = None
     answers: list[AnswerTimes] = field(default_factory=list)
     degraded: list[pb.ServiceDegraded] = field(default_factory=list)
@@ -116,11 +127,13 @@ async def hold(
     """
     answers = [await asyncio.to_thread(read_answer, path) for path in options.answers]
     async with open_channel(options.address) as channel:
-        stub: interview_pb2_grpc.InterviewServiceAsyncStub = (
-            interview_pb2_grpc.InterviewServiceStub(channel)
+        stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
+            interview_service_pb2_grpc.InterviewServiceStub(channel)
         )
         created = await stub.CreateInterview(
-            pb.CreateInterviewRequest(settings=_settings(options)),
+            interview_service_pb2.CreateInterviewRequest(
+                settings=_settings(options), idempotency_key=uuid.uuid4().hex
+            ),
             **outgoing(CALL_SECONDS, user=options.user),
         )
         session = _Session(
@@ -132,25 +145,44 @@ async def hold(
         )
         held = await session.run()
         found = await stub.GetInterview(
-            pb.GetInterviewRequest(interview_id=created.interview.id),
+            interview_service_pb2.GetInterviewRequest(interview_id=created.interview.id),
             **outgoing(CALL_SECONDS, user=options.user),
         )
         held.interview = found.interview
+        held.turns = await _turns(stub, created.interview.id, options.user)
         return held
 
 
-def _settings(options: LiveInterview) -> pb.InterviewSettings:
-    return pb.InterviewSettings(
+async def _turns(
+    stub: interview_service_pb2_grpc.InterviewServiceAsyncStub, interview_id: str, user: str
+) -> list[turn_pb2.Turn]:
+    turns: list[turn_pb2.Turn] = []
+    token: str | None = None
+    while token != "":
+        page = await stub.ListTurns(
+            interview_service_pb2.ListTurnsRequest(interview_id=interview_id, page_token=token),
+            **outgoing(CALL_SECONDS, user=user),
+        )
+        turns += page.turns
+        token = page.next_page_token
+    return turns
+
+
+def _settings(options: LiveInterview) -> interview_pb2.InterviewSettings:
+    return interview_pb2.InterviewSettings(
         rounds=options.rounds or min(10, len(options.answers)),
         follow_ups=options.follow_ups,
         topics=options.topics,
         job_title=options.job_title,
         candidate_name=options.candidate_name,
         voice=options.voice,
+        persona=options.persona,
     )
 
 
-_Call = grpc.aio.StreamStreamCall[pb.ConverseRequest, pb.ConverseResponse]
+_Call = grpc.aio.StreamStreamCall[
+    interview_service_pb2.ConverseRequest, interview_service_pb2.ConverseResponse
+]
 
 
 class _Session:
@@ -167,7 +199,8 @@ class _Session:
         self._converse = converse
         self._call = converse()
         self._interview_id = interview_id
-        self._last_seq: int | None = None
+        self._resume_token: str | None = None
+        self._sent = SentAudio()
         self._broken_since: float | None = None
         self._answers = cycle(answers)
         self._notify = notify
@@ -177,7 +210,7 @@ class _Session:
         self._loudspeaker = Loudspeaker()
         self._held = Held(microphone=self._microphone, loudspeaker=self._loudspeaker)
         self._offsets: list[float] = []
-        self._phases: dict[str, pb.Phase.ValueType] = {}
+        self._phases: dict[str, interview_pb2.Phase.ValueType] = {}
         self._waiting: AnswerTimes | None = None
         # An answer of which nothing has been understood yet.
         self._unheard: AnswerTimes | None = None
@@ -210,16 +243,16 @@ class _Session:
             for task in around:
                 task.cancel()
 
-    def _join(self) -> pb.ConverseRequest:
+    def _join(self) -> interview_service_pb2.ConverseRequest:
         shape = serving_pb2.AudioFormat(
             encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
         )
         join = pb.JoinInterview(
-            interview_id=self._interview_id, input=shape, last_seq=self._last_seq
+            interview_id=self._interview_id, input=shape, resume_token=self._resume_token
         )
-        return pb.ConverseRequest(join=join)
+        return interview_service_pb2.ConverseRequest(join=join)
 
-    async def _say(self, request: pb.ConverseRequest) -> None:
+    async def _say(self, request: interview_service_pb2.ConverseRequest) -> None:
         # A write that finds the call over says less than the read that will find it, too.
         with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
             async with self._writing:
@@ -235,11 +268,11 @@ class _Session:
             except grpc.aio.AioRpcError as error:
                 await self._join_again(error)
                 continue
-            if not isinstance(response, pb.ConverseResponse):
+            if not isinstance(response, interview_service_pb2.ConverseResponse):
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
             late = self._broken_since is not None
-            self._last_seq, self._broken_since = event.seq, None
+            self._resume_token, self._broken_since = event.resume_token, None
             if not late:  # what was missed comes late and tells nothing about the clock
                 self._offsets.append(self._loop.time() - seconds(event.at))
             yield event
@@ -261,7 +294,10 @@ class _Session:
         async with self._writing:
             self._call.cancel()
             self._call = self._converse()
-        await self._say(self._join())
+            self._sent.rewind()
+            # A write that finds the call over says less than the read that will find it, too.
+            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+                await self._call.write(self._join())
 
     def _stalled(self) -> str:
         """What to say when nothing has happened for `SILENCE_SECONDS`."""
@@ -278,8 +314,14 @@ class _Session:
 
     async def _talk(self) -> None:
         async for chunk in self._microphone.chunks():
-            message = pb.CandidateMessage(audio=pb.CandidateAudio(audio=chunk))
-            await self._say(pb.ConverseRequest(candidate=message))
+            self._sent.add(chunk)
+            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+                # Chosen only when it can be written: joining again changes what is next.
+                async with self._writing:
+                    while (piece := self._sent.next()) is not None:
+                        audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
+                        request = interview_service_pb2.ConverseRequest(candidate=audio)
+                        await self._call.write(request)
 
     async def _acknowledge(self) -> None:
         while True:
@@ -291,9 +333,10 @@ class _Session:
                 utterance_id=playing.utterance_id,
                 position=duration(playing.heard),
                 finished=playing.heard >= playing.seconds,
+                client_time=duration(self._loop.time()),
             )
             message = pb.CandidateMessage(playback=position)
-            await self._say(pb.ConverseRequest(candidate=message))
+            await self._say(interview_service_pb2.ConverseRequest(candidate=message))
 
     async def _answer(self) -> None:
         await asyncio.sleep(REACTION_SECONDS)
@@ -316,6 +359,8 @@ class _Session:
                     tasks.create_task(self._answer())
             case "candidate_turn":
                 self._unheard = None
+            case "audio_received":
+                self._sent.forget(seconds(event.audio_received.offset))
             case "timings" if self._held.answers:
                 self._held.answers[-1].server = event.timings
             case "degraded":
@@ -323,9 +368,14 @@ class _Session:
             case "report_ready":
                 self._held.report = event.report_ready.report
             case "state_changed":
-                if event.state_changed.state == pb.INTERVIEW_STATE_CANCELLED:
-                    raise InterviewFailed("the interview was cancelled")
+                self._check(event.state_changed.state)
         return self._held.report is not None
+
+    def _check(self, state: interview_pb2.InterviewState.ValueType) -> None:
+        if state == interview_pb2.INTERVIEW_STATE_CANCELLED:
+            raise InterviewFailed("the interview was cancelled")
+        if state == interview_pb2.INTERVIEW_STATE_FAILED:
+            raise InterviewFailed("the interview server could not hold the interview to its end")
 
     def _begins(self, started: pb.InterviewerUtteranceStarted) -> None:
         self._phases[started.utterance_id] = started.phase
@@ -338,7 +388,10 @@ class _Session:
         self._loudspeaker.add(piece.utterance_id, piece.audio)
 
     def _expects_answer(self, ended: pb.InterviewerUtteranceEnded) -> bool:
-        asks = self._phases.get(ended.utterance_id) in {pb.PHASE_QUESTION, pb.PHASE_FOLLOW_UP}
+        asks = self._phases.get(ended.utterance_id) in {
+            interview_pb2.PHASE_QUESTION,
+            interview_pb2.PHASE_FOLLOW_UP,
+        }
         return asks and not ended.interrupted
 
     def _control(self, action: pb.PlaybackControl.Action.ValueType) -> None:

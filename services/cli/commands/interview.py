@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.table import Table
-from viva.interview.v1 import interview_pb2, report_pb2
+from viva.interview.v1 import conversation_pb2, turn_pb2
 
 from services.cli.calls import (
     DEFAULT_ADDRESS,
@@ -56,6 +56,9 @@ def interview(
     job_title: Annotated[str | None, typer.Option(help="The position.")] = None,
     name: Annotated[str | None, typer.Option(help="The candidate's name.")] = None,
     voice: Annotated[str | None, typer.Option(help="The interviewer's; see `viva voices`.")] = None,
+    persona: Annotated[
+        str | None, typer.Option(help="The interviewer: professional-man, professional-woman, …")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold a spoken interview in real time, with recordings as the candidate.
@@ -72,6 +75,7 @@ def interview(
         job_title=job_title,
         candidate_name=name,
         voice=voice,
+        persona=persona,
     )
     for recording in options.answers:
         if not recording.is_file():
@@ -95,7 +99,7 @@ def interview(
         _show(held, output)
 
 
-def _say(event: interview_pb2.InterviewEvent) -> None:
+def _say(event: conversation_pb2.InterviewEvent) -> None:
     """Prints the conversation as it goes."""
     match event.WhichOneof("event"):
         case "utterance_ended":
@@ -110,7 +114,7 @@ def _say_broken() -> None:
     _print("viva", "The connection broke; joining again.", style="yellow")
 
 
-def _print_turn(speaker: str, turn: report_pb2.Turn) -> None:
+def _print_turn(speaker: str, turn: turn_pb2.Turn) -> None:
     _print(speaker, turn.text)
 
 
