@@ -179,9 +179,7 @@ def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete
     return complete
 
 
-def _model(
-    recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolExecutor
-) -> Model:
+def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolExecutor) -> Model:
     def run(batch: Sequence[_Submitted]) -> Sequence[Hypothesis | Exception]:
         for submitted in batch:
             submitted.ticket.started = True

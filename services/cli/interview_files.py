@@ -8,7 +8,7 @@ import tempfile
 import wave
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from viva.interview.v1 import turn_pb2
 from services.cli.live_interview import AnswerTimes, Held
 from services.cli.sound_card import RATE_HZ, Loudspeaker, Microphone
 from services.runtime.stats import seconds
+
+if TYPE_CHECKING:
+    from services.cli.sound_devices import DeviceLoudspeaker, DeviceMicrophone
 
 _OPTIONAL_TIMES = (
     "eager_end_of_turn",
@@ -161,7 +164,12 @@ def _wav(path: Path, samples: npt.NDArray[np.int16], rate_hz: int, channels: int
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-def _both(path: Path, microphone: Microphone, loudspeaker: Loudspeaker, zero: float) -> None:
+def _both(
+    path: Path,
+    microphone: Microphone | DeviceMicrophone,
+    loudspeaker: Loudspeaker | DeviceLoudspeaker,
+    zero: float,
+) -> None:
     tracks: list[tuple[int, float, npt.NDArray[np.float32]]] = []
     if microphone.recorded:
         spoken = np.concatenate(microphone.recorded)

@@ -1,4 +1,4 @@
-"""A whole spoken interview in real time, with recordings as the candidate.
+"""A whole spoken interview in real time, with recordings or a person as the candidate.
 
 The client talks to `InterviewService.Converse` as a browser would: a microphone that never stops, a
 loudspeaker that acknowledges what it has played, and a candidate who waits for the interviewer to
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 from viva.interview.v1 import conversation_pb2 as pb
@@ -33,6 +34,10 @@ from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.stats import duration, seconds
 
+if TYPE_CHECKING:
+    # Loads the sound system, for those who talk themselves.
+    from services.cli.sound_devices import DeviceLoudspeaker, DeviceMicrophone
+
 REACTION_SECONDS = 0.3
 """People begin to answer 200 to 500 ms after a question (Stivers et al. 2009, PNAS)."""
 ACKNOWLEDGE_SECONDS = 0.2
@@ -40,7 +45,9 @@ CALL_SECONDS = 10.0
 GREATEST_SECONDS = 3600.0
 """No interview of recordings takes longer."""
 SILENCE_SECONDS = 45.0
-"""Without any event for so long the interview has failed."""
+"""Without any event for so long an interview with recordings has failed."""
+LIVE_SILENCE_SECONDS = 600.0
+"""The same with a person, who may think; the server has its own patience."""
 REJOIN_SECONDS = 30.0
 """How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
 REJOIN_PAUSE_SECONDS = 0.5
@@ -55,9 +62,11 @@ class LiveInterview:
     Attributes:
         address: The interview server or the mesh, host:port.
         answers: Recordings, used in turn, and again from the first when there are more questions.
-        rounds: Questions; None for as many as there are recordings (at most 10).
+            Without any, whoever sits before this machine's microphone is the candidate.
+        rounds: Questions; None for as many as there are recordings (at most 10), or the server's
+            default.
         follow_ups: Follow-ups after each answer.
-        topics, job_title, candidate_name, voice, persona: As in `InterviewSettings`.
+        topics, job_title, candidate_name, voice, persona, question_ids: As in `InterviewSettings`.
         user: Whose interview it is.
     """
 
@@ -70,6 +79,7 @@ class LiveInterview:
     candidate_name: str | None = None
     voice: str | None = None
     persona: str | None = None
+    question_ids: Sequence[str] = ()
     user: str = "local"
 
 
@@ -97,8 +107,8 @@ class Held:
     report: report_pb2.Report | None = None
     answers: list[AnswerTimes] = field(default_factory=list)
     degraded: list[pb.ServiceDegraded] = field(default_factory=list)
-    microphone: Microphone | None = None
-    loudspeaker: Loudspeaker | None = None
+    microphone: Microphone | DeviceMicrophone | None = None
+    loudspeaker: Loudspeaker | DeviceLoudspeaker | None = None
     zero: float = 0.0
     """The loop's time at which the interview's clock started."""
 
@@ -121,11 +131,44 @@ async def hold(
 
     Raises:
         BadRecording: An answer cannot be played.
+        NoSoundDevice: There are no answers, and this machine has no microphone or no loudspeaker.
         InterviewFailed: Nothing came for too long, the stream ended before the report, or the
             server has lost the interview.
         grpc.aio.AioRpcError: A call failed.
     """
     answers = [await asyncio.to_thread(read_answer, path) for path in options.answers]
+    # A machine without a microphone says so before an interview is begun.
+    with _sound(live=not answers) as sound:
+        return await _hold(options, answers, sound, notify, broken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """Where the candidate's voice comes from and the interviewer's goes, at which rate."""
+
+    microphone: Microphone | DeviceMicrophone
+    loudspeaker: Loudspeaker | DeviceLoudspeaker
+    loudspeaker_hz: int | None = None
+
+
+@contextmanager
+def _sound(*, live: bool) -> Iterator[_Sound]:
+    if not live:
+        yield _Sound(Microphone(), Loudspeaker())
+        return
+    from services.cli.sound_devices import PLAYBACK_HZ, DeviceLoudspeaker, DeviceMicrophone
+
+    with DeviceLoudspeaker() as loudspeaker:
+        yield _Sound(DeviceMicrophone(), loudspeaker, PLAYBACK_HZ)
+
+
+async def _hold(
+    options: LiveInterview,
+    answers: Sequence[Answer],
+    sound: _Sound,
+    notify: Callable[[pb.InterviewEvent], None],
+    broken: Callable[[], None],
+) -> Held:
     async with open_channel(options.address) as channel:
         stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
             interview_service_pb2_grpc.InterviewServiceStub(channel)
@@ -140,6 +183,7 @@ async def hold(
             lambda: stub.Converse(None, **outgoing(GREATEST_SECONDS, user=options.user)),
             created.interview.id,
             answers,
+            sound,
             notify,
             broken,
         )
@@ -170,13 +214,14 @@ async def _turns(
 
 def _settings(options: LiveInterview) -> interview_pb2.InterviewSettings:
     return interview_pb2.InterviewSettings(
-        rounds=options.rounds or min(10, len(options.answers)),
+        rounds=options.rounds or min(10, len(options.answers)) or None,
         follow_ups=options.follow_ups,
         topics=options.topics,
         job_title=options.job_title,
         candidate_name=options.candidate_name,
         voice=options.voice,
         persona=options.persona,
+        question_ids=options.question_ids,
     )
 
 
@@ -193,6 +238,7 @@ class _Session:
         converse: Callable[[], _Call],
         interview_id: str,
         answers: Sequence[Answer],
+        sound: _Sound,
         notify: Callable[[pb.InterviewEvent], None],
         broken: Callable[[], None],
     ) -> None:
@@ -202,12 +248,14 @@ class _Session:
         self._resume_token: str | None = None
         self._sent = SentAudio()
         self._broken_since: float | None = None
-        self._answers = cycle(answers)
+        self._answers = cycle(answers) if answers else None
         self._notify = notify
         self._broken = broken
         self._loop = asyncio.get_running_loop()
-        self._microphone = Microphone()
-        self._loudspeaker = Loudspeaker()
+        self._microphone = sound.microphone
+        self._loudspeaker = sound.loudspeaker
+        self._loudspeaker_hz = sound.loudspeaker_hz
+        self._most_silence = SILENCE_SECONDS if answers else LIVE_SILENCE_SECONDS
         self._held = Held(microphone=self._microphone, loudspeaker=self._loudspeaker)
         self._offsets: list[float] = []
         self._phases: dict[str, interview_pb2.Phase.ValueType] = {}
@@ -248,7 +296,14 @@ class _Session:
             encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
         )
         join = pb.JoinInterview(
-            interview_id=self._interview_id, input=shape, resume_token=self._resume_token
+            interview_id=self._interview_id,
+            input=shape,
+            output=(
+                serving_pb2.AudioFormat(sample_rate_hz=self._loudspeaker_hz, channels=1)
+                if self._loudspeaker_hz is not None
+                else None
+            ),
+            resume_token=self._resume_token,
         )
         return interview_service_pb2.ConverseRequest(join=join)
 
@@ -261,7 +316,7 @@ class _Session:
     async def _events(self) -> AsyncIterator[pb.InterviewEvent]:
         while True:
             try:
-                async with asyncio.timeout(SILENCE_SECONDS):
+                async with asyncio.timeout(self._most_silence):
                     response = await self._call.read()
             except TimeoutError:
                 raise InterviewFailed(self._stalled()) from None
@@ -300,9 +355,9 @@ class _Session:
                 await self._call.write(self._join())
 
     def _stalled(self) -> str:
-        """What to say when nothing has happened for `SILENCE_SECONDS`."""
+        """What to say when nothing has happened for too long."""
         failing = {d.service: d.recovered for d in self._held.degraded}
-        parts = [f"nothing happened for {SILENCE_SECONDS:.0f} s"]
+        parts = [f"nothing happened for {self._most_silence:.0f} s"]
         if self._unheard is not None:
             parts.append(f"no words were understood in {self._unheard.recording}")
         parts += [f"{service} does not work" for service, back in failing.items() if not back]
@@ -313,15 +368,19 @@ class _Session:
         return min(self._offsets, default=self._loop.time())
 
     async def _talk(self) -> None:
-        async for chunk in self._microphone.chunks():
-            self._sent.add(chunk)
-            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-                # Chosen only when it can be written: joining again changes what is next.
-                async with self._writing:
-                    while (piece := self._sent.next()) is not None:
-                        audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
-                        request = interview_service_pb2.ConverseRequest(candidate=audio)
-                        await self._call.write(request)
+        async with aclosing(self._microphone.chunks()) as chunks:
+            async for chunk in chunks:
+                self._sent.add(chunk)
+                await self._send_audio()
+
+    async def _send_audio(self) -> None:
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            # Chosen only when it can be written: joining again changes what is next.
+            async with self._writing:
+                while (piece := self._sent.next()) is not None:
+                    audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
+                    request = interview_service_pb2.ConverseRequest(candidate=audio)
+                    await self._call.write(request)
 
     async def _acknowledge(self) -> None:
         while True:
@@ -338,10 +397,9 @@ class _Session:
             message = pb.CandidateMessage(playback=position)
             await self._say(interview_service_pb2.ConverseRequest(candidate=message))
 
-    async def _answer(self) -> None:
+    async def _answer(self, answer: Answer, microphone: Microphone) -> None:
         await asyncio.sleep(REACTION_SECONDS)
-        answer = next(self._answers)
-        ended = await self._microphone.say(answer)
+        ended = await microphone.say(answer)
         self._waiting = self._unheard = AnswerTimes(answer.name, speech_end=ended)
         self._held.answers.append(self._waiting)
 
@@ -356,7 +414,7 @@ class _Session:
                 self._control(event.playback_control.action)
             case "utterance_ended":
                 if self._expects_answer(event.utterance_ended):
-                    tasks.create_task(self._answer())
+                    self._begin_answer(tasks)
             case "candidate_turn":
                 self._unheard = None
             case "audio_received":
@@ -376,6 +434,11 @@ class _Session:
             raise InterviewFailed("the interview was cancelled")
         if state == interview_pb2.INTERVIEW_STATE_FAILED:
             raise InterviewFailed("the interview server could not hold the interview to its end")
+
+    def _begin_answer(self, tasks: asyncio.TaskGroup) -> None:
+        # A person begins without being told.
+        if self._answers is not None and isinstance(self._microphone, Microphone):
+            tasks.create_task(self._answer(next(self._answers), self._microphone))
 
     def _begins(self, started: pb.InterviewerUtteranceStarted) -> None:
         self._phases[started.utterance_id] = started.phase

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from types import TracebackType
 from typing import Self
 
 import miniaudio
 import numpy as np
 
-from services.cli.sound_card import RATE_HZ, Played, Samples
+from services.cli.sound_card import RATE_HZ, NoSoundDevice, Played, Samples
 
 CHUNK_MS = 40
 """A message costs more than the bytes in it, and nobody hears 40 ms."""
 PLAYBACK_HZ = 24_000
 PLAYBACK_BUFFER_MS = 80
-
-
-class NoSoundDevice(RuntimeError):
-    """This machine has no microphone or loudspeaker that can be used."""
 
 
 class DeviceMicrophone:
@@ -52,7 +48,7 @@ class DeviceMicrophone:
         except miniaudio.MiniaudioError as error:
             raise NoSoundDevice(f"no microphone can be opened: {error.args[0]}") from None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """What is recorded, until the caller stops."""
         recording = self._record()
         next(recording)

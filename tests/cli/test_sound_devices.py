@@ -7,13 +7,12 @@ import asyncio
 import miniaudio
 import pytest
 
-from services.cli.sound_card import Played
+from services.cli.sound_card import NoSoundDevice, Played
 from services.cli.sound_devices import (
     CHUNK_MS,
     PLAYBACK_HZ,
     DeviceLoudspeaker,
     DeviceMicrophone,
-    NoSoundDevice,
 )
 
 NOWHERE = [miniaudio.Backend.NULL]
