@@ -20,6 +20,7 @@ class Span:
     id: str
     parent: str
     service: str
+    events: tuple[str, ...]
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                     span.span_id.hex(),
                     span.parent_span_id.hex(),
                     told["service.name"],
+                    tuple(event.name for event in span.events),
                 )
                 for scope in resource.scope_spans
                 for span in scope.spans
@@ -75,8 +77,20 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    def names(self, trace: str) -> list[str]:
-        return [span.name for span in self.spans if span.trace == trace]
+    def served(self, trace: str) -> list[Span]:
+        """The span of the call that each batch of the model served, once for every batch.
+
+        A batch is an event of the call's span, or a span in it.
+        """
+        known = {span.id: span for span in self.spans if span.trace == trace}
+        return [
+            *(span for span in known.values() for name in span.events if name == "viva.batch"),
+            *(
+                known[span.parent]
+                for span in known.values()
+                if span.name == "demo.compute" and span.parent in known
+            ),
+        ]
 
     def way_up(self, span: Span) -> list[Span | str]:
         """A span's parents, up to the id of one that is not known here."""
