@@ -240,7 +240,7 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
                 name=EDGE,
                 domains=list(settings.allowed_hosts),
                 routes=[*_public_routes(public), _preflight_route(public)],
-                typed_per_filter_config={CORS: packed(_cors(settings))},
+                typed_per_filter_config={CORS: packed(_cors(settings, public))},
                 request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
             ),
             route_components_pb2.VirtualHost(
@@ -327,12 +327,13 @@ def _preflight_route(public: Sequence[Contract]) -> Any:
     )
 
 
-def _cors(settings: EnvoySettings) -> Any:
+def _cors(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
+    verbs = {verb for contract in public for method in contract.methods for verb, _ in method.http}
     return cors_pb2.CorsPolicy(
         allow_origin_string_match=[
             string_pb2.StringMatcher(exact=origin) for origin in settings.origins
         ],
-        allow_methods="GET, POST, OPTIONS",
+        allow_methods=", ".join(sorted({*verbs, "POST", "OPTIONS"})),
         allow_headers=", ".join(_ALLOWED_HEADERS),
         expose_headers=", ".join(_EXPOSED_HEADERS),
         max_age="7200",

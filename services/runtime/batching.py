@@ -47,10 +47,19 @@ Claim: TypeAlias = Callable[[Job[Any, Any]], tuple[float, float, int]]
 
 
 class Priority(enum.IntEnum):
-    """Classes of urgency; the lower runs first."""
+    """Classes of urgency; the lower runs first.
+
+    Attributes:
+        INTERACTIVE: Somebody waits for it: finals, replies, questions.
+        PREVIEW: Speech that still runs; the next preview replaces it.
+        SPECULATIVE: Prepared in case it is needed; may be thrown away.
+        BATCH: Nobody waits.
+    """
 
     INTERACTIVE = 0
-    BATCH = 1
+    PREVIEW = 1
+    SPECULATIVE = 2
+    BATCH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         key: Callable[[ItemT], Hashable] = lambda _: None,
         workers: int = 1,
         headroom: float = 1.2,
+        watch: Callable[[BaseException | None], None] | None = None,
     ) -> None:
         """Sets the scheduler up; it works from `async with` on.
 
@@ -118,7 +128,10 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             workers: Batches that run at the same time, each in its own thread.
             headroom: Predictions are taken times this, beside the caution that past ones teach;
                 0 refuses nothing for its deadline.
+            watch: Told on the event loop after every batch: None if the model worked, or the error
+                of a batch that failed as a whole.
         """
+        self._watch = watch
         self._run = run
         self._name = name
         self._max_batch_size = max_batch_size
@@ -491,12 +504,14 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         expected = self._speed.at_most(sum(job.cost for job in batch), 1)
         self._running_until[worker] = started + expected
         try:
-            ran, results = await loop.run_in_executor(
+            ran, results, error = await loop.run_in_executor(
                 self._threads, self._call_model, batch, loop.time
             )
         finally:
             del self._running_until[worker]
         seconds = loop.time() - started
+        if ran and self._watch is not None:
+            self._watch(error)
         if ran:
             self._speed.observe(sum(job.cost for job in ran), seconds)
             metrics.BATCH_SIZE.labels(self._name).observe(len(ran))
@@ -507,21 +522,26 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     def _call_model(
         self, batch: list[Job[ItemT, Scheduled[ResultT]]], clock: Callable[[], float]
-    ) -> tuple[list[Job[ItemT, Scheduled[ResultT]]], Sequence[ResultT | Exception]]:
+    ) -> tuple[
+        list[Job[ItemT, Scheduled[ResultT]]], Sequence[ResultT | Exception], Exception | None
+    ]:
         # The last look before the model: a thread may have taken its time to start.
         now = clock()
         alive = [job for job in batch if job.deadline > now and not job.future.done()]
         if not alive:
-            return [], []
+            return [], [], None
+        failed: Exception | None = None
         results: Sequence[ResultT | Exception]
         try:
             results = self._run([job.item for job in alive])
             if len(results) != len(alive):
                 wrong = f"{self._name} returned {len(results)} results for {len(alive)} items"
-                results = [RuntimeError(wrong)] * len(alive)
+                failed = RuntimeError(wrong)
         except Exception as error:  # noqa: BLE001 - whatever the model raises is the items' answer
-            results = [error] * len(alive)
-        return alive, results
+            failed = error
+        if failed is not None:
+            results = [failed] * len(alive)
+        return alive, results, failed
 
     def _answer(
         self,

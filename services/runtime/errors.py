@@ -10,7 +10,8 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Aborted              ABORTED              ErrorInfo
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
-    └── DeadlineExpired      DEADLINE_EXCEEDED
+    ├── DeadlineExpired      DEADLINE_EXCEEDED
+    └── DeadlineTooShort     DEADLINE_EXCEEDED    ErrorInfo
 
     ResourceMissing          a start-up error; no caller ever meets it
 """
@@ -169,6 +170,26 @@ class DeadlineExpired(ServiceError):
 
     def __init__(self, message: str = "the deadline passed before the work was done") -> None:
         super().__init__(message)
+
+
+class DeadlineTooShort(ServiceError):
+    """The deadline is too short for this request however idle the server is; nothing was done."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = "DEADLINE_TOO_SHORT"
+
+    def __init__(self, needed: float, left: float) -> None:
+        """Takes the seconds that the request needs at best, and those that its deadline leaves."""
+        super().__init__(
+            f"the deadline is too short: this request takes {needed:.3g} s, it leaves {left:.3g} s"
+        )
+        self.needed = needed
+        self.left = left
+
+    def details(self) -> Sequence[Message]:
+        """An ErrorInfo with the seconds needed."""
+        metadata = {"needed_seconds": f"{self.needed:.3f}"}
+        return [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=metadata)]
 
 
 class ResourceMissing(Exception):

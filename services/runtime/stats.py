@@ -23,7 +23,8 @@ def seconds(message: Duration) -> float:
 
 def priority(value: serving_pb2.Priority.ValueType) -> Priority:
     """The scheduler's class of a contract's priority; unspecified is interactive."""
-    return Priority.BATCH if value == serving_pb2.PRIORITY_BATCH else Priority.INTERACTIVE
+    name = serving_pb2.Priority.Name(value).removeprefix("PRIORITY_")
+    return Priority.__members__.get(name, Priority.INTERACTIVE)
 
 
 def stats(
@@ -33,7 +34,7 @@ def stats(
     return serving_pb2.Stats(
         queue_time=duration(queue_time),
         compute_time=duration(compute_time),
-        batch_size=batch_size,
+        batch_size=batch_size or None,
         model=model,
         request_id=current_request().id,
     )

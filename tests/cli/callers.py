@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import grpc
+from grpc import aio
 
 from services.runtime.channel import open_channel
 
@@ -19,6 +20,8 @@ EMBED = "/viva.embed.v1.EmbedService/Embed"
 SYNTHESIZE = "/viva.tts.v1.TtsService/Synthesize"
 RECOGNIZE = "/viva.asr.v1.AsrService/StreamingRecognize"
 GUARD_SECONDS = 60.0
+END = aio.EOF  # type: ignore[attr-defined]
+"""What is read from a stream that has ended."""
 
 
 @dataclass
@@ -55,11 +58,11 @@ async def calling(address: str, each: int = 3) -> AsyncIterator[Tally]:
 
 
 async def unary(channel: grpc.aio.Channel, tally: Tally) -> None:
-    tally.by.add(await channel.unary_unary(EMBED)(b"", timeout=GUARD_SECONDS))
+    tally.by.add(await channel.unary_unary(EMBED, None, None)(b"", timeout=GUARD_SECONDS))
 
 
 async def server_streaming(channel: grpc.aio.Channel, tally: Tally) -> None:
-    received = [one async for one in channel.unary_stream(SYNTHESIZE)(b"", timeout=GUARD_SECONDS)]
+    received = [one async for one in channel.unary_stream(SYNTHESIZE, None, None)(b"", timeout=GUARD_SECONDS)]
     assert len(received) == 5
     tally.by.update(received)
 
@@ -69,7 +72,7 @@ async def bidirectional(channel: grpc.aio.Channel, _: Tally) -> None:
     for number in range(10):
         await echoed(call, str(number).encode())
     await call.done_writing()
-    assert await call.read() == grpc.aio.EOF
+    assert await call.read() == END
 
 
 async def echoed(call: grpc.aio.StreamStreamCall[bytes, bytes], content: bytes) -> None:

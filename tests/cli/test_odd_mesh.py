@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from services.runtime.channel import open_channel
-from tests.cli.callers import RECOGNIZE, echoed
+from tests.cli.callers import END, RECOGNIZE, echoed
 from tests.cli.running_mesh import Launcher, environment, free_ports, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -72,7 +72,7 @@ async def test_a_stream_that_does_not_end_is_cut_when_the_time_to_drain_is_over(
         code, said = await odd.viva("restart", "asr")
         assert code == 0, said
         with pytest.raises(grpc.aio.AioRpcError):
-            assert await call.read() != grpc.aio.EOF
+            assert await call.read() != END
     await odd.until_replaced("asr", before)
 
 
@@ -93,7 +93,7 @@ async def test_down_lets_running_streams_end_and_nothing_new_begin(odd: Launcher
 
         await until(closed)
         await call.done_writing()
-        assert await call.read() == grpc.aio.EOF
+        assert await call.read() == END
         assert await stopping == (0, "stopped\n")
     assert await odd.end() == 0
 

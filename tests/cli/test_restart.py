@@ -9,12 +9,11 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc
 import pytest
 import pytest_asyncio
 
 from services.runtime.channel import open_channel
-from tests.cli.callers import RECOGNIZE, calling, echoed
+from tests.cli.callers import END, RECOGNIZE, calling, echoed
 from tests.cli.running_mesh import Launcher, environment, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -82,7 +81,7 @@ async def test_an_old_replica_stays_until_its_streams_have_ended(standing: Launc
         await until(one_drains)
         await echoed(call, b"meanwhile")
         await call.done_writing()
-        assert await call.read() == grpc.aio.EOF
+        assert await call.read() == END
         code, said = await restarting
     assert code == 0, said
     assert said.count("the old one has ended") == 2

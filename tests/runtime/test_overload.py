@@ -24,8 +24,8 @@ def _identity(items: Sequence[Any]) -> Sequence[Any]:
     return items
 
 
-def _duration(outcome: tuple[Sequence[Any], Sequence[Any]]) -> float:
-    ran, _ = outcome
+def _duration(outcome: tuple[Sequence[Any], Sequence[Any], Any]) -> float:
+    ran, *_ = outcome
     return FIXED + EACH * len(ran) if ran else 0.0
 
 
@@ -75,7 +75,7 @@ class Offer:
 def play(
     callers: dict[str, tuple[float, int, float]],
     seconds: float = 8.0,
-    duration: Callable[[tuple[Sequence[Any], Sequence[Any]]], float] = _duration,
+    duration: Callable[[tuple[Sequence[Any], Sequence[Any], Any]], float] = _duration,
 ) -> Offer:
     offer = Offer()
     virtual_time.run(offer.play(callers, seconds), duration)
@@ -100,7 +100,7 @@ def test_what_is_accepted_under_overload_meets_its_deadline(excess: float) -> No
 def test_on_an_unsteady_machine_hardly_any_accepted_work_is_late(seed: int) -> None:
     chance = random.Random(seed)
 
-    def unsteady(outcome: tuple[Sequence[Any], Sequence[Any]]) -> float:
+    def unsteady(outcome: tuple[Sequence[Any], Sequence[Any], Any]) -> float:
         return _duration(outcome) * chance.uniform(0.7, 1.3)
 
     callers = {f"c{n}": (CAPACITY * 3 / 20, 16, 0.5) for n in range(20)}
