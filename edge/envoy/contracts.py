@@ -12,13 +12,9 @@ import google.rpc.status_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, MethodOptions
+from viva.serving.v1 import visibility_pb2
 
 PACKAGE = "viva"
-
-PUBLIC_SERVICES = frozenset(
-    {"viva.interview.v1.InterviewService", "viva.interview.v1.QuestionService"}
-)
-"""What a browser may call. Everything else answers on the mesh listener alone."""
 
 REFLECTION_SERVICES = (
     "grpc.reflection.v1.ServerReflection",
@@ -26,13 +22,6 @@ REFLECTION_SERVICES = (
     "grpc.health.v1.Health",
 )
 """What is answered for the mesh as a whole, by `edge.reflection`."""
-
-# Unary calls that may be sent twice: they change nothing. `Speak` changes something, but numbers
-# its calls and answers a repeated one without effect.
-_IDEMPOTENT_NAMES = frozenset(
-    {"CountTokens", "Embed", "Recognize", "Rerank", "Similarity", "Speak"}
-)
-_IDEMPOTENT_PREFIXES = ("Get", "List", "Search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +53,15 @@ class Contract:
     Attributes:
         name: Its fully qualified name.
         server: The server that implements it: the package's own name, `asr` of `viva.asr.v1`.
+        public: Whether it answers on the edge listener, where browsers call.
         methods: Its methods, in the contract's order.
 
     """
 
     name: str
     server: str
+    public: bool
     methods: tuple[Method, ...]
-
-    @property
-    def public(self) -> bool:
-        """Whether a browser may call it."""
-        return self.name in PUBLIC_SERVICES
 
 
 def contracts() -> tuple[Contract, ...]:
@@ -107,6 +93,8 @@ def _contract(service: ServiceDescriptor) -> Contract:
     return Contract(
         name=service.full_name,
         server=service.full_name.split(".")[1],
+        public=service.GetOptions().Extensions[visibility_pb2.visibility]
+        == visibility_pb2.VISIBILITY_PUBLIC,
         methods=tuple(_method(method) for method in service.methods),
     )
 
@@ -119,15 +107,10 @@ def _method(method: MethodDescriptor) -> Method:
         path=f"/{service}/{method.name}",
         client_streaming=method.client_streaming,
         server_streaming=method.server_streaming,
-        idempotent=unary and _is_idempotent(method),
+        idempotent=unary
+        and method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
         http=tuple(_http_forms(method)),
     )
-
-
-def _is_idempotent(method: MethodDescriptor) -> bool:
-    if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN:
-        return True
-    return method.name in _IDEMPOTENT_NAMES or method.name.startswith(_IDEMPOTENT_PREFIXES)
 
 
 def _http_forms(method: MethodDescriptor) -> Iterable[tuple[str, str]]:

@@ -34,7 +34,7 @@ def stats(
     return serving_pb2.Stats(
         queue_time=duration(queue_time),
         compute_time=duration(compute_time),
-        batch_size=batch_size,
+        batch_size=batch_size or None,
         model=model,
         request_id=current_request().id,
     )

@@ -12,7 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from viva.embed.v1 import embed_pb2
-from viva.interview.v1 import interview_pb2, interview_pb2_grpc
+from viva.interview.v1 import (
+    conversation_pb2,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+)
 
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
@@ -53,33 +57,38 @@ async def test_a_browser_makes_a_unary_call(site: Site) -> None:
     response, frames = await grpc_web.call(
         site.client,
         f"/{INTERVIEW}/GetInterview",
-        interview_pb2.GetInterviewRequest(interview_id="seven"),
+        interview_service_pb2.GetInterviewRequest(interview_id="seven"),
         {"origin": ORIGIN},
     )
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert "grpc-status" in response.headers["access-control-expose-headers"]
     answer, trailers = frames
-    assert interview_pb2.GetInterviewResponse.FromString(answer.message).interview.id == "seven"
+    assert (
+        interview_service_pb2.GetInterviewResponse.FromString(answer.message).interview.id
+        == "seven"
+    )
     assert trailers.trailers is not None
     assert trailers.trailers["grpc-status"] == "0"
 
 
 async def test_a_browser_reads_a_stream_as_it_comes(site: Site) -> None:
-    request = interview_pb2.ListenRequest(join=interview_pb2.JoinInterview(interview_id="seven"))
+    request = interview_service_pb2.ListenRequest(
+        join=conversation_pb2.JoinInterview(interview_id="seven")
+    )
     _, frames = await grpc_web.call(site.client, f"/{INTERVIEW}/Listen", request)
     *answers, trailers = frames
-    events = [interview_pb2.ListenResponse.FromString(answer.message) for answer in answers]
+    events = [interview_service_pb2.ListenResponse.FromString(answer.message) for answer in answers]
     assert [event.event.seq for event in events] == [1, 2, 3]
     assert trailers.trailers is not None
 
 
 async def test_a_native_client_converses(site: Site) -> None:
     async with open_channel(site.mesh.edge.removeprefix("http://")) as channel:
-        call = interview_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
+        call = interview_service_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
         for seq in (1, 2):
-            await call.write(interview_pb2.ConverseRequest())
+            await call.write(interview_service_pb2.ConverseRequest())
             answer = await call.read()
-            assert isinstance(answer, interview_pb2.ConverseResponse)
+            assert isinstance(answer, interview_service_pb2.ConverseResponse)
             assert answer.event.seq == seq
         await call.done_writing()
         assert await call.code() == grpc.StatusCode.OK
@@ -107,7 +116,7 @@ async def test_an_error_is_json_that_names_the_field(site: Site) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/interviews/a/b"),
-        ("DELETE", "/v1/interviews/a"),
+        ("DELETE", "/v1/questions/a"),
         ("POST", "/v1/interviews/a:unknown"),
         ("GET", "/v1"),
         ("GET", "/"),
@@ -174,14 +183,15 @@ async def test_what_only_the_mesh_may_say_is_removed(site: Site) -> None:
     assert metadata["traceparent"] == TRACE
 
 
-async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site, method: str) -> None:
     response = await site.client.options(
         "/v1/interviews",
-        headers={"origin": ORIGIN, "access-control-request-method": "POST"},
+        headers={"origin": ORIGIN, "access-control-request-method": method},
     )
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == ORIGIN
-    assert "POST" in response.headers["access-control-allow-methods"]
+    assert method in response.headers["access-control-allow-methods"]
 
 
 async def test_an_options_request_that_is_no_preflight_ends_at_the_edge(site: Site) -> None:

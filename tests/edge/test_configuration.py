@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from edge.envoy.binary import ConfigurationError, arguments, validate
 from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
-from edge.envoy.contracts import PUBLIC_SERVICES, REFLECTION_SERVICES, contracts
+from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.edge_listener import path_pattern
 from edge.envoy.endpoints import publish, published
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
@@ -73,7 +73,9 @@ def test_no_route_has_a_timeout(content: dict[str, Any]) -> None:
 
 def test_the_edge_routes_to_public_services_only(content: dict[str, Any]) -> None:
     clusters = {route["route"]["cluster"] for route in routes(content, "edge") if "route" in route}
-    assert clusters == set(PUBLIC_SERVICES)
+    assert clusters == {contract.name for contract in contracts() if contract.public}
+    assert "viva.interview.v1.InterviewService" in clusters
+    assert not any(name.startswith(("viva.asr", "viva.tts", "viva.llm")) for name in clusters)
 
 
 def test_every_json_form_of_a_public_method_has_an_edge_route(content: dict[str, Any]) -> None:
