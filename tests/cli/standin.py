@@ -4,8 +4,8 @@
 `AsrService/StreamingRecognize` sends back whatever comes. Messages are bytes as they are.
 
 Files in the data folder change how it behaves: NAME.broken, it cannot start; NAME.slow, it never
-gets ready; `stops` has the names of those that were stopped, in order. SIGUSR1 ends it with the
-status of a lost device.
+gets ready; SERVICE.missing, it does not know the service. `stops` has the names of those that were
+stopped, in order. SIGUSR1 ends it with the status of a lost device.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ async def serve(name: str) -> None:
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     for contract in contracts():
-        if contract.server == name:
+        if contract.server == name and not (DATA / f"{contract.name}.missing").exists():
             await health.set(contract.name, health_pb2.HealthCheckResponse.SERVING)
     host = os.environ.get(f"VIVA_{name.upper()}_HOST", "127.0.0.1")
     server.add_insecure_port(f"{host}:{os.environ[f'VIVA_{name.upper()}_PORT']}")

@@ -105,3 +105,12 @@ async def test_a_server_that_never_gets_ready_is_named_with_its_last_line(tmp_pa
         assert await launcher.end() == 1
     assert "asr does not start (not ready after 5 s; it said last: loading" in launcher.said
     assert str(tmp_path / "logs" / "asr.log") in launcher.said
+
+
+async def test_a_service_that_nobody_offers_is_named(tmp_path: Path) -> None:
+    (tmp_path / "viva.interview.v1.QuestionService.missing").touch()
+    variables = {**environment(tmp_path), "VIVA_UP_READY_SECONDS": "8"}
+    options = [f"--without={name}" for name in ("embed", "asr", "tts", "llm", "reflection")]
+    async with launched(variables, PROGRAM, options) as launcher:
+        assert await launcher.end() == 1
+    assert "nobody healthy for viva.interview.v1.QuestionService after 8 s" in launcher.said

@@ -25,7 +25,7 @@ async def test_the_real_mesh_comes_up_heals_and_leaves_nothing_behind(tmp_path: 
         async with httpx.AsyncClient() as client:
             edge = f"http://localhost:{variables['VIVA_ENVOY_EDGE_PORT']}"
             assert (await client.get(f"{edge}/healthz")).status_code == 200
-            found = await client.get(f"{edge}/v1/questions", params={"limit": 3})
+            found = await client.get(f"{edge}/v1/questions", params={"page_size": 3})
         assert len(found.json()["results"]) == 3
 
         os.kill(servers["embed"]["pid"], signal.SIGKILL)

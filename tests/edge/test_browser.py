@@ -189,7 +189,7 @@ async def test_what_only_the_mesh_may_say_is_removed(site: Site) -> None:
     assert metadata["traceparent"] == TRACE
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site, method: str) -> None:
     response = await site.client.options(
         "/v1/interviews",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
-from viva.serving.v1.serving_pb2 import AudioChunk
+from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from edge.envoy.bootstrap import ADMIN_SOCKET
@@ -22,6 +22,10 @@ from tests.server_process import free_port, until
 EMBED = "viva.embed.v1.EmbedService"
 ASR = "viva.asr.v1.AsrService"
 REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
+
+
+def speech(audio: bytes) -> asr_pb2.StreamingRecognizeRequest:
+    return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=audio))
 
 
 async def answered_by(channel: grpc.aio.Channel) -> str:
@@ -81,7 +85,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
         await mesh.until_healthy(ASR, backend.port)
         call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
         for size in (1, 2, 3):
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x" * size)))
+            await call.write(speech(b"x" * size))
             answer = await call.read()
             assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
             assert answer.turn == size
@@ -102,9 +106,9 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
         survivor = stub.StreamingRecognize()  # type: ignore[call-arg]
         for _ in range(1500):
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
+            await call.write(speech(b"x"))
             call.cancel()
-        await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"xx")))
+        await survivor.write(speech(b"xx"))
         answer = await survivor.read()
         assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
         assert answer.turn == 2
@@ -222,7 +226,7 @@ async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
         async def ejected() -> bool:
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
             try:
-                await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
+                await call.write(speech(b"x"))
                 await call.read()
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 pass
@@ -285,7 +289,7 @@ async def test_a_change_of_endpoints_cuts_no_stream_and_loses_no_call(tmp_path: 
         stream = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
 
         async def still_flows() -> None:
-            await stream.write(asr_pb2.StreamingRecognizeRequest(audio=b"xx"))
+            await stream.write(speech(b"xx"))
             answer = await stream.read()
             assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
             assert answer.turn == 2
@@ -359,7 +363,7 @@ async def test_a_drained_envoy_finishes_its_streams_and_takes_no_connections(
         assert (tmp_path / ADMIN_SOCKET).stat().st_mode & 0o777 == 0o600
         await mesh.until_healthy(ASR, backend.port)
         call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
-        await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"x"))
+        await call.write(speech(b"x"))
         await call.read()
         (await admin.post("/drain_listeners")).raise_for_status()
 
@@ -372,7 +376,7 @@ async def test_a_drained_envoy_finishes_its_streams_and_takes_no_connections(
             return False
 
         await until(closed)
-        await call.write(asr_pb2.StreamingRecognizeRequest(audio=b"xx"))
+        await call.write(speech(b"xx"))
         answer = await call.read()
         assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
         call.cancel()

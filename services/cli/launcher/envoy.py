@@ -42,10 +42,24 @@ class Envoy:
         self._plan = plan
         self._admin = Endpoint(reachable(plan.envoy.admin_host), plan.envoy.admin_port)
 
-    async def until_serving(self) -> None:
-        """Waits until Envoy has found every service of the servers here healthy."""
-        wanted = self._plan.wanted_clusters()
-        await self._until(healthy_endpoints, lambda seen: all(seen.get(name) for name in wanted))
+    async def until_serving(self, within: float) -> None:
+        """Waits until Envoy has found every service of the servers here healthy.
+
+        Raises:
+            EnvoyDisagrees: It has not, within so many seconds; the message names the services.
+        """
+        missing: list[str] = []
+
+        def found(seen: Mapping[str, Collection[Endpoint]]) -> bool:
+            missing[:] = [name for name in self._plan.wanted_clusters() if not seen.get(name)]
+            return not missing
+
+        try:
+            async with asyncio.timeout(within):
+                await self._until(healthy_endpoints, found)
+        except TimeoutError:
+            names = ", ".join(missing) or "any service"
+            raise EnvoyDisagrees(f"Envoy finds nobody healthy for {names}") from None
 
     async def known(self) -> Clusters:
         """What Envoy knows of its clusters; empty when it does not answer."""

@@ -84,7 +84,10 @@ class Mesh:
         for member in list(self._members):
             await member.ready.wait()
         self._note(ENVOY, "looking for the servers")
-        await self._envoy.until_serving()
+        try:
+            await self._envoy.until_serving(self.plan.patience.ready_seconds)
+        except EnvoyDisagrees as error:
+            raise StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s") from None
         self._note(ENVOY, "ready")
         self._up = True
         await ready()
