@@ -18,7 +18,7 @@ from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloade
 PREVIEW_PATIENCE = 2.0
 """Seconds after which a preview is no longer worth having."""
 FINAL_PATIENCE = 10.0
-"""Seconds a final may take at the first try; each try that was too short doubles them."""
+"""Seconds a final may take at the first try, and twice as many at each one after it."""
 _TRIES = 3
 _LONGEST_PAUSE = 2.0
 _PAUSE = 0.25
@@ -67,20 +67,22 @@ async def decode_final(decode: Decode, window: Window) -> Scheduled[Hypothesis]:
     """
     patience = FINAL_PATIENCE
     for _ in range(_TRIES - 1):
+        pause = 0.0
         try:
             return await decode(window, patience=patience)
         except DeadlineTooShort as error:
             failure: Exception = error
-            patience, pause = max(2 * patience, 2 * error.needed), 0.0
+            patience = max(patience, error.needed)
         except DeadlineExpired as error:
             failure = error
-            patience, pause = 2 * patience, 0.0
         except (Overloaded, Unavailable) as error:
             failure = error
             pause = min(error.retry_after, _LONGEST_PAUSE)
         except Exception as error:  # noqa: BLE001 - a model raises what its library raises
             failure = error
             pause = _PAUSE
+        # Late is better than never: the stream's own deadline still holds.
+        patience *= 2
         _logger.warning(
             "a final failed and is tried again", extra={"fields": {"error": type(failure).__name__}}
         )

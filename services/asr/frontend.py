@@ -7,9 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from viva.serving.v1 import serving_pb2
 
-from services.asr.denoising import SpectralGate
 from services.asr.engines.engine import SAMPLE_RATE, Float32
-from services.asr.session import Heard
+from services.asr.enhancement import Filter
+from services.asr.stream_input import Heard
 from services.asr.vad import VadStream
 from services.runtime.audio import pcm
 from services.runtime.audio.decoding import RAW_ENCODINGS, file_kind
@@ -24,14 +24,14 @@ Piece: TypeAlias = bytes | int
 
 
 class FrontEnd:
-    """One stream's timeline, decoding, mixing, resampling, denoising and voice activity."""
+    """One stream's timeline, decoding, mixing, resampling, enhancement and voice activity."""
 
     def __init__(
         self,
         audio_format: serving_pb2.AudioFormat,
         vad: VadStream,
+        enhance: Filter,
         *,
-        denoise: bool,
         max_gap: float = 600.0,
     ) -> None:
         """Takes raw samples as `audio_format` says; it must have a sample rate.
@@ -39,7 +39,7 @@ class FrontEnd:
         Args:
             audio_format: The samples' shape.
             vad: A fresh voice activity stream.
-            denoise: Whether to reduce noise.
+            enhance: A fresh stream's filters.
             max_gap: The longest gap between two chunks, in seconds.
         """
         encoding = audio_format.encoding or serving_pb2.AUDIO_ENCODING_PCM_S16LE
@@ -49,7 +49,7 @@ class FrontEnd:
         self._rate_hz = audio_format.sample_rate_hz
         self._max_gap = max_gap
         self._resampler = pcm.StreamResampler(self._rate_hz, SAMPLE_RATE)
-        self._gate = SpectralGate() if denoise else None
+        self._enhance = enhance
         self._vad = vad
         self._begun = False
         self._frames = 0
@@ -112,7 +112,5 @@ class FrontEnd:
         return self._hear(np.zeros(0, dtype=np.float32), last=True)
 
     def _hear(self, samples: Float32, *, last: bool) -> Heard:
-        samples = self._resampler.feed(samples, last=last)
-        if self._gate is not None:
-            samples = self._gate.feed(samples, last=last)
+        samples = self._enhance.feed(self._resampler.feed(samples, last=last), last=last)
         return Heard(samples, self._vad.feed(samples))

@@ -21,6 +21,7 @@ from services.asr.engines.engine import (
     Recognizer,
     Window,
 )
+from services.asr.enhancement import Enhancement
 from services.asr.session import Complete
 from services.asr.settings import AsrSettings
 from services.asr.turn_completion import TurnCompletion, load_turn_completion
@@ -101,6 +102,7 @@ class Models:
     Attributes:
         models: By name, the default first.
         vad: Voice activity for every stream.
+        enhancement: What is done to audio that a call wants cleaned.
         listening: Where voice activity of live streams runs.
         reading: Where recordings are read; live streams do not wait for them.
         complete: Judges whether turns are complete; None where no model for that is there.
@@ -108,6 +110,7 @@ class Models:
 
     models: dict[str, Model]
     vad: SileroVad
+    enhancement: Enhancement
     listening: ThreadPoolExecutor
     reading: ThreadPoolExecutor
     complete: Complete | None
@@ -142,6 +145,7 @@ async def serving_models(
         reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
         stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
+        enhancement = await asyncio.to_thread(Enhancement.load)
         complete = None
         if settings.turn_completion and (judge := await asyncio.to_thread(load_turn_completion)):
             judging = ThreadPoolExecutor(1, thread_name_prefix="asr-judging")
@@ -157,7 +161,7 @@ async def serving_models(
             models[recognizer.info.name] = Model(
                 recognizer.info, scheduler, recognizer.prepare, preparing
             )
-        yield Models(models, vad, listening, reading, complete)
+        yield Models(models, vad, enhancement, listening, reading, complete)
 
 
 def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from services.asr.decoding import Decode
-from services.asr.denoising import SpectralGate
-from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, Window
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.engines.guards import is_invented
+from services.asr.enhancement import Filter
 from services.asr.language import LanguageBelief
 from services.asr.segmentation import Segmenter, Stretch
 from services.asr.transcript import Cost, TimedWord, Transcript
@@ -31,7 +33,6 @@ class RecognitionConfig:
     languages: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     word_offsets: bool = False
-    denoise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class _Reader:
     A block a call: an hour of silence in one would keep a thread from everybody else's recordings.
     """
 
-    def __init__(self, recording: Recording, vad: VadStream, *, denoise: bool) -> None:
+    def __init__(self, recording: Recording, vad: VadStream, enhance: Filter) -> None:
         self._blocks = recording.blocks()
         self._vad = vad
-        self._gate = SpectralGate() if denoise else None
+        self._enhance = enhance
         self._segmenter = Segmenter()
         self._samples = 0
         self._ended = False
@@ -80,9 +81,12 @@ class _Reader:
         block = next(self._blocks, None)
         if block is None:
             self._ended = True
-            return list(self._segmenter.finish())
+            rest = self._enhance.feed(np.zeros(0, dtype=np.float32), last=True)
+            return [*self._segment(rest), *self._segmenter.finish()]
         self._samples += len(block)
-        samples = self._gate.feed(block) if self._gate else block
+        return self._segment(self._enhance.feed(block))
+
+    def _segment(self, samples: Float32) -> list[Stretch]:
         return list(self._segmenter.feed(samples, self._vad.feed(samples)))
 
 
@@ -91,6 +95,7 @@ async def recognise(
     config: RecognitionConfig,
     *,
     vad: VadStream,
+    enhance: Filter,
     decode: Decode,
     executor: Executor,
 ) -> Recognised:
@@ -100,6 +105,7 @@ async def recognise(
         recording: The opened recording.
         config: What to listen for.
         vad: A fresh voice activity stream.
+        enhance: A fresh stream's filters.
         decode: Runs a window through the model.
         executor: Where reading and voice activity run.
 
@@ -107,7 +113,7 @@ async def recognise(
         InvalidField: The recording is damaged or truncated.
         Overloaded, DeadlineExpired: From the scheduler, perhaps in an ExceptionGroup.
     """
-    reader = _Reader(recording, vad, denoise=config.denoise)
+    reader = _Reader(recording, vad, enhance)
     named = config.languages[0] if len(config.languages) == 1 else None
     belief = LanguageBelief()
     running: deque[tuple[Stretch, asyncio.Task[Scheduled[Hypothesis]]]] = deque()

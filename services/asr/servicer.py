@@ -18,8 +18,9 @@ from services.asr.frontend import FrontEnd
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
 from services.asr.recognition import RecognitionConfig, recognise
-from services.asr.session import ChangeEndpointing, FinalizeTurn, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
 from services.asr.tags import NamedLanguages
 from services.asr.vad import FRAME
 from services.asr.wire import event_response, recognised_response
@@ -51,7 +52,6 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             languages=languages.codes,
             hints=_hints(request.config),
             word_offsets=request.config.word_offsets,
-            denoise=request.config.denoise,
         )
         longest = self._settings.max_recording_seconds
         async with AsyncExitStack() as stack:
@@ -67,6 +67,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 recording,
                 config,
                 vad=self._models.vad.stream(),
+                enhance=self._models.enhancement.filters(denoise=request.config.denoise),
                 decode=_decoder(model, request.config, languages),
                 executor=self._models.reading,
             )
@@ -87,7 +88,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             ear = FrontEnd(
                 first.config.format,
                 self._models.vad.stream(),
-                denoise=recognition.denoise,
+                self._models.enhancement.filters(denoise=recognition.denoise),
                 max_gap=self._settings.max_gap_seconds,
             )
             inputs = self._inputs(requests, ear, config.endpointing)

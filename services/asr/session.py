@@ -33,11 +33,13 @@ from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.stream_audio import StreamAudio
 from services.asr.stream_context import StreamContext
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
 from services.asr.turn_completion import COMPLETION_SECONDS
 from services.asr.vad import FRAME
 from services.runtime.batching import Priority, Scheduled
+from services.runtime.errors import ServiceError
 
 _PRE_ROLL = round(0.3 * SAMPLE_RATE)
 """Audio before the first speech frame: the voice activity notices soft beginnings late."""
@@ -86,34 +88,6 @@ class StreamConfig:
     partials: bool = True
     single_turn: bool = False
     preview_interval: float = 0.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """A piece of the stream.
-
-    Attributes:
-        samples: Mono, 16 kHz.
-        probabilities: The speech probabilities of the frames that are complete with it.
-    """
-
-    samples: Float32
-    probabilities: Float32
-
-
-@dataclass(frozen=True, slots=True)
-class FinalizeTurn:
-    """The caller ends the running turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeEndpointing:
-    """The caller changes when a turn counts as over, from here on."""
-
-    config: EndpointingConfig
-
-
-Input: TypeAlias = Heard | FinalizeTurn | ChangeEndpointing
 
 
 class _Kind(enum.IntEnum):
@@ -465,9 +439,9 @@ class Session:
 
     def _leave_out(self, wanted: _Wanted, error: Exception) -> None:
         """Goes on without a decode that failed; what it was for is decoded later, or as a final."""
-        _logger.warning(
-            "a preview failed and is left out", extra={"fields": {"error": type(error).__name__}}
-        )
+        level = logging.INFO if isinstance(error, ServiceError) else logging.WARNING
+        fields = {"error": type(error).__name__}
+        _logger.log(level, "a preview failed and is left out", extra={"fields": fields})
         self._put_off[wanted.kind] = asyncio.get_running_loop().time() + _PUT_OFF[wanted.kind]
         wanted.turn.heard = wanted.job.end
 

@@ -12,7 +12,8 @@ from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, Window
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2, length_class
-from services.asr.session import Heard, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
+from services.asr.stream_input import Heard, Input
 from services.asr.vad import FRAME
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from tests.runtime import virtual_time

@@ -14,8 +14,10 @@ from viva.serving.v1 import serving_pb2
 from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.enhancement import Chain
 from services.asr.frontend import FrontEnd
-from services.asr.session import Heard, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
+from services.asr.stream_input import Heard, Input
 from services.asr.transcript import EndOfTurn, SpeechStarted
 from services.asr.vad import SileroVad
 from services.runtime.audio import g711, pcm
@@ -75,12 +77,12 @@ def test_chunks_of_any_size_that_overlap_are_heard_like_the_whole(
     ]
     whole = joined(
         hear(
-            FrontEnd(RAW, vad.stream(), denoise=False),
+            FrontEnd(RAW, vad.stream(), Chain([])),
             chunks(samples, spans[:0])
             or [serving_pb2.AudioChunk(audio=pcm.s16le_from_float(samples))],
         )
     )
-    pieces = joined(hear(FrontEnd(RAW, vad.stream(), denoise=False), chunks(samples, spans)))
+    pieces = joined(hear(FrontEnd(RAW, vad.stream(), Chain([])), chunks(samples, spans)))
     np.testing.assert_array_equal(pieces[0], whole[0])
     np.testing.assert_allclose(pieces[1], whole[1], atol=1e-4)
 
@@ -101,7 +103,7 @@ class Mute:
 
 async def turns(sent: Sequence[serving_pb2.AudioChunk], vad: SileroVad) -> list[float]:
     """When turns start and end."""
-    ear = FrontEnd(RAW, vad.stream(), denoise=False)
+    ear = FrontEnd(RAW, vad.stream(), Chain([]))
 
     async def inputs() -> AsyncGenerator[Input, None]:
         for heard in hear(ear, sent):
@@ -147,7 +149,7 @@ def test_a_gap_in_mid_turn_ends_the_turn_as_silence_would(vad: SileroVad) -> Non
 
 
 def test_a_gap_that_is_too_long_is_refused_by_name(vad: SileroVad) -> None:
-    ear = FrontEnd(RAW, vad.stream(), denoise=False, max_gap=10)
+    ear = FrontEnd(RAW, vad.stream(), Chain([]), max_gap=10)
     ear.place(serving_pb2.AudioChunk(audio=bytes(3_200)))
     with pytest.raises(InvalidField, match="at most 10 s") as caught:
         ear.place(serving_pb2.AudioChunk(audio=b"\0\0", offset=duration(10.2)))
@@ -155,7 +157,7 @@ def test_a_gap_that_is_too_long_is_refused_by_name(vad: SileroVad) -> None:
 
 
 def test_what_was_sent_already_is_ignored(vad: SileroVad) -> None:
-    ear = FrontEnd(RAW, vad.stream(), denoise=False)
+    ear = FrontEnd(RAW, vad.stream(), Chain([]))
     assert ear.place(serving_pb2.AudioChunk(audio=bytes(3_200))) == [bytes(3_200)]
     assert ear.place(serving_pb2.AudioChunk(audio=bytes(3_200), offset=duration(0))) == []
     again = serving_pb2.AudioChunk(audio=bytes(3_200), offset=duration(0.05))
@@ -176,7 +178,7 @@ def test_telephone_samples_are_heard(vad: SileroVad, law: str, channels: int) ->
         sample_rate_hz=8_000,
         channels=channels,
     )
-    ear = FrontEnd(shape, vad.stream(), denoise=False)
+    ear = FrontEnd(shape, vad.stream(), Chain([]))
     heard, probabilities = joined(hear(ear, [serving_pb2.AudioChunk(audio=encode(samples))]))
     again = pcm.StreamResampler(8_000, 16_000).feed(narrow, last=True)
     assert np.abs(heard - again).max() < 0.05

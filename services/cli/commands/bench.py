@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import denoise as denoise_bench
 from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
@@ -124,6 +125,14 @@ def asr(
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(CONDITIONS)}")
     work = asr_bench.run(address, repeats, noise_minutes, recordings, chosen, at_once)
     measure(work, out, as_json=as_json)
+
+
+@bench.command()
+def denoise(
+    address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False
+) -> None:
+    """Recognition in noise: what turning the noise down first is worth."""
+    measure(denoise_bench.run(address), out, as_json=as_json)
 
 
 @bench.command()
