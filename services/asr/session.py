@@ -49,7 +49,7 @@ _PAUSE_FRAMES = 4
 """Frames of silence (128 ms) after which a pause is decoded as if it were the end."""
 _FIRST_PREVIEW = round(0.7 * SAMPLE_RATE)
 _DUTY = 2.0
-"""Previews leave the model alone for this many times as long as the last one took."""
+"""Previews leave the model alone for this many times as long as it worked on the last one."""
 _TOO_LONG = 20 * SAMPLE_RATE
 """Turns are decoded up to here whatever the partials: a window has its limits."""
 _TOO_SHORT = round(0.05 * SAMPLE_RATE)
@@ -405,7 +405,6 @@ class Session:
             self._release(turn)
             return
         loop = asyncio.get_running_loop()
-        started = loop.time()
         self._running = _Running(wanted, asyncio.timeout(None))
         try:
             async with self._running.scope:
@@ -423,7 +422,7 @@ class Session:
             return
         finally:
             self._running = None
-        self._next_preview = loop.time() + _DUTY * (loop.time() - started)
+        self._next_preview = loop.time() + _DUTY * result.compute_time
         turn.cost = turn.cost.plus(result.queue_time, result.compute_time, result.batch_size)
         news = turn.absorb(job, result.value)
         if news and self._config.partials and turn.end is None and not turn.eager_sent:

@@ -102,7 +102,7 @@ class Model:
             self.running -= 1
         if error := self.fails(priority, self.classes.count(priority)):
             raise error
-        return Scheduled(hear(window), 0.001, 0.002, 1)
+        return Scheduled(hear(window), 0.001, 0.0, 1)
 
 
 Piece = tuple[bool, int] | EndpointingConfig | None

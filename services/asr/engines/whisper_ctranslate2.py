@@ -62,6 +62,7 @@ class _Attempt:
         seconds: Length of the padded window.
         timestamps: Whether timestamps are predicted.
         context: Whether the decoder is told what was said before.
+        hints: Whether it is told the hints.
         beam: Width of the beam.
         temperature: Above 0, the best of `beam` samples instead.
         runner_up: Whether to try the second likeliest language: the text shows which it is.
@@ -70,6 +71,7 @@ class _Attempt:
     seconds: float = MAX_WINDOW_SECONDS
     timestamps: bool = True
     context: bool = True
+    hints: bool = True
     beam: int = 1
     temperature: float = 0.0
 
@@ -86,11 +88,11 @@ class _Attempt:
 
 
 # As Whisper itself does when its guards fire (Radford et al. 2022, section 4.5); context goes as
-# well, since it may be what the model repeats.
+# well, since it may be what the model repeats, and hints at last.
 _FALLBACKS = (
     _Attempt(context=False, beam=5),
     _Attempt(context=False, beam=5, runner_up=True),
-    _Attempt(context=False, beam=5, timestamps=False, temperature=0.4),
+    _Attempt(context=False, hints=False, beam=5, timestamps=False, temperature=0.4),
 )
 
 
@@ -146,6 +148,7 @@ class WhisperCTranslate2:
         self._multilingual = bool(self._model.is_multilingual)
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._end = self._id("<|endoftext|>")
+        self._space = self._id("Ġ")
         self._no_timestamps = self._id("<|notimestamps|>")
         self._first_timestamp = self._no_timestamps + 1
         languages = ("en",)
@@ -172,7 +175,9 @@ class WhisperCTranslate2:
 
     def batch_key(self, window: Window) -> tuple[float, int]:
         """Windows of one length class and prompt length share a batch."""
-        return length_class(window.seconds, self._kind), len(self._prompt(window))
+        return length_class(window.seconds, self._kind), len(
+            self._prompt(window.hints, window.context)
+        )
 
     def cost(self, window: Window) -> float:
         """The padded length in seconds."""
@@ -198,7 +203,7 @@ class WhisperCTranslate2:
             # Without its context, a prompt may have another length than its neighbours'.
             by_prompt: dict[int, list[int]] = defaultdict(list)
             for i in doubtful:
-                by_prompt[len(self._prompt(prepared[i], context=attempt.context))].append(i)
+                by_prompt[len(self._attempted_prompt(prepared[i], attempt))].append(i)
             for group in by_prompt.values():
                 again = self._attempt([prepared[i] for i in group], attempt)
                 for i, result in zip(group, again, strict=True):
@@ -223,7 +228,7 @@ class WhisperCTranslate2:
                 chosen.append(ranking[0])
         suffix = [] if attempt.timestamps else [self._no_timestamps]
         prompts = [
-            [*self._prompt(w, context=attempt.context), *self._start_sequence(code), *suffix]
+            [*self._attempted_prompt(w, attempt), *self._start_sequence(code), *suffix]
             for w, (code, _) in zip(windows, chosen, strict=True)
         ]
         room = _TEXT_CONTEXT - len(prompts[0])
@@ -294,10 +299,15 @@ class WhisperCTranslate2:
             start += [self._id(f"<|{language}|>"), self._id("<|transcribe|>")]
         return start
 
-    def _prompt(self, window: Window, *, context: bool = True) -> list[int]:
+    def _attempted_prompt(self, window: Window, attempt: _Attempt) -> list[int]:
+        hints = window.hints if attempt.hints else ()
+        return self._prompt(hints, window.context if attempt.context else "")
+
+    def _prompt(self, hints: Sequence[str], context: str) -> list[int]:
         tokens = whisper_prompt.fitted(
-            self._text_tokens(", ".join(window.hints) + "." if window.hints else ""),
-            self._text_tokens(window.context[-_CONTEXT_CHARACTERS:] if context else ""),
+            self._text_tokens(", ".join(hints) + "." if hints else ""),
+            self._text_tokens(context[-_CONTEXT_CHARACTERS:]),
+            self._space,
         )
         return [self._id("<|startofprev|>"), *tokens] if tokens else []
 
@@ -306,7 +316,8 @@ class WhisperCTranslate2:
             return []
         ids = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids
         # Written out, "<|startoftranscript|>" becomes the control token; a prompt is text alone.
-        return [token for token in ids if token < self._end]
+        tokens = [token for token in ids if token < self._end]
+        return tokens if any(c.isalnum() for c in self._text(tokens)) else []
 
     def _read(
         self,
@@ -333,13 +344,15 @@ class WhisperCTranslate2:
             float(result.no_speech_prob), log_probability, reliable=reliable
         )
         spoken = not silent and any(c.isalnum() for c in text)
+        # A prompt, more than anything else, may make the model write nothing.
+        mute = not spoken and not silent and bool(window.hints or window.context)
         hypothesis = Hypothesis(
             text=text if spoken else "",
             language=language[0],
             language_probability=language[1],
             detected=detected[:_LANGUAGES_TOLD] if window.language is None else (),
             probability=math.exp(min(0.0, log_probability)),
-            reliable=reliable or silent,
+            reliable=(reliable and not mute) or silent,
         )
         return hypothesis, tokens
 

@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SIZES = (0, 64, 160)
+SIZES = (0, 32, 64, 160)
 """Tokens of text in a prompt; Whisper takes up to 223 (Radford et al. 2022, section 2.3)."""
+_LEAST_CONTEXT = 4
+"""Tokens of context that are worth a prompt."""
 _MOST_CONTEXT = 64
 
 
-def fitted(hints: Sequence[int], context: Sequence[int]) -> list[int]:
+def fitted(hints: Sequence[int], context: Sequence[int], filler: int) -> list[int]:
     """The tokens of hints and context, cut and filled to one of `SIZES`.
 
     Hints are all kept as long as they fit; context is cut at its front, its newest words say most.
-    What is missing behind hints is filled by saying them again, which changes little; context too
-    short to fill a prompt is left out, as saying that again invites the model to do so too.
+
+    Args:
+        hints: Tokens of the phrase hints.
+        context: Tokens of what was said before.
+        filler: Stands in front where tokens are missing. A space changes least, as long as few are
+            missing: hints said again are heard again, and after "<|endoftext|>" some windows have
+            no text.
     """
     largest = SIZES[-1]
-    if not hints:
-        size = max(size for size in SIZES if size <= min(len(context), _MOST_CONTEXT))
-        return list(context[len(context) - size :])
     kept = list(hints[:largest])
-    size = min(size for size in SIZES if size >= len(kept))
-    missing = size - len(kept)
-    newest = list(context[max(0, len(context) - missing) :])
-    again = missing - len(newest)
-    repeated = [kept[i % len(kept)] for i in range(-again, 0)]
-    return [*repeated, *kept, *newest]
+    if not kept and len(context) < _LEAST_CONTEXT:
+        return []
+    wanted = len(kept) or min(len(context), _MOST_CONTEXT)
+    size = min(size for size in SIZES if size >= wanted)
+    room = size - len(kept)
+    tokens = kept + list(context[max(0, len(context) - room) :]) if room else kept
+    return [filler] * (size - len(tokens)) + tokens
