@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import grpc
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -98,21 +96,3 @@ def end_with(span: trace.Span, code: grpc.StatusCode) -> None:
     span.set_attribute("rpc.response.status_code", code.name)
     if code in _ERRORS:
         span.set_status(trace.StatusCode.ERROR)
-
-
-def record_span(
-    name: str,
-    parent: Context,
-    *,
-    seconds_ago: float,
-    length: float,
-    attributes: Mapping[str, str | int | float | bool] | None = None,
-) -> None:
-    """Records a span that is already over, if its parent is being recorded."""
-    if not trace.get_current_span(parent).is_recording():
-        return
-    start = time.time_ns() - round(seconds_ago * 1e9)
-    span = trace.get_tracer(_NAME).start_span(
-        name, context=parent, start_time=start, attributes=attributes
-    )
-    span.end(end_time=start + round(length * 1e9))

@@ -31,7 +31,6 @@ from services.interview.clients.seams import (
 )
 from services.interview.clients.tts import TtsClient
 from services.interview.events import AudioFormat, Encoding
-from services.interview.record import Phase
 from services.runtime.channel import open_channel
 
 _SHAPE = AudioFormat(Encoding.PCM_S16LE, HEARING_RATE_HZ, 1)
@@ -71,7 +70,7 @@ async def embed(channel: grpc.aio.Channel) -> None:
 
 
 async def speak(channel: grpc.aio.Channel) -> bytes:
-    config = VoiceConfig("en-US", None, Phase.QUESTION, _SHAPE)
+    config = VoiceConfig("en-US", None, _SHAPE)
     text = f"This is question {next(_numbers)}."
     async with aclosing(TtsClient(channel).speak(text, config)) as pieces:
         audio = b"".join([piece.audio async for piece in pieces])

@@ -78,18 +78,13 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                 await self._arrived.wait()
 
     def served(self, trace: str) -> list[Span]:
-        """The span of the call that each batch of the model served, once for every batch.
-
-        A batch is an event of the call's span, or a span in it.
-        """
-        known = {span.id: span for span in self.spans if span.trace == trace}
+        """The span of the call that each batch of the model served, once for every batch."""
         return [
-            *(span for span in known.values() for name in span.events if name == "viva.batch"),
-            *(
-                known[span.parent]
-                for span in known.values()
-                if span.name == "demo.compute" and span.parent in known
-            ),
+            span
+            for span in self.spans
+            if span.trace == trace
+            for name in span.events
+            if name == "viva.batch"
         ]
 
     def way_up(self, span: Span) -> list[Span | str]:
