@@ -48,7 +48,7 @@ def under(condition: str, samples: Float32, *, seed: int = 0) -> Float32:
             narrow = soxr.resample(samples, RATE, _NARROW)
             return np.asarray(soxr.resample(narrow, _NARROW, RATE), dtype=np.float32)
         case "clipped":
-            return np.clip(_GAIN * samples / _peak(samples), -1, 1, dtype=np.float32)
+            return np.asarray(np.clip(_GAIN * samples / _peak(samples), -1, 1), dtype=np.float32)
         case "noise 10 dB":
             return _noisy(samples, np.random.default_rng(seed))
         case "long pauses":
