@@ -22,9 +22,9 @@ ItemT = TypeVar("ItemT")
 
 # What less urgent work may add to the time of a more urgent batch, as a part of it.
 _NOTICED = 0.25
-# How long a batch may be, as a part of the longest that more urgent work lately needed for itself.
+# How long a batch may be, in times of the longest that more urgent work lately needed for itself.
 # With the above: whoever finds such a batch running waits no longer than twice its own time.
-_HELD_UP = 0.75
+_HELD_UP = 1.0
 # How slowly the longest is forgotten, a batch.
 _REMEMBERED = 0.99
 

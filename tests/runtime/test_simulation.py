@@ -81,7 +81,7 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
 ) -> None:
     model = MODELS[cost]
     rate = workers * SIZE / model.turn
-    seconds = 2 * TURNS * model.turn
+    seconds = 4 * TURNS * model.turn
     talk = Traffic("talk", 0.1 * rate, 20 * model.turn)
     flood = Traffic("flood", 3 * rate, 100 * model.turn, Priority.BATCH, items=16)
     alone = Simulation(model, keys=keys, workers=workers).play(talk, seconds=seconds)
