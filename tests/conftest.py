@@ -31,9 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if not config.getoption("--fast") or collection_path.suffix != ".py":
+    if not config.getoption("--fast"):
         return None
-    return True if _ENGINES.search(collection_path.read_text()) else None
+    # A folder whose fixtures need an engine is left out whole.
+    file = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    needs_engine = file.suffix == ".py" and file.is_file() and _ENGINES.search(file.read_text())
+    return True if needs_engine else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
