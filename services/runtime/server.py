@@ -270,6 +270,18 @@ def run(settings: ServerSettings, name: str, build: Build) -> None:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(_serve_until_signal(settings, name, build))
-    except ResourceMissing as error:
-        sys.stderr.write(f"viva {name}: {error}\n")
+    except (ResourceMissing, BaseExceptionGroup) as error:
+        # What loads in a task group tells it in a group.
+        missing = [leaf for leaf in _leaves(error) if isinstance(leaf, ResourceMissing)]
+        if not missing:
+            raise
+        sys.stderr.writelines(f"viva {name}: {leaf}\n" for leaf in missing)
         raise SystemExit(EXIT_RESOURCE_MISSING) from None
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
