@@ -13,7 +13,7 @@ import pytest
 
 from services.cli.commands import doctor
 from services.cli.launcher.weights import fault
-from tests.cli.running_mesh import environment
+from tests.cli.running_mesh import unprepared
 
 
 def viva(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +33,7 @@ def findings(variables: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_doctor_looks_at_everything_the_mesh_needs(tmp_path: Path) -> None:
-    found = findings(environment(tmp_path))
+    found = findings(unprepared(tmp_path))
     assert set(found) == {
         "settings",
         "system",
@@ -61,7 +61,7 @@ def test_the_doctor_looks_at_what_earlier_starts_prepared(tmp_path: Path) -> Non
     for folder, size in (("whisper-base-1.0.0", 3), ("kokoro-82m-1.0-int8", 0)):
         (tmp_path / "models" / folder).mkdir(parents=True)
         (tmp_path / "models" / folder / "model.bin").write_bytes(bytes(size))
-    found = findings(environment(tmp_path))
+    found = findings(unprepared(tmp_path))
     assert found["Whisper base"]["found"] == "installed, prepared"
     assert found["Kokoro"]["remedy"].startswith(f"rm -r {tmp_path}/models/kokoro-82m-1.0-int8")
 
@@ -70,7 +70,7 @@ def test_the_doctor_looks_for_a_model_of_ones_own(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     missing = tmp_path / "missing.gguf"
-    variables = environment(tmp_path / "data")
+    variables = unprepared(tmp_path / "data")
     chosen = {"VIVA_ASR_MODEL": str(own), "VIVA_LLM_MODEL": str(missing)}
     found = findings({**variables, **chosen})
     assert found[str(own)] == {"what": str(own), "found": "on this disk", "remedy": ""}
@@ -80,7 +80,7 @@ def test_the_doctor_looks_for_a_model_of_ones_own(tmp_path: Path) -> None:
 
 def test_the_doctor_says_when_the_data_folder_cannot_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    found = findings(environment(tmp_path / "file" / "data"))
+    found = findings(unprepared(tmp_path / "file" / "data"))
     assert "VIVA_DATA_DIR" in found["data folder"]["remedy"]
 
 
@@ -111,7 +111,7 @@ def test_weights_are_compared_with_their_packages_list(
 
 
 def test_the_doctor_names_a_taken_port(tmp_path: Path) -> None:
-    variables = environment(tmp_path)
+    variables = unprepared(tmp_path)
     port = int(variables["VIVA_TTS_PORT"])
     with socket.create_server(("127.0.0.1", port)):
         result = viva(variables, "doctor", "--json")
@@ -122,12 +122,12 @@ def test_the_doctor_names_a_taken_port(tmp_path: Path) -> None:
 
 def test_a_port_that_is_none_is_named(tmp_path: Path) -> None:
     for value, what in (("many", "settings"), ("0", "ports"), ("65536", "settings")):
-        found = findings({**environment(tmp_path), "VIVA_TTS_PORT": value})
+        found = findings({**unprepared(tmp_path), "VIVA_TTS_PORT": value})
         assert found[what]["remedy"].startswith("VIVA_TTS_PORT: ")
 
 
 def test_config_shows_what_is_set_under_its_variable(tmp_path: Path) -> None:
-    variables = {**environment(tmp_path), "VIVA_EMBED_MAX_BATCH_SIZE": "7", "COLUMNS": "200"}
+    variables = {**unprepared(tmp_path), "VIVA_EMBED_MAX_BATCH_SIZE": "7", "COLUMNS": "200"}
     table = viva(variables, "config").stdout
     rows = {line.split()[0]: line.split()[1:] for line in table.splitlines() if "VIVA_" in line}
     assert rows["VIVA_EMBED_MAX_BATCH_SIZE"][0] == "7"
@@ -140,13 +140,13 @@ def test_config_shows_what_is_set_under_its_variable(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
-    variables = {**environment(tmp_path), "VIVA_EMBED_MAX_BATCH_SIZE": "many"}
+    variables = {**unprepared(tmp_path), "VIVA_EMBED_MAX_BATCH_SIZE": "many"}
     result = viva(variables, "config")
     assert result.returncode == 2
     assert "VIVA_EMBED_MAX_BATCH_SIZE" in result.stderr
 
 
 def test_the_doctor_names_a_list_that_is_no_json(tmp_path: Path) -> None:
-    variables = {**environment(tmp_path), "VIVA_ENVOY_ALLOWED_HOSTS": "localhost"}
+    variables = {**unprepared(tmp_path), "VIVA_ENVOY_ALLOWED_HOSTS": "localhost"}
     settings = findings(variables)["settings"]
     assert settings["remedy"] == "VIVA_ENVOY_ALLOWED_HOSTS: cannot be read as JSON"

@@ -63,8 +63,8 @@ def up(
     A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
     """
     try:
-        fetch_missing()
         plan = make_plan(offset, _counts(replicas or []), without or [])
+        fetch_missing()
         with _held(plan):
             check_ports(plan)
             run(_up(plan))
