@@ -24,7 +24,7 @@ ItemT = TypeVar("ItemT")
 _NOTICED = 0.25
 # How long a batch may be, in times of the longest that more urgent work lately needed for itself.
 # With the above: whoever finds such a batch running waits no longer than twice its own time.
-_HELD_UP = 1.0
+_HELD_UP = 0.9
 # How slowly the longest is forgotten, a batch.
 _REMEMBERED = 0.99
 
