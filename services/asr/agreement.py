@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 # How much of the stable text's end is looked for in a hypothesis that spells it differently.
 _ANCHOR = 48
+# Words at the end of a hypothesis that the next one often changes.
+_UNSETTLED = 5
 # A word: characters between spaces, or a single character of a script without spaces.
 _WORD = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]|[^\s぀-ヿ㐀-鿿豈-﫿]+")
 
@@ -77,9 +79,10 @@ def _closest_prefix(known: str, heard: str) -> int:
 def _agreed(previous: str, current: str) -> int:
     """The length of the start of `current` that `previous` says too, in whole words.
 
-    The last word of `current` is never part of it: it may be half a word.
+    The last words of both are never part of it: the last may be half a word, and the one before is
+    often heard anew when more is said.
     """
-    before, now = _Letters.of(previous), _Letters.of(current)
+    before, now = _Letters.of(_without_last_words(previous)), _Letters.of(current)
     common = 0
     for one, other in zip(before.folded, now.folded, strict=False):
         if one != other:
@@ -87,8 +90,7 @@ def _agreed(previous: str, current: str) -> int:
         common += 1
     end = now.ends[common - 1] if common else 0
     agreed = 0
-    words = [match for match in _WORD.finditer(current) if any(map(str.isalnum, match[0]))]
-    for word in words[:-1]:
+    for word in _words(current)[:-_UNSETTLED]:
         # Punctuation after the word may still change: the stable text ends with a letter or digit.
         letters = _Letters.of(word[0])
         word_end = word.start() + letters.ends[-1]
@@ -96,6 +98,15 @@ def _agreed(previous: str, current: str) -> int:
             break
         agreed = word_end
     return agreed
+
+
+def _without_last_words(text: str) -> str:
+    words = _words(text)
+    return text[: words[-_UNSETTLED].start()] if len(words) >= _UNSETTLED else ""
+
+
+def _words(text: str) -> list[re.Match[str]]:
+    return [match for match in _WORD.finditer(text) if any(map(str.isalnum, match[0]))]
 
 
 @dataclass(slots=True)
@@ -136,10 +147,15 @@ class StableText:
         """The present window's text: its stable beginning and the newest hypothesis after it."""
         return self._previous
 
-    def update(self, hypothesis: str) -> None:
-        """Takes the next hypothesis of the present window."""
+    def update(self, hypothesis: str, *, agree: bool = True) -> None:
+        """Takes the next hypothesis of the present window.
+
+        Args:
+            hypothesis: The window's whole text.
+            agree: Whether what it says like the one before becomes stable.
+        """
         merged = self._merge(hypothesis)
-        agreed = _agreed(self._previous, merged)
+        agreed = _agreed(self._previous, merged) if agree else 0
         if agreed > len(self._stable):
             self._stable = merged[:agreed]
         self._previous = merged

@@ -3,9 +3,10 @@
 A state machine without clocks or audio: it is fed one speech probability a frame and answers with
 decisions. For every turn the decisions read
 
-    SpeechStarted (EagerEndOfTurn TurnResumed)* EagerEndOfTurn? EndOfTurn
+    SpeechStarted ((Pause | EagerEndOfTurn)+ TurnResumed)* (Pause | EagerEndOfTurn)* EndOfTurn
 
-and a turn that silence ended had an EagerEndOfTurn just before, with the same end.
+with at most one EagerEndOfTurn a silence, and a turn that silence ended had one in its last
+silence, with the same end.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class EndpointingConfig:
         min_silence: Silence after which the turn is probably over.
         max_silence: Silence after which it is over; at least `min_silence`.
         max_turn: Length after which it is over even without silence.
+        pause: Silence after which a Pause is told, and told again; None tells none.
         start_threshold: Probability from which a frame is speech (Silero's default).
         end_threshold: Probability under which a frame starts a silence (Silero: 0.15 lower).
         onset: Speech frames in a row that start a turn or end a silence: a click has fewer.
@@ -40,6 +42,7 @@ class EndpointingConfig:
     min_silence: int = 8
     max_silence: int = 19
     max_turn: int = 18_750
+    pause: int | None = None
     start_threshold: float = 0.5
     end_threshold: float = 0.35
     onset: int = 3
@@ -53,6 +56,14 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """The speaker is silent since frame `start`, for `length` frames so far."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class EagerEndOfTurn:
     """The turn is probably over; its speech ends before frame `end`."""
 
@@ -61,7 +72,7 @@ class EagerEndOfTurn:
 
 @dataclass(frozen=True, slots=True)
 class TurnResumed:
-    """The turn goes on at frame `start`."""
+    """The turn goes on at frame `start` after a Pause or an EagerEndOfTurn."""
 
     start: int
 
@@ -74,7 +85,7 @@ class EndOfTurn:
     reason: EndReason
 
 
-Decision: TypeAlias = SpeechStarted | EagerEndOfTurn | TurnResumed | EndOfTurn
+Decision: TypeAlias = SpeechStarted | Pause | EagerEndOfTurn | TurnResumed | EndOfTurn
 
 
 class Endpointer:
@@ -87,6 +98,13 @@ class Endpointer:
         self._start: int | None = None
         self._silence: int | None = None
         self._eager = False
+        self._paused = 0
+        """The length of the present silence when it was last told."""
+
+    @property
+    def config(self) -> EndpointingConfig:
+        """When a turn counts as over, as of now."""
+        return self._config
 
     @property
     def speaking(self) -> bool:
@@ -116,17 +134,23 @@ class Endpointer:
             if probability < self._config.end_threshold:
                 self._silence = frame
         elif self._voiced >= self._config.onset:
-            if self._eager:
+            if self._eager or self._paused:
                 decisions.append(TurnResumed(self._frame - self._voiced))
-            self._silence, self._eager = None, False
+            self._silence, self._eager, self._paused = None, False, 0
         return decisions + self._check_silence() + self._check_length()
+
+    def change(self, config: EndpointingConfig) -> list[Decision]:
+        """Takes another config from here on; the running turn and silence are judged by it."""
+        self._config = config
+        return self._check_silence() + self._check_length()
 
     def end(self, reason: EndReason) -> list[Decision]:
         """Ends the running turn now, if there is one."""
         if self._start is None:
             return []
         end = self._frame if self._silence is None else self._silence
-        self._start, self._silence, self._eager, self._voiced = None, None, False, 0
+        self._start, self._silence, self._voiced = None, None, 0
+        self._eager, self._paused = False, 0
         return [EndOfTurn(end, reason)]
 
     def _wait_for_speech(self) -> list[Decision]:
@@ -141,6 +165,9 @@ class Endpointer:
             return decisions
         # Frames that may be the end of the silence are not yet part of it.
         length = self._frame - self._voiced - self._silence
+        if self._config.pause is not None and length >= self._paused + self._config.pause:
+            self._paused = length
+            decisions.append(Pause(self._silence, length))
         if length >= self._config.min_silence and not self._eager:
             self._eager = True
             decisions.append(EagerEndOfTurn(self._silence))

@@ -1,39 +1,91 @@
-"""From the bytes of a stream to samples and speech probabilities."""
+"""From the chunks of a stream to samples and speech probabilities."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+import numpy as np
 from viva.serving.v1 import serving_pb2
 
-from services.asr.denoising import SpectralGate
-from services.asr.engines.engine import SAMPLE_RATE
-from services.asr.session import Heard
+from services.asr.engines.engine import SAMPLE_RATE, Float32
+from services.asr.enhancement import Filter
+from services.asr.stream_input import Heard
 from services.asr.vad import VadStream
 from services.runtime.audio import pcm
-from services.runtime.audio.decoding import file_kind
+from services.runtime.audio.decoding import RAW_ENCODINGS, file_kind
 from services.runtime.errors import InvalidField
+from services.runtime.stats import seconds
+
+_SILENCE_SECONDS = 10
+"""A long gap is heard in pieces of this length."""
+
+Piece: TypeAlias = bytes | int
+"""Raw samples, or the sample frames of a silence."""
 
 
 class FrontEnd:
-    """One stream's decoding, mixing, resampling, denoising and voice activity."""
+    """One stream's timeline, decoding, mixing, resampling, enhancement and voice activity."""
 
     def __init__(
-        self, audio_format: serving_pb2.AudioFormat, vad: VadStream, *, denoise: bool
+        self,
+        audio_format: serving_pb2.AudioFormat,
+        vad: VadStream,
+        enhance: Filter,
+        *,
+        max_gap: float = 600.0,
     ) -> None:
-        """Takes raw samples as `audio_format` says; it must have a sample rate."""
-        self._floats = audio_format.encoding == serving_pb2.AUDIO_ENCODING_PCM_F32LE
+        """Takes raw samples as `audio_format` says; it must have a sample rate.
+
+        Args:
+            audio_format: The samples' shape.
+            vad: A fresh voice activity stream.
+            enhance: A fresh stream's filters.
+            max_gap: The longest gap between two chunks, in seconds.
+        """
+        encoding = audio_format.encoding or serving_pb2.AUDIO_ENCODING_PCM_S16LE
+        self._raw = RAW_ENCODINGS[encoding]
         self._channels = audio_format.channels if audio_format.HasField("channels") else 1
-        self._frame_bytes = (4 if self._floats else 2) * self._channels
-        self._resampler = pcm.StreamResampler(audio_format.sample_rate_hz, SAMPLE_RATE)
-        self._gate = SpectralGate() if denoise else None
+        self._frame_bytes = self._raw.width * self._channels
+        self._rate_hz = audio_format.sample_rate_hz
+        self._max_gap = max_gap
+        self._resampler = pcm.StreamResampler(self._rate_hz, SAMPLE_RATE)
+        self._enhance = enhance
         self._vad = vad
         self._begun = False
+        self._frames = 0
 
-    def check(self, audio: bytes) -> None:
-        """Refuses audio that is no whole number of sample frames, or that begins as a file does.
+    @property
+    def seconds(self) -> float:
+        """Up to where the stream has been taken."""
+        return self._frames / self._rate_hz
+
+    def place(self, chunk: serving_pb2.AudioChunk) -> list[Piece]:
+        """What of a chunk is new, with the silence of the gap before it.
 
         Raises:
-            InvalidField: Naming `audio`, or `config.format.encoding`.
+            InvalidField: Naming `audio.audio`, `audio.offset` or `config.format.encoding`: no
+                whole number of sample frames, a gap too long, or a file instead of samples.
         """
+        audio = chunk.audio
+        self._check(audio)
+        gap = 0
+        if chunk.HasField("offset"):
+            gap = round(seconds(chunk.offset) * self._rate_hz) - self._frames
+            if gap > self._max_gap * self._rate_hz:
+                raise InvalidField(
+                    "audio.offset",
+                    f"leaves a gap of {gap / self._rate_hz:.1f} s; at most {self._max_gap:g} s are"
+                    " bridged: open a new stream",
+                )
+        audio = audio[max(0, -gap) * self._frame_bytes :]
+        step = _SILENCE_SECONDS * self._rate_hz
+        pieces: list[Piece] = [min(step, gap - done) for done in range(0, gap, step)]
+        if audio:
+            pieces.append(audio)
+        self._frames += max(0, gap) + len(audio) // self._frame_bytes
+        return pieces
+
+    def _check(self, audio: bytes) -> None:
         if not self._begun:
             self._begun = True
             if kind := file_kind(audio):
@@ -44,22 +96,21 @@ class FrontEnd:
                 )
         if len(audio) % self._frame_bytes:
             raise InvalidField(
-                "audio",
+                "audio.audio",
                 f"{len(audio)} bytes are no whole number of sample frames"
                 f" of {self._frame_bytes} bytes",
             )
 
-    def feed(self, audio: bytes) -> Heard:
-        """Takes the next bytes. It computes: call it off the event loop."""
-        read = pcm.float_from_f32le if self._floats else pcm.float_from_s16le
-        return self._hear(pcm.mono(read(audio), self._channels), last=False)
+    def hear(self, piece: Piece) -> Heard:
+        """Takes the next piece. It computes: call it off the event loop."""
+        if isinstance(piece, int):
+            return self._hear(np.zeros(piece, dtype=np.float32), last=False)
+        return self._hear(pcm.mono(self._raw.read(piece), self._channels), last=False)
 
     def flush(self) -> Heard:
         """What the filters still hold at the end of the stream."""
-        return self._hear(pcm.float_from_s16le(b""), last=True)
+        return self._hear(np.zeros(0, dtype=np.float32), last=True)
 
-    def _hear(self, samples: pcm.Float32, *, last: bool) -> Heard:
-        samples = self._resampler.feed(samples, last=last)
-        if self._gate is not None:
-            samples = self._gate.feed(samples, last=last)
+    def _hear(self, samples: Float32, *, last: bool) -> Heard:
+        samples = self._enhance.feed(self._resampler.feed(samples, last=last), last=last)
         return Heard(samples, self._vad.feed(samples))

@@ -3,57 +3,100 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from services.asr.engines.engine import SAMPLE_RATE, EngineInfo, Hypothesis, Recognizer, Window
-from services.asr.session import Decode
+from services.asr.decoding import Decode, Ticket
+from services.asr.engines.engine import (
+    SAMPLE_RATE,
+    EngineInfo,
+    Float32,
+    Hypothesis,
+    Recognizer,
+    Window,
+)
+from services.asr.enhancement import Enhancement
+from services.asr.session import Complete
 from services.asr.settings import AsrSettings
+from services.asr.turn_completion import TurnCompletion, load_turn_completion
 from services.asr.vad import SileroVad
+from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
-from services.runtime.errors import InvalidField, NotFound
+from services.runtime.engine_health import EngineHealth
+from services.runtime.errors import NotFound
 from services.runtime.request import Request
+from services.runtime.threads import in_thread
 
 _WARM_UP_SECONDS = 2.0
 _LISTENING_THREADS = 2
 _READING_THREADS = 2
+_PREPARING_THREADS = 2
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submitted:
+    window: Window
+    ticket: Ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model."""
+    """A loaded model.
+
+    Attributes:
+        info: What it is.
+        scheduler: Where its windows wait.
+        prepare: What a window needs before it waits.
+        preparing: Where that is done: the model's own threads are for the model.
+        health: Whether it works.
+    """
 
     info: EngineInfo
-    scheduler: BatchScheduler[Window, Hypothesis]
+    scheduler: BatchScheduler[_Submitted, Hypothesis]
+    prepare: Callable[[Window], Window]
+    preparing: ThreadPoolExecutor
+    health: EngineHealth
 
-    def decoder(self, request: Request, priority: Priority) -> Decode:
-        """Decodes windows on behalf of a call: its fair share, its priority, its deadline."""
+    def decoder(
+        self, request: Request, asked: Priority, rewrite: Callable[[Hypothesis], Hypothesis]
+    ) -> Decode:
+        """Decodes windows on behalf of a call: its fair share, its priority, its deadline.
 
-        async def decode(window: Window, *, patience: float | None) -> Scheduled[Hypothesis]:
+        Args:
+            request: The call.
+            asked: The class the call asks for; no window of it goes before that.
+            rewrite: What becomes of every hypothesis.
+        """
+
+        async def decode(
+            window: Window,
+            *,
+            priority: Priority = Priority.INTERACTIVE,
+            patience: float | None = None,
+            ticket: Ticket | None = None,
+        ) -> Scheduled[Hypothesis]:
             deadline = request.deadline
             if patience is not None:
                 soon = asyncio.get_running_loop().time() + patience
                 deadline = soon if deadline is None else min(deadline, soon)
-            return await self.scheduler.submit(
-                window, caller=request.caller, priority=priority, deadline=deadline
+            prepared = await in_thread(self.preparing, partial(self.prepare, window))
+            scheduled = await self.scheduler.submit(
+                _Submitted(prepared, ticket or Ticket()),
+                caller=request.caller,
+                priority=max(asked, priority),
+                deadline=deadline,
             )
+            return replace(scheduled, value=rewrite(scheduled.value))
 
         return decode
-
-    def language_code(self, tag: str) -> str:
-        """The model's code of a BCP 47 tag: its first subtag.
-
-        Raises:
-            InvalidField: The model does not know the language. Named relative to the config.
-        """
-        code = tag.partition("-")[0].lower()
-        if code not in self.info.languages:
-            raise InvalidField("language", f"{self.info.name} does not know {tag!r}")
-        return code
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +106,18 @@ class Models:
     Attributes:
         models: By name, the default first.
         vad: Voice activity for every stream.
+        enhancement: What is done to audio that a call wants cleaned.
         listening: Where voice activity of live streams runs.
         reading: Where recordings are read; live streams do not wait for them.
+        complete: Judges whether turns are complete; None where no model for that is there.
     """
 
     models: dict[str, Model]
     vad: SileroVad
+    enhancement: Enhancement
     listening: ThreadPoolExecutor
     reading: ThreadPoolExecutor
+    complete: Complete | None
 
     def named(self, name: str, field: str) -> Model:
         """A model by its name; the default for "".
@@ -102,26 +149,67 @@ async def serving_models(
         reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="asr-reading")
         stack.callback(reading.shutdown)
         vad = await asyncio.to_thread(SileroVad)
-        silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+        enhancement = await asyncio.to_thread(Enhancement.load)
+        complete = None
+        if settings.turn_completion and (judge := await asyncio.to_thread(load_turn_completion)):
+            judging = ThreadPoolExecutor(1, thread_name_prefix="asr-judging")
+            stack.callback(judging.shutdown)
+            complete = _completing(judge, judging)
+        preparing = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="asr-preparing")
+        stack.callback(preparing.shutdown)
         models: dict[str, Model] = {}
         for recognizer in recognizers:
-            scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
-            await scheduler.submit(Window(silence, final=False))
-            models[recognizer.info.name] = Model(recognizer.info, scheduler)
-        yield Models(models, vad, listening, reading)
+            model = _model(recognizer, settings, preparing)
+            await stack.enter_async_context(model.scheduler)
+            await _warm_up(model.scheduler)
+            models[recognizer.info.name] = model
+            info = recognizer.info
+            metrics.MODEL_MEMORY.labels(info.name, info.device).set(info.memory_bytes)
+        yield Models(models, vad, enhancement, listening, reading, complete)
 
 
-def _scheduler(recognizer: Recognizer, settings: AsrSettings) -> BatchScheduler[Window, Hypothesis]:
-    def key(window: Window) -> Hashable:
-        return recognizer.batch_key(window)
+def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete:
+    async def complete(samples: Float32) -> float | None:
+        try:
+            return await in_thread(executor, partial(judge.probability, samples))
+        except Exception:  # a pause without its probability is still a pause
+            _logger.exception("whether a turn is complete could not be judged")
+            return None
 
-    return BatchScheduler(
-        recognizer.decode,
-        name=f"asr-{recognizer.info.name}",
+    return complete
+
+
+def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolExecutor) -> Model:
+    def run(batch: Sequence[_Submitted]) -> Sequence[Hypothesis | Exception]:
+        for submitted in batch:
+            submitted.ticket.started = True
+        return recognizer.decode([submitted.window for submitted in batch])
+
+    def key(submitted: _Submitted) -> Hashable:
+        return recognizer.batch_key(submitted.window)
+
+    def cost(submitted: _Submitted) -> float:
+        return recognizer.cost(submitted.window)
+
+    async def probe() -> None:
+        await _warm_up(scheduler)
+
+    name = f"asr-{recognizer.info.name}"
+    health = EngineHealth(name, probe=probe)
+    scheduler = BatchScheduler(
+        run,
+        name=name,
         max_batch_size=settings.max_batch_size,
         max_queue=settings.max_queue,
         max_wait=settings.max_wait_ms / 1000,
-        cost=recognizer.cost,
+        cost=cost,
         key=key,
         workers=settings.workers,
+        watch=health.report,
     )
+    return Model(recognizer.info, scheduler, recognizer.prepare, preparing, health)
+
+
+async def _warm_up(scheduler: BatchScheduler[_Submitted, Hypothesis]) -> None:
+    silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+    await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))

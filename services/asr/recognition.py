@@ -6,12 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.asr.denoising import SpectralGate
-from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, Window
+import numpy as np
+
+from services.asr.decoding import Decode
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.engines.guards import is_invented
+from services.asr.enhancement import Filter
+from services.asr.language import LanguageBelief
 from services.asr.segmentation import Segmenter, Stretch
-from services.asr.session import Decode
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
 from services.runtime.audio.decoding import Recording
@@ -20,18 +24,15 @@ from services.runtime.threads import in_thread
 
 _AT_ONCE = 4
 """Windows of one recording in the scheduler: enough to share batches, few enough to be fair."""
-_SURE_LANGUAGE = 0.8
-_SURE_AFTER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecognitionConfig:
     """What to listen for; see StreamConfig."""
 
-    language: str | None = None
+    languages: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     word_offsets: bool = False
-    denoise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Recognised:
         text: The whole text.
         segments: It in stretches of speech; those without words are left out.
         language: Language code; empty when there is no speech.
-        language_confidence: 1 when the caller named it.
+        language_confidence: None without speech, or when the caller named it.
         seconds: Length of the recording.
         cost: What it took.
     """
@@ -50,7 +51,7 @@ class Recognised:
     text: str
     segments: tuple[Transcript, ...]
     language: str
-    language_confidence: float
+    language_confidence: float | None
     seconds: float
     cost: Cost
 
@@ -61,10 +62,10 @@ class _Reader:
     A block a call: an hour of silence in one would keep a thread from everybody else's recordings.
     """
 
-    def __init__(self, recording: Recording, vad: VadStream, *, denoise: bool) -> None:
+    def __init__(self, recording: Recording, vad: VadStream, enhance: Filter) -> None:
         self._blocks = recording.blocks()
         self._vad = vad
-        self._gate = SpectralGate() if denoise else None
+        self._enhance = enhance
         self._segmenter = Segmenter()
         self._samples = 0
         self._ended = False
@@ -80,9 +81,12 @@ class _Reader:
         block = next(self._blocks, None)
         if block is None:
             self._ended = True
-            return list(self._segmenter.finish())
+            rest = self._enhance.feed(np.zeros(0, dtype=np.float32), last=True)
+            return [*self._segment(rest), *self._segmenter.finish()]
         self._samples += len(block)
-        samples = self._gate.feed(block) if self._gate else block
+        return self._segment(self._enhance.feed(block))
+
+    def _segment(self, samples: Float32) -> list[Stretch]:
         return list(self._segmenter.feed(samples, self._vad.feed(samples)))
 
 
@@ -91,6 +95,7 @@ async def recognise(
     config: RecognitionConfig,
     *,
     vad: VadStream,
+    enhance: Filter,
     decode: Decode,
     executor: Executor,
 ) -> Recognised:
@@ -100,6 +105,7 @@ async def recognise(
         recording: The opened recording.
         config: What to listen for.
         vad: A fresh voice activity stream.
+        enhance: A fresh stream's filters.
         decode: Runs a window through the model.
         executor: Where reading and voice activity run.
 
@@ -107,14 +113,17 @@ async def recognise(
         InvalidField: The recording is damaged or truncated.
         Overloaded, DeadlineExpired: From the scheduler, perhaps in an ExceptionGroup.
     """
-    reader = _Reader(recording, vad, denoise=config.denoise)
-    language = config.language
+    reader = _Reader(recording, vad, enhance)
+    named = config.languages[0] if len(config.languages) == 1 else None
+    belief = LanguageBelief()
     running: deque[tuple[Stretch, asyncio.Task[Scheduled[Hypothesis]]]] = deque()
     done: list[tuple[Stretch, Scheduled[Hypothesis]]] = []
 
     async def collect() -> Hypothesis:
         stretch, task = running.popleft()
         scheduled = await task
+        if is_invented(scheduled.value):
+            scheduled = replace(scheduled, value=replace(scheduled.value, text="", words=()))
         done.append((stretch, scheduled))
         return scheduled.value
 
@@ -123,29 +132,25 @@ async def recognise(
             for stretch in stretches:
                 window = Window(
                     samples=stretch.samples,
-                    language=language,
+                    language=named,
+                    languages=config.languages,
+                    language_prior=belief.prior,
                     hints=config.hints,
                     word_offsets=config.word_offsets,
                 )
-                running.append((stretch, tasks.create_task(decode(window, patience=None))))
-                if language is None:
-                    # One at a time until the language is known: the others then need not guess.
-                    language = _sure_language(window, await collect())
-                elif len(running) >= _AT_ONCE:
-                    await collect()
+                running.append((stretch, tasks.create_task(decode(window))))
+                # One at a time until something is known of the language.
+                if (named is None and not belief.prior) or len(running) >= _AT_ONCE:
+                    heard = await collect()
+                    belief.hear(heard.detected if heard.text else (), done[-1][0].seconds)
         while running:
             await collect()
-    return _put_together(done, config, reader.seconds)
-
-
-def _sure_language(window: Window, hypothesis: Hypothesis) -> str | None:
-    sure = hypothesis.language_probability >= _SURE_LANGUAGE and window.seconds >= _SURE_AFTER
-    return hypothesis.language if sure and hypothesis.text else None
+    return _put_together(done, named, reader.seconds)
 
 
 def _put_together(
     done: Sequence[tuple[Stretch, Scheduled[Hypothesis]]],
-    config: RecognitionConfig,
+    named: str | None,
     seconds: float,
 ) -> Recognised:
     cost = Cost()
@@ -159,8 +164,8 @@ def _put_together(
     return Recognised(
         text="".join(hypothesis.text for _, hypothesis in spoken).strip(),
         segments=tuple(_segment(stretch, hypothesis) for stretch, hypothesis in spoken),
-        language=config.language if config.language and spoken else language,
-        language_confidence=1.0 if config.language and spoken else sure,
+        language=named if named and spoken else language,
+        language_confidence=None if named or not spoken else sure,
         seconds=seconds,
         cost=cost,
     )

@@ -38,6 +38,11 @@ class Stretch:
     offset: int
     samples: Float32
 
+    @property
+    def seconds(self) -> float:
+        """Length of the speech."""
+        return (self.end - self.start) / SAMPLE_RATE
+
 
 class Segmenter:
     """Finds the stretches of one recording. Keeps at most a stretch of it in memory."""

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from functools import partial
 
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
 from services.asr import transcript
-from services.asr.endpointing import EndpointingConfig, EndReason
+from services.asr.chinese import in_named_script
+from services.asr.decoding import Decode
+from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, EngineInfo
-from services.asr.frontend import FrontEnd
+from services.asr.frontend import FrontEnd, Piece
+from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
 from services.asr.recognition import RecognitionConfig, recognise
-from services.asr.session import FinalizeTurn, Heard, Input, Session, StreamConfig
+from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
-from services.asr.transcript import Cost, TimedWord, TurnEvent
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
+from services.asr.tags import NamedLanguages
+from services.asr.transcript import TurnEvent
 from services.asr.vad import FRAME
+from services.asr.wire import event_response, recognised_response
+from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
-from services.runtime.errors import InvalidField, InvalidFields
+from services.runtime.draining import until_draining
+from services.runtime.errors import InvalidField, Overloaded
 from services.runtime.request import current_request
-from services.runtime.stats import duration, priority, seconds, stats
+from services.runtime.stats import priority, seconds
 from services.runtime.threads import in_thread
 
-_REASONS = {
-    EndReason.SILENCE: asr_pb2.END_REASON_SILENCE,
-    EndReason.FINALIZED: asr_pb2.END_REASON_FINALIZED,
-    EndReason.STREAM_ENDED: asr_pb2.END_REASON_STREAM_ENDED,
-    EndReason.MAX_TURN: asr_pb2.END_REASON_MAX_TURN,
-}
+_PAUSE_SECONDS = 0.2
+"""Silence after which a Pause is told, and told again."""
 
 
 class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
@@ -38,194 +44,198 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     def __init__(self, models: Models, settings: AsrSettings) -> None:
         self._models = models
         self._settings = settings
+        self._streams = OpenStreams(settings.max_live_streams, settings.max_live_streams_per_caller)
 
     async def Recognize(
         self, request: asr_pb2.RecognizeRequest, context: object
     ) -> asr_pb2.RecognizeResponse:
         """Recognises a whole recording."""
         model = self._models.named(request.config.model, "config.model")
+        languages = _languages(model, request.config, "config")
         config = RecognitionConfig(
-            language=_language(model, request.config, "config"),
-            hints=tuple(request.config.phrase_hints),
+            languages=languages.codes,
+            hints=_hints(request.config),
             word_offsets=request.config.word_offsets,
-            denoise=request.config.denoise,
         )
+        longest = self._settings.max_recording_seconds
         async with AsyncExitStack() as stack:
             opening = open_recording(request.audio, request.format, target_hz=SAMPLE_RATE)
             recording = await in_thread(self._models.reading, lambda: stack.enter_context(opening))
+            if recording.seconds > longest:
+                raise InvalidField(
+                    "audio",
+                    f"the recording lasts {recording.seconds:.0f} s; at most {longest:g} s are"
+                    " accepted (VIVA_ASR_MAX_RECORDING_SECONDS)",
+                )
             recognised = await recognise(
                 recording,
                 config,
                 vad=self._models.vad.stream(),
-                decode=model.decoder(current_request(), priority(request.config.priority)),
+                enhance=self._models.enhancement.filters(denoise=request.config.denoise),
+                decode=_decoder(model, request.config, languages),
                 executor=self._models.reading,
             )
-        return asr_pb2.RecognizeResponse(
-            text=recognised.text,
-            segments=[
-                asr_pb2.Segment(
-                    text=segment.text,
-                    start=duration(segment.start),
-                    end=duration(segment.end),
-                    confidence=segment.confidence,
-                    words=_words(segment.words),
-                )
-                for segment in recognised.segments
-            ],
-            language=recognised.language,
-            language_confidence=recognised.language_confidence,
-            duration=duration(recognised.seconds),
-            stats=_stats(model, recognised.cost),
-        )
+        metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
+        return recognised_response(recognised, model.info.name, languages)
 
     async def StreamingRecognize(
         self, requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: object
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         """Recognises live audio."""
-        first = await anext(requests, None)
-        if first is None or not first.HasField("config"):
-            raise InvalidField("config", "the first message of a stream must be its config")
-        recognition = first.config.recognition
-        model = self._models.named(recognition.model, "config.recognition.model")
-        config = StreamConfig(
-            endpointing=self._endpointing(first.config.endpointing),
-            language=_language(model, recognition, "config.recognition"),
-            hints=tuple(recognition.phrase_hints),
-            word_offsets=recognition.word_offsets,
-            partials=not first.config.suppress_partials,
-            single_turn=first.config.single_turn,
-            preview_interval=self._settings.preview_interval_ms / 1000,
-        )
-        ear = FrontEnd(first.config.format, self._models.vad.stream(), denoise=recognition.denoise)
-        decode = model.decoder(current_request(), priority(recognition.priority))
-        async with Session(config, self._inputs(requests, ear), decode) as session:
-            async for event in session.events():
-                yield _response(model, event)
+        with self._streams.opened(current_request().caller):
+            first = await anext(requests, None)
+            if first is None or not first.HasField("config"):
+                raise InvalidField("config", "the first message of a stream must be its config")
+            recognition = first.config.recognition
+            model = self._models.named(recognition.model, "config.recognition.model")
+            languages = _languages(model, recognition, "config.recognition")
+            config = self._stream_config(first.config, languages)
+            ear = FrontEnd(
+                first.config.format,
+                self._models.vad.stream(),
+                self._models.enhancement.filters(denoise=recognition.denoise),
+                max_gap=self._settings.max_gap_seconds,
+            )
+            inputs = self._inputs(requests, ear, config.endpointing)
+            decode = _decoder(model, recognition, languages)
+            async with (
+                Session(config, inputs, decode, self._models.complete) as session,
+                aclosing(session.events()) as events,
+            ):
+                async for told in until_draining(events, _begins):
+                    if isinstance(told.event, transcript.EndOfTurn):
+                        delay = told.event.finalization
+                        metrics.FINAL_TEXT_SECONDS.labels(model.info.name).observe(delay)
+                    yield event_response(told, model.info.name, languages)
+            self._check_length(ear)
 
     async def ListModels(
         self, request: asr_pb2.ListModelsRequest, context: object
     ) -> asr_pb2.ListModelsResponse:
         """Lists the loaded models, the default first."""
         infos = [model.info for model in self._models.models.values()]
+        limits = [
+            serving_pb2.ModelLimit(name=name, value=round(value))
+            for name, value in (
+                ("recording_seconds", self._settings.max_recording_seconds),
+                ("stream_seconds", self._settings.max_stream_seconds),
+                ("gap_seconds", self._settings.max_gap_seconds),
+                ("streams", self._settings.max_live_streams),
+                ("streams_per_caller", self._settings.max_live_streams_per_caller),
+            )
+        ]
         return asr_pb2.ListModelsResponse(
-            models=[_card(info, is_default=number == 0) for number, info in enumerate(infos)]
+            models=[_card(info, limits, is_default=n == 0) for n, info in enumerate(infos)]
+        )
+
+    def _stream_config(
+        self, asked: asr_pb2.StreamingRecognitionConfig, languages: NamedLanguages
+    ) -> StreamConfig:
+        settings = self._settings
+        usual = EndpointingConfig(
+            min_silence=_frames(settings.min_silence_ms / 1000),
+            max_silence=_frames(settings.max_silence_ms / 1000),
+            max_turn=_frames(settings.max_turn_seconds),
+            pause=_frames(_PAUSE_SECONDS) if asked.pause_events else None,
+        )
+        return StreamConfig(
+            endpointing=_changed(usual, asked.endpointing),
+            languages=languages.codes,
+            hints=_hints(asked.recognition),
+            word_offsets=asked.recognition.word_offsets,
+            partials=not asked.suppress_partials,
+            single_turn=asked.single_turn,
+            preview_interval=settings.preview_interval_ms / 1000,
         )
 
     async def _inputs(
-        self, requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], ear: FrontEnd
+        self,
+        requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
+        ear: FrontEnd,
+        config: EndpointingConfig,
     ) -> AsyncGenerator[Input, None]:
         async for request in requests:
             match request.WhichOneof("message"):
                 case "audio":
-                    audio = request.audio
-                    ear.check(audio)
-                    yield await self._listen(ear, audio)
+                    for piece in ear.place(request.audio):
+                        yield await self._hear(ear, piece)
+                    if ear.seconds > self._settings.max_stream_seconds:
+                        # What was said is told before the stream is refused.
+                        break
                 case "finalize":
                     yield FinalizeTurn()
+                case "endpointing":
+                    config = _changed(config, request.endpointing)
+                    yield ChangeEndpointing(config)
                 case _:
                     raise InvalidField("config", "a stream has one config, its first message")
         yield await in_thread(self._models.listening, ear.flush)
 
-    async def _listen(self, ear: FrontEnd, audio: bytes) -> Heard:
-        return await in_thread(self._models.listening, lambda: ear.feed(audio))
+    async def _hear(self, ear: FrontEnd, piece: Piece) -> Input:
+        heard = await in_thread(self._models.listening, partial(ear.hear, piece))
+        metrics.HEARD_SECONDS.labels("StreamingRecognize").inc(len(heard.samples) / SAMPLE_RATE)
+        return heard
 
-    def _endpointing(self, asked: asr_pb2.Endpointing) -> EndpointingConfig:
-        settings = self._settings
-        lengths = {
-            "min_silence": settings.min_silence_ms / 1000,
-            "max_silence": settings.max_silence_ms / 1000,
-            "max_turn": settings.max_turn_seconds,
-        }
-        for name in lengths:
-            if asked.HasField(name):  # type: ignore[arg-type]
-                lengths[name] = seconds(getattr(asked, name))
-        # One of the two given alone moves the other's default along.
-        if not asked.HasField("max_silence"):
-            lengths["max_silence"] = max(lengths["max_silence"], lengths["min_silence"])
-        if not asked.HasField("min_silence"):
-            lengths["min_silence"] = min(lengths["max_silence"], lengths["min_silence"])
-        frames = {name: max(1, round(s * SAMPLE_RATE / FRAME)) for name, s in lengths.items()}
-        return EndpointingConfig(**frames)
-
-
-def _language(model: Model, config: asr_pb2.RecognitionConfig, path: str) -> str | None:
-    if not config.HasField("language"):
-        return None
-    try:
-        return model.language_code(config.language)
-    except InvalidFields as error:
-        raise InvalidFields([(f"{path}.{f}", what) for f, what in error.violations]) from None
-
-
-def _response(model: Model, told: TurnEvent) -> asr_pb2.StreamingRecognizeResponse:
-    response = asr_pb2.StreamingRecognizeResponse(turn=told.turn)
-    match told.event:
-        case transcript.SpeechStarted(start):
-            response.speech_started.start.CopyFrom(duration(start))
-        case transcript.Partial(stable, unstable, heard):
-            response.partial.CopyFrom(
-                asr_pb2.Partial(stable=stable, unstable=unstable, heard=duration(heard))
+    def _check_length(self, ear: FrontEnd) -> None:
+        longest = self._settings.max_stream_seconds
+        if ear.seconds > longest:
+            raise Overloaded(
+                f"the stream is longer than {longest:g} s, the most a stream may last"
+                " (VIVA_ASR_MAX_STREAM_SECONDS): open a new one",
+                retry_after=0.0,
             )
-        case transcript.EagerEndOfTurn(said):
-            response.eager_end_of_turn.CopyFrom(
-                asr_pb2.EagerEndOfTurn(
-                    text=said.text,
-                    words=_words(said.words),
-                    language=said.language,
-                    confidence=said.confidence,
-                    start=duration(said.start),
-                    end=duration(said.end),
-                )
-            )
-        case transcript.TurnResumed(start):
-            response.turn_resumed.start.CopyFrom(duration(start))
-        case transcript.EndOfTurn(said, reason, finalization, cost):
-            response.end_of_turn.CopyFrom(
-                asr_pb2.EndOfTurn(
-                    text=said.text,
-                    words=_words(said.words),
-                    language=said.language,
-                    language_confidence=said.language_confidence,
-                    confidence=said.confidence,
-                    start=duration(said.start),
-                    end=duration(said.end),
-                    reason=_REASONS[reason],
-                    finalization=duration(finalization),
-                    stats=_stats(model, cost),
-                )
-            )
-    return response
 
 
-def _words(words: tuple[TimedWord, ...]) -> list[asr_pb2.Word]:
-    return [
-        asr_pb2.Word(
-            text=word.text,
-            start=duration(word.start),
-            end=duration(word.end),
-            confidence=word.confidence,
-        )
-        for word in words
-    ]
+def _begins(told: TurnEvent) -> bool | None:
+    """Whether an event begins a turn, ends one, or neither."""
+    return {transcript.SpeechStarted: True, transcript.EndOfTurn: False}.get(type(told.event))
 
 
-def _stats(model: Model, cost: Cost) -> serving_pb2.Stats:
-    return stats(
-        model.info.name,
-        queue_time=cost.queue_time,
-        compute_time=cost.compute_time,
-        batch_size=cost.batch_size,
-    )
+def _decoder(model: Model, config: asr_pb2.RecognitionConfig, languages: NamedLanguages) -> Decode:
+    return model.decoder(current_request(), priority(config.priority), in_named_script(languages))
 
 
-def _card(info: EngineInfo, *, is_default: bool) -> serving_pb2.ModelInfo:
+def _languages(model: Model, config: asr_pb2.RecognitionConfig, path: str) -> NamedLanguages:
+    return NamedLanguages.of(config.languages, model.info.languages, f"{path}.languages")
+
+
+def _hints(config: asr_pb2.RecognitionConfig) -> tuple[str, ...]:
+    """The phrases, those of the greatest boost first."""
+
+    def boost(hint: asr_pb2.PhraseHint) -> float:
+        return hint.boost if hint.HasField("boost") else 1.0
+
+    return tuple(hint.phrase for hint in sorted(config.phrase_hints, key=boost, reverse=True))
+
+
+def _changed(config: EndpointingConfig, asked: asr_pb2.Endpointing) -> EndpointingConfig:
+    """The endpointing with what was asked for; what was not stays, unless it would contradict."""
+    lengths = {
+        name: _frames(seconds(getattr(asked, name)))
+        for name in ("min_silence", "max_silence", "max_turn")
+        if asked.HasField(name)
+    }
+    changed = replace(config, **lengths)
+    if "max_silence" in lengths:
+        return replace(changed, min_silence=min(changed.min_silence, changed.max_silence))
+    return replace(changed, max_silence=max(changed.min_silence, changed.max_silence))
+
+
+def _frames(length: float) -> int:
+    return max(1, round(length * SAMPLE_RATE / FRAME))
+
+
+def _card(
+    info: EngineInfo, limits: list[serving_pb2.ModelLimit], *, is_default: bool
+) -> serving_pb2.ModelInfo:
     return serving_pb2.ModelInfo(
         name=info.name,
         version=info.version,
         engine=info.engine,
         device=info.device,
         languages=info.languages,
-        memory_bytes=info.memory_bytes,
+        limits=limits,
+        memory_bytes=info.memory_bytes or None,
         ready=True,
         is_default=is_default,
     )

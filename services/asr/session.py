@@ -2,30 +2,44 @@
 
 Two tasks work on a stream. One reads: voice activity and endpointing decide, frame by frame. One
 decodes: never more than one window at a time, always the most useful one: the end of a finished
-turn first, then a pause that may be the end, then a preview of what is being said. The text of a
-probable end is decoded as soon as a pause begins, so that it is there when the end is decided.
+turn first, then a pause that is probably the end, then a look at what is being said or at a pause
+that has just begun. The text of a probable end is decoded as soon as a pause begins, so that it is
+there when the end is decided. A window that still waits for the model gives way to a more useful
+one; one that the model works on is let finish.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import enum
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
-
-import numpy as np
+from typing import Self, TypeAlias
 
 from services.asr import endpointing, transcript
+from services.asr.decoding import (
+    FINAL_PATIENCE,
+    PREVIEW_PATIENCE,
+    Decode,
+    Ticket,
+    decode_final,
+)
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.stream_audio import StreamAudio
+from services.asr.stream_context import StreamContext
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import Event, TurnEvent
 from services.asr.turn import Job, Turn
+from services.asr.turn_completion import COMPLETION_SECONDS
 from services.asr.vad import FRAME
-from services.runtime.batching import Scheduled
-from services.runtime.errors import DeadlineExpired, Overloaded
+from services.runtime.batching import Priority, Scheduled
+from services.runtime.errors import ServiceError
 
 _PRE_ROLL = round(0.3 * SAMPLE_RATE)
 """Audio before the first speech frame: the voice activity notices soft beginnings late."""
@@ -35,9 +49,7 @@ _PAUSE_FRAMES = 4
 """Frames of silence (128 ms) after which a pause is decoded as if it were the end."""
 _FIRST_PREVIEW = round(0.7 * SAMPLE_RATE)
 _DUTY = 2.0
-"""Previews leave the model alone for this many times as long as the last one took."""
-_PREVIEW_PATIENCE = 2.0
-"""Seconds after which a preview is no longer worth having."""
+"""Previews leave the model alone for this many times as long as it worked on the last one."""
 _TOO_LONG = 20 * SAMPLE_RATE
 """Turns are decoded up to here whatever the partials: a window has its limits."""
 _TOO_SHORT = round(0.05 * SAMPLE_RATE)
@@ -46,6 +58,12 @@ _UNSEEN = 10 * SAMPLE_RATE
 """Without partials wanted, only turns this long are decoded before a pause."""
 _MOST_BUFFERED = 60 * SAMPLE_RATE
 _MOST_EVENTS = 256
+_COMPLETION_SAMPLES = COMPLETION_SECONDS * SAMPLE_RATE
+
+_logger = logging.getLogger(__name__)
+
+Complete: TypeAlias = Callable[[Float32], Awaitable[float | None]]
+"""The probability that a turn is complete, by its last seconds: float32 [n], mono, 16 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +71,10 @@ class StreamConfig:
     """What a stream asks for.
 
     Attributes:
-        endpointing: When a turn counts as over.
-        language: Language code; None detects it in each turn.
-        hints: Phrase hints.
+        endpointing: When a turn counts as over, and whether pauses are told.
+        languages: Codes of the languages that may be spoken; one is taken as given, of several the
+            spoken one is detected, none means any.
+        hints: Phrase hints, the likeliest first.
         word_offsets: Whether transcripts have words.
         partials: Whether Partial events are sent.
         single_turn: Whether the stream ends with its first turn.
@@ -63,7 +82,7 @@ class StreamConfig:
     """
 
     endpointing: EndpointingConfig
-    language: str | None = None
+    languages: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     word_offsets: bool = False
     partials: bool = True
@@ -71,71 +90,64 @@ class StreamConfig:
     preview_interval: float = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """A piece of the stream.
+class _Kind(enum.IntEnum):
+    """What a decode is for; the lower is the more urgent."""
 
-    Attributes:
-        samples: Mono, 16 kHz.
-        probabilities: The speech probabilities of the frames that are complete with it.
-    """
+    FINAL = 0
+    EAGER = 1
+    PREVIEW = 2
 
-    samples: Float32
-    probabilities: Float32
+
+_PRIORITIES = {
+    _Kind.FINAL: Priority.INTERACTIVE,
+    _Kind.EAGER: Priority.INTERACTIVE,
+    _Kind.PREVIEW: Priority.PREVIEW,
+}
+_PATIENCE = {_Kind.EAGER: FINAL_PATIENCE, _Kind.PREVIEW: PREVIEW_PATIENCE}
+_PUT_OFF = {_Kind.EAGER: 0.5, _Kind.PREVIEW: PREVIEW_PATIENCE}
+"""Seconds until the next try after a failed one."""
 
 
 @dataclass(frozen=True, slots=True)
-class FinalizeTurn:
-    """The caller ends the running turn."""
+class _Wanted:
+    turn: Turn
+    job: Job
+    kind: _Kind
 
 
-Input: TypeAlias = Heard | FinalizeTurn
+@dataclass(slots=True)
+class _Running:
+    """A window on its way through the model, and the scope that can withdraw it."""
 
-
-class Decode(Protocol):
-    """Runs a window through the model."""
-
-    async def __call__(self, window: Window, *, patience: float | None) -> Scheduled[Hypothesis]:
-        """Decodes a window, within `patience` seconds if given."""
-        ...
-
-
-class _Audio:
-    """The stretch of the stream that may still be decoded."""
-
-    def __init__(self) -> None:
-        self._pieces: deque[Float32] = deque()
-        self.start = 0
-        self.end = 0
-
-    def append(self, samples: Float32) -> None:
-        self._pieces.append(samples)
-        self.end += len(samples)
-
-    def forget(self, before: int) -> None:
-        while self._pieces and self.start + len(self._pieces[0]) <= before:
-            self.start += len(self._pieces.popleft())
-
-    def slice(self, start: int, end: int) -> Float32:
-        joined = np.concatenate(self._pieces) if self._pieces else np.zeros(0, dtype=np.float32)
-        return joined[max(0, start - self.start) : max(0, end - self.start)]
+    wanted: _Wanted
+    scope: asyncio.Timeout
+    ticket: Ticket = field(default_factory=Ticket)
+    withdrawn: bool = False
 
 
 class Session:
     """A live stream. Use it as an async context manager around reading `events()`."""
 
     def __init__(
-        self, config: StreamConfig, inputs: AsyncGenerator[Input, None], decode: Decode
+        self,
+        config: StreamConfig,
+        inputs: AsyncGenerator[Input, None],
+        decode: Decode,
+        complete: Complete | None = None,
     ) -> None:
         self._config = config
         self._inputs = inputs
         self._decode = decode
+        self._complete = complete if config.endpointing.pause is not None else None
         self._endpointer = Endpointer(config.endpointing)
-        self._audio = _Audio()
+        self._audio = StreamAudio()
+        self._context = StreamContext()
         self._turns: deque[Turn] = deque()
         """Turns whose EndOfTurn is not out yet, oldest first; the last may be running."""
-        self._held: deque[TurnEvent] = deque()
+        self._held: deque[tuple[Turn, TurnEvent]] = deque()
         """Events of later turns, until the first turn is done."""
+        self._finalized: dict[int, list[TurnEvent]] = {}
+        """Answers to Finalizes, by the number of the turn whose end they wait for."""
         self._count = 0
         self._last_end = 0
         self._read_all = False
@@ -144,6 +156,11 @@ class Session:
         self._room = asyncio.Event()
         self._room.set()
         self._next_preview = 0.0
+        self._put_off = {_Kind.EAGER: 0.0, _Kind.PREVIEW: 0.0}
+        """When a kind of decode may be tried again after one failed."""
+        self._running: _Running | None = None
+        self._completion: tuple[int, float | None] = (-1, None)
+        """The start of the last silence that was told, and the probability that it is the end."""
         self._events: asyncio.Queue[TurnEvent | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -164,7 +181,7 @@ class Session:
             if not self._task.cancelled():
                 self._task.exception()
 
-    async def events(self) -> AsyncIterator[TurnEvent]:
+    async def events(self) -> AsyncGenerator[TurnEvent, None]:
         """The stream's events, in order of turns; ends after the last one.
 
         Raises:
@@ -189,40 +206,48 @@ class Session:
     async def _read(self) -> None:
         async with aclosing(self._inputs):
             async for message in self._inputs:
-                self._take(message)
+                await self._take(message)
                 self._work.set()
+                self._withdraw()
                 if self._turn_over:
                     break
                 self._make_room()
                 await self._room.wait()
-        self._decide(self._endpointer.end(endpointing.EndReason.STREAM_ENDED))
+        await self._decide(self._endpointer.end(endpointing.EndReason.STREAM_ENDED))
         self._read_all = True
         self._work.set()
+        self._withdraw()
 
-    def _take(self, message: Input) -> None:
+    async def _take(self, message: Input) -> None:
         match message:
             case Heard(samples, probabilities):
                 self._audio.append(samples)
                 for probability in probabilities:
-                    self._decide(self._endpointer.feed(float(probability)))
+                    await self._decide(self._endpointer.feed(float(probability)))
                     if self._turn_over:
                         return
             case FinalizeTurn():
-                self._decide(self._endpointer.end(endpointing.EndReason.FINALIZED))
+                decisions = self._endpointer.end(endpointing.EndReason.FINALIZED)
+                await self._decide(decisions)
+                self._answer(turn_ended=bool(decisions))
+            case ChangeEndpointing(config):
+                await self._decide(self._endpointer.change(config))
 
-    def _decide(self, decisions: list[endpointing.Decision]) -> None:
+    async def _decide(self, decisions: list[endpointing.Decision]) -> None:
         for decision in decisions:
             match decision:
                 case endpointing.SpeechStarted(start):
                     self._start_turn(start * FRAME)
+                case endpointing.Pause(start, length):
+                    await self._tell_pause(self._turns[-1], start * FRAME, length * FRAME)
                 case endpointing.EagerEndOfTurn(end):
                     self._turns[-1].eager_end = end * FRAME
                     self._release(self._turns[-1])
                 case endpointing.TurnResumed(start):
                     turn = self._turns[-1]
-                    if turn.eager_sent:
+                    if turn.eager_sent or turn.paused:
                         self._emit(turn, transcript.TurnResumed(start * FRAME / SAMPLE_RATE))
-                    turn.eager_end, turn.eager_sent = None, False
+                    turn.eager_end, turn.eager_sent, turn.paused = None, False, False
                 case endpointing.EndOfTurn(end, reason):
                     turn = self._turns[-1]
                     turn.end, turn.reason = end * FRAME, reason
@@ -237,21 +262,49 @@ class Session:
             self._count,
             speech_start=start,
             audio_start=max(self._last_end, start - _PRE_ROLL, self._audio.start),
-            language=self._config.language,
+            languages=self._config.languages,
             hints=self._config.hints,
             word_offsets=self._config.word_offsets,
+            context=self._context,
         )
         self._turns.append(turn)
         self._emit(turn, transcript.SpeechStarted(start / SAMPLE_RATE))
 
+    async def _tell_pause(self, turn: Turn, start: int, length: int) -> None:
+        known, probability = self._completion
+        if known != start:
+            probability = None
+            if self._complete is not None:
+                first = max(turn.speech_start - _PRE_ROLL, self._position - _COMPLETION_SAMPLES)
+                heard = self._audio.slice(first, self._position)
+                probability = await self._complete(heard)
+            self._completion = (start, probability)
+        turn.paused = True
+        pause = transcript.Pause(length / SAMPLE_RATE, start / SAMPLE_RATE, probability)
+        self._emit(turn, pause)
+
+    def _answer(self, *, turn_ended: bool) -> None:
+        """Answers a Finalize behind the end of every turn before it."""
+        if not self._turns:
+            self._tell(TurnEvent(self._count if turn_ended else None, _FINALIZED[turn_ended]))
+            return
+        last = self._turns[-1].number
+        answer = TurnEvent(last if turn_ended else None, _FINALIZED[turn_ended])
+        self._finalized.setdefault(last, []).append(answer)
+
     def _make_room(self) -> None:
         """Holds reading back while the caller doesn't read, or the model doesn't keep up."""
-        oldest = self._turns[0].audio_start if self._turns else self._position - _PRE_ROLL
         # The running turn's onset frames come before it is known to have started.
-        self._audio.forget(min(oldest, self._position - 2 * _PRE_ROLL))
+        oldest = self._position - 2 * _PRE_ROLL
+        if self._turns:
+            oldest = min(oldest, self._turns[0].audio_start)
+            if self._complete is not None:
+                oldest = min(oldest, self._position - _COMPLETION_SAMPLES)
+        self._audio.forget(oldest)
         crowded = self._audio.end - self._audio.start > _MOST_BUFFERED
         # Only the decoding of what is there frees room: with none to do, reading must go on.
-        if (crowded and self._next_job() is not None) or self._events.qsize() > _MOST_EVENTS:
+        to_do = crowded and (self._next() is not None or self._next_try() is not None)
+        if to_do or self._events.qsize() > _MOST_EVENTS:
             self._room.clear()
         else:
             self._room.set()
@@ -266,34 +319,55 @@ class Session:
     async def _keep_decoding(self) -> None:
         while True:
             self._work.clear()
-            found = self._next_job()
-            if found is not None:
-                await self._decode_job(*found)
+            wanted = self._next()
+            if wanted is not None:
+                await self._decode_wanted(wanted)
                 self._make_room()
             elif self._read_all:
                 return
             else:
-                await self._work.wait()
+                self._make_room()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._next_try()):
+                        await self._work.wait()
 
-    def _next_job(self) -> tuple[Turn, Job] | None:
+    def _next_try(self) -> float | None:
+        """When a decode that was put off may be tried again; None if none was."""
+        now = asyncio.get_running_loop().time()
+        return min((moment for moment in self._put_off.values() if moment > now), default=None)
+
+    def _next(self) -> _Wanted | None:
+        """The most useful decode, if there is one."""
         for turn in self._turns:
             if turn.end is not None:
-                return turn, turn.settling(turn.end, min(self._audio.end, turn.end + _TAIL))
+                job = turn.settling(turn.end, min(self._audio.end, turn.end + _TAIL))
+                return _Wanted(turn, job, _Kind.FINAL)
         if not self._turns:
             return None
         turn = self._turns[-1]
         silence = self._endpointer.silence_start
         if silence is not None:
-            long_enough = self._endpointer.frame - silence >= min(
-                _PAUSE_FRAMES, self._config.endpointing.min_silence
-            )
-            if long_enough and turn.settled(silence * FRAME) is None:
-                end = min(self._position, silence * FRAME + _TAIL)
-                return turn, turn.settling(silence * FRAME, end)
+            return self._pause_wanted(turn, silence)
+        if self._preview_due(turn):
+            return _Wanted(turn, turn.preview(self._position), _Kind.PREVIEW)
+        return None
+
+    def _pause_wanted(self, turn: Turn, silence: int) -> _Wanted | None:
+        least = min(_PAUSE_FRAMES, self._endpointer.config.min_silence)
+        if self._endpointer.frame - silence < least or turn.settled(silence * FRAME) is not None:
             return None
-        return (turn, turn.preview(self._position)) if self._preview_due(turn) else None
+        kind = _Kind.EAGER if turn.eager_end == silence * FRAME else _Kind.PREVIEW
+        if self._is_put_off(kind):
+            return None
+        end = min(self._position, silence * FRAME + _TAIL)
+        return _Wanted(turn, turn.settling(silence * FRAME, end), kind)
+
+    def _is_put_off(self, kind: _Kind) -> bool:
+        return asyncio.get_running_loop().time() < self._put_off[kind]
 
     def _preview_due(self, turn: Turn) -> bool:
+        if self._is_put_off(_Kind.PREVIEW):
+            return False
         window = self._position - turn.audio_start
         if window >= _TOO_LONG:
             return True
@@ -305,30 +379,71 @@ class Session:
         interval = round(self._config.preview_interval * SAMPLE_RATE)
         return window >= _PRE_ROLL + _FIRST_PREVIEW and fresh >= interval
 
-    async def _decode_job(self, turn: Turn, job: Job) -> None:
+    def _withdraw(self) -> None:
+        """Takes the running decode back if it still waits and something better is to be done."""
+        running = self._running
+        if running is None or running.withdrawn or running.ticket.started:
+            return
+        old, new = running.wanted, self._next()
+        if old.kind is _Kind.EAGER:
+            # The text of a pause that became the end is what the end waits for.
+            end, silence = old.turn.end, self._endpointer.silence_start
+            if end is None and silence is not None:
+                end = silence * FRAME
+            useless = end != old.job.speech_end
+        else:
+            useless = new is not None and new.kind < old.kind
+        if useless:
+            running.withdrawn = True
+            running.scope.reschedule(asyncio.get_running_loop().time())
+
+    async def _decode_wanted(self, wanted: _Wanted) -> None:
+        turn, job = wanted.turn, wanted.job
         samples = self._audio.slice(job.start, job.end)
         if len(samples) < _TOO_SHORT:
             turn.absorb(job, Hypothesis(""))
             self._release(turn)
             return
-        window = turn.window(job, samples)
-        patience = None if window.final or window.word_offsets else _PREVIEW_PATIENCE
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        self._running = _Running(wanted, asyncio.timeout(None))
         try:
-            result = await self._decode(window, patience=patience)
-        except (Overloaded, DeadlineExpired):
-            if patience is None:
+            async with self._running.scope:
+                result = await self._run_window(turn.window(job, samples), self._running)
+        except Exception as error:
+            if job.widened:
+                # The text that it was to make surer is there.
+                turn.absorb(job, Hypothesis("", reliable=False))
+                self._release(turn)
+                return
+            if wanted.kind is _Kind.FINAL:
                 raise
-            self._next_preview = loop.time() + _PREVIEW_PATIENCE
-            turn.heard = job.end
+            if not self._running.withdrawn:
+                self._leave_out(wanted, error)
             return
-        self._next_preview = loop.time() + _DUTY * (loop.time() - started)
+        finally:
+            self._running = None
+        self._next_preview = loop.time() + _DUTY * result.compute_time
         turn.cost = turn.cost.plus(result.queue_time, result.compute_time, result.batch_size)
         news = turn.absorb(job, result.value)
         if news and self._config.partials and turn.end is None and not turn.eager_sent:
             self._emit(turn, turn.partial())
         self._release(turn)
+
+    async def _run_window(self, window: Window, running: _Running) -> Scheduled[Hypothesis]:
+        kind = running.wanted.kind
+        if kind is _Kind.FINAL:
+            return await decode_final(self._decode, window)
+        return await self._decode(
+            window, priority=_PRIORITIES[kind], patience=_PATIENCE[kind], ticket=running.ticket
+        )
+
+    def _leave_out(self, wanted: _Wanted, error: Exception) -> None:
+        """Goes on without a decode that failed; what it was for is decoded later, or as a final."""
+        level = logging.INFO if isinstance(error, ServiceError) else logging.WARNING
+        fields = {"error": type(error).__name__}
+        _logger.log(level, "a preview failed and is left out", extra={"fields": fields})
+        self._put_off[wanted.kind] = asyncio.get_running_loop().time() + _PUT_OFF[wanted.kind]
+        wanted.turn.heard = wanted.job.end
 
     # Telling.
 
@@ -348,13 +463,23 @@ class Session:
             return
         delay = asyncio.get_running_loop().time() - turn.ended_at
         self._emit(turn, transcript.EndOfTurn(settled, turn.reason, delay, turn.cost))
+        for answer in self._finalized.pop(turn.number, []):
+            self._queue(turn, answer)
         self._turns.remove(turn)
-        while self._held and (not self._turns or self._held[0].turn == self._turns[0].number):
-            self._events.put_nowait(self._held.popleft())
+        while self._held and (not self._turns or self._held[0][0] is self._turns[0]):
+            self._tell(self._held.popleft()[1])
 
     def _emit(self, turn: Turn, event: Event) -> None:
-        told = TurnEvent(turn.number, event)
+        self._queue(turn, TurnEvent(turn.number, event))
+
+    def _queue(self, turn: Turn, told: TurnEvent) -> None:
         if turn is self._turns[0]:
-            self._events.put_nowait(told)
+            self._tell(told)
         else:
-            self._held.append(told)
+            self._held.append((turn, told))
+
+    def _tell(self, told: TurnEvent) -> None:
+        self._events.put_nowait(told)
+
+
+_FINALIZED = {ended: transcript.Finalized(turn_ended=ended) for ended in (True, False)}

@@ -72,6 +72,25 @@ class AsrSettings(ServerSettings):
     preview_interval_ms: int = Field(
         default=500, ge=100, description="New speech between two previews of a turn's text."
     )
+    turn_completion: bool = Field(
+        default=True,
+        description="Judge in pauses whether the turn is complete, where pipecat-ai is installed.",
+    )
+    max_recording_seconds: float = Field(
+        default=4 * 3600.0, ge=1, description="Longest recording that is accepted."
+    )
+    max_stream_seconds: float = Field(
+        default=8 * 3600.0, ge=1, description="Longest a live stream may last, gaps included."
+    )
+    max_gap_seconds: float = Field(
+        default=600.0, ge=0, description="Longest gap between two chunks of a stream."
+    )
+    max_live_streams: int = Field(
+        default=256, ge=1, description="Most live streams at the same time."
+    )
+    max_live_streams_per_caller: int = Field(
+        default=128, ge=1, description="Most live streams of one caller at the same time."
+    )
     triton_address: str = Field(
         default="127.0.0.1:8001", description="Triton's gRPC address for the engine triton."
     )

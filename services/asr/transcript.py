@@ -17,12 +17,12 @@ from services.asr.endpointing import EndReason
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word, when it was said, and the model's probability of it."""
+    """A word, when it was said, and the model's probability of it if it gave one."""
 
     text: str
     start: float
     end: float
-    confidence: float
+    confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ class Transcript:
         text: Empty when nobody spoke.
         words: Only when asked for; their texts are the text's words.
         language: Language code; empty without text.
-        language_confidence: 1 when the caller named the language.
-        confidence: Mean word probability.
+        language_confidence: Probability of the detected language; None without text, or when the
+            caller named the language.
+        confidence: Mean word probability; None without text.
         start: Where the speech starts.
         end: Where it ends.
     """
@@ -42,8 +43,8 @@ class Transcript:
     text: str
     words: tuple[TimedWord, ...]
     language: str
-    language_confidence: float
-    confidence: float
+    language_confidence: float | None
+    confidence: float | None
     start: float
     end: float
 
@@ -74,11 +75,30 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What has been understood so far: what stays, what may change, up to where it was heard."""
+    """What has been understood so far.
+
+    Attributes:
+        stable: What stays.
+        unstable: What may change.
+        heard: Up to where it was heard.
+        words: The words of what stays, when asked for.
+        language: Language code; None while it is not certain.
+    """
 
     stable: str
     unstable: str
     heard: float
+    words: tuple[TimedWord, ...] = ()
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The speaker is silent; `completion` is the probability that the turn is over, if known."""
+
+    silence: float
+    speech_end: float
+    completion: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,7 @@ class EagerEndOfTurn:
 
 @dataclass(frozen=True, slots=True)
 class TurnResumed:
-    """The speaker went on after an EagerEndOfTurn."""
+    """The speaker went on after a Pause or an EagerEndOfTurn."""
 
     start: float
 
@@ -105,14 +125,23 @@ class EndOfTurn:
     cost: Cost
 
 
-Event: TypeAlias = SpeechStarted | Partial | EagerEndOfTurn | TurnResumed | EndOfTurn
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """A Finalize was carried out; whether there was a turn to end."""
+
+    turn_ended: bool
+
+
+Event: TypeAlias = (
+    SpeechStarted | Partial | Pause | EagerEndOfTurn | TurnResumed | EndOfTurn | Finalized
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEvent:
-    """An event and the number of its turn, from 1."""
+    """An event and the number of its turn, from 1; None for what belongs to no turn."""
 
-    turn: int
+    turn: int | None
     event: Event
 
 
@@ -153,9 +182,10 @@ def _timed(
             words[-1] = TimedWord(f"{last.text} {token}", last.start, last.end, last.confidence)
         elif sources:
             spoken = [heard[i] for i in sources]
-            mean = sum(word.confidence for word in spoken) / len(spoken)
+            known = [word.confidence for word in spoken if word.confidence is not None]
+            mean = sum(known) / len(known) if known else None
             words.append(TimedWord(token, spoken[0].start, spoken[-1].end, mean))
         else:
             moment = words[-1].end if words else (heard[0].start if heard else 0.0)
-            words.append(TimedWord(token, moment, moment, 0.0))
+            words.append(TimedWord(token, moment, moment, None))
     return tuple(words)

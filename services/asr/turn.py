@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from services.asr.agreement import StableText, continuation
 from services.asr.endpointing import EndReason
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
+from services.asr.engines.guards import is_invented
+from services.asr.stream_context import StreamContext
 from services.asr.transcript import Cost, Partial, TimedWord, Transcript, timed_words
+from services.asr.widening import Doubt, is_unsure
 
-_CLOSE_AFTER = 10.0
+_CLOSE_AFTER = 13.0
 """Seconds from which a window's settled beginning is closed off: long windows cost too much."""
 _LONGEST = 26.0
 """Seconds a window may have; four less than the model's, for the silence behind it."""
 _FORCE_AFTER = 20.0
 """Seconds from which a window is closed off even where its text is not yet stable."""
 _LEAST_CLOSED = 3.0
-_LEAST_LEFT = 1.5
-_SURE_LANGUAGE = 0.8
+_LEAST_LEFT = 6.0
+"""Seconds that stay in a window when its beginning is closed off: what is said next is understood
+better with the speech before it."""
+_SURE_LANGUAGE = 0.95
 _SURE_AFTER = 2.0
 """Seconds of speech after which a language recognised with that probability is kept."""
+_DECIDED_AFTER = 8.0
+"""Seconds of speech after which the likeliest language is kept, sure or not."""
 _SENTENCE_END = (".", "?", "!", "。", "？", "！")
 _PAUSE_MARK = (",", ";", ":", "，", "；", "：", "、")
 
@@ -32,12 +41,13 @@ class Job:
     """Audio to decode: from `start` to `end`.
 
     `speech_end` is where the turn's speech ends if this decode is to settle its text; None for a
-    preview.
+    preview. `widened` says that the speech before the turn is decoded with it.
     """
 
     start: int
     end: int
     speech_end: int | None
+    widened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,10 @@ class Turn:
         *,
         speech_start: int,
         audio_start: int,
-        language: str | None,
+        languages: tuple[str, ...],
         hints: tuple[str, ...],
         word_offsets: bool,
+        context: StreamContext | None = None,
     ) -> None:
         """Starts a turn.
 
@@ -65,9 +76,10 @@ class Turn:
             number: Its number in the stream, from 1.
             speech_start: Where its speech starts.
             audio_start: Where its audio starts, a little earlier.
-            language: The language code, None to detect it.
-            hints: Phrase hints.
+            languages: Codes of the languages that may be spoken; see StreamConfig.
+            hints: Phrase hints, the likeliest first.
             word_offsets: Whether its transcript has words.
+            context: The turns before it, which it joins; None where there can be none.
         """
         self.number = number
         self.speech_start = speech_start
@@ -76,23 +88,40 @@ class Turn:
         self.cost = Cost()
         self.eager_end: int | None = None
         self.eager_sent = False
+        self.paused = False
+        """Whether the present silence has been told."""
         self.end: int | None = None
         self.reason = EndReason.SILENCE
         self.ended_at = 0.0
-        self._named_language = language
-        self._language = language
-        self._language_confidence = 1.0 if language else 0.0
+        self._languages = languages
+        self._named_language = languages[0] if len(languages) == 1 else None
+        self._language = self._named_language
+        self._language_confidence: float | None = None
         self._hints = hints
         self._word_offsets = word_offsets
         self._text = StableText()
-        self._closed_words: list[TimedWord] = []
+        self._closed_words: tuple[TimedWord, ...] = ()
+        """The words of the windows before the present one."""
+        self._window_words: list[TimedWord] = []
+        """What the engine heard in the present window."""
         self._weighed = 0.0
         self._weight = 0
         self._settled: _Settled | None = None
+        self._context = context or StreamContext()
+        self._evidence: tuple[tuple[str, float], ...] = ()
+        self._evidence_seconds = 0.0
+        self._samples: Float32 = np.zeros(0, dtype=np.float32)
+        self._doubt: Doubt | None = None
 
     def partial(self) -> Partial:
         """What has been understood so far."""
-        return Partial(self._text.stable, self._text.unstable, self.heard / SAMPLE_RATE)
+        return Partial(
+            self._text.stable,
+            self._text.unstable,
+            self.heard / SAMPLE_RATE,
+            self._words(self._text.stable, self._window_words),
+            self._language,
+        )
 
     def settled(self, speech_end: int) -> Transcript | None:
         """The final transcript if the speech ended at `speech_end`; None until it is known."""
@@ -105,7 +134,8 @@ class Turn:
         limit = self.audio_start + round(_LONGEST * SAMPLE_RATE)
         if end > limit:
             return Job(self.audio_start, limit, None)
-        return Job(self.audio_start, end, speech_end)
+        doubted = self._doubt is not None and self._doubt.speech_end == speech_end
+        return Job(self.audio_start, end, speech_end, widened=doubted)
 
     def preview(self, end: int) -> Job:
         """A job for what has been said so far."""
@@ -114,13 +144,18 @@ class Turn:
 
     def window(self, job: Job, samples: Float32) -> Window:
         """What to decode for a job."""
+        if job.widened and self._doubt is not None:
+            return self._doubt.window(samples)
         seconds = len(samples) / SAMPLE_RATE
+        if job.speech_end is not None:
+            self._samples = samples
         return Window(
             samples=samples,
             language=self._language,
+            languages=self._languages,
+            language_prior=() if self._language else self._context.prior(self.number),
             hints=self._hints,
-            context=self._text.closed,
-            word_offsets=self._word_offsets if job.speech_end else seconds >= _CLOSE_AFTER,
+            word_offsets=self._word_offsets or (not job.speech_end and seconds >= _CLOSE_AFTER),
             final=job.speech_end is not None or seconds >= _FORCE_AFTER,
         )
 
@@ -129,47 +164,86 @@ class Turn:
         before = (self._text.stable, self._text.unstable)
         self.heard = max(self.heard, job.end)
         seconds = (job.end - job.start) / SAMPLE_RATE
+        if job.widened and self._doubt is not None:
+            hypothesis = self._doubt.resolved(hypothesis)
+            self._doubt = None
+        elif job.speech_end is not None:
+            self._doubt = self._doubt_about(job.speech_end, hypothesis, seconds)
         self._note_language(hypothesis, seconds)
-        if job.speech_end is not None:
+        if job.speech_end is not None and self._doubt is None:
+            if is_invented(hypothesis):
+                hypothesis = replace(hypothesis, text="", words=())
             self._settle(job.speech_end, hypothesis)
-        if not hypothesis.reliable and seconds < _FORCE_AFTER:
+        if seconds < _FORCE_AFTER and (not hypothesis.reliable or is_invented(hypothesis)):
             return False
-        self._text.update(hypothesis.text)
+        # What is stable stays, so its language must be known.
+        self._text.update(hypothesis.text, agree=self._language is not None)
+        self._window_words = self._absolute(hypothesis.words)
         if job.speech_end is None and seconds >= _CLOSE_AFTER:
             self._close_window(job, hypothesis, force=seconds >= _FORCE_AFTER)
         return before != (self._text.stable, self._text.unstable)
 
+    def _doubt_about(self, speech_end: int, hypothesis: Hypothesis, seconds: float) -> Doubt | None:
+        """What to decode again with the speech before it, if the text is doubtful."""
+        if self._text.closed or not is_unsure(hypothesis):
+            return None
+        earlier = self._context.earlier(self.number, seconds)
+        context = self._context.text(self.number, self._language)
+        if earlier is None and not context:
+            return None
+        return Doubt(
+            speech_end,
+            hypothesis,
+            earlier,
+            context,
+            language=self._language,
+            languages=self._languages,
+            language_prior=self._context.prior(self.number),
+            hints=self._hints,
+            word_offsets=self._word_offsets,
+        )
+
     def _note_language(self, hypothesis: Hypothesis, seconds: float) -> None:
-        if self._named_language is not None or not hypothesis.text:
+        if self._language is not None or not hypothesis.text:
             return
-        if self._language is None:
-            self._language_confidence = hypothesis.language_probability
-            if seconds >= _SURE_AFTER and hypothesis.language_probability >= _SURE_LANGUAGE:
-                self._language = hypothesis.language
+        self._language_confidence = hypothesis.language_probability
+        self._evidence, self._evidence_seconds = hypothesis.detected, seconds
+        # A prior may be what makes it sure: then the speech itself must not say otherwise.
+        agreed = not hypothesis.detected or hypothesis.detected[0][0] == hypothesis.language
+        sure = agreed and hypothesis.language_probability >= _SURE_LANGUAGE
+        if seconds >= (_SURE_AFTER if sure else _DECIDED_AFTER):
+            self._language = hypothesis.language
 
     def _settle(self, speech_end: int, hypothesis: Hypothesis) -> None:
+        self._context.settle(
+            self.number, hypothesis, self._samples, self._evidence, self._evidence_seconds
+        )
         text = self._text.settle(hypothesis.text)
         weight = len(hypothesis.text)
         total = self._weight + weight
         confidence = (self._weighed + hypothesis.probability * weight) / total if total else 0.0
-        words: tuple[TimedWord, ...] = ()
-        if self._word_offsets and text:
-            heard = [*self._closed_words, *self._absolute(hypothesis.words)]
-            limit = speech_end / SAMPLE_RATE
-            words = tuple(
-                replace(word, start=min(word.start, limit), end=min(word.end, limit))
-                for word in timed_words(text, heard)
-            )
+        limit = speech_end / SAMPLE_RATE
+        words = tuple(
+            replace(word, start=min(word.start, limit), end=min(word.end, limit))
+            for word in self._words(text, self._absolute(hypothesis.words))
+        )
         transcript = Transcript(
             text=text,
             words=words,
             language=(self._language or hypothesis.language) if text else "",
-            language_confidence=self._language_confidence if text else 0.0,
-            confidence=confidence,
+            language_confidence=self._language_confidence if text else None,
+            confidence=confidence if text else None,
             start=self.speech_start / SAMPLE_RATE,
             end=speech_end / SAMPLE_RATE,
         )
         self._settled = _Settled(speech_end, transcript)
+
+    def _words(self, text: str, heard: list[TimedWord]) -> tuple[TimedWord, ...]:
+        """The words of a text that begins with the closed windows' text, when asked for."""
+        if not self._word_offsets:
+            return ()
+        window_text = text[len(self._text.closed.lstrip()) :]
+        return (*self._closed_words, *timed_words(window_text, heard))
 
     def _absolute(self, words: tuple[HypothesisWord, ...]) -> list[TimedWord]:
         offset = self.audio_start / SAMPLE_RATE
@@ -200,16 +274,22 @@ class Turn:
         if best is not None:
             index = best[1]
             cut = (words[index].end + words[index + 1].start) / 2
-            self._closed_words += self._absolute(words[: index + 1])
-            self._text.close_window(lengths[index])
+            self._close_text(lengths[index], index + 1)
             self._weighed += hypothesis.probability * lengths[index]
             self._weight += lengths[index]
             self.audio_start += round(cut * SAMPLE_RATE)
         elif force:
             # Nothing to hold on to: no words, or one that fills the window.
-            self._closed_words += self._absolute(words)
-            self._text.close_window(len(self._text.window_text))
+            self._close_text(len(self._text.window_text), len(words))
             self.audio_start = job.end
+
+    def _close_text(self, length: int, words: int) -> None:
+        """Closes characters and words of the present window off."""
+        heard = self._window_words
+        if self._word_offsets:
+            self._closed_words += timed_words(self._text.window_text[:length], heard[:words])
+        self._window_words = heard[words:]
+        self._text.close_window(length)
 
     def _lengths(self, hypothesis: Hypothesis) -> list[int]:
         """For each word of the hypothesis, where it ends in the window's text."""

@@ -10,6 +10,7 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Aborted              ABORTED              ErrorInfo
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
+    ├── Draining             UNAVAILABLE          RetryInfo
     └── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
         └── DeadlineTooShort
 
@@ -160,6 +161,16 @@ class Unavailable(_Retryable):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
+
+
+class Draining(_Retryable):
+    """The server stops, and ends a stream where nothing is cut; to be opened again elsewhere."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "DRAINING"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; open the stream again", retry_after=0.1)
 
 
 class DeadlineExpired(ServiceError):

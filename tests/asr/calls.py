@@ -15,6 +15,7 @@ from viva.serving.v1 import serving_pb2
 
 from services.asr.engines.engine import Float32
 from services.runtime.audio import pcm
+from services.runtime.stats import duration
 
 Stub: TypeAlias = "asr_pb2_grpc.AsrServiceAsyncStub"
 Request = asr_pb2.StreamingRecognizeRequest
@@ -22,15 +23,20 @@ RAW = serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sam
 
 
 def config(**fields: object) -> Request:
-    recognition = asr_pb2.RecognitionConfig(language="en")
+    recognition = asr_pb2.RecognitionConfig(languages=["en"])
     settings: dict[str, object] = {"recognition": recognition, "format": RAW, **fields}
     return Request(config=asr_pb2.StreamingRecognitionConfig(**settings))  # type: ignore[arg-type]
 
 
+def chunk(audio: bytes, offset: float | None = None) -> Request:
+    """A piece of audio, `offset` seconds from the start of the stream."""
+    at = None if offset is None else duration(offset)
+    return Request(audio=serving_pb2.AudioChunk(audio=audio, offset=at))
+
+
 def audio(samples: Float32, piece: int = 4_000) -> list[Request]:
     return [
-        Request(audio=pcm.s16le_from_float(samples[i : i + piece]))
-        for i in range(0, len(samples), piece)
+        chunk(pcm.s16le_from_float(samples[i : i + piece])) for i in range(0, len(samples), piece)
     ]
 
 

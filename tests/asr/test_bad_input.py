@@ -22,6 +22,7 @@ from tests.asr.calls import (
     Request,
     Stub,
     audio,
+    chunk,
     config,
     ends,
     fields,
@@ -87,21 +88,23 @@ async def until(condition: Callable[[], bool]) -> None:
         (
             {
                 "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(language="tlh"),
+                "config": asr_pb2.RecognitionConfig(languages=["tlh"]),
             },
-            "config.language",
+            "config.languages[0]",
         ),
         (
             {
                 "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(language="not a tag"),
+                "config": asr_pb2.RecognitionConfig(languages=["not a tag"]),
             },
-            "config.language",
+            "config.languages[0]",
         ),
         (
             {
                 "audio": encoded(silence(1), 16_000, "WAV"),
-                "config": asr_pb2.RecognitionConfig(phrase_hints=["x"] * 101),
+                "config": asr_pb2.RecognitionConfig(
+                    phrase_hints=[asr_pb2.PhraseHint(phrase="x")] * 101
+                ),
             },
             "config.phrase_hints",
         ),
@@ -136,7 +139,9 @@ async def test_hints_may_be_any_text(stub: Stub) -> None:
         "<|startoftranscript|>",
         *["x" * 100] * 96,
     ]
-    asked = asr_pb2.RecognitionConfig(language="en", phrase_hints=hints)
+    asked = asr_pb2.RecognitionConfig(
+        languages=["en"], phrase_hints=[asr_pb2.PhraseHint(phrase=phrase) for phrase in hints]
+    )
     file = encoded(speech, 16_000, "WAV")
     answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file, config=asked), timeout=60)
     [turn] = ends(await stream(stub, [config(recognition=asked), *audio(speech)]))
@@ -155,7 +160,7 @@ async def test_clipped_speech_is_still_understood(stub: Stub) -> None:
     floats = serving_pb2.AudioFormat(
         encoding=serving_pb2.AUDIO_ENCODING_PCM_F32LE, sample_rate_hz=16_000
     )
-    pieces = [Request(audio=beyond[i : i + 4_000].tobytes()) for i in range(0, len(beyond), 4_000)]
+    pieces = [chunk(beyond[i : i + 4_000].tobytes()) for i in range(0, len(beyond), 4_000)]
 
     answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=clipped), timeout=60)
     raw = asr_pb2.RecognizeRequest(audio=beyond.tobytes(), format=floats)
@@ -189,13 +194,13 @@ async def test_a_file_sent_as_raw_samples_is_told_so(
     stub: Stub, container: str, subtype: str | None
 ) -> None:
     file = encoded(read_wav(librivox()[4].path), 16_000, container, subtype)
-    error = await refused(stub, [config(), Request(audio=file[:3_200])])
+    error = await refused(stub, [config(), chunk(file[:3_200])])
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert fields(error) == ["config.format.encoding"]
 
 
 async def test_an_hour_of_a_stream_is_heard_to_its_end_without_being_kept(stub: Stub) -> None:
-    quiet = Request(audio=bytes(1 << 20))
+    quiet = chunk(bytes(1 << 20))
     speech = audio(np.concatenate([read_wav(librivox()[4].path), silence(1)]))
     heard: list[asr_pb2.EndOfTurn] = []
 
@@ -294,13 +299,13 @@ async def test_a_stream_without_anything_is_refused(stub: Stub) -> None:
         ([Request(finalize=asr_pb2.Finalize())], "config"),
         ([config(), config()], "config"),
         ([config(), *audio(silence(0.1)), config()], "config"),
-        ([config(), Request(audio=b"\0" * 5)], "audio"),
-        ([config(), Request(audio=b"")], "audio"),
-        ([config(), Request(audio=b"\0" * 1_048_578)], "audio"),
+        ([config(), chunk(b"\0" * 5)], "audio"),
+        ([config(), chunk(b"")], "audio"),
+        ([config(), chunk(b"\0" * 1_048_578)], "audio"),
         ([config(), Request()], "message"),
         (
-            [config(recognition=asr_pb2.RecognitionConfig(language="tlh"))],
-            "config.recognition.language",
+            [config(recognition=asr_pb2.RecognitionConfig(languages=["tlh"]))],
+            "config.recognition.languages",
         ),
         ([config(format=serving_pb2.AudioFormat(sample_rate_hz=4_000))], "config.format"),
         ([config(format=serving_pb2.AudioFormat())], "config.format"),
@@ -367,6 +372,6 @@ async def test_a_message_over_the_limit_is_refused() -> None:
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         short = encoded(silence(1), 16_000, "WAV")
         await small.Recognize(asr_pb2.RecognizeRequest(audio=short), timeout=30)
-        error = await refused(small, [config(), Request(audio=bytes(200_000))])
+        error = await refused(small, [config(), chunk(bytes(200_000))])
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         await stream(small, [config(), *audio(silence(1))])

@@ -15,6 +15,7 @@ from services.asr.endpointing import (
     Endpointer,
     EndpointingConfig,
     EndReason,
+    Pause,
     SpeechStarted,
     TurnResumed,
 )
@@ -26,13 +27,14 @@ probabilities = st.lists(
     st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), st.integers(1, 12)), max_size=40
 ).map(lambda runs: [value for value, length in runs for _ in range(length)])
 configs = st.builds(
-    lambda low, more, longest, onset: EndpointingConfig(
-        min_silence=low, max_silence=low + more, max_turn=longest, onset=onset
+    lambda low, more, longest, onset, pause: EndpointingConfig(
+        min_silence=low, max_silence=low + more, max_turn=longest, onset=onset, pause=pause
     ),
     st.integers(1, 10),
     st.integers(0, 10),
     st.integers(5, 80),
     st.integers(1, 4),
+    st.one_of(st.none(), st.integers(1, 8)),
 )
 
 
@@ -47,9 +49,15 @@ def test_every_turn_is_told_in_order(stream: list[float], config: EndpointingCon
     state = "idle"
     allowed = {
         ("idle", SpeechStarted): "speaking",
+        ("speaking", Pause): "paused",
+        ("paused", Pause): "paused",
+        ("eager", Pause): "eager",
         ("speaking", EagerEndOfTurn): "eager",
+        ("paused", EagerEndOfTurn): "eager",
+        ("paused", TurnResumed): "speaking",
         ("eager", TurnResumed): "speaking",
         ("speaking", EndOfTurn): "idle",
+        ("paused", EndOfTurn): "idle",
         ("eager", EndOfTurn): "idle",
     }
     for decision in decisions(stream, config):
@@ -77,6 +85,8 @@ def test_a_turn_ended_by_silence_ends_where_its_eager_end_was(
 ) -> None:
     before: Decision | None = None
     for decision in decisions(stream, config):
+        if isinstance(decision, Pause):
+            continue
         if isinstance(decision, EndOfTurn) and decision.reason is EndReason.SILENCE:
             assert isinstance(before, EagerEndOfTurn)
             assert before.end == decision.end
@@ -134,3 +144,37 @@ def test_endless_speech_is_cut_into_turns() -> None:
     ends = [d for d in decisions([SPEECH] * 200) if isinstance(d, EndOfTurn)]
     assert [end.reason for end in ends[:-1]] == [EndReason.MAX_TURN] * 3
     assert [end.end for end in ends[:-1]] == [60, 120, 180]
+
+
+def test_a_pause_is_told_soon_and_again_while_it_lasts() -> None:
+    config = EndpointingConfig(min_silence=4, max_silence=9, max_turn=60, pause=3)
+    stream = [SPEECH] * 10 + [SILENCE] * 3 + [SPEECH] * 4 + [SILENCE] * 9
+    assert decisions(stream, config) == [
+        SpeechStarted(0),
+        Pause(10, 3),
+        TurnResumed(13),
+        Pause(17, 3),
+        EagerEndOfTurn(17),
+        Pause(17, 6),
+        Pause(17, 9),
+        EndOfTurn(17, EndReason.SILENCE),
+    ]
+
+
+def test_a_shorter_silence_asked_for_in_mid_turn_ends_it_at_once() -> None:
+    endpointer = Endpointer(EndpointingConfig(min_silence=40, max_silence=90))
+    for probability in [SPEECH] * 10 + [SILENCE] * 12:
+        endpointer.feed(probability)
+    assert endpointer.change(CONFIG) == [
+        EagerEndOfTurn(10),
+        EndOfTurn(10, EndReason.SILENCE),
+    ]
+
+
+def test_a_longer_silence_asked_for_in_mid_turn_keeps_it_open() -> None:
+    endpointer = Endpointer(CONFIG)
+    for probability in [SPEECH] * 10 + [SILENCE] * 8:
+        endpointer.feed(probability)
+    assert endpointer.change(EndpointingConfig(min_silence=40, max_silence=90)) == []
+    assert [d for _ in range(60) for d in endpointer.feed(SILENCE)] == []
+    assert endpointer.end(EndReason.FINALIZED) == [EndOfTurn(10, EndReason.FINALIZED)]

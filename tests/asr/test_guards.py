@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.asr.engines import guards
+from services.asr.engines.engine import Hypothesis
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.integers(7, 12))
@@ -44,3 +45,28 @@ def test_no_speech_takes_both_signs() -> None:
     assert guards.is_no_speech(0.9, -0.2, reliable=False)
     assert not guards.is_no_speech(0.5, -0.2, reliable=False)
     assert guards.is_no_speech(0.55, -1.5)
+
+
+def test_a_sentence_said_twice_and_nothing_else_is_doubled() -> None:
+    assert guards.is_doubled(" There were five of us. There were five of us.")
+    assert not guards.is_doubled(" No, no. No, no.")
+    assert not guards.is_doubled(" There were five of us. There were six of us.")
+    assert not guards.is_doubled("")
+
+
+def test_twice_the_usual_speed_of_speech_is_within_the_limit() -> None:
+    words_a_second, tokens_a_word, seconds = 5.0, 1.3, 26.0
+    assert guards.token_limit("en", seconds) > words_a_second * tokens_a_word * seconds * 1.5
+
+
+def test_an_improbable_text_is_invented_and_more_so_in_an_unsure_language() -> None:
+    def heard(probability: float, language: float, *, reliable: bool = True) -> Hypothesis:
+        return Hypothesis(" Thank you.", (), "en", language, probability, reliable)
+
+    assert guards.is_invented(heard(0.35, 1.0))
+    assert not guards.is_invented(heard(0.45, 1.0))
+    assert guards.is_invented(heard(0.45, 0.3))
+    assert guards.is_invented(heard(0.7, 0.3, reliable=False))
+    assert not guards.is_invented(heard(0.6, 0.3))
+    assert guards.is_doubtful(heard(0.6, 0.3))
+    assert not guards.is_doubtful(heard(0.6, 0.9))

@@ -17,7 +17,7 @@ from viva.serving.v1 import serving_pb2
 
 from services.runtime.audio import pcm
 from tests.asr.audio import encoded, read_wav, silence, white_noise, words
-from tests.asr.calls import Request, Stub, audio, config, ends, fields, refused_file, stream
+from tests.asr.calls import Request, Stub, audio, chunk, config, ends, fields, refused_file, stream
 from tests.asr.conftest import serve
 from tests.recordings import cards, librivox
 
@@ -56,11 +56,12 @@ async def test_a_recording_is_recognised(
 async def test_segments_and_words_say_when(stub: Stub) -> None:
     pieces = [silence(1), read_wav(librivox()[1].path), silence(2), read_wav(librivox()[4].path)]
     file = encoded(np.concatenate(pieces), 16_000, "WAV")
-    asked = asr_pb2.RecognitionConfig(word_offsets=True, language="en-GB")
+    asked = asr_pb2.RecognitionConfig(word_offsets=True, languages=["en-GB"])
     answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=file, config=asked), timeout=60)
     first, second = answer.segments
     assert answer.text == f"{first.text} {second.text}"
-    assert (answer.language, answer.language_confidence) == ("en", 1.0)
+    assert answer.language == "en-GB"
+    assert not answer.HasField("language_confidence")
     assert first.start.ToTimedelta().total_seconds() == pytest.approx(1.3, abs=0.3)
     assert second.start.ToTimedelta().total_seconds() == pytest.approx(6.3, abs=0.4)
     for segment in answer.segments:
@@ -170,7 +171,7 @@ async def test_raw_samples_of_any_shape_are_heard(
         sample_rate_hz=rate,
         channels=channels,
     )
-    pieces = [Request(audio=data[i : i + 16_000]) for i in range(0, len(data), 16_000)]
+    pieces = [chunk(data[i : i + 16_000]) for i in range(0, len(data), 16_000)]
     [turn] = ends(await stream(stub, [config(format=shape), *pieces]))
     assert "himself" in words(turn.text)
 
@@ -236,6 +237,6 @@ async def test_more_models_are_served_by_name() -> None:
             answer = await two.Recognize(request, timeout=60)
             assert answer.stats.model == name
             assert "himself" in words(answer.text)
-        german = asr_pb2.RecognitionConfig(language="de")
+        german = asr_pb2.RecognitionConfig(languages=["de"])
         error = await refused_file(two, asr_pb2.RecognizeRequest(audio=file, config=german))
-        assert fields(error) == ["config.language"]
+        assert fields(error) == ["config.languages[0]"]

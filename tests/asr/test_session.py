@@ -7,7 +7,7 @@ says which half seconds of the stream a window holds, as words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,20 +15,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig, EndReason
-from services.asr.engines.engine import SAMPLE_RATE, Hypothesis, HypothesisWord, Window
-from services.asr.session import FinalizeTurn, Heard, Input, Session, StreamConfig
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
+from services.asr.session import Complete, Session, StreamConfig
+from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import (
     EagerEndOfTurn,
     EndOfTurn,
+    Finalized,
     Partial,
+    Pause,
     SpeechStarted,
     TurnEvent,
     TurnResumed,
 )
 from services.asr.vad import FRAME
-from services.runtime.batching import Scheduled
-from services.runtime.errors import InvalidField, Overloaded
+from services.runtime.batching import Priority, Scheduled
+from services.runtime.errors import (
+    DeadlineExpired,
+    DeadlineTooShort,
+    InvalidField,
+    Overloaded,
+)
 
 ENDPOINTING = EndpointingConfig(min_silence=8, max_silence=19)
 FRAME_SECONDS = FRAME / SAMPLE_RATE
@@ -47,31 +56,57 @@ def hear(window: Window) -> Hypothesis:
         number += 1
     text = "".join(word.text for word in heard)
     words = tuple(heard) if window.word_offsets else ()
-    return Hypothesis(text, words, "en", 0.9, 0.9)
+    return Hypothesis(text, words, "en", 0.99, 0.9)
 
 
 @dataclass
 class Model:
-    """Decodes with `hear`; counts windows and how many run at once."""
+    """Decodes with `hear`; counts windows and how many run at once.
+
+    `fails` says what goes wrong with the nth decode, counted by class; `stuck` whether it waits for
+    the model for ever.
+    """
 
     windows: list[Window] = field(default_factory=list)
+    classes: list[Priority] = field(default_factory=list)
+    patience: list[float | None] = field(default_factory=list)
     running: int = 0
     most: int = 0
-    error: Exception | None = None
+    fails: Callable[[Priority, int], Exception | None] = lambda _priority, _number: None
+    stuck: Callable[[Priority, int], bool] = lambda _priority, _number: False
+    withdrawn: int = 0
 
-    async def __call__(self, window: Window, *, patience: float | None) -> Scheduled[Hypothesis]:
+    async def __call__(
+        self,
+        window: Window,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        patience: float | None = None,
+        ticket: Ticket | None = None,
+    ) -> Scheduled[Hypothesis]:
         self.windows.append(window)
+        self.classes.append(priority)
+        self.patience.append(patience)
         self.running += 1
         self.most = max(self.most, self.running)
-        await asyncio.sleep(0)
-        self.running -= 1
-        if self.error and patience is None:
-            raise self.error
-        return Scheduled(hear(window), 0.001, 0.002, 1)
+        try:
+            if self.stuck(priority, self.classes.count(priority)):
+                await asyncio.Event().wait()
+            if ticket:
+                ticket.started = True
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.withdrawn += 1
+            raise
+        finally:
+            self.running -= 1
+        if error := self.fails(priority, self.classes.count(priority)):
+            raise error
+        return Scheduled(hear(window), 0.001, 0.0, 1)
 
 
-Piece = tuple[bool, int] | None
-"""Frames of speech or of silence; None finalizes."""
+Piece = tuple[bool, int] | EndpointingConfig | None
+"""Frames of speech or of silence; None finalizes, a config changes the endpointing."""
 
 
 async def feed(pieces: Sequence[Piece], message: int = 2) -> AsyncGenerator[Input, None]:
@@ -79,6 +114,9 @@ async def feed(pieces: Sequence[Piece], message: int = 2) -> AsyncGenerator[Inpu
     for piece in pieces:
         if piece is None:
             yield FinalizeTurn()
+            continue
+        if isinstance(piece, EndpointingConfig):
+            yield ChangeEndpointing(piece)
             continue
         speech, frames = piece
         while frames > 0:
@@ -92,12 +130,16 @@ async def feed(pieces: Sequence[Piece], message: int = 2) -> AsyncGenerator[Inpu
 
 
 async def listen(
-    pieces: Sequence[Piece], model: Model | None = None, message: int = 2, **config: object
+    pieces: Sequence[Piece],
+    model: Model | None = None,
+    message: int = 2,
+    complete: Complete | None = None,
+    **config: object,
 ) -> list[TurnEvent]:
     chosen = StreamConfig(endpointing=ENDPOINTING, preview_interval=0.3)
     for name, value in config.items():
         object.__setattr__(chosen, name, value)
-    async with Session(chosen, feed(pieces, message), model or Model()) as session:
+    async with Session(chosen, feed(pieces, message), model or Model(), complete) as session:
         return [event async for event in session.events()]
 
 
@@ -105,34 +147,50 @@ def of_type(events: Sequence[TurnEvent], kind: type) -> list[object]:
     return [told.event for told in events if isinstance(told.event, kind)]
 
 
-streams = st.lists(st.one_of(st.tuples(st.booleans(), st.integers(1, 60)), st.none()), max_size=12)
+PAUSES = EndpointingConfig(min_silence=8, max_silence=19, pause=6)
+BRISK = EndpointingConfig(min_silence=3, max_silence=5)
+
+streams = st.lists(
+    st.one_of(
+        st.tuples(st.booleans(), st.integers(1, 60)), st.none(), st.sampled_from([PAUSES, BRISK])
+    ),
+    max_size=12,
+)
 
 
-@settings(deadline=None, max_examples=60)
-@given(streams, st.sampled_from([1, 3, 40]), st.booleans())
+@settings(deadline=None, max_examples=80)
+@given(streams, st.sampled_from([1, 3, 40]), st.booleans(), st.sampled_from([ENDPOINTING, PAUSES]))
 def test_whatever_is_said_the_events_keep_their_promises(
-    pieces: list[Piece], message: int, words: bool
+    pieces: list[Piece], message: int, words: bool, config: EndpointingConfig
 ) -> None:
     model = Model()
-    events = asyncio.run(listen(pieces, model, message, word_offsets=words))
+    events = asyncio.run(listen(pieces, model, message, word_offsets=words, endpointing=config))
     assert model.most <= 1
-    turn, stable, eager, state = 0, "", None, "over"
+    turn, stable, eager, paused, state = 0, "", None, False, "over"
+    finalized = 0
     for told in events:
         match told.event:
             case SpeechStarted():
                 assert state == "over"
-                turn, stable, eager, state = turn + 1, "", None, "speaking"
-            case Partial(now, _, _):
+                turn, stable, eager, paused, state = turn + 1, "", None, False, "speaking"
+            case Partial(now, _, _, stable_words):
                 assert state != "over"
                 assert now.startswith(stable)
                 stable = now
+                assert " ".join(w.text for w in stable_words) == (now if words else "")
+            case Pause(silence, speech_end, completion):
+                assert state != "over"
+                assert silence > 0
+                assert speech_end > 0
+                assert completion is None
+                paused = True
             case EagerEndOfTurn(transcript):
                 assert state == "speaking"
                 assert transcript.text.startswith(stable)
                 eager, state = transcript, "eager"
             case TurnResumed():
-                assert state == "eager"
-                eager, state = None, "speaking"
+                assert state == "eager" or paused
+                eager, paused, state = None, False, "speaking"
             case EndOfTurn(transcript, _, delay, _):
                 assert state != "over"
                 assert eager is None or transcript == eager
@@ -142,8 +200,14 @@ def test_whatever_is_said_the_events_keep_their_promises(
                     transcript.text if words else ""
                 )
                 state = "over"
+            case Finalized(turn_ended):
+                assert state == "over"
+                assert told.turn == (turn if turn_ended else None)
+                finalized += 1
+                continue
         assert told.turn == turn
     assert state == "over"
+    assert finalized == pieces.count(None)
 
 
 async def test_the_text_is_there_when_the_end_is_decided() -> None:
@@ -220,7 +284,8 @@ async def test_fast_audio_waits_for_the_model_and_loses_nothing() -> None:
     ends = of_type(events, EndOfTurn)
     assert len(ends) == 20
     assert all(isinstance(end, EndOfTurn) and end.transcript.text for end in ends)
-    assert [told.turn for told in events] == sorted(told.turn for told in events)
+    numbers = [told.turn or 0 for told in events]
+    assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("speech", [94, 2000], ids=["after a silence", "all of it speech"])
@@ -256,10 +321,170 @@ async def test_a_sound_without_words_has_no_eager_end_and_an_empty_text() -> Non
     assert (end.transcript.text, end.transcript.language) == ("", "")
 
 
-async def test_an_overloaded_model_costs_previews_first_and_then_tells() -> None:
+TURN: list[Piece] = [(True, 60), (False, 30)]
+
+
+def broken(*classes: Priority, first: int = 10**9) -> Callable[[Priority, int], Exception | None]:
+    """The first decodes of these classes fail, refused and gone wrong in turn."""
+
+    def fails(priority: Priority, number: int) -> Exception | None:
+        if priority not in classes or number > first:
+            return None
+        return Overloaded("full", 0.01) if number % 2 else RuntimeError("CUDA says no")
+
+    return fails
+
+
+async def test_previews_that_fail_cost_the_stream_nothing_but_themselves() -> None:
+    model = Model(fails=broken(Priority.PREVIEW))
+    events = await listen(TURN, model)
+    assert Priority.PREVIEW in model.classes
+    [end] = of_type(events, EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.transcript.text == "w0x w1x w2x w3x"
+
+
+async def test_a_failed_final_is_tried_again_before_it_is_told() -> None:
+    pieces: list[Piece] = [(True, 60), None]
+    model = Model(fails=broken(Priority.INTERACTIVE, first=2))
+    [end] = of_type(await listen(pieces, model), EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.transcript.text == "w0x w1x w2x"
+
     with pytest.raises(ExceptionGroup) as caught:
-        await listen([(True, 60), (False, 30)], Model(error=Overloaded("full", 1.0)))
+        await listen(pieces, Model(fails=broken(Priority.INTERACTIVE)))
     assert isinstance(caught.value.exceptions[0], Overloaded)
+
+
+async def test_a_final_whose_deadline_was_too_short_gets_a_longer_one() -> None:
+    def slow(priority: Priority, number: int) -> Exception | None:
+        if priority is Priority.PREVIEW or number > 2:
+            return None
+        return DeadlineTooShort(30.0, 10.0) if number == 1 else DeadlineExpired()
+
+    model = Model(fails=slow)
+    assert of_type(await listen([(True, 20), None], model), EndOfTurn)
+    assert model.patience[-3:] == [10.0, 60.0, 120.0]
+
+
+async def test_finals_go_before_previews() -> None:
+    model = Model()
+    await listen([*TURN, (True, 60), None], model)
+    for window, priority, patience in zip(
+        model.windows, model.classes, model.patience, strict=True
+    ):
+        assert patience is not None
+        if not window.final:
+            assert priority is Priority.PREVIEW
+    assert model.classes[-1] is Priority.INTERACTIVE
+
+
+async def test_a_preview_that_waits_gives_way_to_the_final() -> None:
+    model = Model(stuck=lambda priority, _: priority is Priority.PREVIEW)
+    async with asyncio.timeout(10):
+        events = await listen(TURN, model)
+    [end] = of_type(events, EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.transcript.text == "w0x w1x w2x w3x"
+    assert model.withdrawn >= 1
+    assert model.most == 1
+
+
+async def test_the_text_of_a_pause_that_is_over_is_not_waited_for() -> None:
+    model = Model(stuck=lambda priority, n: priority is Priority.INTERACTIVE and n == 1)
+    hasty = EndpointingConfig(min_silence=3, max_silence=19)
+    pieces: list[Piece] = [(True, 40), (False, 12), (True, 60), None]
+    async with asyncio.timeout(30):
+        events = await listen(pieces, model, endpointing=hasty, partials=False)
+    [end] = of_type(events, EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.transcript.text
+    assert model.withdrawn == 1
+
+
+# Pauses, finalizes, endpointing in mid-stream.
+
+
+async def test_pauses_are_told_with_the_probability_that_the_turn_is_complete() -> None:
+    judged: list[Float32] = []
+
+    async def complete(samples: Float32) -> float:
+        judged.append(samples)
+        await asyncio.sleep(0)
+        return 0.25 * len(judged)
+
+    pieces: list[Piece] = [(False, 20), (True, 300), (False, 7), (True, 30), (False, 40)]
+    events = await listen(pieces, complete=complete, endpointing=PAUSES)
+    told = [e for e in of_type(events, Pause) if isinstance(e, Pause)]
+    assert [p.completion for p in told] == [0.25, 0.5, 0.5, 0.5]
+    assert [round(p.silence / FRAME_SECONDS) for p in told] == [6, 6, 12, 18]
+    assert [p.speech_end for p in told][:2] == [
+        pytest.approx(320 * FRAME_SECONDS),
+        pytest.approx(357 * FRAME_SECONDS),
+    ]
+    # The last eight seconds of the turn, the pause included, not the last stretch of speech.
+    for samples, end in zip(judged, (326, 363), strict=True):
+        assert samples[-1] == pytest.approx(end * FRAME_SECONDS, abs=1e-3)
+        assert len(samples) == 8 * SAMPLE_RATE
+    kinds = [type(e.event) for e in events if not isinstance(e.event, Partial)]
+    assert kinds[:3] == [SpeechStarted, Pause, TurnResumed]
+
+
+async def test_a_short_turn_is_judged_from_its_beginning() -> None:
+    judged: list[Float32] = []
+
+    async def complete(samples: Float32) -> float:
+        judged.append(samples)
+        return 1.0
+
+    await listen([(False, 100), (True, 30), (False, 30)], complete=complete, endpointing=PAUSES)
+    [samples] = judged
+    assert samples[0] == pytest.approx(100 * FRAME_SECONDS - 0.3, abs=0.01)
+
+
+async def test_every_finalize_is_answered_once() -> None:
+    events = await listen([None, (True, 40), None, None, (False, 5), None])
+    told = [
+        (e.turn, type(e.event).__name__, getattr(e.event, "turn_ended", None))
+        for e in events
+        if isinstance(e.event, EndOfTurn | Finalized)
+    ]
+    assert told == [
+        (None, "Finalized", False),
+        (1, "EndOfTurn", None),
+        (1, "Finalized", True),
+        (None, "Finalized", False),
+        (None, "Finalized", False),
+    ]
+
+
+async def test_a_finalize_is_answered_behind_the_final_that_is_still_awaited() -> None:
+    # The turn is over by its silence, but its text is not there yet.
+    model = Model(fails=broken(Priority.INTERACTIVE, Priority.PREVIEW, first=1))
+    events = await listen([(True, 40), (False, 19), None], model, message=100)
+    kinds = [type(e.event) for e in events]
+    assert kinds[-2:] == [EndOfTurn, Finalized]
+
+
+async def test_patience_can_change_while_someone_speaks() -> None:
+    patient = EndpointingConfig(min_silence=60, max_silence=90)
+    events = await listen([(True, 40), patient, (False, 50), (True, 20), BRISK, (False, 7)])
+    [end] = of_type(events, EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.reason is EndReason.SILENCE
+    assert of_type(events, TurnResumed) == []
+    assert end.transcript.end == pytest.approx(110 * FRAME_SECONDS)
+
+
+async def test_stable_words_come_with_their_times() -> None:
+    events = await listen([(True, 900), (False, 30)], word_offsets=True)
+    partials = [e for e in of_type(events, Partial) if isinstance(e, Partial) and e.stable]
+    assert partials
+    for partial in partials:
+        assert partial.language == "en" or partial.heard < 3
+        for word in partial.words:
+            number = int(word.text[1:-1])
+            assert word.start == pytest.approx(number * WORD_SECONDS, abs=0.01)
 
 
 async def test_bad_input_ends_the_stream_with_its_error() -> None:

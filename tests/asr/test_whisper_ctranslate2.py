@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 
+from services.asr.engines import guards
 from services.asr.engines.engine import Window
-from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2, padded_seconds
+from services.asr.engines.whisper_ctranslate2 import (
+    WhisperCTranslate2,
+    length_class,
+    padded_seconds,
+)
 from tests.asr.audio import read_wav, silence, words
 from tests.recordings import cards, librivox
 
@@ -87,14 +93,94 @@ def test_hints_bend_the_text_towards_them(base: WhisperCTranslate2) -> None:
     assert "clubs" in words(hinted.text)
 
 
-def test_windows_share_a_batch_by_padded_length_and_prompt(base: WhisperCTranslate2) -> None:
-    def key(seconds: float, **fields: object) -> object:
+def test_windows_share_a_batch_by_coarse_length_and_few_prompt_lengths(
+    base: WhisperCTranslate2,
+) -> None:
+    def key(seconds: float, **fields: object) -> tuple[float, int]:
         return base.batch_key(Window(silence(seconds), **fields))  # type: ignore[arg-type]
 
-    assert key(3.1) == key(3.4)
-    assert key(3.1) != key(5.0)
-    assert key(3.1) != key(3.1, hints=("Kafka",))
+    assert key(3.1) == key(7.9) == key(5.0, word_offsets=True)
+    assert key(3.1) != key(9.0)
+    assert length_class(3.1, "cuda") == length_class(27.0, "cuda")
+    assert key(3.1, hints=("Kafka",)) == key(3.1, hints=("Redis", "backpressure", "idempotent"))
+    prompts = {key(3.1, context=" word" * count)[1] for count in range(0, 200, 7)}
+    assert prompts == {0, 33, 65}
     assert padded_seconds(29.5) == 30.0
+
+
+def test_windows_with_prompts_of_any_kind_share_a_batch(base: WhisperCTranslate2) -> None:
+    speech = read_wav(librivox()[4].path)
+    windows = [
+        Window(speech, language="en", hints=("amiable",)),
+        Window(speech, hints=("Kafka", "Redis"), word_offsets=True),
+        Window(speech, hints=("Dashwood",), context=" He was a young man."),
+    ]
+    assert len({base.batch_key(window) for window in windows}) == 1
+    for heard in base.decode(windows):
+        assert not isinstance(heard, Exception)
+        assert "himself" in words(heard.text)
+
+
+def test_features_made_ahead_give_the_same_text(base: WhisperCTranslate2) -> None:
+    window = Window(read_wav(librivox()[4].path), language="en", final=False)
+    assert base.decode([base.prepare(window)]) == base.decode([window])
+
+
+def test_the_end_of_fast_speech_is_not_cut_off(base: WhisperCTranslate2) -> None:
+    clips = [read_wav(recording.path)[1_500:-2_000] for recording in librivox()]
+    fast = soxr.resample(np.concatenate(clips), 16_000 * 1.4, 16_000)
+    [heard] = base.decode([Window(fast, language="en", final=False)])
+    assert not isinstance(heard, Exception)
+    assert heard.reliable
+    assert words(heard.text)[-1] == "himself"
+
+
+def test_a_text_cut_for_its_length_is_unreliable(
+    base: WhisperCTranslate2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "token_limit", lambda language, seconds: 9)
+    window = Window(read_wav(librivox()[0].path), language="en", final=False)
+    [heard] = base.decode([window])
+    assert not isinstance(heard, Exception)
+    assert not heard.reliable
+    assert len(words(heard.text)) >= 5
+
+
+def test_what_was_known_of_the_language_decides_where_the_window_does_not(
+    base: WhisperCTranslate2,
+) -> None:
+    muffled = read_wav(cards()[1].path)[:8_000] * np.float32(0.02)
+    german = (("de", 1.0), ("", 0.001))
+    [heard] = base.decode([Window(muffled, language_prior=german, final=False)])
+    assert not isinstance(heard, Exception)
+    assert heard.language == "de"
+    [sure] = base.decode([Window(read_wav(librivox()[0].path), language_prior=german)])
+    assert not isinstance(sure, Exception)
+    assert sure.language == "en"
+
+
+@pytest.mark.parametrize("clip", [0, 2])
+def test_reversed_speech_is_taken_for_invented(base: WhisperCTranslate2, clip: int) -> None:
+    backwards = np.ascontiguousarray(read_wav(librivox()[clip].path)[::-1])
+    [heard] = base.decode([Window(backwards)])
+    assert not isinstance(heard, Exception)
+    assert guards.is_invented(heard)
+
+
+@pytest.mark.parametrize("change", ["quiet", "noisy", "8 kHz"])
+def test_real_speech_is_not_taken_for_invented(base: WhisperCTranslate2, change: str) -> None:
+    speech = read_wav(librivox()[4].path)
+    if change == "quiet":
+        speech = speech * np.float32(0.01)
+    elif change == "noisy":
+        noise = np.random.default_rng(3).normal(0, 1, len(speech)).astype(np.float32)
+        speech = speech + noise * np.float32(np.std(speech) / 10**0.5)
+    else:
+        speech = soxr.resample(soxr.resample(speech, 16_000, 8_000), 8_000, 16_000)
+    [heard] = base.decode([Window(speech)])
+    assert not isinstance(heard, Exception)
+    assert "himself" in words(heard.text)
+    assert not guards.is_invented(heard)
 
 
 def test_loud_clipped_speech_is_still_understood(base: WhisperCTranslate2) -> None:

@@ -16,6 +16,7 @@ from viva.serving.v1 import serving_pb2
 from services.runtime.audio import pcm
 from services.runtime.channel import open_channel
 from tests.asr.audio import read_wav
+from tests.asr.calls import chunk
 
 FORMAT = serving_pb2.AudioFormat(sample_rate_hz=16_000)
 
@@ -25,8 +26,7 @@ async def requests(file: Path) -> AsyncIterator[asr_pb2.StreamingRecognizeReques
     yield asr_pb2.StreamingRecognizeRequest(config=config)
     samples = read_wav(file)
     for start in range(0, len(samples), 1600):
-        audio = pcm.s16le_from_float(samples[start : start + 1600])
-        yield asr_pb2.StreamingRecognizeRequest(audio=audio)
+        yield chunk(pcm.s16le_from_float(samples[start : start + 1600]))
     await asyncio.Event().wait()
 
 

@@ -28,18 +28,25 @@ class Window:
     Attributes:
         samples: float32 [n], mono, 16 kHz, at most 30 s.
         language: Language code ("en"); None detects it.
-        hints: Words and phrases that are likely to be said.
+        languages: Where `language` is None, the codes it is detected among; empty means all.
+        language_prior: Where `language` is None, what speaks for each language before the window is
+            heard, as weights; the entry "" is for those not named. Empty: nothing is known.
+        hints: Words and phrases that are likely to be said, the likeliest first.
         context: What was said just before.
         word_offsets: Whether to give every word its times and probability.
         final: Whether a doubtful result is worth decoding again; a preview's is not.
+        features: What `Recognizer.prepare` made of the samples; None until then.
     """
 
     samples: Float32
     language: str | None = None
+    languages: tuple[str, ...] = ()
+    language_prior: tuple[tuple[str, float], ...] = ()
     hints: tuple[str, ...] = ()
     context: str = ""
     word_offsets: bool = False
     final: bool = True
+    features: Float32 | None = None
 
     @property
     def seconds(self) -> float:
@@ -72,10 +79,13 @@ class Hypothesis:
         text: As the model wrote it, leading space included; empty when it heard no speech.
         words: The text's words when asked for; their texts joined are the text.
         language: Language code, as given or as detected.
-        language_probability: 1 when the language was given.
+        language_probability: 1 when the language was given; else with the prior weighed in.
         probability: Mean probability of the text, 0 to 1.
-        reliable: False when the text looks looped or breaks off early. A preview with such a text
-            is best ignored; a final window's was already decoded again and is the best there is.
+        reliable: False when the text looks looped, breaks off early or was cut for its length. A
+            preview with such a text is best ignored; a final window's was already decoded again
+            and is the best there is.
+        detected: What the window alone says: its likeliest languages, each with its probability,
+            the likeliest first. Empty when the language was given.
     """
 
     text: str
@@ -84,6 +94,7 @@ class Hypothesis:
     language_probability: float = 0.0
     probability: float = 0.0
     reliable: bool = True
+    detected: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +119,15 @@ class EngineInfo:
 
 
 class Recognizer(Protocol):
-    """A speech recognition model. Its methods are called from the scheduler's threads."""
+    """A speech recognition model."""
 
     @property
     def info(self) -> EngineInfo:
         """What it is."""
+        ...
+
+    def prepare(self, window: Window) -> Window:
+        """Does for a window what needs no model, so that `decode` need not. For any thread."""
         ...
 
     def batch_key(self, window: Window) -> Hashable:
@@ -124,7 +139,7 @@ class Recognizer(Protocol):
         ...
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
-        """Decodes a batch; one answer a window, in order."""
+        """Decodes a batch; one answer a window, in order. For the scheduler's threads."""
         ...
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-from services.asr.engines.engine import EngineInfo, Hypothesis, Window
+from services.asr.engines.engine import MAX_WINDOW_SECONDS, EngineInfo, Hypothesis, Window
 from services.asr.engines.triton_wire import hypothesis_from_json, options_to_json
 from services.runtime.errors import ResourceMissing, Unavailable
 
+_LENGTH_CLASSES = (5.0, 10.0, 20.0, MAX_WINDOW_SECONDS)
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -74,9 +74,13 @@ class TritonRecognizer:
         """What it is."""
         return self._info
 
+    def prepare(self, window: Window) -> Window:
+        """Nothing: features are computed where the model is."""
+        return window
+
     def batch_key(self, window: Window) -> Hashable:
-        """Windows of the same length, rounded up to a second, travel together."""
-        return math.ceil(window.seconds)
+        """Windows of similar length travel together; the shorter ones are padded for it."""
+        return min(length for length in _LENGTH_CLASSES if window.seconds <= length)
 
     def cost(self, window: Window) -> float:
         """The length in seconds."""

@@ -35,8 +35,11 @@ _ENGINE_FILES = (
     "__init__.py",
     "engine.py",
     "guards.py",
+    "languages.py",
     "triton_wire.py",
     "whisper_ctranslate2.py",
+    "whisper_prompt.py",
+    "whisper_words.py",
 )
 
 

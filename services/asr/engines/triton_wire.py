@@ -10,10 +10,12 @@ from services.asr.engines.engine import Float32, Hypothesis, HypothesisWord, Win
 
 
 def options_to_json(window: Window) -> str:
-    """All of a window but its samples."""
+    """All of a window but its samples and what is made of them."""
     return json.dumps(
         {
             "language": window.language,
+            "languages": window.languages,
+            "language_prior": window.language_prior,
             "hints": window.hints,
             "context": window.context,
             "word_offsets": window.word_offsets,
@@ -24,7 +26,9 @@ def options_to_json(window: Window) -> str:
 
 def window_from_json(samples: Float32, options: dict[str, Any]) -> Window:
     """The window again."""
-    return Window(samples, **{**options, "hints": tuple(options["hints"])})
+    lists = {name: tuple(options[name]) for name in ("languages", "hints")}
+    prior = tuple((code, weight) for code, weight in options["language_prior"])
+    return Window(samples, **{**options, **lists, "language_prior": prior})
 
 
 def hypothesis_to_json(hypothesis: Hypothesis) -> str:
@@ -35,4 +39,5 @@ def hypothesis_to_json(hypothesis: Hypothesis) -> str:
 def hypothesis_from_json(fields: dict[str, Any]) -> Hypothesis:
     """The hypothesis again."""
     words = tuple(HypothesisWord(**word) for word in fields["words"])
-    return Hypothesis(**{**fields, "words": words})
+    detected = tuple((code, probability) for code, probability in fields["detected"])
+    return Hypothesis(**{**fields, "words": words, "detected": detected})

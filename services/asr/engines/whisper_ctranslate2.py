@@ -6,15 +6,15 @@ decoder may not notice the end and loop. What keeps it right here (measured with
 - it predicts timestamps: without them short windows looped in 4 of 10 recordings, with them and
   2 s of silence behind the speech in none;
 - the number of tokens is bounded by what can be said in that time;
-- a looped, overlong or broken-off text is decoded again in the full window, then without
-  timestamps.
+- a final text that loops, breaks off, was cut for its length or is improbable is decoded again,
+  in the full window and by beam search, then without timestamps by sampling.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
 
-from services.asr.engines import guards
+from services.asr.engines import guards, languages, whisper_prompt
 from services.asr.engines.engine import (
     MAX_WINDOW_SECONDS,
     SAMPLE_RATE,
@@ -35,36 +35,75 @@ from services.asr.engines.engine import (
     HypothesisWord,
     Window,
 )
+from services.asr.engines.whisper_words import TIMESTAMP_SECONDS, timed_words
 
 _HOP = 160
 """Samples a mel frame (10 ms)."""
-_TIMESTAMP_SECONDS = 0.02
-"""Seconds an encoder frame, and a timestamp token."""
+_FADE_OUT = 4 * _HOP
+"""Silence behind the samples: the last mel frame sees nothing else."""
 _TRAILING_SECONDS = 2.0
+_LENGTH_CLASSES = {"cpu": (5.0, 10.0, 20.0, MAX_WINDOW_SECONDS), "cuda": (MAX_WINDOW_SECONDS,)}
+"""Padded seconds, by device. Windows of one class share batches, and a batch is as long as its
+longest window: on a CPU a longer window costs what it is longer, on a GPU next to nothing beside
+the steps of the decoder, which all windows of a batch share."""
 _BROKEN_OFF_SECONDS = 1.5
 """Speech left untranscribed at the end that makes a text count as broken off."""
 _TEXT_CONTEXT = 448
-_MAX_PROMPT_TOKENS = 160
-_CONTEXT_CHARACTERS = 200
-_PROMPT_STEP = 8
-"""Prompts are cut to a multiple of this, so that windows with similar prompts share a batch."""
+_CONTEXT_CHARACTERS = 400
 _MEDIAN_FILTER = 7
+_LANGUAGES_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One way to decode: window length in seconds, and whether timestamps are predicted."""
+    """One way to decode.
 
-    seconds: float
-    timestamps: bool
+    Attributes:
+        seconds: Length of the padded window.
+        timestamps: Whether timestamps are predicted.
+        context: Whether the decoder is told what was said before.
+        hints: Whether it is told the hints.
+        beam: Width of the beam.
+        temperature: Above 0, the best of `beam` samples instead.
+        runner_up: Whether to try the second likeliest language: the text shows which it is.
+    """
+
+    seconds: float = MAX_WINDOW_SECONDS
+    timestamps: bool = True
+    context: bool = True
+    hints: bool = True
+    beam: int = 1
+    temperature: float = 0.0
+
+    runner_up: bool = False
+
+    def is_for(self, window: Window, hypothesis: Hypothesis) -> bool:
+        """Whether a final text may gain by it."""
+        if self.runner_up:
+            return window.language is None and guards.is_in_doubtful_language(hypothesis)
+        if self.temperature > 0:
+            # Samples are seldom more probable, but loop less.
+            return not hypothesis.reliable
+        return guards.is_doubtful(hypothesis)
+
+
+# As Whisper itself does when its guards fire (Radford et al. 2022, section 4.5); context goes as
+# well, since it may be what the model repeats, and hints at last.
+_FALLBACKS = (
+    _Attempt(context=False, beam=5),
+    _Attempt(context=False, beam=5, runner_up=True),
+    _Attempt(context=False, hints=False, beam=5, timestamps=False, temperature=0.4),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
+    """A window's text, and the encoder's output that it was read from."""
+
+    hypothesis: Hypothesis
     tokens: list[int]
-    log_probability: float
-    no_speech_probability: float
-    reliable: bool
+    encoded: Any
+    row: int
 
 
 class WhisperCTranslate2:
@@ -96,6 +135,7 @@ class WhisperCTranslate2:
             RuntimeError: CTranslate2 can't load the folder.
         """
         kind, _, index = device.partition(":")
+        self._kind = kind
         self._model = ctranslate2.models.Whisper(
             str(folder),
             device=kind,
@@ -108,6 +148,7 @@ class WhisperCTranslate2:
         self._multilingual = bool(self._model.is_multilingual)
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._end = self._id("<|endoftext|>")
+        self._space = self._id("Ġ")
         self._no_timestamps = self._id("<|notimestamps|>")
         self._first_timestamp = self._no_timestamps + 1
         languages = ("en",)
@@ -128,9 +169,15 @@ class WhisperCTranslate2:
         """What it is."""
         return self._info
 
-    def batch_key(self, window: Window) -> Hashable:
-        """Windows of the same padded length and prompt length share a batch."""
-        return (padded_seconds(window.seconds), len(self._prompt(window)), window.word_offsets)
+    def prepare(self, window: Window) -> Window:
+        """Computes the log-mel spectrogram of its samples."""
+        return replace(window, features=self._features_of(window))
+
+    def batch_key(self, window: Window) -> tuple[float, int]:
+        """Windows of one length class and prompt length share a batch."""
+        return length_class(window.seconds, self._kind), len(
+            self._prompt(window.hints, window.context)
+        )
 
     def cost(self, window: Window) -> float:
         """The padded length in seconds."""
@@ -142,82 +189,108 @@ class WhisperCTranslate2:
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
         """Decodes windows of one `batch_key` together, and again those where it went wrong."""
-        first = _Attempt(padded_seconds(max(w.seconds for w in windows)), timestamps=True)
-        results = self._attempt(windows, first)
-        full = MAX_WINDOW_SECONDS
-        for attempt in (_Attempt(full, timestamps=True), _Attempt(full, timestamps=False)):
-            doubtful = [i for i, r in enumerate(results) if windows[i].final and not r.reliable]
+        prepared = [self.prepare(window) for window in windows]
+        first = _Attempt(padded_seconds(max(w.seconds for w in windows)))
+        results = self._attempt(prepared, first)
+        for attempt in _FALLBACKS:
+            doubtful = [
+                i
+                for i, result in enumerate(results)
+                if windows[i].final and attempt.is_for(windows[i], result.hypothesis)
+            ]
             if not doubtful:
                 break
-            again = self._attempt([windows[i] for i in doubtful], attempt)
-            for i, result in zip(doubtful, again, strict=True):
-                if result.reliable or not results[i].text:
-                    results[i] = result
-        return results
+            # Without its context, a prompt may have another length than its neighbours'.
+            by_prompt: dict[int, list[int]] = defaultdict(list)
+            for i in doubtful:
+                by_prompt[len(self._attempted_prompt(prepared[i], attempt))].append(i)
+            for group in by_prompt.values():
+                again = self._attempt([prepared[i] for i in group], attempt)
+                for i, result in zip(group, again, strict=True):
+                    if _merit(result.hypothesis) > _merit(results[i].hypothesis):
+                        results[i] = result
+        return self._with_words(windows, results)
 
-    def _attempt(self, windows: Sequence[Window], attempt: _Attempt) -> list[Hypothesis]:
+    def _attempt(self, windows: Sequence[Window], attempt: _Attempt) -> list[_Decoded]:
         encoded = self._model.encode(self._mel(windows, attempt.seconds))
-        languages = self._languages(windows, encoded)
-        starts = [self._start_sequence(code) for code, _ in languages]
+        detected = self._languages(windows, encoded)
+        chosen: list[tuple[str, float]] = []
+        for row, window in enumerate(windows):
+            if window.language:
+                chosen.append((window.language, 1.0))
+                continue
+            ranking = languages.ranked(detected[row], window.language_prior, window.seconds)
+            if attempt.runner_up and len(ranking) > 1:
+                # If its text turns out the better one, it was the likelier language all along.
+                detected[row] = languages.exchanged(detected[row], ranking[0][0], ranking[1][0])
+                chosen.append((ranking[1][0], ranking[0][1]))
+            else:
+                chosen.append(ranking[0])
         suffix = [] if attempt.timestamps else [self._no_timestamps]
         prompts = [
-            [*self._prompt(window), *start, *suffix]
-            for window, start in zip(windows, starts, strict=True)
+            [*self._attempted_prompt(w, attempt), *self._start_sequence(code), *suffix]
+            for w, (code, _) in zip(windows, chosen, strict=True)
         ]
+        room = _TEXT_CONTEXT - len(prompts[0])
         limits = [
-            guards.token_limit(code, window.seconds)
-            for window, (code, _) in zip(windows, languages, strict=True)
+            min(room, guards.token_limit(code, window.seconds))
+            for window, (code, _) in zip(windows, chosen, strict=True)
         ]
+        sampling = attempt.temperature > 0
         generated = self._model.generate(
             encoded,
             prompts,
-            beam_size=1,
-            max_length=min(_TEXT_CONTEXT, len(prompts[0]) + max(limits)),
+            beam_size=1 if sampling else attempt.beam,
+            num_hypotheses=attempt.beam if sampling else 1,
+            sampling_temperature=attempt.temperature if sampling else 1.0,
+            sampling_topk=0 if sampling else 1,
+            max_length=_max_length(len(prompts[0]), max(limits)),
             return_scores=True,
             return_no_speech_prob=True,
         )
-        decoded = [
-            self._read(result, window, limit, timestamps=attempt.timestamps)
-            for result, window, limit in zip(generated, windows, limits, strict=True)
-        ]
-        hypotheses = [
-            self._hypothesis(result, code, probability)
-            for result, (code, probability) in zip(decoded, languages, strict=True)
-        ]
-        asked = [i for i, w in enumerate(windows) if w.word_offsets and hypotheses[i].text]
-        by_language: dict[str, list[int]] = defaultdict(list)
-        for i in asked:
-            by_language[languages[i][0]].append(i)
-        for code, rows in by_language.items():
-            tokens = [decoded[i].tokens for i in rows]
-            lengths = [windows[i].seconds for i in rows]
-            for i, words in zip(
-                rows, self._align(encoded, rows, code, tokens, lengths), strict=True
-            ):
-                mean = float(np.mean([word.probability for word in words])) if words else 0.0
-                hypotheses[i] = replace(hypotheses[i], words=words, probability=mean)
-        return hypotheses
+        decoded: list[_Decoded] = []
+        for row, result in enumerate(generated):
+            hypothesis, tokens = self._read(
+                result,
+                windows[row],
+                attempt=attempt,
+                limit=limits[row],
+                language=chosen[row],
+                detected=detected[row],
+            )
+            decoded.append(_Decoded(hypothesis, tokens, encoded, row))
+        return decoded
+
+    def _features_of(self, window: Window) -> Float32:
+        if window.features is not None:
+            return window.features
+        samples = np.pad(window.samples, (0, -len(window.samples) % _HOP + _FADE_OUT))
+        features: Float32 = self._features(samples, padding=0)
+        return features
 
     def _mel(self, windows: Sequence[Window], seconds: float) -> Any:
-        count = math.ceil(seconds * SAMPLE_RATE / _HOP) * _HOP
-        batch = np.zeros((len(windows), count), dtype=np.float32)
+        frames = math.ceil(seconds * SAMPLE_RATE / _HOP)
+        batch = np.empty((len(windows), self._model.n_mels, frames), dtype=np.float32)
         for row, window in zip(batch, windows, strict=True):
-            speech = window.samples[:count]
-            row[: len(speech)] = speech
-        mels = [self._features(row, padding=0)[:, : count // _HOP] for row in batch]
-        return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.stack(mels)))
+            features = self._features_of(window)
+            count = min(frames, features.shape[1])
+            row[:, :count] = features[:, :count]
+            row[:, count:] = features[:, -1:]
+        return ctranslate2.StorageView.from_array(batch)
 
-    def _languages(self, windows: Sequence[Window], encoded: Any) -> list[tuple[str, float]]:
+    def _languages(
+        self, windows: Sequence[Window], encoded: Any
+    ) -> list[tuple[tuple[str, float], ...]]:
+        """The likeliest languages of each window, for those that do not name one."""
         if not self._multilingual:
-            return [("en", 1.0)] * len(windows)
+            return [(("en", 1.0),)] * len(windows)
         if all(window.language for window in windows):
-            return [(window.language or "", 1.0) for window in windows]
-        detected = self._model.detect_language(encoded)
+            return [()] * len(windows)
         return [
-            (window.language, 1.0)
-            if window.language
-            else (ranking[0][0].strip("<|>"), float(ranking[0][1]))
-            for window, ranking in zip(windows, detected, strict=True)
+            languages.among(
+                [(token.strip("<|>"), float(score)) for token, score in ranking], window.languages
+            )
+            for window, ranking in zip(windows, self._model.detect_language(encoded), strict=True)
         ]
 
     def _start_sequence(self, language: str) -> list[int]:
@@ -226,37 +299,62 @@ class WhisperCTranslate2:
             start += [self._id(f"<|{language}|>"), self._id("<|transcribe|>")]
         return start
 
-    def _prompt(self, window: Window) -> list[int]:
-        text = ", ".join(window.hints)
-        if window.context:
-            text = f"{text}. {window.context[-_CONTEXT_CHARACTERS:]}" if text else window.context
+    def _attempted_prompt(self, window: Window, attempt: _Attempt) -> list[int]:
+        hints = window.hints if attempt.hints else ()
+        return self._prompt(hints, window.context if attempt.context else "")
+
+    def _prompt(self, hints: Sequence[str], context: str) -> list[int]:
+        tokens = whisper_prompt.fitted(
+            self._text_tokens(", ".join(hints) + "." if hints else ""),
+            self._text_tokens(context[-_CONTEXT_CHARACTERS:]),
+            self._space,
+        )
+        return [self._id("<|startofprev|>"), *tokens] if tokens else []
+
+    def _text_tokens(self, text: str) -> list[int]:
         if not text:
             return []
         ids = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids
         # Written out, "<|startoftranscript|>" becomes the control token; a prompt is text alone.
-        tokens = [token for token in ids if token < self._end][-_MAX_PROMPT_TOKENS:]
-        if not tokens:
-            return []
-        if not window.hints and len(tokens) > _PROMPT_STEP:
-            tokens = tokens[len(tokens) % _PROMPT_STEP :]
-        return [self._id("<|startofprev|>"), *tokens]
+        tokens = [token for token in ids if token < self._end]
+        return tokens if any(c.isalnum() for c in self._text(tokens)) else []
 
-    def _read(self, result: Any, window: Window, limit: int, *, timestamps: bool) -> _Decoded:
+    def _read(
+        self,
+        result: Any,
+        window: Window,
+        *,
+        attempt: _Attempt,
+        limit: int,
+        language: tuple[str, float],
+        detected: tuple[tuple[str, float], ...],
+    ) -> tuple[Hypothesis, list[int]]:
         ids: list[int] = [token for token in result.sequences_ids[0] if token != self._end]
         count = len(ids) + 1
-        tokens, covered = self._spoken(ids, window.seconds) if timestamps else (ids, None)
+        tokens, covered = self._spoken(ids, window.seconds) if attempt.timestamps else (ids, None)
         tail = guards.looped_tail(tokens)
         tokens = tokens[: len(tokens) - tail]
         text = self._text(tokens)
         looped = tail > 0 or guards.compression_ratio(text) > guards.COMPRESSION_RATIO
-        overlong = len(ids) >= limit and covered is None
+        doubled = attempt.context and guards.is_doubled(text)
         broken_off = covered is not None and window.seconds - covered > _BROKEN_OFF_SECONDS
-        return _Decoded(
-            tokens=tokens,
-            log_probability=float(result.scores[0]) * (count - 1) / count,
-            no_speech_probability=float(result.no_speech_prob),
-            reliable=not (looped or overlong or broken_off),
+        reliable = not (looped or doubled or broken_off or len(ids) >= limit)
+        log_probability = float(result.scores[0]) * (count - 1) / count
+        silent = guards.is_no_speech(
+            float(result.no_speech_prob), log_probability, reliable=reliable
         )
+        spoken = not silent and any(c.isalnum() for c in text)
+        # A prompt, more than anything else, may make the model write nothing.
+        mute = not spoken and not silent and bool(window.hints or window.context)
+        hypothesis = Hypothesis(
+            text=text if spoken else "",
+            language=language[0],
+            language_probability=language[1],
+            detected=detected[:_LANGUAGES_TOLD] if window.language is None else (),
+            probability=math.exp(min(0.0, log_probability)),
+            reliable=(reliable and not mute) or silent,
+        )
+        return hypothesis, tokens
 
     def _spoken(self, ids: Sequence[int], seconds: float) -> tuple[list[int], float | None]:
         """The text tokens of what was said within `seconds`, and up to where, if the model said.
@@ -272,7 +370,7 @@ class WhisperCTranslate2:
             if token < self._first_timestamp:
                 segment.append(token)
                 continue
-            moment = (token - self._first_timestamp) * _TIMESTAMP_SECONDS
+            moment = (token - self._first_timestamp) * TIMESTAMP_SECONDS
             if segment:
                 tokens += segment
                 covered = moment
@@ -285,36 +383,36 @@ class WhisperCTranslate2:
             covered = None
         return [token for token in tokens if token < self._end], covered
 
-    def _hypothesis(self, decoded: _Decoded, language: str, probability: float) -> Hypothesis:
-        silent = guards.is_no_speech(
-            decoded.no_speech_probability, decoded.log_probability, reliable=decoded.reliable
-        )
-        text = "" if silent else self._text(decoded.tokens)
-        return Hypothesis(
-            text=text if any(c.isalnum() for c in text) else "",
-            language=language,
-            language_probability=probability,
-            probability=math.exp(min(0.0, decoded.log_probability)),
-            reliable=decoded.reliable or silent,
-        )
+    def _with_words(
+        self, windows: Sequence[Window], results: Sequence[_Decoded]
+    ) -> list[Hypothesis]:
+        """The hypotheses, with words for the windows that ask for them."""
+        hypotheses = [result.hypothesis for result in results]
+        groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for i, (window, result) in enumerate(zip(windows, results, strict=True)):
+            if window.word_offsets and result.hypothesis.text:
+                groups[id(result.encoded), result.hypothesis.language].append(i)
+        for (_, code), indices in groups.items():
+            chosen = [results[i] for i in indices]
+            lengths = [windows[i].seconds for i in indices]
+            for i, words in zip(indices, self._align(chosen, code, lengths), strict=True):
+                hypotheses[i] = replace(hypotheses[i], words=words)
+        return hypotheses
 
     def _align(
-        self,
-        encoded: Any,
-        rows: list[int],
-        language: str,
-        tokens: list[list[int]],
-        lengths: list[float],
+        self, results: Sequence[_Decoded], language: str, lengths: Sequence[float]
     ) -> list[tuple[HypothesisWord, ...]]:
-        """Words of each row, from the decoder's cross-attention by dynamic time warping."""
+        """Words of results of one attempt, from cross-attention by dynamic time warping."""
+        encoded, rows = results[0].encoded, [result.row for result in results]
         features = encoded
         if len(rows) != encoded.shape[0]:
             on_cpu = encoded.to_device(ctranslate2.Device.cpu)
             features = ctranslate2.StorageView.from_array(
                 np.ascontiguousarray(np.array(on_cpu)[rows])
             )
+        tokens = [result.tokens for result in results]
         frames = [min(encoded.shape[1] * 2, round(s * SAMPLE_RATE / _HOP)) for s in lengths]
-        results = self._model.align(
+        alignments = self._model.align(
             features,
             self._start_sequence(language),
             tokens,
@@ -325,8 +423,8 @@ class WhisperCTranslate2:
             self._tokenizer, self._multilingual, task="transcribe", language=language
         )
         return [
-            _words(splitter, text, result, length)
-            for text, result, length in zip(tokens, results, lengths, strict=True)
+            timed_words(splitter, text, alignment, length)
+            for text, alignment, length in zip(tokens, alignments, lengths, strict=True)
         ]
 
     def _text(self, tokens: Sequence[int]) -> str:
@@ -340,47 +438,31 @@ class WhisperCTranslate2:
 
 
 def padded_seconds(seconds: float) -> float:
-    """The padded length for `seconds` of speech: in steps, so that similar windows share."""
+    """The padded length for `seconds` of speech, in steps: what a decode of it alone takes."""
     wanted = seconds + _TRAILING_SECONDS
     step = 0.5 if wanted <= 10.0 else 1.0
     return min(MAX_WINDOW_SECONDS, math.ceil(wanted / step) * step)
 
 
-def _words(
-    splitter: Tokenizer, tokens: list[int], result: Any, seconds: float
-) -> tuple[HypothesisWord, ...]:
-    texts, groups = splitter.split_to_word_tokens([*tokens, splitter.eot])
-    if len(groups) <= 1 or not result.alignments:
-        return ()
-    text_indices, time_indices = np.array(result.alignments).T
-    jumps = np.pad(np.diff(text_indices), (1, 0), constant_values=1).astype(bool)
-    moments: Float32 = time_indices[jumps] * np.float32(_TIMESTAMP_SECONDS)
-    bounds = np.pad(np.cumsum([len(group) for group in groups[:-1]]), (1, 0))
-    words: list[HypothesisWord] = []
-    for text, first, last in zip(texts[:-1], bounds[:-1], bounds[1:], strict=True):
-        start, end = (
-            round(min(seconds, float(moments[min(i, len(moments) - 1)])), 2) for i in (first, last)
-        )
-        probability = float(np.mean(result.text_token_probs[first:last]))
-        if words and _belongs_to_previous(text, words[-1].text, splitter.language_code):
-            previous = words[-1]
-            spoken = any(c.isalnum() for c in text)
-            words[-1] = replace(
-                previous,
-                text=previous.text + text,
-                end=max(previous.end, end) if spoken else previous.end,
-            )
-        else:
-            words.append(HypothesisWord(text, start, max(start, end), probability))
-    return tuple(words)
+def length_class(seconds: float, device: str) -> float:
+    """The longest padded length that windows of this length share a batch with.
+
+    Args:
+        seconds: Length of the speech.
+        device: "cpu" or "cuda".
+    """
+    padded = padded_seconds(seconds)
+    return min(length for length in _LENGTH_CLASSES[device] if padded <= length)
 
 
-_UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+def _max_length(prompt: int, tokens: int) -> int:
+    """What to ask CTranslate2 for so that it may generate that many tokens.
+
+    Its Whisper generates at most half of `max_length`, and no more than that less the prompt.
+    """
+    return max(2 * tokens, prompt + tokens)
 
 
-def _belongs_to_previous(text: str, previous: str, language: str) -> bool:
-    if not any(c.isalnum() for c in previous):
-        return True  # An opening quote waits for its word.
-    if not any(c.isalnum() for c in text):
-        return not text.startswith(" ")
-    return not text.startswith(" ") and language not in _UNSPACED
+def _merit(hypothesis: Hypothesis) -> tuple[bool, float]:
+    """What makes one attempt's text better than another's."""
+    return hypothesis.reliable, hypothesis.probability

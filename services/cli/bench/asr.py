@@ -8,13 +8,16 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
+from services.cli.bench import asr_accuracy
+from services.cli.bench.asr_conditions import CONDITIONS, folder_of_recordings
 from services.cli.bench.frame import BenchResult, Figure, percentile
 from services.cli.bench.recordings import Recording, cards, librivox
 from services.runtime.audio import pcm
@@ -51,15 +54,28 @@ class _Heard:
     after_speech: list[float]
 
 
-async def run(address: str, repeats: int = 3, noise_minutes: float = 10.0) -> BenchResult:
-    """Streams the recordings in real time and compares with faster-whisper on the same weights.
+async def run(
+    address: str,
+    repeats: int = 3,
+    noise_minutes: float = 10.0,
+    folder: Path | None = None,
+    conditions: Sequence[str] = CONDITIONS,
+    at_once: int = 1,
+) -> BenchResult:
+    """Streams recordings in real time; compares with them whole, and with faster-whisper.
 
     Args:
         address: The mesh listener, or the recognition server itself.
         repeats: How often each recording is streamed.
         noise_minutes: Length of each stretch of silence and noise, sent as fast as it is taken.
+        folder: Somebody's recordings with their transcripts; None takes the packaged ones.
+        conditions: Those of asr_conditions.CONDITIONS to stream each recording under.
+        at_once: Recordings streamed at the same time for that.
+
+    Raises:
+        LookupError: The folder is not as it should be.
     """
-    recordings = [*librivox(), *cards()]
+    recordings = folder_of_recordings(folder) if folder else [*librivox(), *cards()]
     clips = [await asyncio.to_thread(_samples, recording.path) for recording in recordings]
     async with open_channel(address) as channel:
         stub = asr_pb2_grpc.AsrServiceStub(channel)
@@ -71,6 +87,11 @@ async def run(address: str, repeats: int = 3, noise_minutes: float = 10.0) -> Be
             name: sum([len(turn) for turn in await _texts(stub, name, noise_minutes)])
             for name in ("silence", "white noise", "pink noise", "loud white noise")
         }
+        compared: list[asr_accuracy.Comparison] = []
+        if importlib.util.find_spec("jiwer") is not None:
+            compared = await asr_accuracy.compare(
+                stub, partial(_text, stub), recordings, clips, conditions, at_once
+            )
     streamed = [clip for turn in heard for clip in turn]
     finalization = [value for clip in streamed for value in clip.finalization]
     after_speech = [value for clip in streamed for value in clip.after_speech]
@@ -81,11 +102,15 @@ async def run(address: str, repeats: int = 3, noise_minutes: float = 10.0) -> Be
         Figure("end of speech to final text, p95", percentile(after_speech, 95), "ms"),
     ]
     length = sum(map(len, clips)) / _RATE
-    notes = [f"{len(clips)} human recordings, {length:.0f} s, {repeats} times in real time"]
+    notes = [
+        f"{len(clips)} recordings, {length:.0f} s, {repeats} times in real time",
+        *map(str, compared),
+    ]
     if model in _PACKAGED:
         figures += await asyncio.to_thread(_against_offline, model, recordings, clips, heard)
     else:
         notes.append("no comparison with faster-whisper: the model's weights are not packaged")
+    figures += asr_accuracy.figures(compared) if compared else []
     figures += [
         Figure(f"text on {noise_minutes:g} min of {name}", count, "characters", most=0)
         for name, count in written.items()
@@ -116,12 +141,12 @@ async def _stream(
                 # A piece is there when its last sample has been spoken.
                 due = started + (position + len(piece)) / _BYTES_PER_SECOND
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            yield asr_pb2.StreamingRecognizeRequest(audio=piece)
+            yield _audio(piece)
 
     texts: list[str] = []
     finalization: list[float] = []
     after_speech: list[float] = []
-    async for event in stub.StreamingRecognize(requests(), timeout=120):
+    async for event in stub.StreamingRecognize(requests(), timeout=_timeout(clip)):
         if event.HasField("end_of_turn"):
             turn = event.end_of_turn
             texts.append(turn.text)
@@ -130,10 +155,22 @@ async def _stream(
     return _Heard(" ".join(texts), finalization, after_speech)
 
 
+def _timeout(clip: pcm.Float32) -> float:
+    return 120.0 + 4 * len(clip) / _RATE
+
+
+async def _text(stub: asr_pb2_grpc.AsrServiceAsyncStub, clip: pcm.Float32) -> str:
+    return (await _stream(stub, clip, paced=True)).text
+
+
 def _config() -> asr_pb2.StreamingRecognizeRequest:
     return asr_pb2.StreamingRecognizeRequest(
         config=asr_pb2.StreamingRecognitionConfig(format=_FORMAT)
     )
+
+
+def _audio(samples: bytes) -> asr_pb2.StreamingRecognizeRequest:
+    return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=samples))
 
 
 async def _texts(
@@ -144,7 +181,7 @@ async def _texts(
         generator = np.random.default_rng(20)
         for _ in range(round(minutes * 60)):
             samples = await asyncio.to_thread(_noise, kind, generator)
-            yield asr_pb2.StreamingRecognizeRequest(audio=pcm.s16le_from_float(samples))
+            yield _audio(pcm.s16le_from_float(samples))
 
     call = stub.StreamingRecognize(requests(), timeout=60 * minutes)
     return [e.end_of_turn.text async for e in call if e.HasField("end_of_turn")]
@@ -229,9 +266,5 @@ def _window_ratio(engine: WhisperCTranslate2, whisper: WhisperModel, clip: pcm.F
 
 
 def _word_error_rate(transcripts: Sequence[str], texts: Sequence[str]) -> float:
-    import jiwer
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    normalize: Any = EnglishTextNormalizer()
-    spoken = [normalize(text) for text in transcripts]
-    return 100 * float(jiwer.wer(spoken, [normalize(text) for text in texts]))
+    counts = [asr_accuracy.wrong_words(*pair) for pair in zip(transcripts, texts, strict=True)]
+    return 100 * sum(wrong for _, wrong in counts) / sum(words for words, _ in counts)

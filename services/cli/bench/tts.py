@@ -216,7 +216,7 @@ async def _word_errors(
     for line in said:
         answer = await stub.Recognize(
             asr_pb2.RecognizeRequest(
-                config=asr_pb2.RecognitionConfig(language="en"),
+                config=asr_pb2.RecognitionConfig(languages=["en"]),
                 format=serving_pb2.AudioFormat(
                     encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=line.rate
                 ),

@@ -12,12 +12,14 @@ from rich.markup import escape
 
 from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
+from services.cli.bench import denoise as denoise_bench
 from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
 from services.cli.bench import tts as tts_bench
+from services.cli.bench.asr_conditions import CONDITIONS
 from services.cli.bench.recordings import RecordingsUnavailableError
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
 
@@ -99,11 +101,38 @@ def asr(
     noise_minutes: Annotated[
         float, typer.Option(min=0.1, help="How much silence and noise is streamed.")
     ] = 10,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of recordings, each with its transcript in a .txt of the same name.",
+            show_default="people reading and naming playing cards",
+        ),
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Streamed and whole under this one of: {', '.join(CONDITIONS)}. Repeat for more.",
+            show_default="all",
+        ),
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Streams at the same time for that.")] = 1,
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Recognition: how soon the text is final, how right it is, what noise makes it say."""
-    measure(asr_bench.run(address, repeats, noise_minutes), out, as_json=as_json)
+    chosen = condition or list(CONDITIONS)
+    if unknown := [name for name in chosen if name not in CONDITIONS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(CONDITIONS)}")
+    work = asr_bench.run(address, repeats, noise_minutes, recordings, chosen, at_once)
+    measure(work, out, as_json=as_json)
+
+
+@bench.command()
+def denoise(
+    address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False
+) -> None:
+    """Recognition in noise: what turning the noise down first is worth."""
+    measure(denoise_bench.run(address), out, as_json=as_json)
 
 
 @bench.command()

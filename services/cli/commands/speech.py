@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import soundfile
 import typer
 from google.protobuf.duration_pb2 import Duration
@@ -34,6 +36,7 @@ from services.cli.calls import (
     refuse,
     run,
 )
+from services.cli.wav_file import with_length
 from services.runtime.audio.pcm import Float32, mono, s16le_from_float
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.stats import seconds
@@ -49,9 +52,14 @@ STYLES = tuple(
 def transcribe(
     file: Annotated[str, typer.Argument(help="WAV, FLAC or Ogg Opus file; - for standard input.")],
     address: Address = DEFAULT_ADDRESS,
-    language: Annotated[str | None, typer.Option(help="Spoken language; else detected.")] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="A language that may be spoken; repeatable. Detected if not just one."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Model; see `viva models`.")] = None,
-    hint: Annotated[list[str] | None, typer.Option(help="A likely phrase; repeatable.")] = None,
+    hint: Annotated[
+        list[str] | None, typer.Option(help="A likely phrase, the likeliest first; repeatable.")
+    ] = None,
     words: Annotated[
         bool, typer.Option("--words", help="Show every word's time and confidence.")
     ] = False,
@@ -61,16 +69,24 @@ def transcribe(
     stream: Annotated[
         bool, typer.Option("--stream", help="Send it as live audio, show the text as it comes.")
     ] = False,
+    pauses: Annotated[
+        bool, typer.Option("--pauses", help="With --stream --json: pauses are events too.")
+    ] = False,
     timeout: Timeout = 3600,
     as_json: AsJson = False,
 ) -> None:
     """Turn speech into text."""
     audio = read_file(file)
     config = asr_pb2.RecognitionConfig(
-        model=model, language=language, phrase_hints=hint, word_offsets=words, denoise=denoise
+        model=model,
+        languages=language,
+        phrase_hints=[asr_pb2.PhraseHint(phrase=phrase) for phrase in hint or ()],
+        word_offsets=words,
+        denoise=denoise,
     )
     if stream:
-        run(_transcribe_live(address, audio, config, timeout, as_json=as_json))
+        live = asr_pb2.StreamingRecognitionConfig(recognition=config, pause_events=pauses)
+        run(_transcribe_live(address, audio, live, timeout, as_json=as_json))
     else:
         run(_transcribe_whole(address, audio, config, timeout, as_json=as_json))
 
@@ -100,7 +116,12 @@ async def _transcribe_whole(
 
 
 async def _transcribe_live(
-    address: str, audio: bytes, config: asr_pb2.RecognitionConfig, timeout: float, *, as_json: bool
+    address: str,
+    audio: bytes,
+    config: asr_pb2.StreamingRecognitionConfig,
+    timeout: float,
+    *,
+    as_json: bool,
 ) -> None:
     samples, rate = _decode(audio)
     size = int(rate * _CHUNK_SECONDS)
@@ -109,12 +130,11 @@ async def _transcribe_live(
         shape = serving_pb2.AudioFormat(
             encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=rate
         )
-        yield asr_pb2.StreamingRecognizeRequest(
-            config=asr_pb2.StreamingRecognitionConfig(recognition=config, format=shape)
-        )
+        config.format.CopyFrom(shape)
+        yield asr_pb2.StreamingRecognizeRequest(config=config)
         for start in range(0, len(samples), size):
-            piece = s16le_from_float(samples[start : start + size])
-            yield asr_pb2.StreamingRecognizeRequest(audio=piece)
+            chunk = serving_pb2.AudioChunk(audio=s16le_from_float(samples[start : start + size]))
+            yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
 
     async with open_channel(address) as channel:
         events = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(
@@ -145,8 +165,9 @@ def _decode(audio: bytes) -> tuple[Float32, int]:
 
 def _print_words(words: Iterable[asr_pb2.Word]) -> None:
     for word in words:
+        sure = f"{word.confidence:4.0%}" if word.HasField("confidence") else "   –"
         out.print(
-            f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {word.confidence:4.0%}[/]"
+            f"  [dim]{seconds(word.start):7.2f}-{seconds(word.end):6.2f}  {sure}[/]"
             f"  {escape(word.text.strip())}"
         )
 
@@ -170,6 +191,9 @@ def say(
     ] = None,
     style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = "neutral",
     speed: Annotated[float | None, typer.Option(help="0.5 to 2.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="WAV or FLAC file of a voice to imitate, 3 to 30 s.")
+    ] = None,
     timeout: Timeout = 600,
     as_json: AsJson = False,
 ) -> None:
@@ -183,31 +207,42 @@ def say(
         speed=speed,
         format=serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_WAV),
     )
+    imitated = read_file(reference) if reference else None
     request = tts_pb2.SynthesizeRequest(text=read_text(text), config=config)
-    run(_say(address, request, output, timeout, as_json=as_json))
+    run(_say(address, request, output, timeout, imitated=imitated, as_json=as_json))
 
 
 async def _say(
-    address: str, request: tts_pb2.SynthesizeRequest, output: str, timeout: float, *, as_json: bool
+    address: str,
+    request: tts_pb2.SynthesizeRequest,
+    output: str,
+    timeout: float,
+    *,
+    imitated: bytes | None = None,
+    as_json: bool = False,
 ) -> None:
     started = time.perf_counter()
     first = None
     audio = bytearray()
     done = tts_pb2.SegmentDone()
     async with open_channel(address) as channel:
-        speech = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, **outgoing(timeout))
+        speech = _spoken(tts_pb2_grpc.TtsServiceStub(channel), request, imitated, timeout)
         with err.status("speaking …") as status:
             async for message in speech:
-                if message.HasField("chunk"):
-                    first = first or time.perf_counter() - started
-                    audio += message.chunk.audio
-                    status.update(f"speaking … {seconds(message.chunk.offset):.1f} s")
-                else:
+                if not message.HasField("chunk"):
                     done = message.done
+                    continue
+                first = first or time.perf_counter() - started
+                if output == "-":
+                    # A pipe is heard while it is spoken; its header has to leave the length open.
+                    sys.stdout.buffer.write(message.chunk.audio)
+                    sys.stdout.buffer.flush()
+                else:
+                    audio += message.chunk.audio
+                status.update(f"speaking … {seconds(message.chunk.offset):.1f} s")
     if output == "-":
-        sys.stdout.buffer.write(audio)
         return
-    Path(output).write_bytes(audio)
+    Path(output).write_bytes(with_length(bytes(audio)))
     took, length = time.perf_counter() - started, seconds(done.duration)
     if as_json:
         print_json({"file": output, "seconds": length, "first_audio": first, "took": took})
@@ -216,6 +251,28 @@ async def _say(
             f"{output}: {length:.1f} s of speech in {took:.2f} s,"
             f" the first after {first or took:.2f} s [dim]({done.stats.model})[/]"
         )
+
+
+async def _spoken(
+    stub: tts_pb2_grpc.TtsServiceAsyncStub,
+    request: tts_pb2.SynthesizeRequest,
+    imitated: bytes | None,
+    timeout: float,
+) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
+    """The answers; a voice to imitate is named, and sent only to a server that lacks it."""
+    heard = False
+    if imitated is not None:
+        request.config.reference_voice.digest = hashlib.sha256(imitated).hexdigest()
+    try:
+        async for message in stub.Synthesize(request, **outgoing(timeout)):
+            heard = True
+            yield message
+    except grpc.aio.AioRpcError as error:
+        if imitated is None or heard or error.code() != grpc.StatusCode.NOT_FOUND:
+            raise
+        request.config.reference_voice.audio = imitated
+        async for message in stub.Synthesize(request, **outgoing(timeout)):
+            yield message
 
 
 def voices(

@@ -12,6 +12,7 @@ from viva.serving.v1 import serving_pb2
 from services.interview.clients.failures import failures
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
+    Endpointing,
     HearingConfig,
     PartialHeard,
     ProbablyEnded,
@@ -41,12 +42,19 @@ class AsrStream:
     async def send(self, audio: bytes) -> None:
         """Sends samples."""
         with failures("asr"):
-            await self._call.write(asr_pb2.StreamingRecognizeRequest(audio=audio))
+            chunk = serving_pb2.AudioChunk(audio=audio)
+            await self._call.write(asr_pb2.StreamingRecognizeRequest(audio=chunk))
 
     async def finalize(self) -> None:
         """Ends the running turn now."""
         with failures("asr"):
             request = asr_pb2.StreamingRecognizeRequest(finalize=asr_pb2.Finalize())
+            await self._call.write(request)
+
+    async def set_endpointing(self, endpointing: Endpointing) -> None:
+        """Changes when a turn is over, the running one included."""
+        with failures("asr"):
+            request = asr_pb2.StreamingRecognizeRequest(endpointing=_endpointing(endpointing))
             await self._call.write(request)
 
     async def events(self) -> AsyncIterator[SpeechEvent]:
@@ -78,8 +86,8 @@ class AsrClient:
 def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
     return asr_pb2.StreamingRecognitionConfig(
         recognition=asr_pb2.RecognitionConfig(
-            language=config.language,
-            phrase_hints=config.phrase_hints,
+            languages=[config.language],
+            phrase_hints=[asr_pb2.PhraseHint(phrase=phrase) for phrase in config.phrase_hints],
             word_offsets=True,
             priority=serving_pb2.PRIORITY_INTERACTIVE,
         ),
@@ -88,15 +96,24 @@ def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
             sample_rate_hz=HEARING_RATE_HZ,
             channels=1,
         ),
-        endpointing=asr_pb2.Endpointing(
-            min_silence=duration(config.min_silence), max_silence=duration(config.max_silence)
-        ),
+        endpointing=_endpointing(Endpointing(config.min_silence, config.max_silence)),
+    )
+
+
+def _endpointing(asked: Endpointing) -> asr_pb2.Endpointing:
+    return asr_pb2.Endpointing(
+        min_silence=duration(asked.min_silence), max_silence=duration(asked.max_silence)
     )
 
 
 def _words(words: Iterable[asr_pb2.Word]) -> tuple[SpokenWord, ...]:
     return tuple(
-        SpokenWord(word.text.strip(), seconds(word.start), seconds(word.end), word.confidence)
+        SpokenWord(
+            word.text.strip(),
+            seconds(word.start),
+            seconds(word.end),
+            word.confidence if word.HasField("confidence") else None,
+        )
         for word in words
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -18,7 +18,7 @@ from typing import IO
 import soundfile
 from viva.serving.v1 import serving_pb2
 
-from services.runtime.audio import pcm
+from services.runtime.audio import g711, pcm
 from services.runtime.errors import InvalidField
 
 MIN_RATE_HZ = 8_000
@@ -28,9 +28,20 @@ _BLOCK_SECONDS = 10
 _IN_MEMORY = 4 * 1024 * 1024
 """Bytes from which a recording goes to disk."""
 
-_PCM = {
-    serving_pb2.AUDIO_ENCODING_PCM_S16LE: 2,
-    serving_pb2.AUDIO_ENCODING_PCM_F32LE: 4,
+
+@dataclass(frozen=True, slots=True)
+class RawEncoding:
+    """Raw samples: bytes a sample, and how to read them."""
+
+    width: int
+    read: Callable[[bytes], pcm.Float32]
+
+
+RAW_ENCODINGS = {
+    serving_pb2.AUDIO_ENCODING_PCM_S16LE: RawEncoding(2, pcm.float_from_s16le),
+    serving_pb2.AUDIO_ENCODING_PCM_F32LE: RawEncoding(4, pcm.float_from_f32le),
+    serving_pb2.AUDIO_ENCODING_MULAW: RawEncoding(1, g711.float_from_mulaw),
+    serving_pb2.AUDIO_ENCODING_ALAW: RawEncoding(1, g711.float_from_alaw),
 }
 _FILES = {
     serving_pb2.AUDIO_ENCODING_WAV: "a WAV file",
@@ -88,7 +99,7 @@ class Recording:
             InvalidField: The data is damaged or ends before the header says.
         """
         resampler = pcm.StreamResampler(self._layout.rate_hz, self._target_hz)
-        raw = self._layout.encoding in _PCM
+        raw = self._layout.encoding in RAW_ENCODINGS
         for block in self._raw_blocks() if raw else self._file_blocks():
             yield resampler.feed(pcm.mono(block, self._layout.channels))
         yield resampler.feed(pcm.float_from_s16le(b""), last=True)
@@ -99,9 +110,8 @@ class Recording:
             self._closed = True
 
     def _raw_blocks(self) -> Iterator[pcm.Float32]:
-        width = _PCM[self._layout.encoding] * self._layout.channels
-        size = _BLOCK_SECONDS * self._layout.rate_hz * width
-        read = pcm.float_from_s16le if _PCM[self._layout.encoding] == 2 else pcm.float_from_f32le
+        raw = RAW_ENCODINGS[self._layout.encoding]
+        size = _BLOCK_SECONDS * self._layout.rate_hz * raw.width * self._layout.channels
         position = 0
         while True:
             with self._using:
@@ -112,7 +122,7 @@ class Recording:
             if not data:
                 return
             position += len(data)
-            yield read(data)
+            yield raw.read(data)
 
     def _file_blocks(self) -> Iterator[pcm.Float32]:
         size = _BLOCK_SECONDS * self._layout.rate_hz
@@ -156,7 +166,7 @@ def open_recording(
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file, ExitStack() as opened:
         file.write(audio)
         encoding = _encoding(audio, audio_format)
-        if encoding in _PCM:
+        if encoding in RAW_ENCODINGS:
             layout = _raw_layout(len(audio), encoding, audio_format)
         else:
             _check_complete(audio, encoding)
@@ -191,7 +201,7 @@ def _encoding(
     audio: bytes, audio_format: serving_pb2.AudioFormat
 ) -> serving_pb2.AudioEncoding.ValueType:
     said, found = audio_format.encoding, detect(audio)
-    if said in _PCM:
+    if said in RAW_ENCODINGS:
         if found:
             raise InvalidField("format.encoding", f"says raw samples, but this is {_FILES[found]}")
         return said
@@ -212,7 +222,7 @@ def _raw_layout(
     if not audio_format.HasField("sample_rate_hz"):
         raise InvalidField("format.sample_rate_hz", "raw samples need their rate")
     channels = audio_format.channels if audio_format.HasField("channels") else 1
-    width = _PCM[encoding] * channels
+    width = RAW_ENCODINGS[encoding].width * channels
     if size % width:
         raise InvalidField(
             "audio", f"{size} bytes are no whole number of sample frames of {width} bytes"
