@@ -22,7 +22,7 @@ ItemT = TypeVar("ItemT")
 
 # How long a batch with less urgent work in it may be, in times of what more urgent work needs for
 # itself: whoever finds one running waits little longer than for a batch of its own kind.
-_PATIENCE = 1.25
+_PATIENCE = 1.2
 # The weight that the past keeps in what a class needs, at each of its batches.
 _KEPT = 0.95
 

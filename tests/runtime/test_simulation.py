@@ -1,14 +1,15 @@
 """The judge of the scheduler's policy: a matrix of traffic in virtual time.
 
 Times are in turns, the mean time of a full batch. Whoever serves all keys, and all callers, in turn
-comes back to each after a round of as many turns. A request that just missed a full batch of its key
-waits for two rounds, and for the batch that ran when it came: this is the shortest deadline here.
-No server that is fair to keys and callers could promise less to all.
+comes back to each after a round of as many turns. A request that just missed a full batch of its
+key waits for two rounds, and for the batch that ran when it came: the shortest deadline here. No
+server that is fair to keys and callers could promise less to all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -45,13 +46,18 @@ def offered(model: Model, keys: int, workers: int, load: float, *, mixed: bool) 
     return traffic
 
 
+CASES = [
+    case
+    for case in itertools.product(
+        (1, 16), (False, True), (1, 2), MODELS, (0.5, 1.0, 3.0), (False, True)
+    )
+    # The dear ones, by halves: of 16 keys and 3 times the load, each with stalls or without.
+    if case[0] == 1 or case[4] < 3 or (case[1] + case[2] + case[5]) % 2
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stalls", [False, True], ids=["steady", "stalls"])
-@pytest.mark.parametrize("load", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("cost", MODELS)
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("mixed", [False, True], ids=["interactive", "mixed"])
-@pytest.mark.parametrize("keys", [1, 16])
+@pytest.mark.parametrize(("keys", "mixed", "workers", "cost", "load", "stalls"), CASES)
 def test_matrix(
     *, keys: int, mixed: bool, workers: int, cost: str, load: float, stalls: bool
 ) -> None:
@@ -65,7 +71,7 @@ def test_matrix(
     if load == 3.0:
         assert sim.goodput >= 0.9
         if not stalls:
-            assert_equal({name: outcomes[name].answered.total() for name in ("short", "long")})
+            assert_equal({name: outcomes[name].steady for name in ("short", "long")})
     if load == 0.5 and not stalls:
         refused = sum(outcome.refused + outcome.hopeless for outcome in outcomes.values())
         assert refused <= 0.01 * sum(outcome.answered.total() for outcome in outcomes.values())
@@ -79,8 +85,7 @@ def assert_equal(served: dict[str, int]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cost", MODELS)
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("keys", [1, 16])
+@pytest.mark.parametrize(("keys", "workers"), [(1, 1), (1, 2), (16, 1)])
 def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     keys: int, workers: int, cost: str
 ) -> None:
@@ -94,7 +99,8 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     sim = Simulation(model, keys=keys, workers=workers)
     both = sim.play(talk, flood, seconds=seconds)
     assert both["talk"].percentile(99) <= 2 * alone["talk"].percentile(99)
-    assert both["talk"].answered.total() >= 0.99 * alone["talk"].answered.total()
+    # What batch work was promised is kept: that may cost interactive work a refusal.
+    assert both["talk"].answered.total() >= 0.95 * alone["talk"].answered.total()
     assert sim.late_share <= 0.01
     # Batches are short, so that nobody is held up by them for long: that costs a part.
     assert sim.goodput >= 0.6
@@ -116,7 +122,7 @@ def test_equal_demand_is_served_equally_whatever_the_deadlines(
         ),
         seconds=160 * model.turn,
     )
-    assert_equal({name: outcome.answered.total() for name, outcome in outcomes.items()})
+    assert_equal({name: outcome.steady for name, outcome in outcomes.items()})
 
 
 @pytest.mark.parametrize("cost", MODELS)
