@@ -26,7 +26,7 @@ from services.embed.tokenization import (
     TokenizedText,
 )
 from services.runtime.batching import BatchScheduler
-from services.runtime.errors import Overloaded
+from services.runtime.errors import DeadlineTooShort, Overloaded
 from services.runtime.request import Request, set_current_request
 
 
@@ -55,7 +55,7 @@ async def test_a_long_request_without_a_chance_is_refused_before_it_is_tokenized
             soon = asyncio.get_running_loop().time() + 0.2
             set_current_request(Request(deadline=soon))
             texts = [NamedText(f"inputs[{n}]", f"{n} word " * 200) for n in range(100)]
-            with pytest.raises(Overloaded):
+            with pytest.raises(DeadlineTooShort):
                 await embedder.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
             assert scheduler.waiting == 0
 
@@ -82,7 +82,7 @@ async def test_waiting_texts_hold_only_so_much_memory() -> None:
     async with embedding(cast("Encoder", Held()), tokenization, limits) as embedder:
 
         async def embed(texts: int) -> None:
-            long = [NamedText(f"inputs[{n}]", "word " * 500) for n in range(texts)]
+            long = [NamedText(f"inputs[{n}]", "word " * (500 - n)) for n in range(texts)]
             set_current_request(Request())
             await embedder.embed(long, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
 
@@ -90,8 +90,10 @@ async def test_waiting_texts_hold_only_so_much_memory() -> None:
         held.clear()
         running = asyncio.create_task(embed(1))
         await asyncio.to_thread(held.wait, 30)
-        with pytest.raises(Overloaded, match="memory"):
-            await embed(3)
-        run.set()
+        try:
+            with pytest.raises(Overloaded, match="memory"):
+                await embed(3)
+        finally:
+            run.set()
         await running
         await embed(2)
