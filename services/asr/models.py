@@ -201,13 +201,20 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
         name=name,
         max_batch_size=settings.max_batch_size,
         max_queue=settings.max_queue,
+        max_bytes=settings.max_queue_bytes,
         max_wait=settings.max_wait_ms / 1000,
         cost=cost,
         key=key,
+        size=_size,
         workers=settings.workers,
         watch=health.report,
     )
     return Model(recognizer.info, scheduler, recognizer.prepare, preparing, health)
+
+
+def _size(submitted: _Submitted) -> int:
+    features = submitted.window.features
+    return submitted.window.samples.nbytes + (0 if features is None else features.nbytes)
 
 
 async def _warm_up(scheduler: BatchScheduler[_Submitted, Hypothesis]) -> None:

@@ -60,6 +60,12 @@ class AsrSettings(ServerSettings):
         default=3.0, ge=0, description="How long a window waits for company while a worker is free."
     )
     max_queue: int = Field(default=256, ge=1, description="Most windows waiting.")
+    max_queue_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1,
+        description="Most memory of waiting windows: 160 of 30 s, samples (1.9 MB) and features"
+        " (1.3 MB), by default.",
+    )
     min_silence_ms: int = Field(
         default=256, ge=50, le=10_000, description="Silence after which a turn is probably over."
     )

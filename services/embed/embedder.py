@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import itertools
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -46,6 +47,7 @@ class BatchLimits:
         seconds: Longest that a batch of several texts is predicted to take.
         wait: Seconds a text waits for company while the model is free.
         queue: Most texts waiting.
+        queue_bytes: Most memory that their tokens hold.
         workers: Batches that run at the same time.
     """
 
@@ -54,6 +56,7 @@ class BatchLimits:
     seconds: float
     wait: float
     queue: int
+    queue_bytes: int
     workers: int
 
 
@@ -255,9 +258,11 @@ def _scheduler(
         max_batch_cost=limits.tokens,
         max_batch_seconds=limits.seconds,
         max_queue=limits.queue,
+        max_bytes=limits.queue_bytes,
         max_wait=limits.wait,
         cost=lambda text: len(text.ids),
         key=lambda text: length_class(len(text.ids)),
+        size=lambda text: sys.getsizeof(text.ids) + sys.getsizeof(text.types),
         workers=limits.workers,
         watch=watch,
     )

@@ -87,6 +87,7 @@ def _limits(settings: EmbedSettings, info: EngineInfo) -> BatchLimits:
         seconds=settings.max_batch_ms / 1000,
         wait=settings.max_wait_ms / 1000,
         queue=settings.max_queue,
+        queue_bytes=settings.max_queue_bytes,
         workers=info.parallel,
     )
 

@@ -113,6 +113,11 @@ class EmbedSettings(ServerSettings):
     max_queue: int = Field(
         default=4096, ge=1, description="Most texts waiting; requests beyond are refused."
     )
+    max_queue_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="Most memory of waiting texts, as tokens (16 bytes each): 4 million here.",
+    )
     triton_address: str = Field(
         default="127.0.0.1:8001", description="Triton's gRPC address for the engine triton."
     )

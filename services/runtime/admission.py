@@ -61,20 +61,15 @@ class Demand:
 
     seconds: float = 0.0
     at: float = 0.0
-    since: float = math.inf
 
     def add(self, seconds: float, now: float) -> None:
         """Counts work that was asked for."""
-        self.since = min(self.since, now)
-        self.seconds = self.seconds * math.exp((self.at - now) / _MEMORY) + seconds
+        self.seconds = self.of(now) * _MEMORY + seconds
         self.at = now
 
     def of(self, now: float) -> float:
         """Seconds a second, lately."""
-        if self.since == math.inf:
-            return 0.0
-        known = _MEMORY * (1 - math.exp((self.since - now) / _MEMORY))
-        return self.seconds * math.exp((self.at - now) / _MEMORY) / max(known, 1.0)
+        return self.seconds * math.exp((self.at - now) / _MEMORY) / _MEMORY
 
 
 class Step(NamedTuple):
@@ -120,7 +115,9 @@ class Admission(Generic[ItemT]):
         self._speed.age(now)
         cost = sum(job.cost for job in new.jobs)
         full = min(self._picker.limits.cost, cost / len(new.jobs) * self._picker.limits.items)
-        self._demand[new.priority].add(self._speed.seconds(full) * cost / full, now)
+        # Of one unit of cost, when there is enough work for full batches.
+        seconds = self._speed.seconds(full) / full
+        self._demand[new.priority].add(seconds * cost, now)
         if new.deadline == math.inf or not self._speed.known:
             return None
         left = new.deadline - now
@@ -133,16 +130,17 @@ class Admission(Generic[ItemT]):
             return None
         free = [*busy, *([0.0] * idle)]
         forecast = self._forecast(now, free)
-        done, served, risk = self._until_done(new, forecast)
+        done, risk = self._until_done(new, forecast)
         urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
         reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
         room = max(0.0, 1 - reserve - urgent / self._workers)
         own = self._waiting.cost[new.priority][new.caller]
         if own > cost * _OTHER:
-            # One more caller may come, and all who are there may go on.
-            callers = len(self._waiting.cost[new.priority])
+            # A caller promises itself no more than its fair part beside those who are there, should
+            # they go on, and one more who may come.
+            shares = len(self._waiting.cost[new.priority]) + 1
             lead = self._waiting.lead(new.priority, new.caller)
-            done = max(done * (1 + own / served), done * lead * (callers + 1) / served)
+            done = max(done, min(free) + lead * shares * seconds / self._workers)
         done += self._max_wait
         if done > left * room:
             return Refusal("deadline", done - left * room)
@@ -151,15 +149,14 @@ class Admission(Generic[ItemT]):
             return Refusal("others_deadline", done)
         return None
 
-    def _until_done(self, new: Submission, forecast: Iterator[Step]) -> tuple[float, float, float]:
-        """Seconds until a submission is done, the cost of all done by then, and others' risk."""
+    def _until_done(self, new: Submission, forecast: Iterator[Step]) -> tuple[float, float]:
+        """Seconds until a submission is done, and the risk for others until then."""
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
             pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
-        done = served = risk = 0.0
+        done = risk = 0.0
         for step in forecast:
-            served += step.batch.cost
             risk += self._risk(new, step)
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
@@ -167,7 +164,7 @@ class Admission(Generic[ItemT]):
                     done = max(done, step.late)
             if not pending:
                 break
-        return done, served, risk
+        return done, risk
 
     def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
         for job in new.jobs:

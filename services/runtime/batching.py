@@ -375,13 +375,19 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 self._watch(ran.error)
 
     def _pick(self, now: float) -> Batch[ItemT] | None:
-        """The next batch, without those who could not be in time at the best speed known."""
+        """The next batch, without those who could not be in time.
+
+        While others wait, that is by the speed expected; otherwise by the best one known, as what
+        is never tried teaches nothing.
+        """
         while batch := self._picker.next(Cursor(self._queue), now):
+            others = self._queue.items > sum(stop - start for _, start, stop in batch.parts)
+            whole = self._speed.seconds(batch.cost) if others else 0.0
             hopeless = [
                 job.submission
                 for lane, start, stop in batch.parts
                 for job in lane.jobs[start:stop]
-                if job.submission.deadline < now + self._speed.quickest(job.cost)
+                if job.submission.deadline < now + (whole or self._speed.quickest(job.cost))
             ]
             if not hopeless:
                 break

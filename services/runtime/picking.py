@@ -20,13 +20,11 @@ from services.runtime.speed import Speed
 
 ItemT = TypeVar("ItemT")
 
-# What less urgent work may add to the time of a more urgent batch, as a part of it.
-_NOTICED = 0.25
-# How long a batch may be, in times of the longest that more urgent work lately needed for itself.
-# With the above: whoever finds such a batch running waits no longer than twice its own time.
-_HELD_UP = 1.0
-# How slowly the longest is forgotten, a batch.
-_REMEMBERED = 0.99
+# How long a batch with less urgent work in it may be, in times of what more urgent work needs for
+# itself: whoever finds one running waits little longer than for a batch of its own kind.
+_PATIENCE = 1.2
+# The weight that the past keeps in what a class needs, at each of its batches.
+_KEPT = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,8 @@ class Picker:
         self.limits = limits
         self._most = limits.items
         self._speed = speed
-        # The longest batch that a class lately needed for itself, in seconds.
-        self._longest = [math.inf for _ in Priority]
+        # What batches that a class leads lately cost, less urgent company left out.
+        self._usual = [math.inf for _ in Priority]
 
     def shrink(self, items: int) -> None:
         """Limits batches to so many items: the device has no memory for more."""
@@ -131,10 +129,10 @@ class Picker:
     def ran(self, batch: Batch[ItemT]) -> None:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
-        seconds = self._speed.seconds(sum(lane.costs[start:stop]))
-        longest = self._longest[lane.priority]
-        kept = seconds if longest == math.inf else _REMEMBERED * longest
-        self._longest[lane.priority] = max(seconds, kept)
+        cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
+        self._usual[lane.priority] = (
+            cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
+        )
 
     def next(self, cursor: Cursor[ItemT], now: float) -> Batch[ItemT] | None:
         """The batch that a worker takes who is free at `now`; None when nothing waits."""
@@ -143,14 +141,13 @@ class Picker:
             return None
         speed = self._speed
         # A batch cannot be stopped: it must not hold up more urgent work, should some come.
-        patience = _HELD_UP * min(self._longest[: lead.priority], default=math.inf)
-        seconds = min(self.limits.seconds, patience)
+        usual = min(self._usual[: lead.priority], default=math.inf)
+        seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
         limit = min(self.limits.cost, speed.cost_within(seconds))
         batch: Batch[ItemT] = Batch([], 0.0, math.inf)
         batch = self._joined(batch, cursor, lead, limit, now)
         if company := cursor.after(lead):
-            hardly_longer = speed.cost_within((1 + _NOTICED) * speed.seconds(batch.cost))
-            limit = min(limit, hardly_longer)
+            limit = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
             for lane in company:
                 batch = self._joined(batch, cursor, lane, limit, now)
         return batch

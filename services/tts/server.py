@@ -94,7 +94,13 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
     cache = await asyncio.to_thread(SpeechCache, settings.cache_bytes, folder / "lines")
     in_use = await asyncio.to_thread(VoicesInUse, folder / "voices-in-use.json")
     async with Speaker(
-        book, engines, cache, gains, in_use=in_use, max_queue=settings.max_queue
+        book,
+        engines,
+        cache,
+        gains,
+        in_use=in_use,
+        max_queue=settings.max_queue,
+        max_queue_bytes=settings.max_queue_bytes,
     ) as speaker:
         servicer = TtsServicer(
             speaker, engines, Urgency(settings.first_phrase_seconds, settings.phrase_seconds)

@@ -55,6 +55,12 @@ class TtsSettings(ServerSettings):
         " and kept on disk.",
     )
     max_queue: int = Field(default=256, ge=1, description="Most phrases waiting for an engine.")
+    max_queue_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1,
+        description="Most memory of phrases waiting for an engine; one in a voice to imitate holds"
+        " its recording, 2.6 MB for 30 s.",
+    )
     first_phrase_seconds: float = Field(
         default=20.0, gt=0, description="Longest an interactive segment's first phrase may take."
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -98,6 +99,11 @@ class _Line:
     pitch_semitones: float
 
 
+def _size(line: _Line) -> int:
+    text, voice = line.request.utterance.text, line.request.reference
+    return sys.getsizeof(text) + (0 if voice is None else voice.samples.nbytes)
+
+
 class Speaker:
     """Speaks for all callers. Use it as an async context manager."""
 
@@ -110,6 +116,7 @@ class Speaker:
         *,
         in_use: VoicesInUse | None = None,
         max_queue: int = 256,
+        max_queue_bytes: float = math.inf,
     ) -> None:
         """Sets up one scheduler an engine, so that a slow one does not hold up another.
 
@@ -120,6 +127,7 @@ class Speaker:
             gains: The linear gain of each voice.
             in_use: Where it is noted who speaks in which style.
             max_queue: Most phrases waiting for an engine.
+            max_queue_bytes: Most memory that these hold, voices to imitate included.
         """
         self.book = book
         self._in_use = in_use
@@ -139,6 +147,8 @@ class Speaker:
                 name=f"tts-{engine.model.name}",
                 max_batch_size=engine.max_batch_size,
                 max_queue=max_queue,
+                max_bytes=max_queue_bytes,
+                size=_size,
                 # A phrase a caller waits for gains nothing from company that a CPU cannot use.
                 max_wait=0.003 if engine.max_batch_size > 1 else 0.0,
                 cost=lambda line: float(len(line.request.utterance.text)),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
-from services.embed.embedder import Embedder
+from services.embed.embedder import BatchLimits, Embedder, embedding
+from services.embed.engines import Encoder
 from services.embed.tokenization import (
     NamedText,
     Overflow,
@@ -23,7 +26,7 @@ from services.embed.tokenization import (
     TokenizedText,
 )
 from services.runtime.batching import BatchScheduler
-from services.runtime.errors import DeadlineTooShort
+from services.runtime.errors import DeadlineTooShort, Overloaded
 from services.runtime.request import Request, set_current_request
 
 
@@ -55,3 +58,42 @@ async def test_a_long_request_without_a_chance_is_refused_before_it_is_tokenized
             with pytest.raises(DeadlineTooShort):
                 await embedder.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
             assert scheduler.waiting == 0
+
+
+async def test_waiting_texts_hold_only_so_much_memory() -> None:
+    held, run = threading.Event(), threading.Event()
+
+    class Held:
+        """An encoder that waits until it may go on."""
+
+        def encode(self, batch: Sequence[TokenizedText]) -> NDArray[np.float32]:
+            held.set()
+            assert run.wait(timeout=30)
+            return np.zeros((len(batch), 3), dtype=np.float32)
+
+    words = Tokenizer(WordLevel({"[UNK]": 0, "word": 1}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    tokenization = Tokenization(words, max_tokens=1000, instructions={})
+    # One text of 500 tokens has 8 kB, three have too much.
+    limits = BatchLimits(
+        size=1, tokens=1000, seconds=1, wait=0, queue=100, queue_bytes=20_000, workers=1
+    )
+    run.set()
+    async with embedding(cast("Encoder", Held()), tokenization, limits) as embedder:
+
+        async def embed(texts: int) -> None:
+            long = [NamedText(f"inputs[{n}]", "word " * (500 - n)) for n in range(texts)]
+            set_current_request(Request())
+            await embedder.embed(long, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
+
+        run.clear()
+        held.clear()
+        running = asyncio.create_task(embed(1))
+        await asyncio.to_thread(held.wait, 30)
+        try:
+            with pytest.raises(Overloaded, match="memory"):
+                await embed(3)
+        finally:
+            run.set()
+        await running
+        await embed(2)

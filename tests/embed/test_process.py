@@ -109,3 +109,35 @@ async def test_a_killed_servers_calls_are_unavailable_or_answered_by_another(
             assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
             answers = await asyncio.gather(*calls)
         assert {len(answer.embeddings) for answer in answers} == {1}
+
+
+async def test_a_server_that_was_stopped_twice_answers_short_deadlines_at_once_afterwards(
+    data_dir: Path,
+) -> None:
+    async with (
+        server_process("embed", SERVICE, DATA_DIR=str(data_dir)) as server,
+        server.channel() as channel,
+    ):
+        stub = embed_pb2_grpc.EmbedServiceStub(channel)
+
+        async def caller(over: asyncio.Event) -> None:
+            while not over.is_set():
+                await stub.Embed(REQUEST, timeout=60)
+
+        for _ in range(2):
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as callers:
+                for _ in range(16):
+                    callers.create_task(caller(over))
+                served = await server.metric("viva_batch_size_count")
+
+                async def under_load(before: float = served) -> bool:
+                    return await server.metric("viva_batch_size_count") > before
+
+                await until(under_load)
+                server.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(4)  # as long as it is stopped, not a wait for anything
+                server.process.send_signal(signal.SIGCONT)
+                over.set()
+        for _ in range(30):
+            await stub.Embed(REQUEST, timeout=1)

@@ -85,8 +85,7 @@ class Outcome:
 
     def percentile(self, percent: float) -> float:
         """Of the latencies, in seconds."""
-        # The first are how the scheduler learns what they need.
-        ordered = sorted(self.latencies[5:])
+        ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 
 from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, ServiceError
@@ -259,5 +261,83 @@ def test_a_check_keeps_nothing_and_refuses_what_is_hopeless() -> None:
         assert machine.scheduler.waiting == 0
         with pytest.raises(DeadlineExpired):
             machine.scheduler.check([1.0], deadline=loop.time() + 0.01)
+
+    machine.play(script)
+
+
+def decision_calls(size: int, batches: int) -> int:
+    """Function calls of one decision while so many full batches wait."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    async def script() -> None:
+        gone = asyncio.get_running_loop().time() + 1e6
+        async with BatchScheduler(
+            virtually, name="t", max_batch_size=size, max_queue=10_000, max_wait=0
+        ) as scheduler:
+            await scheduler.submit(0)
+            running = [asyncio.create_task(scheduler.submit(0))]
+            await asyncio.sleep(0.01)
+            running += [
+                asyncio.create_task(scheduler.submit(n, deadline=gone))
+                for n in range(size * batches)
+            ]
+            await asyncio.sleep(0)
+            assert scheduler.waiting == size * batches
+            sys.setprofile(count)
+            try:
+                scheduler.check([1.0], deadline=gone)
+            finally:
+                sys.setprofile(None)
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+    def virtually(items: Sequence[int]) -> Sequence[int]:
+        virtual_time.spend(0.1)
+        return items
+
+    virtual_time.run(script())
+    return calls
+
+
+def test_a_decision_looks_at_the_batches_that_wait_and_not_at_the_items() -> None:
+    few = decision_calls(size=4, batches=50)
+    assert decision_calls(size=60, batches=50) <= 1.1 * few
+
+
+def test_a_batch_is_an_event_of_each_callers_span() -> None:
+    class Heard(NonRecordingSpan):
+        def __init__(self) -> None:
+            super().__init__(SpanContext(1, 1, is_remote=False))
+            self.events: list[tuple[str, Any]] = []
+
+        def add_event(
+            self, name: str, attributes: Any = None, timestamp: int | None = None
+        ) -> None:
+            self.events.append((name, attributes))
+
+    machine = Machine()
+    spans = [Heard(), Heard()]
+
+    async def traced(span: Heard) -> None:
+        with use_span(span):
+            await machine.submit()
+
+    async def script() -> None:
+        running = asyncio.create_task(machine.submit())
+        await asyncio.sleep(0.01)
+        await asyncio.gather(running, *map(traced, spans))
+        for span in spans:
+            ((name, told),) = span.events
+            assert name == "viva.batch"
+            assert told["viva.scheduler"] == "t"
+            assert told["viva.batch_size"] == 2
+            # The batch before takes 0.11 s, and began 10 ms earlier.
+            assert told["viva.queue_seconds"] == pytest.approx(0.1, abs=0.01)
+            assert told["viva.compute_seconds"] == pytest.approx(0.12)
 
     machine.play(script)

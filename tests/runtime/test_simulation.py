@@ -1,13 +1,15 @@
 """The judge of the scheduler's policy: a matrix of traffic in virtual time.
 
-Times are in turns, the mean time of a full batch. A server of full batches that serves 16 keys in
-turn comes back to each after 16 turns; so the shortest deadlines here are 20 turns, below which no
-server could fill the batches of all keys.
+Times are in turns, the mean time of a full batch. Whoever serves all keys, and all callers, in turn
+comes back to each after a round of as many turns. A request that just missed a full batch of its
+key waits for two rounds, and for the batch that ran when it came: the shortest deadline here. No
+server that is fair to keys and callers could promise less to all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -21,49 +23,57 @@ MODELS = {
     # As quick as it can be, or up to three times as long.
     "noisy": Model(0.05, 0.01, lambda chance: chance.uniform(1, 3), mean=2.0),
 }
-TURNS = 80
+CALLERS = 8
+"""Of interactive work: two groups of four."""
 
 
-def offered(model: Model, workers: int, load: float, *, mixed: bool) -> list[Traffic]:
+def two_rounds(keys: int) -> int:
+    """The shortest deadline, in turns."""
+    return 2 * (max(keys, CALLERS) + 1)
+
+
+def offered(model: Model, keys: int, workers: int, load: float, *, mixed: bool) -> list[Traffic]:
     """Two groups of equal demand and unlike deadlines; mixed, half of all is batch work."""
     rate = load * workers * SIZE / model.turn
     interactive = rate / 2 if mixed else rate
+    short = two_rounds(keys) * model.turn
     traffic = [
-        Traffic("short", interactive / 2, 20 * model.turn),
-        Traffic("long", interactive / 2, 40 * model.turn),
+        Traffic("short", interactive / 2, short),
+        Traffic("long", interactive / 2, 2 * short),
     ]
     if mixed:
-        traffic.append(Traffic("batch", rate / 2, 100 * model.turn, Priority.BATCH))
+        traffic.append(Traffic("batch", rate / 2, 5 * short, Priority.BATCH))
     return traffic
 
 
-@pytest.mark.parametrize("stalls", [False, True], ids=["steady", "stalls"])
-@pytest.mark.parametrize("load", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("cost", MODELS)
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("mixed", [False, True], ids=["interactive", "mixed"])
-@pytest.mark.parametrize("keys", [1, 16])
+CASES = [
+    case
+    for case in itertools.product(
+        (1, 16), (False, True), (1, 2), MODELS, (0.5, 1.0, 3.0), (False, True)
+    )
+    # The dear ones, by halves: of 16 keys and 3 times the load, each with stalls or without.
+    if case[0] == 1 or case[4] < 3 or (case[1] + case[2] + case[5]) % 2
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("keys", "mixed", "workers", "cost", "load", "stalls"), CASES)
 def test_matrix(
     *, keys: int, mixed: bool, workers: int, cost: str, load: float, stalls: bool
 ) -> None:
     model = MODELS[cost]
-    seconds = TURNS * model.turn
+    # The first quarter, in which the queue builds up, is two rounds at least.
+    seconds = 4 * two_rounds(keys) * model.turn
     when = [0.4 * seconds, 0.7 * seconds] if stalls else []
     sim = Simulation(model, keys=keys, workers=workers, stalls=when)
-    outcomes = sim.play(*offered(model, workers, load, mixed=mixed), seconds=seconds)
+    outcomes = sim.play(*offered(model, keys, workers, load, mixed=mixed), seconds=seconds)
     assert sim.late_share <= 0.01
     if load == 3.0:
-        # What was accepted before a stall is overtaken by its deadlines; the queue is built anew:
-        # a few turns of half empty batches, with many keys until each has a batch again.
-        arrivals = 3 * SIZE * (0.5 if mixed else 1)
-        turns = 3 + (keys * SIZE / arrivals / 2 if keys > 1 else 0.0)
-        rebuilt = len(when) * turns / (0.75 * TURNS)
-        assert sim.goodput >= 0.9 * (1 - rebuilt)
-        served = {name: outcomes[name].answered.total() for name in ("short", "long")}
+        assert sim.goodput >= 0.9
         if not stalls:
-            assert_equal(served)
-    if load == 0.5 and keys == 1 and not stalls:
-        refused = sum(outcome.refused for outcome in outcomes.values())
+            assert_equal({name: outcomes[name].steady for name in ("short", "long")})
+    if load == 0.5 and not stalls:
+        refused = sum(outcome.refused + outcome.hopeless for outcome in outcomes.values())
         assert refused <= 0.01 * sum(outcome.answered.total() for outcome in outcomes.values())
 
 
@@ -73,40 +83,46 @@ def assert_equal(served: dict[str, int]) -> None:
     assert all(0.8 * mean <= number <= 1.2 * mean for number in served.values()), served
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", MODELS)
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("keys", [1, 16])
+@pytest.mark.parametrize(("keys", "workers"), [(1, 1), (1, 2), (16, 1)])
 def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     keys: int, workers: int, cost: str
 ) -> None:
     model = MODELS[cost]
     rate = workers * SIZE / model.turn
-    seconds = 4 * TURNS * model.turn
-    talk = Traffic("talk", 0.1 * rate, 20 * model.turn)
-    flood = Traffic("flood", 3 * rate, 100 * model.turn, Priority.BATCH, items=16)
+    short = two_rounds(keys) * model.turn
+    seconds = 240 * model.turn
+    talk = Traffic("talk", 0.1 * rate, short)
+    flood = Traffic("flood", 1.5 * rate, 5 * short, Priority.BATCH, items=16)
     alone = Simulation(model, keys=keys, workers=workers).play(talk, seconds=seconds)
-    both = Simulation(model, keys=keys, workers=workers).play(talk, flood, seconds=seconds)
+    sim = Simulation(model, keys=keys, workers=workers)
+    both = sim.play(talk, flood, seconds=seconds)
     assert both["talk"].percentile(99) <= 2 * alone["talk"].percentile(99)
-    assert both["talk"].answered.total() >= 0.99 * alone["talk"].answered.total()
-    assert both["flood"].answered.total() > 0
+    # What batch work was promised is kept: that may cost interactive work a refusal.
+    assert both["talk"].answered.total() >= 0.95 * alone["talk"].answered.total()
+    assert sim.late_share <= 0.01
+    # Batches are short, so that nobody is held up by them for long: that costs a part.
+    assert sim.goodput >= 0.6
 
 
-@pytest.mark.parametrize("deadlines", [(20, 40), (20, 200)])
+@pytest.mark.parametrize("deadlines", [(1, 2), (1, 10)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(
-    keys: int, deadlines: tuple[float, float]
+    keys: int, deadlines: tuple[int, int]
 ) -> None:
     model = MODELS["linear"]
     rate = 3 * SIZE / model.turn
+    short = two_rounds(keys) * model.turn
     sim = Simulation(model, keys=keys)
     outcomes = sim.play(
         *(
-            Traffic(f"within {turns}", rate / 2, turns * model.turn, callers=1, items=4)
-            for turns in deadlines
+            Traffic(f"within {times}", rate / 2, times * short, callers=1, items=4)
+            for times in deadlines
         ),
-        seconds=2 * TURNS * model.turn,
+        seconds=160 * model.turn,
     )
-    assert_equal({name: outcome.answered.total() for name, outcome in outcomes.items()})
+    assert_equal({name: outcome.steady for name, outcome in outcomes.items()})
 
 
 @pytest.mark.parametrize("cost", MODELS)
@@ -116,7 +132,7 @@ def test_an_idle_server_takes_what_it_was_once_quick_enough_for(
     keys: int, workers: int, cost: str
 ) -> None:
     model = MODELS[cost]
-    traffic = Traffic("busy", 3 * workers * SIZE / model.turn, 20 * model.turn)
+    traffic = Traffic("busy", 3 * workers * SIZE / model.turn, two_rounds(keys) * model.turn)
     stalls = [10 * model.turn, 20 * model.turn]
     sim = Simulation(model, keys=keys, workers=workers, stalls=stalls)
     # As quick as one item can be: no batch was ever quicker.
