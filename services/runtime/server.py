@@ -199,8 +199,13 @@ async def _engines_watched(
     device_lost = asyncio.Event()
 
     async def watch(engine: EngineHealth) -> None:
-        await engine.watch(partial(_publish, services, checks))
-        device_lost.set()
+        try:
+            await engine.watch(partial(_publish, services, checks))
+        except Exception as error:  # noqa: BLE001 - a bug; what was told last stays told
+            what = "health no longer watched"
+            logs.log(_logger, logging.CRITICAL, what, engine=engine.name, cause=error)
+        if engine.device_lost.is_set():
+            device_lost.set()
 
     engines = {engine for service in services for engine in service.engines}
     watchers = [
