@@ -71,7 +71,8 @@ class ServerProcess:
         request = health_pb2.HealthCheckRequest(service=self.service)
 
         async def says_so() -> bool:
-            return (await stub.Check(request, timeout=GUARD_SECONDS)).status == status
+            answer = await stub.Check(request, timeout=GUARD_SECONDS)
+            return bool(answer.status == status)
 
         await until(says_so)
 
