@@ -63,14 +63,18 @@ class ServerProcess:
     async def until_health(
         self, channel: grpc.aio.Channel, status: health_pb2.HealthCheckResponse.ServingStatus
     ) -> None:
-        """Waits until the service says this of itself."""
-        watch = health_pb2_grpc.HealthStub(channel).Watch(
-            health_pb2.HealthCheckRequest(service=self.service), timeout=GUARD_SECONDS
-        )
-        async for answer in watch:
-            if answer.status == status:
-                break
-        watch.cancel()
+        """Waits until the service says this of itself.
+
+        It is asked again and again: a server that stops ends whatever watches its health.
+        """
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=self.service)
+
+        async def says_so() -> bool:
+            answer = await stub.Check(request, timeout=GUARD_SECONDS)
+            return bool(answer.status == status)
+
+        await until(says_so)
 
     async def metric(self, name: str) -> float:
         """The sum of a metric's samples; 0 when there are none."""

@@ -23,12 +23,11 @@ from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
 from services.asr.tags import NamedLanguages
-from services.asr.transcript import TurnEvent
 from services.asr.vad import FRAME
 from services.asr.wire import event_response, recognised_response
 from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
-from services.runtime.draining import until_draining
+from services.runtime.draining import until_finished
 from services.runtime.errors import InvalidField, Overloaded
 from services.runtime.request import current_request
 from services.runtime.stats import priority, seconds
@@ -102,7 +101,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 Session(config, inputs, decode, self._models.complete) as session,
                 aclosing(session.events()) as events,
             ):
-                async for told in until_draining(events, _begins):
+                async for told in until_finished(events, lambda: session.unfinished):
                     if isinstance(told.event, transcript.EndOfTurn):
                         delay = told.event.finalization
                         metrics.FINAL_TEXT_SECONDS.labels(model.info.name).observe(delay)
@@ -184,11 +183,6 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 " (VIVA_ASR_MAX_STREAM_SECONDS): open a new one",
                 retry_after=0.0,
             )
-
-
-def _begins(told: TurnEvent) -> bool | None:
-    """Whether an event begins a turn, ends one, or neither."""
-    return {transcript.SpeechStarted: True, transcript.EndOfTurn: False}.get(type(told.event))
 
 
 def _decoder(model: Model, config: asr_pb2.RecognitionConfig, languages: NamedLanguages) -> Decode:

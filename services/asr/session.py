@@ -181,6 +181,11 @@ class Session:
             if not self._task.cancelled():
                 self._task.exception()
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a turn has begun that is not over, even if its start can't be told yet."""
+        return bool(self._turns) or not self._events.empty()
+
     async def events(self) -> AsyncGenerator[TurnEvent, None]:
         """The stream's events, in order of turns; ends after the last one.
 

@@ -84,7 +84,13 @@ class Upstream:
         until = loop.time() + seconds
         if until > self._paused_until:
             self._paused_until = until
-            loop.call_at(until, self._fill)
+            loop.call_at(until, self._go_on, until)
+
+    def _go_on(self, until: float) -> None:
+        # By the timer and not by the clock: a loop may call a little before its own clock is there.
+        if until == self._paused_until:
+            self._paused_until = 0.0
+            self._fill()
 
     def _admit(self, priority: Priority, now: float, deadline: float | None) -> None:
         wait = self._forecast(priority, now)
@@ -129,8 +135,7 @@ class Upstream:
 
     def _fill(self) -> None:
         """Hands free places to those who wait."""
-        paused = asyncio.get_running_loop().time() < self._paused_until
-        while self._waiting and self._taken < self._places and not paused:
+        while self._waiting and self._taken < self._places and not self._paused_until:
             waiter = heapq.heappop(self._waiting)
             if not waiter.place.done():
                 waiter.place.set_result(None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
 from services.runtime.errors import Draining
@@ -18,33 +19,62 @@ _PARTING_SECONDS = 1.0
 
 async def until_draining(
     items: AsyncIterator[ItemT], begins: Callable[[ItemT], bool | None]
-) -> AsyncIterator[ItemT]:
-    """Passes a stream's answers on, until the server drains and nothing is left unfinished.
+) -> AsyncGenerator[ItemT]:
+    """Passes a stream's answers on, until the server drains and they leave nothing unfinished.
 
     Args:
         items: The answers, none of them None; closed by whoever opened them.
-        begins: Asked once for each answer, in order: True if it begins something, a turn or a
-            sentence say, False if it ends that, None if it does neither.
+        begins: Asked once for each answer, in order: True if it begins something, a sentence say,
+            False if it ends that, None if it does neither.
 
     Raises:
         Draining: The server drains; what was begun has been ended.
     """
-    draining = current_request().draining
     begun = False
+
+    async def noted() -> AsyncGenerator[ItemT]:
+        nonlocal begun
+        async for item in items:
+            change = begins(item)
+            begun = begun if change is None else change
+            yield item
+
+    async with aclosing(noted()) as answers:
+        async for item in until_finished(answers, lambda: begun):
+            yield item
+
+
+async def until_finished(
+    items: AsyncIterator[ItemT], unfinished: Callable[[], bool]
+) -> AsyncGenerator[ItemT]:
+    """Passes a stream's answers on, until the server drains and their source has finished.
+
+    Args:
+        items: The answers, none of them None; closed by whoever opened them.
+        unfinished: Whether the source works on something, even if no answer has told of it yet.
+            An answer follows before it has finished.
+
+    Raises:
+        Draining: The server drains; what was begun has been finished.
+    """
+    draining = current_request().draining
     while True:
+        over = draining.is_set() and not unfinished()
         following = anext(items, None)
-        item = await (following if begun else unless_draining(following, draining))
+        item = await (
+            following if unfinished() else unless_draining(following, draining, unfinished)
+        )
         if item is None:
             return
-        change = begins(item)
-        if change and not begun and draining.is_set():
+        if over and unfinished():
             raise Draining
-        begun = begun if change is None else change
         yield item
 
 
-async def unless_draining(work: Awaitable[ResultT], draining: asyncio.Event) -> ResultT:
-    """What the work comes to; cancels it when the server drains.
+async def unless_draining(
+    work: Awaitable[ResultT], draining: asyncio.Event, unfinished: Callable[[], bool] = bool
+) -> ResultT:
+    """What the work comes to; cancels it when the server drains and nothing is unfinished.
 
     Raises:
         Draining: The server drained first, by more than a moment.
@@ -53,9 +83,10 @@ async def unless_draining(work: Awaitable[ResultT], draining: asyncio.Event) -> 
     notice = asyncio.create_task(draining.wait())
     try:
         await asyncio.wait({working, notice}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({working}, timeout=_PARTING_SECONDS if notice.done() else None)
-        if not working.done():
-            raise Draining
+        if not unfinished():
+            await asyncio.wait({working}, timeout=_PARTING_SECONDS if notice.done() else None)
+            if not working.done():
+                raise Draining
         return await working
     finally:
         notice.cancel()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from services.runtime import metrics
 from services.runtime.device_memory import is_device_lost
@@ -32,15 +32,16 @@ class EngineHealth:
         probe: Callable[[], Awaitable[object]],
         failures: int = 3,
         probe_interval: float = 1.0,
+        probe_seconds: float = 60.0,
     ) -> None:
         """Takes the engine to be healthy.
 
         Args:
             name: The engine's.
-            probe: Lets the engine do a little real work; raises while it cannot. One that hangs
-                keeps the engine out of service.
+            probe: Lets the engine do a little real work; raises while it cannot.
             failures: That many errors in a row, none a caller's fault, take it out of service.
             probe_interval: Seconds between probes while it is out of service.
+            probe_seconds: What a probe may take; one that hangs is given up, and counts as failed.
         """
         self.name = name
         self.healthy = True
@@ -48,6 +49,7 @@ class EngineHealth:
         self._probe = probe
         self._failures = failures
         self._probe_interval = probe_interval
+        self._probe_seconds = probe_seconds
         self._in_a_row = 0
         self._changed = asyncio.Event()
         metrics.ENGINE_HEALTHY.labels(name).set(1)
@@ -107,16 +109,39 @@ class EngineHealth:
                 await tell()
 
     async def _try_again(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._probe_interval):
-                await self._changed.wait()
-                return
+        """Probes after a while, unless other work tells first how the engine is."""
+        changed = asyncio.create_task(self._changed.wait())
         try:
-            await self._probe()
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the engine does not work
-            self.report(error)
-        else:
-            self._recover()
+            await asyncio.wait({changed}, timeout=self._probe_interval)
+            if not changed.done():
+                await self._try_until(changed)
+        finally:
+            changed.cancel()
+
+    async def _try_until(self, changed: asyncio.Task[Literal[True]]) -> None:
+        # A task of its own: whatever it ends by, even being cancelled, ends the probe alone.
+        probing = asyncio.create_task(_wait_for(self._probe), name=f"probe-{self.name}")
+        try:
+            await asyncio.wait(
+                {probing, changed},
+                timeout=self._probe_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if self._changed.is_set():
+                return
+            if not probing.done():
+                self.report(TimeoutError())
+            elif probing.cancelled():
+                self.report(asyncio.CancelledError())
+            else:
+                self.report(probing.exception())
+        finally:
+            probing.cancel()
+            await asyncio.gather(probing, return_exceptions=True)
+
+
+async def _wait_for(probe: Callable[[], Awaitable[object]]) -> None:
+    await probe()
 
 
 def _is_the_engines(error: BaseException) -> bool:

@@ -67,6 +67,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._receive_seconds = receive_seconds
         self._draining = draining
         self._running = 0
+        self._arrivals = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._wrapped: dict[str, Handler] = {}
@@ -74,6 +75,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     async def until_idle(self) -> None:
         """Waits until none of the service's own calls runs."""
         await self._idle.wait()
+
+    async def until_quiet(self, seconds: float) -> None:
+        """Waits until none of the service's own calls has come for so long."""
+        arrivals = -1
+        while arrivals != self._arrivals:
+            arrivals = self._arrivals
+            await asyncio.sleep(seconds)
 
     async def intercept_service(
         self,
@@ -149,6 +157,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         running = metrics.CALLS_RUNNING.labels(method)
         running.inc()
         self._running += 1
+        self._arrivals += 1
         self._idle.clear()
         with server_span(method, sent) as span:
             try:

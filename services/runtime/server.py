@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +37,8 @@ EXIT_DEVICE_LOST = 3
 _OVERALL = ""
 # For answers on their way, and for those who watch the health of a server that stops.
 _PARTING_SECONDS = 2.0
+# What was on its way when the last call ended is there by then.
+_QUIET_SECONDS = 0.1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Running calls cannot be finished without the device; their ends should still be told.
 _LAST_WORDS_SECONDS = 1.0
@@ -125,7 +127,8 @@ async def stop(
     """Refuses new calls, tells streams to end, and cuts what still runs after `seconds`.
 
     Not grpc.aio's own stop with a grace: what reaches a server that is being stopped so is either
-    cancelled or answered by nobody until the grace is over.
+    cancelled or answered by nobody until the grace is over. So it waits for a moment in which
+    nothing comes, unless there is none for long.
     """
     draining.set()
     try:
@@ -134,6 +137,9 @@ async def stop(
     except TimeoutError:
         await server.stop(0)
     else:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await calls.until_quiet(_QUIET_SECONDS)
         await server.stop(_PARTING_SECONDS)
 
 
@@ -199,8 +205,13 @@ async def _engines_watched(
     device_lost = asyncio.Event()
 
     async def watch(engine: EngineHealth) -> None:
-        await engine.watch(partial(_publish, services, checks))
-        device_lost.set()
+        try:
+            await engine.watch(partial(_publish, services, checks))
+        except Exception as error:  # noqa: BLE001 - a bug; what was told last stays told
+            what = "health no longer watched"
+            logs.log(_logger, logging.CRITICAL, what, engine=engine.name, cause=error)
+        if engine.device_lost.is_set():
+            device_lost.set()
 
     engines = {engine for service in services for engine in service.engines}
     watchers = [

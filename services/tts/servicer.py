@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from services.runtime.draining import until_draining
+from services.runtime.draining import until_finished
 from services.runtime.errors import InvalidField, ServiceError, to_status
 from services.runtime.logs import log
 from services.runtime.request import current_request
@@ -122,11 +122,14 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         if first.WhichOneof("message") != "config":
             raise InvalidField("config", "the first message must be the config")
         options, output = await self._configs.read(first.config)
-        stream = SpeechStream(lambda name: self._segment(name, options, output, "text.text"))
+        stream = SpeechStream(
+            lambda name: self._segment(name, options, output, "text.text"),
+            current_request().draining,
+        )
         reader = asyncio.create_task(_read(request_iterator, stream), name="tts-reader")
         try:
             async with aclosing(stream.messages()) as messages:
-                async for segment, message in until_draining(messages, _begins):
+                async for segment, message in until_finished(messages, lambda: stream.unfinished):
                     yield _streamed(segment, message, output)
         finally:
             reader.cancel()
@@ -160,11 +163,6 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
             pitch_control=voice.pitch_control,
             voice_cloning=voice.voice_cloning,
         )
-
-
-def _begins(told: tuple[str, Chunk | Done]) -> bool:
-    """Whether a message leaves a segment unfinished."""
-    return isinstance(told[1], Chunk)
 
 
 async def _read(

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from services.runtime.errors import InvalidField, NotFound, Overloaded
+from services.runtime.errors import Draining, InvalidField, NotFound, Overloaded
 from services.tts.delivery import SegmentDelivery
 from services.tts.segment import Chunk, Done, Segment
 
@@ -19,15 +19,24 @@ _MAX_REMEMBERED = 1024
 class SpeechStream:
     """Takes text, flushes and cancels; gives chunks and ends."""
 
-    def __init__(self, new_segment: Callable[[str], Segment]) -> None:
-        """Takes what makes a segment of a given name."""
+    def __init__(
+        self, new_segment: Callable[[str], Segment], draining: asyncio.Event | None = None
+    ) -> None:
+        """Takes what makes a segment of a given name, and what is set when no more are begun."""
         self._new_segment = new_segment
+        self._draining = draining or asyncio.Event()
+        self._refused = False
         self._segments: OrderedDict[str, Segment] = OrderedDict()
         self._over: OrderedDict[str, bool] = OrderedDict()
         self._latest: Segment | None = None
         self._changed = asyncio.Event()
         self._closed = False
         self._error: Exception | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a segment has begun that is not over."""
+        return bool(self._segments)
 
     def text(
         self,
@@ -38,6 +47,9 @@ class SpeechStream:
         delivery: SegmentDelivery | None = None,
     ) -> None:
         """Takes a piece of a segment's text; a new name begins a segment and ends the one before.
+
+        While the server drains a new name begins nothing: `messages` ends with `Draining`, after
+        the segments that were begun.
 
         Args:
             segment_id: The segment.
@@ -51,6 +63,9 @@ class SpeechStream:
         """
         segment = self._segments.get(segment_id)
         if segment is None and segment_id not in self._over:
+            if self._draining.is_set():
+                self._refuse(segment_id)
+                return
             segment = self._begin(segment_id)
             if delivery is not None:
                 segment.deliver(delivery)
@@ -107,12 +122,15 @@ class SpeechStream:
 
         Raises:
             Exception: What `fail` was told.
+            Draining: All that was begun is spoken; a segment was not begun.
         """
         try:
             while True:
                 self._raise_failure()
                 segment = next(iter(self._segments.values()), None)
                 if segment is None:
+                    if self._refused:
+                        raise Draining
                     if self._closed:
                         return
                     await self._changed.wait()
@@ -128,6 +146,14 @@ class SpeechStream:
         finally:
             for segment in list(self._segments.values()):
                 await segment.aclose()
+
+    def _refuse(self, segment_id: str) -> None:
+        if self._latest is not None:
+            self._latest.end()
+        self._refused = True
+        # What else comes for it is passed over, as for one that was cancelled.
+        self._remember(segment_id, given_up=True)
+        self._changed.set()
 
     def _begin(self, segment_id: str) -> Segment:
         if len(self._segments) >= _MAX_WAITING:
@@ -149,7 +175,10 @@ class SpeechStream:
         if given_up:
             await segment.abandon()
         del self._segments[segment.id]
-        self._over[segment.id] = given_up
+        self._remember(segment.id, given_up=given_up)
+
+    def _remember(self, segment_id: str, *, given_up: bool) -> None:
+        self._over[segment_id] = given_up
         if len(self._over) > _MAX_REMEMBERED:
             self._over.popitem(last=False)
 

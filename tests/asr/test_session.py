@@ -23,6 +23,7 @@ from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, In
 from services.asr.transcript import (
     EagerEndOfTurn,
     EndOfTurn,
+    Event,
     Finalized,
     Partial,
     Pause,
@@ -32,12 +33,16 @@ from services.asr.transcript import (
 )
 from services.asr.vad import FRAME
 from services.runtime.batching import Priority, Scheduled
+from services.runtime.draining import until_finished
 from services.runtime.errors import (
     DeadlineExpired,
     DeadlineTooShort,
+    Draining,
     InvalidField,
     Overloaded,
 )
+from services.runtime.request import Request, set_current_request
+from tests.runtime.virtual_time import run
 
 ENDPOINTING = EndpointingConfig(min_silence=8, max_silence=19)
 FRAME_SECONDS = FRAME / SAMPLE_RATE
@@ -517,3 +522,34 @@ async def test_leaving_early_leaves_no_task_behind() -> None:
             break
     assert closed.is_set()
     assert asyncio.all_tasks() == before
+
+
+def test_a_server_that_drains_finishes_a_turn_that_it_could_not_tell_of_yet() -> None:
+    async def main() -> list[type[Event]]:
+        draining, decodable = asyncio.Event(), asyncio.Event()
+        set_current_request(Request(draining=draining))
+
+        async def decode(window: Window, **_: object) -> Scheduled[Hypothesis]:
+            await decodable.wait()
+            return Scheduled(hear(window), 0.0, 0.0, 1)
+
+        async def inputs() -> AsyncGenerator[Input, None]:
+            async for message in feed([(False, 10), (True, 40), (False, 40), (True, 20)]):
+                yield message
+            draining.set()
+            await asyncio.sleep(5)
+            decodable.set()
+            async for message in feed([(True, 20), (False, 40)]):
+                yield message
+            await asyncio.Event().wait()
+
+        told: list[type[Event]] = []
+        config = StreamConfig(endpointing=ENDPOINTING, partials=False)
+        async with Session(config, inputs(), decode) as session:
+            with pytest.raises(Draining):
+                async for event in until_finished(session.events(), lambda: session.unfinished):
+                    told.append(type(event.event))  # noqa: PERF401 - an error ends it
+        return told
+
+    told = [kind for kind in run(main()) if kind in {SpeechStarted, EndOfTurn}]
+    assert told == [SpeechStarted, EndOfTurn, SpeechStarted, EndOfTurn]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from edge.envoy.settings import Endpoint
 from services.cli import app
 from services.cli.commands import mesh
+from services.cli.launcher.envoy import Envoy
 from services.cli.launcher.plan import Plan, make_plan
 
 
@@ -36,6 +39,19 @@ def plan(*arguments: Any) -> Plan:
     )
 
 
+until_called = Envoy.until_called
+
+
+async def until_called_or_at_odds(envoy: Envoy, server: str, endpoint: Endpoint) -> None:
+    """What nobody has foreseen happens to a restart while there is a file `at-odds`."""
+    if (Path(os.environ["VIVA_DATA_DIR"]) / "at-odds").exists():
+        raise RuntimeError("nobody has foreseen this")
+    await until_called(envoy, server, endpoint)
+
+
 if __name__ == "__main__":
-    with patch.object(mesh, "make_plan", plan):
+    with (
+        patch.object(mesh, "make_plan", plan),
+        patch.object(Envoy, "until_called", until_called_or_at_odds),
+    ):
         app.main()

@@ -9,9 +9,12 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from edge.envoy.settings import Endpoint
+from services.cli.launcher.health import clusters
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, calling, echoed
 from tests.cli.running_mesh import Launcher, environment, launched, until
@@ -98,6 +101,30 @@ async def test_a_replacement_that_cannot_start_leaves_the_old_one(standing: Laun
     [after] = await standing.replicas("llm")
     assert after.status
     assert ([after.status.pid], after.health) == (before, "SERVING")
+
+
+async def test_a_restart_that_fails_as_nobody_foresaw_leaves_the_mesh_as_it_was(
+    standing: Launcher,
+) -> None:
+    before = await standing.pids("embed")
+    at_odds = Path(standing.variables["VIVA_DATA_DIR"]) / "at-odds"
+    at_odds.touch()
+    code, said = await standing.viva("restart", "embed")
+    at_odds.unlink()
+    assert code == 1
+    assert "nobody has foreseen this" in said
+    await standing.read_until("RuntimeError")
+    assert await standing.pids("embed") == before
+    code, said = await standing.viva("restart", "embed")
+    assert code == 0, said
+    await standing.until_replaced("embed", before)
+
+
+@pytest.mark.parametrize("body", ["upstream connect error", "", "[]"])
+async def test_what_envoy_says_that_is_no_answer_is_none(body: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=body))
+    async with httpx.AsyncClient(transport=transport) as client:
+        assert await clusters(client, Endpoint("127.0.0.1", 1)) == {}
 
 
 async def test_who_is_unknown_cannot_be_restarted(standing: Launcher) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,28 @@ async def test_a_pause_holds_all_and_refuses_those_it_outlasts() -> None:
     assert crowd.entered == []
     async with crowd.upstream.place(caller="", priority=Priority.BATCH, deadline=None):
         assert crowd.entered == ["patient"]
+    await crowd.drain()
+
+
+async def test_a_pause_is_over_though_the_loop_calls_before_its_own_clock_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    on_time = loop.call_at
+
+    def early(when: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        return on_time(when - 0.02, callback, *args)
+
+    crowd = Crowd(Upstream(1, 4))
+    monkeypatch.setattr(loop, "call_at", early)
+    crowd.upstream.pause(0.04)
+    crowd.upstream.pause(0.06)
+    monkeypatch.undo()
+    await crowd.add("one")
+    assert crowd.entered == []
+    async with asyncio.timeout(10):
+        while not crowd.entered:  # noqa: ASYNC110 - nothing is told of it
+            await asyncio.sleep(0.01)
     await crowd.drain()
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.runtime.draining import until_draining
+from services.runtime.draining import until_draining, until_finished
 from services.runtime.errors import Draining
 from services.runtime.request import Request, set_current_request
+from tests.runtime.virtual_time import run
 
 
 @dataclass
@@ -83,3 +84,61 @@ async def test_cancellation_reaches_the_source() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert stream.closed
+
+
+class Source:
+    """Knows of work that it has told nothing of yet."""
+
+    def __init__(self) -> None:
+        self.draining = asyncio.Event()
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self.unfinished = False
+        self.passed: list[str] = []
+
+    async def items(self) -> AsyncGenerator[str]:
+        while (item := await self.queue.get()) is not None:
+            yield item
+
+    async def run(self) -> None:
+        set_current_request(Request(draining=self.draining))
+        async with aclosing(self.items()) as items:
+            async for item in until_finished(items, lambda: self.unfinished):
+                self.passed.append(item)
+
+
+def test_what_was_begun_before_the_notice_is_finished_though_nothing_was_told_of_it() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        running = asyncio.create_task(source.run())
+        await asyncio.sleep(1)
+        source.unfinished = True
+        source.draining.set()
+        await asyncio.sleep(20)
+        source.queue.put_nowait("word")
+        await asyncio.sleep(20)
+        source.unfinished = False
+        source.queue.put_nowait("end")
+        with pytest.raises(Draining):
+            await running
+        return source.passed
+
+    assert run(main()) == ["word", "end"]
+
+
+def test_an_idle_source_ends_the_stream_and_begins_nothing_more() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        source.unfinished = True
+        running = asyncio.create_task(source.run())
+        source.draining.set()
+        await asyncio.sleep(1)
+        source.unfinished = False
+        source.queue.put_nowait("end")
+        await asyncio.sleep(0.5)
+        source.unfinished = True
+        source.queue.put_nowait("another")
+        with pytest.raises(Draining):
+            await running
+        return source.passed
+
+    assert run(main()) == ["end"]

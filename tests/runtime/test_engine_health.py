@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import InvalidField, Overloaded, Unavailable
 from services.runtime.server import Running, Service, serving
 from services.runtime.settings import ServerSettings
+from tests.runtime.virtual_time import run
 
 NAME = "viva.demo.v1.Demo"
 STATUS = health_pb2.HealthCheckResponse
@@ -143,6 +144,105 @@ async def test_a_scheduler_tells_of_its_batches() -> None:
         engine.error = None
         await scheduler.submit("x")
     assert health.healthy
+
+
+class Lost(RuntimeError):
+    """A lost device, in an engine's words."""
+
+    def __init__(self) -> None:
+        super().__init__(ILLEGAL_ACCESS)
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def give_up() -> None:
+    raise asyncio.CancelledError
+
+
+class Probed:
+    """Health that is watched, in virtual time, and what was told of it."""
+
+    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
+        self.health = EngineHealth("demo-g", probe=probe, failures=1, probe_seconds=30)
+        self.told: list[bool] = []
+        self.watching = asyncio.create_task(self.health.watch(self._tell))
+
+    async def _tell(self) -> None:
+        self.told.append(self.health.healthy)
+
+    async def end(self) -> None:
+        self.watching.cancel()
+        await asyncio.wait([self.watching])
+
+
+@pytest.mark.parametrize("probe", [hang, give_up])
+def test_work_that_succeeds_brings_it_back_whatever_becomes_of_probes(
+    probe: Callable[[], Awaitable[object]],
+) -> None:
+    async def main() -> list[bool]:
+        probed = Probed(probe)
+        await asyncio.sleep(0)
+        probed.health.report(RuntimeError("broken"))
+        await asyncio.sleep(5)
+        probed.health.report(None)
+        await asyncio.sleep(5)
+        await probed.end()
+        return probed.told
+
+    assert run(main()) == [False, True]
+
+
+@pytest.mark.parametrize("probe", [hang, give_up])
+def test_a_lost_device_is_told_whatever_becomes_of_probes(
+    probe: Callable[[], Awaitable[object]],
+) -> None:
+    async def main() -> bool:
+        probed = Probed(probe)
+        await asyncio.sleep(0)
+        probed.health.report(RuntimeError("broken"))
+        await asyncio.sleep(5)
+        probed.health.report(Lost())
+        await asyncio.sleep(5)
+        return probed.watching.done() and probed.health.device_lost.is_set()
+
+    assert run(main())
+
+
+def test_a_probe_that_hangs_is_given_up_and_the_next_one_counts() -> None:
+    async def main() -> list[bool]:
+        probes = 0
+
+        async def hang_once() -> None:
+            nonlocal probes
+            probes += 1
+            if probes == 1:
+                await hang()
+
+        probed = Probed(hang_once)
+        await asyncio.sleep(0)
+        probed.health.report(RuntimeError("broken"))
+        await asyncio.sleep(60)
+        await probed.end()
+        return probed.told
+
+    assert run(main()) == [False, True]
+
+
+async def test_a_watch_that_ends_for_another_reason_loses_no_device(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    health = EngineHealth("demo-h", probe=Engine().probe)
+
+    async def fail(_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(health, "watch", fail)
+    async with running(health) as (server, _):
+        assert not server.device_lost.is_set()
+    [died] = [record for record in caplog.records if record.message == "health no longer watched"]
+    assert died.levelname == "CRITICAL"
 
 
 async def test_a_lost_device_is_for_good() -> None:

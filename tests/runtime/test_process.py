@@ -161,6 +161,30 @@ async def test_what_comes_to_a_server_that_drains_is_refused_at_once_and_health_
             assert await process.wait() == 0
 
 
+async def test_callers_without_a_break_are_refused_by_a_server_that_drains() -> None:
+    port = free_port()
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0") as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        one = method(channel, "unary_unary", "OneOne")
+
+        async def call_until_refused() -> tuple[grpc.StatusCode, bool]:
+            while True:
+                try:
+                    await one(StringValue(value="x"), timeout=30)
+                except grpc.aio.AioRpcError as error:
+                    return error.code(), "DRAINING" in repr(error.trailing_metadata())
+
+        callers = [asyncio.create_task(call_until_refused()) for _ in range(32)]
+        await one(StringValue(value="x"), timeout=30)
+        process.send_signal(signal.SIGTERM)
+        assert set(await asyncio.gather(*callers)) == {(grpc.StatusCode.UNAVAILABLE, True)}
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
 async def test_a_stream_that_does_not_end_is_cut_when_the_drain_is_over() -> None:
     port = free_port()
     settings = {"VIVA_DEMO_LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}

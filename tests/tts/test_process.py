@@ -121,6 +121,31 @@ async def test_a_stream_is_ended_after_its_segment_by_a_server_that_stops() -> N
             assert await server.process.wait() == 0
 
 
+async def test_a_segment_of_which_nothing_was_heard_is_finished_by_a_server_that_stops() -> None:
+    async with tts(LAME_DUCK_SECONDS="0") as server, server.channel() as channel:
+        stream, idle = await begin(channel), await begin(channel)
+        for call in (idle, stream):
+            await call.write(text("a", "Go on.", last=True))
+        await stream.write(text("b", "Now the next"))
+        for call in (idle, stream):
+            while not (await call.read()).HasField("done"):
+                pass
+        server.process.send_signal(signal.SIGTERM)
+        assert await ending(idle) == grpc.StatusCode.UNAVAILABLE
+
+        # A new segment ends the text of the one before; it is not begun itself.
+        await stream.write(text("c", "Never said.", last=True))
+        await stream.done_writing()
+        spoken = []
+        while not (message := await stream.read()).HasField("done"):
+            spoken += [word.text for word in message.chunk.words]
+
+        assert message.done.segment_id == "b"
+        assert spoken == ["Now", "the", "next"]
+        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(await stream.trailing_metadata())
+
+
 @pytest.mark.parametrize("line", ["Thank you for that. ", LONG], ids=["waiting", "speaking"])
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends(
     line: str,

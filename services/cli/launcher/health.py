@@ -88,11 +88,10 @@ async def clusters(client: httpx.AsyncClient, admin: Endpoint, within: float = 2
             f"http://{admin}/clusters", params={"format": "json"}, timeout=within
         )
         answer.raise_for_status()
-    except httpx.HTTPError:
+        found = answer.json()
+    except (httpx.HTTPError, ValueError):
         return {}
-    found = answer.json()
-    assert isinstance(found, dict)  # noqa: S101 - for the type checker
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def healthy_endpoints(known: Clusters) -> Mapping[str, Collection[Endpoint]]:

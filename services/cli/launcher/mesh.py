@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +18,9 @@ from services.cli.launcher.overview import Entry, Overview
 from services.cli.launcher.plan import ENVOY, STOP_ORDER, Plan
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
 
 
 class Mesh:
@@ -68,8 +72,8 @@ class Mesh:
             failures = [error for error in group.exceptions if isinstance(error, StartFailed)]
         finally:
             await self._stop()
-            for log in self._logs.values():
-                log.close()
+            for file in self._logs.values():
+                file.close()
         if failures:
             raise failures[0]
 
@@ -141,6 +145,9 @@ class Mesh:
                         await self._replace(old)
         except (StartFailed, EnvoyDisagrees, OSError, ValueError) as error:
             return RestartFailed(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug must not take the mesh down
+            log(_logger, logging.ERROR, "restart failed", cause=error)
+            return RestartFailed(f"{type(error).__name__}: {error}")
         finally:
             self._restarting = None
         return None
@@ -159,9 +166,9 @@ class Mesh:
             old.status.called = False
             self._publish(server.name)
             await self._envoy.until_left(server.name, old.program.endpoint)
-        except (StartFailed, EnvoyDisagrees, OSError):
+        except BaseException:
             old.status.called, new.status.called = True, False
-            with suppress(OSError):
+            with suppress(Exception):
                 self._publish(server.name)
             await new.stop()
             self._members.remove(new)
