@@ -16,6 +16,7 @@ from services.interview.clients.seams import (
     ProbablyEnded,
     SpeechBegan,
     SpeechEvent,
+    SpeechLost,
     TurnEnded,
     WentOn,
 )
@@ -29,11 +30,13 @@ from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.patience import TurnPatience
+from services.interview.conversation.pending import PendingReply
 from services.interview.conversation.progress import OPENING, Step, following
-from services.interview.conversation.replying import Replier, Reply
+from services.interview.conversation.replying import Replier
 from services.interview.conversation.reviewing import Review
+from services.interview.conversation.running_speech import RunningSpeech
 from services.interview.conversation.stock import Stock, Voice, voice_for
-from services.interview.conversation.timing import TurnClock, turn_clock, turn_timings
+from services.interview.conversation.timing import TurnClock, turn_clock
 from services.interview.events import (
     AudioFormat,
     CandidatePartial,
@@ -88,13 +91,7 @@ class Conversation:
             listen=self.ears.hearing.listen,
             over=lambda seconds, number: self._later(seconds, m.HoldOver(number)),
         )
-        self._reply: Reply | None = None
-        # Set once the candidate's turn is over and the reply may be said.
-        self._released: TurnClock | None = None
-        self._eager_at: float | None = None
-        # Numbers the candidate's stretches of speech; `_words_heard` belongs to the running one.
-        self._speech = 0
-        self._words_heard = False
+        self._speech = RunningSpeech()
         self._output: AudioFormat | None = None
         self._over = False
 
@@ -134,7 +131,7 @@ class Conversation:
             while not self.chronicle.interview.state.over:
                 await self._handle(await self._inbox.get())
             listening.cancel()
-            self._drop_reply()
+            self._pending.drop()
             self._follow_ups.forget()
             await self._review.finish(self._step, tasks)
             self._stock.clear(self._voice)
@@ -178,12 +175,15 @@ class Conversation:
             tasks,
             budget=self._pace.follow_up_budget,
         )
-        self._replier = Replier(
+        replier = Replier(
             self._settings,
             self._follow_ups,
             self.chronicle.clock,
             tasks,
             ready=lambda reply: self.send(m.ReplyReady(reply)),
+        )
+        self._pending = PendingReply(
+            replier, self._follow_ups, self._pace.patience, later=self._later
         )
 
     async def _handle(self, message: m.Message) -> None:
@@ -205,9 +205,8 @@ class Conversation:
                 await self._line_over(message.said)
             case m.ReplyReady() | m.PatienceOver():
                 await self._reply_due(message)
-            case m.SuspicionOver():
-                if message.number == self._speech and not self._words_heard:
-                    self._floor.resume()
+            case m.SuspicionOver() | m.LossOver():
+                await self._nothing_in_time(message)
             case m.Command():
                 await self._obey(message)
                 message.done.set()
@@ -235,7 +234,8 @@ class Conversation:
         state = self.chronicle.interview.state
         match command:
             case m.Pause() if state is State.LIVE:
-                self._drop_reply()
+                self._pending.drop()
+                self._speech.over()
                 await self._let_go()
                 await self._stop_floor()
                 await self.chronicle.move(State.PAUSED, self._step)
@@ -273,27 +273,28 @@ class Conversation:
             case ProbablyEnded():
                 await self._probably_ended(event)
             case WentOn():
-                self._eager_at = None
-                self._drop_reply()
+                self._speech.went_on()
+                self._pending.drop()
                 self._patience.release()
             case TurnEnded():
                 await self._turn_ended(event)
+            case SpeechLost():
+                self._speech.lose()
+                self._later(self._pace.suspicion, m.LossOver(self._speech.number))
 
     def _speech_began(self, event: SpeechBegan) -> None:
-        self._speech += 1
-        self._words_heard = False
-        self._eager_at = None
-        self._patience.speech_began()
-        self.chronicle.emit(CandidateSpeechStarted(event.start))
+        if self._speech.began(event):
+            self._patience.speech_began()
+            self.chronicle.emit(CandidateSpeechStarted(event.start))
         if self._floor.taken:
             self._floor.pause()
-            self._later(self._pace.suspicion, m.SuspicionOver(self._speech))
+            self._later(self._pace.suspicion, m.SuspicionOver(self._speech.number))
 
     async def _partial(self, event: PartialHeard) -> None:
         self.chronicle.emit(CandidatePartial(event.stable, event.unstable))
+        self._speech.partial(event, self.chronicle.clock.now())
         text = event.stable + event.unstable
         if text.strip():
-            self._words_heard = True
             self._patience.words_came()
         if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
             await self._stop_floor()
@@ -305,18 +306,17 @@ class Conversation:
             self._follow_ups.overhear(self._answers.whole(text), self._step, self._voice)
 
     async def _probably_ended(self, event: ProbablyEnded) -> None:
-        self._eager_at = self.chronicle.clock.now()
+        self._speech.probably_ended(event, self.chronicle.clock.now())
         if self._floor.taken and judge(event.text) is Verdict.INTERRUPTION:
             await self._stop_floor()
         if self._floor.taken or not self._step.asks or not event.text.strip():
             return
         self._answers.reopen()
         if not self._patience.held:
-            self._prepare(self._answers.whole(event.text), eager=True)
+            self._prepare(self._answers.whole(event.text))
 
     async def _turn_ended(self, event: TurnEnded) -> None:
-        eager_at, self._eager_at = self._eager_at, None
-        self._words_heard = False
+        eager_at = self._speech.over()
         if not event.text.strip():
             await self._nothing_said()
             return
@@ -335,6 +335,16 @@ class Conversation:
             await self._answered(turn, self._turn_clock(turn, eager_at, event.finalization))
         self.ears.intake.acknowledge()
 
+    async def _nothing_in_time(self, message: m.SuspicionOver | m.LossOver) -> None:
+        """The speech has shown no words, or was not heard again: it is taken for nothing."""
+        if message.number != self._speech.number or self._speech.words:
+            return
+        if isinstance(message, m.SuspicionOver):
+            self._floor.resume()
+        elif self._speech.under_way and self.chronicle.interview.state is State.LIVE:
+            self._speech.over()
+            await self._nothing_said()
+
     async def _nothing_said(self) -> None:
         """The speech was none: everything goes on as if it had not been there."""
         if self._floor.taken:
@@ -348,7 +358,7 @@ class Conversation:
         if self.chronicle.interview.state is not State.LIVE:
             return
         await self._stop_floor()
-        self._words_heard = False
+        self._speech.words = False
         await self._let_go()
         turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
         await self._answered(turn, self._turn_clock(turn, None, 0.0))
@@ -373,7 +383,7 @@ class Conversation:
             await self._move_on()
         elif self._answers.turns:
             last = self._answers.turns[-1]
-            self._release(self._released or self._turn_clock(last, None, 0.0))
+            self._release(self._pending.released or self._turn_clock(last, None, 0.0))
 
     async def _let_go(self) -> None:
         """Nothing is held any more, and what was said of the turn stands."""
@@ -390,7 +400,7 @@ class Conversation:
             case m.Hold():
                 self._patience.hold(message.limit)
                 if self._step.asks and not self._floor.taken:
-                    self._drop_reply()
+                    self._pending.drop()
                     self._answers.reopen()
             case m.Finished() if self._patience.held:
                 await self._let_wait_end()
@@ -400,7 +410,7 @@ class Conversation:
     async def _let_wait_end(self) -> None:
         self._patience.release()
         # A turn that the recogniser has not ended ends there now, by its silence.
-        if not self.ears.hearing.in_turn and self._answers.unfinished:
+        if not self.ears.hearing.in_turn:
             await self._settle()
 
     async def _interrupt(self) -> None:
@@ -411,44 +421,18 @@ class Conversation:
 
     # The interviewer answers.
 
-    def _prepare(self, answer: str, *, eager: bool) -> None:
-        self._drop_reply()
-        self._reply = self._replier.prepare(
-            answer, self._step, self._stock, self._voice, eager=eager
-        )
-
-    def _drop_reply(self) -> None:
-        if self._reply is not None:
-            self._reply.discard()
-        self._reply = self._released = None
+    def _prepare(self, answer: str) -> None:
+        self._pending.prepare(answer, self._step, self._stock, self._voice, eager=True)
 
     def _release(self, clock: TurnClock) -> None:
         """The candidate has finished: the reply is said as soon as it is there."""
         answer = self._answers.whole()
-        if self._reply is None or self._reply.answer != answer:
-            self._prepare(answer, eager=False)
-        assert self._reply is not None  # noqa: S101 - just prepared
-        self._released = clock
-        if self._reply.line is not None:
-            self.send(m.ReplyReady(self._reply))
-        else:
-            self._later(self._pace.patience, m.PatienceOver(self._reply))
+        self._pending.release(clock, answer, self._step, self._stock, self._voice)
 
     async def _reply_due(self, message: m.ReplyReady | m.PatienceOver) -> None:
-        reply = message.reply
-        if reply is not self._reply:
-            return
-        if reply.line is None:
-            reply.hurry.set()
-            return
-        # Words after the end of turn: the candidate goes on, and the turn will end again.
-        if self._released is None or self._words_heard:
-            return
-        clock, self._reply, self._released = self._released, None, None
-        if reply.own_words is not None:
-            self._follow_ups.keep(reply.own_words)
-        self._follow_ups.forget()
-        await self._say(replace(reply.line, timings=turn_timings(reply, clock)))
+        line = self._pending.due(message, goes_on=self._speech.words)
+        if line is not None:
+            await self._say(line)
 
     async def _say(self, line: Line) -> None:
         """Says a line and moves to its step."""

@@ -102,6 +102,13 @@ class SuspicionOver:
 
 
 @dataclass(frozen=True, slots=True)
+class LossOver:
+    """The speech of this number, lost with its stream, should have been heard again by now."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """Pause, resume or end; `done` is set when it is carried out."""
 
@@ -137,6 +144,7 @@ Message = (
     | ReplyReady
     | PatienceOver
     | SuspicionOver
+    | LossOver
     | Pause
     | Resume
     | End
