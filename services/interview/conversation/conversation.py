@@ -28,6 +28,7 @@ from services.interview.conversation.ears import Ears
 from services.interview.conversation.floor import Floor, Line, Said
 from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.interruption import Verdict, judge
+from services.interview.conversation.orders import Orders
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.patience import TurnPatience
 from services.interview.conversation.pending import PendingReply
@@ -37,11 +38,7 @@ from services.interview.conversation.reviewing import Review
 from services.interview.conversation.running_speech import RunningSpeech
 from services.interview.conversation.stock import Stock, Voice, voice_for
 from services.interview.conversation.timing import TurnClock, turn_clock
-from services.interview.events import (
-    AudioFormat,
-    CandidatePartial,
-    CandidateSpeechStarted,
-)
+from services.interview.events import AudioFormat, CandidatePartial, CandidateSpeechStarted
 from services.interview.interviewer.personas import Cast
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, Phase, Speaker, State, Turn
@@ -92,6 +89,7 @@ class Conversation:
             over=lambda seconds, number: self._later(seconds, m.HoldOver(number)),
         )
         self._speech = RunningSpeech()
+        self._orders = Orders(self._speech, self.ears.hearing.finish_turn, self._later)
         self._output: AudioFormat | None = None
         self._over = False
 
@@ -130,6 +128,7 @@ class Conversation:
             listening = tasks.create_task(self.ears.hearing.run())
             while not self.chronicle.interview.state.over:
                 await self._handle(await self._inbox.get())
+                await self._carry_out()
             listening.cancel()
             self._pending.drop()
             self._follow_ups.forget()
@@ -156,6 +155,7 @@ class Conversation:
         while not self._inbox.empty():
             if isinstance(message := self._inbox.get_nowait(), m.Command):
                 message.done.set()
+        self._orders.give_up()
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
@@ -207,9 +207,10 @@ class Conversation:
                 await self._reply_due(message)
             case m.SuspicionOver() | m.LossOver():
                 await self._nothing_in_time(message)
+            case m.FinalOver():
+                self._orders.hurry()
             case m.Command():
-                await self._obey(message)
-                message.done.set()
+                self._orders.take(message)
 
     # Joining, pausing, ending.
 
@@ -230,18 +231,28 @@ class Conversation:
         synthesiser = self._partners.synthesiser
         return voice_for(self._settings, self._cast, output, synthesiser, self._tasks)
 
+    async def _carry_out(self) -> None:
+        """Obeys the commands whose time has come."""
+        while not self._over and (command := self._orders.due(self.chronicle.interview.state)):
+            await self._obey(command)
+            command.done.set()
+
     async def _obey(self, command: m.Command) -> None:
         state = self.chronicle.interview.state
         match command:
             case m.Pause() if state is State.LIVE:
                 self._pending.drop()
-                self._speech.over()
+                self._speech.words = False
+                if self._floor.taken:
+                    self._speech.over()  # What did not stop the interviewer is no answer.
                 await self._let_go()
                 await self._stop_floor()
                 await self.chronicle.move(State.PAUSED, self._step)
             case m.Resume() if state is State.PAUSED:
                 await self._resume()
             case m.End():
+                if self._speech.so_far is not None and not self._floor.taken:
+                    await self._keep(self._speech.so_far)
                 await self._let_go()
                 await self._stop_floor()
                 await self._close()
@@ -249,7 +260,7 @@ class Conversation:
     async def _resume(self) -> None:
         await self.chronicle.move(State.LIVE, self._step)
         if self._step.asks and self._answers.turns:
-            self._release(self._turn_clock(self._answers.turns[-1], None, 0.0))
+            self._release(self._turn_clock(self._answers.turns[-1]))
         elif self._step.asks and self._line is not None:
             again = self._voice.say(self._line.text, self._step.phase, ahead=False)
             await self._say(replace(self._line, speech=again, timings=None))
@@ -264,6 +275,7 @@ class Conversation:
 
     async def _hear(self, event: SpeechEvent) -> None:
         if self.chronicle.interview.state is not State.LIVE:
+            await self._hear_late(event)
             return
         match event:
             case SpeechBegan():
@@ -281,6 +293,20 @@ class Conversation:
             case SpeechLost():
                 self._speech.lose()
                 self._later(self._pace.suspicion, m.LossOver(self._speech.number))
+
+    async def _hear_late(self, event: SpeechEvent) -> None:
+        """What was under way at the pause is kept, and replied to when we go on."""
+        match event:
+            case SpeechBegan():
+                self._speech.began(event)
+            case SpeechLost():
+                self._speech.lose()
+            case TurnEnded() if self._speech.under_way:
+                self._speech.over()
+                await self._keep(event)
+
+    async def _keep(self, event: TurnEnded) -> None:
+        await self._answers.keep(event, self._step, self._stock.question_id(self._step))
 
     def _speech_began(self, event: SpeechBegan) -> None:
         if self._speech.began(event):
@@ -313,7 +339,8 @@ class Conversation:
             return
         self._answers.reopen()
         if not self._patience.held:
-            self._prepare(self._answers.whole(event.text))
+            answer = self._answers.whole(event.text)
+            self._pending.prepare(answer, self._step, self._stock, self._voice, eager=True)
 
     async def _turn_ended(self, event: TurnEnded) -> None:
         eager_at = self._speech.over()
@@ -361,9 +388,11 @@ class Conversation:
         self._speech.words = False
         await self._let_go()
         turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
-        await self._answered(turn, self._turn_clock(turn, None, 0.0))
+        await self._answered(turn, self._turn_clock(turn))
 
-    def _turn_clock(self, turn: Turn, eager: float | None, finalization: float) -> TurnClock:
+    def _turn_clock(
+        self, turn: Turn, eager: float | None = None, finalization: float = 0.0
+    ) -> TurnClock:
         return turn_clock(turn, self.chronicle.clock.now(), eager, finalization)
 
     async def _answered(self, turn: Turn, clock: TurnClock) -> None:
@@ -383,7 +412,7 @@ class Conversation:
             await self._move_on()
         elif self._answers.turns:
             last = self._answers.turns[-1]
-            self._release(self._pending.released or self._turn_clock(last, None, 0.0))
+            self._release(self._pending.released or self._turn_clock(last))
 
     async def _let_go(self) -> None:
         """Nothing is held any more, and what was said of the turn stands."""
@@ -421,9 +450,6 @@ class Conversation:
 
     # The interviewer answers.
 
-    def _prepare(self, answer: str) -> None:
-        self._pending.prepare(answer, self._step, self._stock, self._voice, eager=True)
-
     def _release(self, clock: TurnClock) -> None:
         """The candidate has finished: the reply is said as soon as it is there."""
         answer = self._answers.whole()
@@ -444,14 +470,7 @@ class Conversation:
             self._step, self._answers.turns = line.step, []
         await self.chronicle.move(State.LIVE, line.step)
         self._floor.speak(line)
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        """Has the lines made that may be needed after the next answer."""
-        if self._step.phase is Phase.CLOSING:
-            return
-        for deeper in (True, False):
-            self._stock.line(self._following(dig_deeper=deeper), ahead=True)
+        self._stock.make_ahead(line.step)
 
     def _following(self, *, dig_deeper: bool) -> Step:
         return following(self._step, self._settings, dig_deeper=dig_deeper)

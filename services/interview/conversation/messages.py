@@ -109,6 +109,11 @@ class LossOver:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalOver:
+    """The text of what was said before a command has had its time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """Pause, resume or end; `done` is set when it is carried out."""
 
@@ -145,6 +150,7 @@ Message = (
     | PatienceOver
     | SuspicionOver
     | LossOver
+    | FinalOver
     | Pause
     | Resume
     | End

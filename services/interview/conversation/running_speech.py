@@ -14,6 +14,7 @@ class RunningSpeech:
         words: Whether words were heard in it, by a stream that still works.
         eager_at: When it had probably ended, on the interview's clock.
         so_far: It as it was understood last, for want of a final text.
+        overdue: Whether its final text is waited for no longer.
     """
 
     def __init__(self) -> None:
@@ -22,8 +23,14 @@ class RunningSpeech:
         self.words = False
         self.eager_at: float | None = None
         self.so_far: TurnEnded | None = None
+        self.overdue = False
         self._lost = False
         self._start = 0.0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether its final text may come in time."""
+        return self.under_way and not self.overdue
 
     def began(self, event: SpeechBegan) -> bool:
         """A stretch begins; False if it is the one that was lost, heard again."""
@@ -32,7 +39,7 @@ class RunningSpeech:
         self._forget()
         self.under_way = True
         if not again:
-            self.so_far, self._start = None, event.start
+            self.so_far, self.overdue, self._start = None, False, event.start
         return not again
 
     def partial(self, event: PartialHeard, now: float) -> None:
@@ -62,7 +69,7 @@ class RunningSpeech:
         """Its final text has come, or will not; when it had probably ended."""
         eager_at = self.eager_at
         self._forget()
-        self.under_way, self.so_far = False, None
+        self.under_way, self.so_far, self.overdue = False, None, False
         return eager_at
 
     def _forget(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from services.interview.clients.seams import Style, Synthesiser, VoiceConfig
 from services.interview.conversation.floor import Line
-from services.interview.conversation.progress import Step
+from services.interview.conversation.progress import Step, following
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.events import AudioFormat
 from services.interview.interviewer import lines
@@ -103,6 +103,12 @@ class Stock:
             made = Line(step, text, speech, self.question_id(step))
             self._made[step] = made
         return made
+
+    def make_ahead(self, step: Step) -> None:
+        """Has the lines made that may be needed after the answer to `step`."""
+        if step.phase is not Phase.CLOSING:
+            for deeper in (True, False):
+                self.line(following(step, self._settings, dig_deeper=deeper), ahead=True)
 
     def clear(self, voice: Voice) -> None:
         """Throws everything away, for another voice or format."""
