@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.interview.clients.seams import (
     PartialHeard,
@@ -262,8 +261,7 @@ class Conversation:
         if self._step.asks and self._answers.turns:
             self._release(self._turn_clock(self._answers.turns[-1]))
         elif self._step.asks and self._line is not None:
-            again = self._voice.say(self._line.text, self._step.phase, ahead=False)
-            await self._say(replace(self._line, speech=again, timings=None))
+            await self._say(self._voice.again(self._line))
         else:
             await self._move_on()
 
@@ -390,10 +388,8 @@ class Conversation:
         turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
         await self._answered(turn, self._turn_clock(turn))
 
-    def _turn_clock(
-        self, turn: Turn, eager: float | None = None, finalization: float = 0.0
-    ) -> TurnClock:
-        return turn_clock(turn, self.chronicle.clock.now(), eager, finalization)
+    def _turn_clock(self, turn: Turn, eager: float | None = None, final: float = 0.0) -> TurnClock:
+        return turn_clock(turn, self.chronicle.clock.now(), eager, final)
 
     async def _answered(self, turn: Turn, clock: TurnClock) -> None:
         await self._answers.over(turn, answers=self._step.asks)
@@ -462,7 +458,7 @@ class Conversation:
 
     async def _say(self, line: Line) -> None:
         """Says a line and moves to its step."""
-        self._line = line
+        self._line = line = self._voice.fit(line)
         if line.step.round != self._step.round or line.step.phase is Phase.CLOSING:
             self._review.score(self._step, self._tasks)
         if line.step != self._step:

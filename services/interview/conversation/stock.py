@@ -48,6 +48,20 @@ class Voice:
         speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
         return speech
 
+    def again(self, line: Line) -> Line:
+        """The line in this voice, from its beginning."""
+        return replace(line, speech=self.say(line.text, line.step.phase, ahead=False), timings=None)
+
+    def fit(self, line: Line) -> Line:
+        """The line as it is, or, if it was made for a client of another format, for this one."""
+        wanted = None if self._config is None else self._config.format
+        speech = line.speech
+        if (None if speech is None else speech.format) == wanted:
+            return line
+        if speech is not None:
+            speech.discard()
+        return replace(self.again(line), timings=line.timings)
+
 
 def voice_for(
     settings: InterviewSettings,
