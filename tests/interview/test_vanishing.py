@@ -120,7 +120,7 @@ async def test_fifty_cancelled_streams_leave_as_many_tasks_as_there_were(
 
 
 async def test_what_an_older_page_still_says_is_not_taken_for_the_newer_ones(wire: Wire) -> None:
-    made = await wire.create(follow_ups=0)
+    made = await wire.create(rounds=6, follow_ups=0)
     ann = outgoing(PATIENCE, user="ann")
 
     async def opened(client: str, token: str | None = None) -> Listening:
