@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import grpc
 
 from services.interview.conversation import messages as m
-from services.interview.conversation.attendance import Attendance, Seat
+from services.interview.conversation.attendance import Attendance, Seat, taken_over
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.conversation import Conversation
@@ -243,8 +243,11 @@ class House:
         source: AudioFormat | None,
         output: AudioFormat | None,
         resume_token: str | None,
+        client: str | None = None,
     ) -> Seat:
         """Seats a client in an interview, and begins the interview at the first time.
+
+        `client` is the name it made up for itself.
 
         Raises:
             NotFound: No such interview.
@@ -270,7 +273,7 @@ class House:
                     "WRONG_STATE", f"the interview is {interview.state.name.lower()}"
                 )
             attendance = self._open(interview)
-        return attendance.join(source, output, last_seq)
+        return attendance.join(source, output, last_seq, client)
 
     def leave(self, seat: Seat) -> None:
         """A client is gone."""
@@ -278,17 +281,22 @@ class House:
         if attendance is not None:
             attendance.leave(seat)
 
-    async def speaker(self, user: str, interview_id: str) -> tuple[Attendance, Seat]:
+    async def speaker(
+        self, user: str, interview_id: str, client: str | None
+    ) -> tuple[Attendance, Seat]:
         """The interview a client that listens may speak in, and its seat there.
 
         Raises:
             NotFound: No such interview.
             FailedPrecondition: Nobody has joined it.
+            Aborted: Another client listens.
         """
         interview = await self.find(user, interview_id)
         attendance = self._live.get(interview.id)
         if attendance is None or attendance.seat is None:
             raise FailedPrecondition("NOT_JOINED", "open Listen before Speak")
+        if attendance.seat.client != client:
+            raise taken_over()
         return attendance, attendance.seat
 
     def _open(self, interview: Interview) -> Attendance:
@@ -329,6 +337,10 @@ class House:
     async def _hold(self, conversation: Conversation) -> None:
         try:
             await conversation.run()
+        except asyncio.CancelledError:
+            # Here, and not where it was asked for: who asked may have gone away meanwhile.
+            await conversation.discard()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, this interview ends, not the others
             log(_logger, logging.ERROR, "conversation failed", cause=error)
             try:

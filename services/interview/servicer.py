@@ -180,7 +180,9 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         self, request: pb.ListenRequest, context: _Context
     ) -> AsyncIterator[pb.ListenResponse]:
         """The way down alone."""
-        seat = await self._join(request.join)
+        seat = await self._join(
+            request.join, request.client if request.HasField("client") else None
+        )
         try:
             async for entry in until_draining(seat.entries(), _begins):
                 yield pb.ListenResponse(event=_event(entry, seat))
@@ -189,7 +191,9 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
 
     async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
-        attendance, seat = await self._house.speaker(_user(), request.interview_id)
+        attendance, seat = await self._house.speaker(
+            _user(), request.interview_id, request.client if request.HasField("client") else None
+        )
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
         planned = 0.0
@@ -200,7 +204,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
                 _take(message, seat, field)
         return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
 
-    async def _join(self, join: conversation_pb2.JoinInterview) -> Seat:
+    async def _join(self, join: conversation_pb2.JoinInterview, client: str | None = None) -> Seat:
         output = AudioFormat()
         if join.HasField("output"):
             output = event_wire.audio_format_from(join.output)
@@ -210,6 +214,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             source=event_wire.audio_format_from(join.input) if join.HasField("input") else None,
             output=None if join.text_only else output,
             resume_token=join.resume_token if join.HasField("resume_token") else None,
+            client=client,
         )
 
 

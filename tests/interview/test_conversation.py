@@ -431,3 +431,47 @@ async def test_silence_shorter_than_the_pace_is_configured_at_the_recogniser() -
         await s.started(Phase.OPENING)
         stream = await s.stream()
         assert (stream.config.min_silence, stream.config.max_silence) == (0.2, 0.7)
+
+
+@pytest.mark.parametrize("drafted", [True, False])
+async def test_a_reply_made_for_a_client_that_is_gone_is_said_to_the_next_as_it_asks(
+    drafted: bool,
+) -> None:
+    async with stage(pace=Pace(patience=60.0, follow_up_budget=PATIENCE)) as s:
+        s.join()
+        await s.to_first_question()
+        if drafted:
+            await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
+            while "How did you choose the index?" not in s.synthesiser.texts:
+                await s.synthesiser.asked.get()
+        else:
+            s.model.gate.clear()
+            await s.answer(ANSWER)
+            await s.until(CandidateTurn)
+        last = s.conversation.chronicle.journal.last_seq
+        s.join(text_only=True, last_seq=last)
+        if drafted:
+            await s.answer(ANSWER)
+        else:
+            s.model.gate.set()
+        assert (await s.until(UtteranceStarted)).format is None
+        text = await s.until(InterviewerText)
+        assert text.text == "How did you choose the index?"
+        ended = await s.until(UtteranceEnded)
+        assert ended.turn.text == text.text
+        said = s.conversation.chronicle.journal.after(last)
+        assert not [e for e in said if isinstance(e.event, InterviewerAudio)]
+
+
+async def test_a_reply_made_in_writing_is_spoken_to_a_client_that_listens() -> None:
+    async with stage(pace=Pace(patience=60.0, follow_up_budget=PATIENCE)) as s:
+        s.join(text_only=True)
+        await s.started(Phase.QUESTION)
+        await s.until(UtteranceEnded)
+        s.model.gate.clear()
+        s.seat.send(m.Typed(ANSWER))
+        await s.until(CandidateTurn)
+        s.join(last_seq=s.seen[-1].seq)
+        s.model.gate.set()
+        assert (await s.until(UtteranceStarted)).format is not None
+        assert (await s.until(InterviewerText)).text == "How did you choose the index?"

@@ -14,12 +14,14 @@ from services.interview.clients.seams import (
     HearingConfig,
     SpeechBegan,
     SpeechEvent,
+    SpeechLost,
     TurnEnded,
 )
 from services.interview.conversation import hearing as module
 from services.interview.conversation.clock import AudioTimeline, InterviewClock
 from services.interview.conversation.hearing import BYTES_PER_SECOND, Hearing
 from tests.interview.stage import PATIENCE, FakeRecogniser, FakeStream
+from tests.runtime.virtual_time import run
 
 SECOND = BYTES_PER_SECOND
 
@@ -191,3 +193,72 @@ async def test_a_stream_opened_later_knows_the_newest_silences() -> None:
         listener.hearing.hear(bytes(SECOND))
         config = (await listener.stream()).config
         assert (config.min_silence, config.max_silence) == (0.5, 3.0)
+
+
+async def test_a_turn_under_way_when_the_one_before_is_told_is_heard_by_the_next_stream() -> None:
+    async with listening() as listener:
+        listener.hearing.hear(bytes(SECOND))
+        first = await listener.stream()
+        second_answer = b"\2\0" * (SECOND // 4)
+        for audio in (b"\1\0" * SECOND, *[second_answer] * 6):
+            listener.hearing.hear(audio)
+        await received(first, 6 * SECOND)
+        # The first answer's text was long in the making, and the server ends right behind it.
+        first.heard.put_nowait(SpeechBegan(1.0))
+        first.heard.put_nowait(TurnEnded("Yes.", (), 1.0, 3.0))
+        async with asyncio.timeout(PATIENCE):
+            while not isinstance(await listener.heard.get(), TurnEnded):
+                pass
+        listener.hearing.hear(second_answer)
+        first.heard.put_nowait(DependencyFailed("asr", "DRAINING"))
+        again = await listener.stream()
+        assert await received(again, 7 * SECOND // 2) == second_answer * 7
+
+
+def test_between_turns_only_the_last_moment_is_kept() -> None:
+    async def main() -> bytes:
+        async with listening() as listener:
+            listener.hearing.hear(bytes(SECOND))
+            first = await listener.stream()
+            first.heard.put_nowait(SpeechBegan(0.0))
+            first.heard.put_nowait(TurnEnded("Yes.", (), 0.0, 1.0))
+            for number in range(2, 12):
+                listener.hearing.hear(bytes([number, 0]) * (SECOND // 2))
+                await asyncio.sleep(1.0)
+            first.heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
+            second = await listener.stream()
+            await asyncio.sleep(1.0)
+            return b"".join(second.sent.get_nowait() for _ in range(second.sent.qsize()))
+
+    assert run(main()) == b"\x0b\0" * (SECOND // 2)
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["before the break", "without a stream"])
+async def test_a_turn_that_was_finished_is_finished_by_the_next_stream(sent: bool) -> None:
+    async with listening() as listener:
+        listener.hearing.hear(b"\1\0" * (SECOND // 2))
+        first = await listener.stream()
+        await received(first, SECOND)
+        first.heard.put_nowait(SpeechBegan(0.0))
+        await listener.heard.get()
+        if sent:
+            listener.hearing.finish_turn()
+            await asyncio.wait_for(first.finalized.wait(), PATIENCE)
+        first.heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
+        assert isinstance(await listener.heard.get(), SpeechLost)
+        if not sent:
+            listener.hearing.finish_turn()
+        second = await listener.stream()
+        assert await received(second, SECOND) == b"\1\0" * (SECOND // 2)
+        await asyncio.wait_for(second.finalized.wait(), PATIENCE)
+        # Once answered it is not repeated.
+        second.heard.put_nowait(SpeechBegan(0.0))
+        second.heard.put_nowait(TurnEnded("Yes.", (), 0.0, 1.0))
+        async with asyncio.timeout(PATIENCE):
+            while not isinstance(await listener.heard.get(), TurnEnded):
+                pass
+        listener.hearing.hear(b"\2\0" * (SECOND // 2))
+        second.heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
+        third = await listener.stream()
+        assert await received(third, SECOND) == b"\2\0" * (SECOND // 2)
+        assert not third.finalized.is_set()

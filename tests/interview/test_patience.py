@@ -106,6 +106,8 @@ async def test_an_end_while_the_candidate_goes_on_keeps_the_turn() -> None:
         await s.hear(SpeechBegan(3.0), PartialHeard("and then we", ""))
         await s.until(CandidateTurnReopened)
         s.seat.send(m.End())
+        # What came of it is understood to have been no words, in the end.
+        await s.hear(TurnEnded("", (), 3.0, 4.0))
         assert (await s.until(CandidateTurn)).turn == told
         await s.until(StateChanged, lambda e: e.state is State.COMPLETED)
         assert answers(s) == [told]

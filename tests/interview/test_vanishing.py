@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import grpc
 import pytest
 from viva.interview.v1 import conversation_pb2 as cpb
-from viva.interview.v1 import interview_pb2
+from viva.interview.v1 import interview_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 
+from services.interview.conversation.hearing import Hearing
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration
-from tests.interview.calls import Wire, audio, join, joining, until
+from tests.interview.calls import Listening, Wire, audio, join, joining, typed, until
 from tests.interview.stage import PATIENCE
+from tests.interview.test_lifecycle import Code, reason
 
 
 async def test_a_vanished_client_comes_back_to_the_same_conversation(wire: Wire) -> None:
@@ -114,3 +117,78 @@ async def test_fifty_cancelled_streams_leave_as_many_tasks_as_there_were(
         pb.GetInterviewRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
     )
     assert got.interview.state == interview_pb2.INTERVIEW_STATE_LIVE
+
+
+async def test_what_an_older_page_still_says_is_not_taken_for_the_newer_ones(wire: Wire) -> None:
+    made = await wire.create(rounds=6, follow_ups=0)
+    ann = outgoing(PATIENCE, user="ann")
+
+    async def opened(client: str, token: str | None = None) -> Listening:
+        request = join(made.id, typed=True, resume_token=token)
+        call = wire.interviews.Listen(pb.ListenRequest(join=request, client=client), **ann)
+        await until(call, lambda _: True)
+        return call
+
+    async def says(text: str, call: int, client: str | None) -> None:
+        request = pb.SpeakRequest(
+            interview_id=made.id, call=call, client=client, messages=[typed(text)]
+        )
+        await wire.interviews.Speak(request, **ann)
+
+    older = await opened("older")
+    await says("Said on the older page", 1, "older")
+    newer = await opened("newer")
+    for client in ("older", None):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await says("Said late on the older page", 2, client)
+        assert (error.value.code(), reason(error.value)) == (Code.ABORTED, "TAKEN_OVER")
+    await says("Said on the newer page", 1, "newer")
+    await says("Also said there", 2, "newer")
+    await says("Also said there", 2, "newer")
+    seen = await until(newer, lambda e: e.candidate_turn.turn.text == "Also said there")
+    # A page that comes back goes on with its numbers; another begins its own.
+    await opened("newer", seen[-1].resume_token)
+    await says("Also said there", 2, "newer")
+    third = await opened("third", seen[-1].resume_token)
+    await says("Said on the third page", 2, "third")
+    await until(third, lambda e: e.candidate_turn.turn.text == "Said on the third page")
+    said = [t.text for t in await wire.turns(made.id) if t.speaker == turn_pb2.SPEAKER_CANDIDATE]
+    older.cancel()
+    assert said[:3] == ["Said on the older page", "Said on the newer page", "Also said there"]
+    assert said.count("Also said there") == 1
+
+
+async def test_a_delete_whose_caller_goes_away_leaves_no_interview_that_nobody_holds(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winding_up, gone = asyncio.Event(), asyncio.Event()
+    listen_on = Hearing.run
+
+    async def slow(self: Hearing) -> None:
+        try:
+            await listen_on(self)
+        finally:
+            winding_up.set()
+            await gone.wait()
+
+    monkeypatch.setattr(Hearing, "run", slow)
+    made = await wire.create(follow_ups=0)
+    ann = outgoing(PATIENCE, user="ann")
+    request = pb.DeleteInterviewRequest(interview_id=made.id)
+    async with wire.converse(joining(made.id)) as call:
+        await until(call, lambda e: e.HasField("audio"))
+        deleting = wire.interviews.DeleteInterview(request, **ann)
+        waiting = asyncio.ensure_future(deleting.code())
+        await asyncio.wait_for(winding_up.wait(), PATIENCE)
+        deleting.cancel()
+        await waiting
+        gone.set()
+        async with asyncio.timeout(PATIENCE):
+            while isinstance(response := await call.read(), pb.ConverseResponse):
+                last = response.event
+    assert last.state_changed.state == interview_pb2.INTERVIEW_STATE_CANCELLED
+    # And asked again, it is answered as if nothing had happened.
+    await wire.interviews.DeleteInterview(request, **ann)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.get(made.id)
+    assert error.value.code() == Code.NOT_FOUND

@@ -7,15 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
-from google.rpc import status_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from services.interview.clients.seams import DependencyFailed, ServiceName
+from services.runtime.errors import Draining
 
 
 def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
     """A failure that a stream tells of a part of its work, and survives."""
     names = {code.value[0]: code.name for code in grpc.StatusCode}
     return DependencyFailed(service, names.get(error.code, "UNKNOWN"))
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """The status code; of a server that is stopping, `Draining.reason`."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # AioRpcError has what it reads
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status is not None else ():
+        if detail.Unpack(info) and info.reason == Draining.reason:
+            return Draining.reason
+    return error.code().name
 
 
 @contextmanager
@@ -28,7 +40,7 @@ def failures(service: ServiceName) -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        raise DependencyFailed(service, error.code().name) from error
+        raise DependencyFailed(service, _reason(error)) from error
     except asyncio.InvalidStateError as error:
         raise DependencyFailed(service, "the stream is over") from error
     except asyncio.CancelledError:

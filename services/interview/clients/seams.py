@@ -81,7 +81,12 @@ class TurnEnded:
     finalization: float = 0.0
 
 
-SpeechEvent = SpeechBegan | PartialHeard | ProbablyEnded | WentOn | TurnEnded
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """The stream broke during a turn; the next hears it again, and finds speech in it or not."""
+
+
+SpeechEvent = SpeechBegan | PartialHeard | ProbablyEnded | WentOn | TurnEnded | SpeechLost
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import grpc
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.interview.clients.failures import failures, told
-from services.interview.clients.seams import PlacedWord, SpeechPiece, VoiceConfig, VoiceInfo
+from services.interview.clients.seams import (
+    DependencyFailed,
+    PlacedWord,
+    SpeechPiece,
+    VoiceConfig,
+    VoiceInfo,
+)
 from services.interview.events import AudioFormat, Encoding
 from services.runtime.channel import outgoing
+from services.runtime.errors import Draining
 from services.runtime.stats import seconds
 
 UTTERANCE_SECONDS = 60.0
@@ -48,7 +56,27 @@ class TtsClient:
         ]
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
-        """The speech in order; closing the generator cancels the segment."""
+        """The speech in order; closing the generator cancels the segment.
+
+        A line that a stopping server has not begun is asked for again, once: where there is
+        another server, it is made there.
+        """
+        begun = False
+        try:
+            async with aclosing(self._line(text, config)) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+        except DependencyFailed as failure:
+            if begun or failure.reason != Draining.reason:
+                raise
+        else:
+            return
+        async with aclosing(self._line(text, config)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _line(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         call = self._stub.StreamingSynthesize(None, **outgoing(UTTERANCE_SECONDS))
         shape = config.format
         try:

@@ -95,6 +95,13 @@ class Answers:
         self._reopened, self._held = False, None
         self._chronicle.emit(CandidateTurn(turn))
 
+    async def keep(self, event: TurnEnded, step: Step, question_id: str) -> None:
+        """A stretch of speech is over, and the turn it belongs to."""
+        if event.text.strip():
+            if step.asks:
+                self.reopen()
+            await self.over(self.spoken(event, step, question_id), answers=step.asks)
+
     async def settle(self, *, answers: bool) -> None:
         """Nothing more came: what is unfinished is over as it is."""
         if self._held is not None:

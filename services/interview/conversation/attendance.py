@@ -39,14 +39,24 @@ _DECODERS = {
 }
 
 
+def taken_over() -> Aborted:
+    """What a client is told that is not the one who listens."""
+    return Aborted("TAKEN_OVER", "another client has joined this interview")
+
+
 class Seat:
     """One client's place in an interview; taken over by the next client that joins."""
 
     def __init__(
-        self, conversation: Conversation, source: AudioFormat | None, last_seq: int
+        self,
+        conversation: Conversation,
+        source: AudioFormat | None,
+        last_seq: int,
+        client: str | None,
     ) -> None:
-        """Takes the shape of the client's audio, and the last event it has seen."""
+        """Takes the shape of the client's audio, the last event it has seen, and its name."""
         self.conversation = conversation
+        self.client = client
         self._source = source
         self._seen = last_seq
         self._ended: Exception | None = None
@@ -175,10 +185,14 @@ class Attendance:
         self._absence_seconds = absence_seconds
         self._abandoned_seconds = abandoned_seconds
         self._absence: list[asyncio.TimerHandle] = []
-        self._calls: dict[int, None] = {}
+        self._calls: dict[tuple[str | None, int], None] = {}
 
     def join(
-        self, source: AudioFormat | None, output: AudioFormat | None, last_seq: int | None
+        self,
+        source: AudioFormat | None,
+        output: AudioFormat | None,
+        last_seq: int | None,
+        client: str | None = None,
     ) -> Seat:
         """Seats a client; whoever sat there is sent away.
 
@@ -186,10 +200,10 @@ class Attendance:
         """
         self.close()
         if self.seat is not None:
-            self.seat.end(Aborted("TAKEN_OVER", "another client has joined this interview"))
+            self.seat.end(taken_over())
         if last_seq is None:
-            self._calls.clear()
-        self.seat = Seat(self.conversation, source, last_seq or 0)
+            self._calls = {taken: None for taken in self._calls if taken[0] != client}
+        self.seat = Seat(self.conversation, source, last_seq or 0, client)
         self.conversation.chronicle.clock.start()
         self.conversation.join(output)
         return self.seat
@@ -210,10 +224,11 @@ class Attendance:
         self._absence = []
 
     def first_time(self, call: int) -> bool:
-        """Whether a Speak call of this number has not been taken yet; now it has."""
-        if call in self._calls:
+        """Whether the client's Speak call of this number has not been taken yet; now it has."""
+        taken = (self.seat.client if self.seat else None, call)
+        if taken in self._calls:
             return False
-        self._calls[call] = None
+        self._calls[taken] = None
         if len(self._calls) > CALLS_REMEMBERED:
             del self._calls[next(iter(self._calls))]
         return True

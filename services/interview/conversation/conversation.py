@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.interview.clients.seams import (
     PartialHeard,
     ProbablyEnded,
     SpeechBegan,
     SpeechEvent,
+    SpeechLost,
     TurnEnded,
     WentOn,
 )
@@ -27,18 +27,17 @@ from services.interview.conversation.ears import Ears
 from services.interview.conversation.floor import Floor, Line, Said
 from services.interview.conversation.following_up import FollowUps
 from services.interview.conversation.interruption import Verdict, judge
+from services.interview.conversation.orders import Orders
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.patience import TurnPatience
+from services.interview.conversation.pending import PendingReply
 from services.interview.conversation.progress import OPENING, Step, following
-from services.interview.conversation.replying import Replier, Reply
+from services.interview.conversation.replying import Replier
 from services.interview.conversation.reviewing import Review
+from services.interview.conversation.running_speech import RunningSpeech
 from services.interview.conversation.stock import Stock, Voice, voice_for
-from services.interview.conversation.timing import TurnClock, turn_clock, turn_timings
-from services.interview.events import (
-    AudioFormat,
-    CandidatePartial,
-    CandidateSpeechStarted,
-)
+from services.interview.conversation.timing import TurnClock, turn_clock
+from services.interview.events import AudioFormat, CandidatePartial, CandidateSpeechStarted
 from services.interview.interviewer.personas import Cast
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, Phase, Speaker, State, Turn
@@ -88,13 +87,8 @@ class Conversation:
             listen=self.ears.hearing.listen,
             over=lambda seconds, number: self._later(seconds, m.HoldOver(number)),
         )
-        self._reply: Reply | None = None
-        # Set once the candidate's turn is over and the reply may be said.
-        self._released: TurnClock | None = None
-        self._eager_at: float | None = None
-        # Numbers the candidate's stretches of speech; `_words_heard` belongs to the running one.
-        self._speech = 0
-        self._words_heard = False
+        self._speech = RunningSpeech()
+        self._orders = Orders(self._speech, self.ears.hearing.finish_turn, self._later)
         self._output: AudioFormat | None = None
         self._over = False
 
@@ -133,8 +127,9 @@ class Conversation:
             listening = tasks.create_task(self.ears.hearing.run())
             while not self.chronicle.interview.state.over:
                 await self._handle(await self._inbox.get())
+                await self._carry_out()
             listening.cancel()
-            self._drop_reply()
+            self._pending.drop()
             self._follow_ups.forget()
             await self._review.finish(self._step, tasks)
             self._stock.clear(self._voice)
@@ -159,6 +154,7 @@ class Conversation:
         while not self._inbox.empty():
             if isinstance(message := self._inbox.get_nowait(), m.Command):
                 message.done.set()
+        self._orders.give_up()
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
@@ -178,12 +174,15 @@ class Conversation:
             tasks,
             budget=self._pace.follow_up_budget,
         )
-        self._replier = Replier(
+        replier = Replier(
             self._settings,
             self._follow_ups,
             self.chronicle.clock,
             tasks,
             ready=lambda reply: self.send(m.ReplyReady(reply)),
+        )
+        self._pending = PendingReply(
+            replier, self._follow_ups, self._pace.patience, later=self._later
         )
 
     async def _handle(self, message: m.Message) -> None:
@@ -205,12 +204,12 @@ class Conversation:
                 await self._line_over(message.said)
             case m.ReplyReady() | m.PatienceOver():
                 await self._reply_due(message)
-            case m.SuspicionOver():
-                if message.number == self._speech and not self._words_heard:
-                    self._floor.resume()
+            case m.SuspicionOver() | m.LossOver():
+                await self._nothing_in_time(message)
+            case m.FinalOver():
+                self._orders.hurry()
             case m.Command():
-                await self._obey(message)
-                message.done.set()
+                self._orders.take(message)
 
     # Joining, pausing, ending.
 
@@ -231,17 +230,28 @@ class Conversation:
         synthesiser = self._partners.synthesiser
         return voice_for(self._settings, self._cast, output, synthesiser, self._tasks)
 
+    async def _carry_out(self) -> None:
+        """Obeys the commands whose time has come."""
+        while not self._over and (command := self._orders.due(self.chronicle.interview.state)):
+            await self._obey(command)
+            command.done.set()
+
     async def _obey(self, command: m.Command) -> None:
         state = self.chronicle.interview.state
         match command:
             case m.Pause() if state is State.LIVE:
-                self._drop_reply()
+                self._pending.drop()
+                self._speech.words = False
+                if self._floor.taken:
+                    self._speech.over()  # What did not stop the interviewer is no answer.
                 await self._let_go()
                 await self._stop_floor()
                 await self.chronicle.move(State.PAUSED, self._step)
             case m.Resume() if state is State.PAUSED:
                 await self._resume()
             case m.End():
+                if self._speech.so_far is not None and not self._floor.taken:
+                    await self._keep(self._speech.so_far)
                 await self._let_go()
                 await self._stop_floor()
                 await self._close()
@@ -249,10 +259,9 @@ class Conversation:
     async def _resume(self) -> None:
         await self.chronicle.move(State.LIVE, self._step)
         if self._step.asks and self._answers.turns:
-            self._release(self._turn_clock(self._answers.turns[-1], None, 0.0))
+            self._release(self._turn_clock(self._answers.turns[-1]))
         elif self._step.asks and self._line is not None:
-            again = self._voice.say(self._line.text, self._step.phase, ahead=False)
-            await self._say(replace(self._line, speech=again, timings=None))
+            await self._say(self._voice.again(self._line))
         else:
             await self._move_on()
 
@@ -264,6 +273,7 @@ class Conversation:
 
     async def _hear(self, event: SpeechEvent) -> None:
         if self.chronicle.interview.state is not State.LIVE:
+            await self._hear_late(event)
             return
         match event:
             case SpeechBegan():
@@ -273,27 +283,42 @@ class Conversation:
             case ProbablyEnded():
                 await self._probably_ended(event)
             case WentOn():
-                self._eager_at = None
-                self._drop_reply()
+                self._speech.went_on()
+                self._pending.drop()
                 self._patience.release()
             case TurnEnded():
                 await self._turn_ended(event)
+            case SpeechLost():
+                self._speech.lose()
+                self._later(self._pace.suspicion, m.LossOver(self._speech.number))
+
+    async def _hear_late(self, event: SpeechEvent) -> None:
+        """What was under way at the pause is kept, and replied to when we go on."""
+        match event:
+            case SpeechBegan():
+                self._speech.began(event)
+            case SpeechLost():
+                self._speech.lose()
+            case TurnEnded() if self._speech.under_way:
+                self._speech.over()
+                await self._keep(event)
+
+    async def _keep(self, event: TurnEnded) -> None:
+        await self._answers.keep(event, self._step, self._stock.question_id(self._step))
 
     def _speech_began(self, event: SpeechBegan) -> None:
-        self._speech += 1
-        self._words_heard = False
-        self._eager_at = None
-        self._patience.speech_began()
-        self.chronicle.emit(CandidateSpeechStarted(event.start))
+        if self._speech.began(event):
+            self._patience.speech_began()
+            self.chronicle.emit(CandidateSpeechStarted(event.start))
         if self._floor.taken:
             self._floor.pause()
-            self._later(self._pace.suspicion, m.SuspicionOver(self._speech))
+            self._later(self._pace.suspicion, m.SuspicionOver(self._speech.number))
 
     async def _partial(self, event: PartialHeard) -> None:
         self.chronicle.emit(CandidatePartial(event.stable, event.unstable))
+        self._speech.partial(event, self.chronicle.clock.now())
         text = event.stable + event.unstable
         if text.strip():
-            self._words_heard = True
             self._patience.words_came()
         if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
             await self._stop_floor()
@@ -305,18 +330,18 @@ class Conversation:
             self._follow_ups.overhear(self._answers.whole(text), self._step, self._voice)
 
     async def _probably_ended(self, event: ProbablyEnded) -> None:
-        self._eager_at = self.chronicle.clock.now()
+        self._speech.probably_ended(event, self.chronicle.clock.now())
         if self._floor.taken and judge(event.text) is Verdict.INTERRUPTION:
             await self._stop_floor()
         if self._floor.taken or not self._step.asks or not event.text.strip():
             return
         self._answers.reopen()
         if not self._patience.held:
-            self._prepare(self._answers.whole(event.text), eager=True)
+            answer = self._answers.whole(event.text)
+            self._pending.prepare(answer, self._step, self._stock, self._voice, eager=True)
 
     async def _turn_ended(self, event: TurnEnded) -> None:
-        eager_at, self._eager_at = self._eager_at, None
-        self._words_heard = False
+        eager_at = self._speech.over()
         if not event.text.strip():
             await self._nothing_said()
             return
@@ -335,6 +360,16 @@ class Conversation:
             await self._answered(turn, self._turn_clock(turn, eager_at, event.finalization))
         self.ears.intake.acknowledge()
 
+    async def _nothing_in_time(self, message: m.SuspicionOver | m.LossOver) -> None:
+        """The speech has shown no words, or was not heard again: it is taken for nothing."""
+        if message.number != self._speech.number or self._speech.words:
+            return
+        if isinstance(message, m.SuspicionOver):
+            self._floor.resume()
+        elif self._speech.under_way and self.chronicle.interview.state is State.LIVE:
+            self._speech.over()
+            await self._nothing_said()
+
     async def _nothing_said(self) -> None:
         """The speech was none: everything goes on as if it had not been there."""
         if self._floor.taken:
@@ -348,13 +383,13 @@ class Conversation:
         if self.chronicle.interview.state is not State.LIVE:
             return
         await self._stop_floor()
-        self._words_heard = False
+        self._speech.words = False
         await self._let_go()
         turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
-        await self._answered(turn, self._turn_clock(turn, None, 0.0))
+        await self._answered(turn, self._turn_clock(turn))
 
-    def _turn_clock(self, turn: Turn, eager: float | None, finalization: float) -> TurnClock:
-        return turn_clock(turn, self.chronicle.clock.now(), eager, finalization)
+    def _turn_clock(self, turn: Turn, eager: float | None = None, final: float = 0.0) -> TurnClock:
+        return turn_clock(turn, self.chronicle.clock.now(), eager, final)
 
     async def _answered(self, turn: Turn, clock: TurnClock) -> None:
         await self._answers.over(turn, answers=self._step.asks)
@@ -373,7 +408,7 @@ class Conversation:
             await self._move_on()
         elif self._answers.turns:
             last = self._answers.turns[-1]
-            self._release(self._released or self._turn_clock(last, None, 0.0))
+            self._release(self._pending.released or self._turn_clock(last))
 
     async def _let_go(self) -> None:
         """Nothing is held any more, and what was said of the turn stands."""
@@ -390,7 +425,7 @@ class Conversation:
             case m.Hold():
                 self._patience.hold(message.limit)
                 if self._step.asks and not self._floor.taken:
-                    self._drop_reply()
+                    self._pending.drop()
                     self._answers.reopen()
             case m.Finished() if self._patience.held:
                 await self._let_wait_end()
@@ -400,7 +435,7 @@ class Conversation:
     async def _let_wait_end(self) -> None:
         self._patience.release()
         # A turn that the recogniser has not ended ends there now, by its silence.
-        if not self.ears.hearing.in_turn and self._answers.unfinished:
+        if not self.ears.hearing.in_turn:
             await self._settle()
 
     async def _interrupt(self) -> None:
@@ -411,48 +446,19 @@ class Conversation:
 
     # The interviewer answers.
 
-    def _prepare(self, answer: str, *, eager: bool) -> None:
-        self._drop_reply()
-        self._reply = self._replier.prepare(
-            answer, self._step, self._stock, self._voice, eager=eager
-        )
-
-    def _drop_reply(self) -> None:
-        if self._reply is not None:
-            self._reply.discard()
-        self._reply = self._released = None
-
     def _release(self, clock: TurnClock) -> None:
         """The candidate has finished: the reply is said as soon as it is there."""
         answer = self._answers.whole()
-        if self._reply is None or self._reply.answer != answer:
-            self._prepare(answer, eager=False)
-        assert self._reply is not None  # noqa: S101 - just prepared
-        self._released = clock
-        if self._reply.line is not None:
-            self.send(m.ReplyReady(self._reply))
-        else:
-            self._later(self._pace.patience, m.PatienceOver(self._reply))
+        self._pending.release(clock, answer, self._step, self._stock, self._voice)
 
     async def _reply_due(self, message: m.ReplyReady | m.PatienceOver) -> None:
-        reply = message.reply
-        if reply is not self._reply:
-            return
-        if reply.line is None:
-            reply.hurry.set()
-            return
-        # Words after the end of turn: the candidate goes on, and the turn will end again.
-        if self._released is None or self._words_heard:
-            return
-        clock, self._reply, self._released = self._released, None, None
-        if reply.own_words is not None:
-            self._follow_ups.keep(reply.own_words)
-        self._follow_ups.forget()
-        await self._say(replace(reply.line, timings=turn_timings(reply, clock)))
+        line = self._pending.due(message, goes_on=self._speech.words)
+        if line is not None:
+            await self._say(line)
 
     async def _say(self, line: Line) -> None:
         """Says a line and moves to its step."""
-        self._line = line
+        self._line = line = self._voice.fit(line)
         if line.step.round != self._step.round or line.step.phase is Phase.CLOSING:
             self._review.score(self._step, self._tasks)
         if line.step != self._step:
@@ -460,14 +466,7 @@ class Conversation:
             self._step, self._answers.turns = line.step, []
         await self.chronicle.move(State.LIVE, line.step)
         self._floor.speak(line)
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        """Has the lines made that may be needed after the next answer."""
-        if self._step.phase is Phase.CLOSING:
-            return
-        for deeper in (True, False):
-            self._stock.line(self._following(dig_deeper=deeper), ahead=True)
+        self._stock.make_ahead(line.step)
 
     def _following(self, *, dig_deeper: bool) -> Step:
         return following(self._step, self._settings, dig_deeper=dig_deeper)

@@ -23,6 +23,7 @@ from services.interview.clients.seams import (
     RecognitionStream,
     SpeechBegan,
     SpeechEvent,
+    SpeechLost,
     TurnEnded,
     WentOn,
 )
@@ -42,7 +43,7 @@ LAST_BACKOFF = 2.0
 """Seconds between attempts to open a stream, doubling from the first to the last."""
 
 SETTLED_SECONDS = 1.0
-"""A stream that lasted so long works."""
+"""A stream that lasted so long works; what began during a turn has been told so long after it."""
 STALLED_SECONDS = 10.0
 """A stream that takes no audio for so long does not."""
 BEHIND_SECONDS = 30.0
@@ -80,11 +81,12 @@ class Hearing:
         self._heard = heard
         self._failed = failed
         self._recovered = recovered
-        self._kept: deque[bytes] = deque()
+        self._kept: deque[bytes | None] = deque()
         self._kept_from = 0.0
         self._kept_bytes = 0
+        # Until then everything is kept: what the recogniser has not told of may be in it.
+        self._kept_until = 0.0
         self._in_turn = False
-        self._eager = False
         self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
@@ -121,23 +123,31 @@ class Hearing:
 
     def finish_turn(self) -> None:
         """Ends the running turn without waiting for silence."""
+        # Kept at its place: a stream that breaks before it has answered leaves it to the next.
+        if self._kept and self._kept[-1] is not None:
+            self._kept.append(None)
         if self._outbound is not None:
             self._outbound.put_nowait(None)
 
     def _trim(self) -> None:
-        seconds = REPLAY_SECONDS if self._in_turn or self._lost else QUIET_SECONDS
-        while self._kept and self._kept_bytes - len(self._kept[0]) >= seconds * BYTES_PER_SECOND:
+        whole = self._in_turn or self._lost or self._loop.time() < self._kept_until
+        seconds = REPLAY_SECONDS if whole else QUIET_SECONDS
+        while self._kept and self._kept_bytes - self._first_bytes() >= seconds * BYTES_PER_SECOND:
             self._drop_first()
 
     def _forget(self, before: float) -> None:
         """Keeps nothing of the first `before` seconds of the audio: they were understood."""
-        while self._kept and self._kept_from + len(self._kept[0]) / BYTES_PER_SECOND <= before:
+        while self._kept and self._kept_from + self._first_bytes() / BYTES_PER_SECOND <= before:
             self._drop_first()
 
+    def _first_bytes(self) -> int:
+        return len(self._kept[0] or b"")
+
     def _drop_first(self) -> None:
-        dropped = self._kept.popleft()
-        self._kept_bytes -= len(dropped)
-        self._kept_from += len(dropped) / BYTES_PER_SECOND
+        dropped = self._first_bytes()
+        self._kept.popleft()
+        self._kept_bytes -= dropped
+        self._kept_from += dropped / BYTES_PER_SECOND
 
     async def run(self) -> None:
         """Listens until cancelled; opens the first stream with the first audio."""
@@ -153,9 +163,11 @@ class Hearing:
             elif not self._troubled and backoff > FIRST_BACKOFF:
                 self._troubled = True
                 await self._failed(failure)
-            if self._eager:
-                self._eager = False
-                await self._heard(WentOn(self._timeline.at(self._timeline.received)))
+            if self._in_turn:
+                self._in_turn = False
+                # After so long its beginning is not kept any more, whatever the next stream says.
+                self._kept_until = self._loop.time() + REPLAY_SECONDS
+                await self._heard(SpeechLost())
             await asyncio.sleep(backoff)
             backoff = min(LAST_BACKOFF, 2 * backoff)
 
@@ -245,24 +257,21 @@ class Hearing:
 
         match event:
             case SpeechBegan():
-                if self._in_turn:
-                    return
                 self._in_turn = True
                 await self._heard(SpeechBegan(at(event.start)))
             case PartialHeard():
                 await self._heard(event)
             case ProbablyEnded():
-                self._eager = True
                 await self._heard(
                     ProbablyEnded(event.text, placed(event.words), at(event.start), at(event.end))
                 )
             case WentOn():
-                self._eager = False
                 await self._heard(WentOn(at(event.start)))
             case TurnEnded():
-                self._in_turn = self._eager = False
+                self._in_turn = False
                 self._forget(base + event.end)
-                self._trim()
+                # The next turn may be under way already, and be told of right behind this one.
+                self._kept_until = self._loop.time() + SETTLED_SECONDS
                 await self._heard(
                     replace(
                         event, words=placed(event.words), start=at(event.start), end=at(event.end)

@@ -102,6 +102,18 @@ class SuspicionOver:
 
 
 @dataclass(frozen=True, slots=True)
+class LossOver:
+    """The speech of this number, lost with its stream, should have been heard again by now."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalOver:
+    """The text of what was said before a command has had its time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """Pause, resume or end; `done` is set when it is carried out."""
 
@@ -137,6 +149,8 @@ Message = (
     | ReplyReady
     | PatienceOver
     | SuspicionOver
+    | LossOver
+    | FinalOver
     | Pause
     | Resume
     | End

@@ -12,6 +12,7 @@ from services.interview.clients.seams import (
     Synthesiser,
     VoiceConfig,
 )
+from services.interview.events import AudioFormat
 
 
 class PreparedSpeech:
@@ -29,6 +30,8 @@ class PreparedSpeech:
         self._changed = asyncio.Event()
         self._done = self._discarded = False
         self._failure: DependencyFailed | None = None
+        self.format: AudioFormat | None = None
+        """What the audio was asked for in; None before."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -43,6 +46,7 @@ class PreparedSpeech:
 
     def synthesise(self, synthesiser: Synthesiser, config: VoiceConfig) -> None:
         """Starts making the audio."""
+        self.format = config.format
         self._task = self._owner.create_task(self._fill(synthesiser, config))
 
     async def _fill(self, synthesiser: Synthesiser, config: VoiceConfig) -> None:

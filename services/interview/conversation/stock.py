@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from services.interview.clients.seams import Style, Synthesiser, VoiceConfig
 from services.interview.conversation.floor import Line
-from services.interview.conversation.progress import Step
+from services.interview.conversation.progress import Step, following
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.events import AudioFormat
 from services.interview.interviewer import lines
@@ -47,6 +47,20 @@ class Voice:
         style = self._styles.get(phase, Style.NEUTRAL)
         speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
         return speech
+
+    def again(self, line: Line) -> Line:
+        """The line in this voice, from its beginning."""
+        return replace(line, speech=self.say(line.text, line.step.phase, ahead=False), timings=None)
+
+    def fit(self, line: Line) -> Line:
+        """The line as it is, or, if it was made for a client of another format, for this one."""
+        wanted = None if self._config is None else self._config.format
+        speech = line.speech
+        if (None if speech is None else speech.format) == wanted:
+            return line
+        if speech is not None:
+            speech.discard()
+        return replace(self.again(line), timings=line.timings)
 
 
 def voice_for(
@@ -103,6 +117,12 @@ class Stock:
             made = Line(step, text, speech, self.question_id(step))
             self._made[step] = made
         return made
+
+    def make_ahead(self, step: Step) -> None:
+        """Has the lines made that may be needed after the answer to `step`."""
+        if step.phase is not Phase.CLOSING:
+            for deeper in (True, False):
+                self.line(following(step, self._settings, dig_deeper=deeper), ahead=True)
 
     def clear(self, voice: Voice) -> None:
         """Throws everything away, for another voice or format."""
