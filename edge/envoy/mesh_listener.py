@@ -19,7 +19,12 @@ from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
 from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
-from edge.envoy.routing import RETRY_BUFFER_BYTES, grpc_routes, service_route
+from edge.envoy.routing import (
+    RETRY_BUFFER_BYTES,
+    grpc_routes,
+    malformed_timeout_route,
+    service_route,
+)
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import tracing
 
@@ -67,7 +72,8 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
 
 
 def _routes(services: Iterable[Contract]) -> Any:
-    routes = [route for contract in services for route in grpc_routes(contract)]
+    routes = [malformed_timeout_route()]
+    routes += [route for contract in services for route in grpc_routes(contract)]
     routes += [service_route(name, cluster=REFLECTION_CLUSTER) for name in REFLECTION_SERVICES]
     return route_pb2.RouteConfiguration(
         name=MESH,
