@@ -105,7 +105,8 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        # Envoy asks every 3 s whether a replica still moves.
+        ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     ]
 
 

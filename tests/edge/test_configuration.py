@@ -16,11 +16,13 @@ from pydantic import ValidationError
 
 from edge.envoy.binary import ConfigurationError, arguments, validate
 from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
+from edge.envoy.clusters import HTTP_PROTOCOL_OPTIONS
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.edge_listener import path_pattern
 from edge.envoy.endpoints import publish, published
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
-from services.runtime.settings import load
+from services.runtime.server import server_options
+from services.runtime.settings import ServerSettings, load
 
 
 def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[str, Any]]:
@@ -292,3 +294,11 @@ def test_a_malformed_collector_is_named(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("VIVA_OTLP_ENDPOINT: ")
+
+
+def test_envoy_pings_replicas_no_oftener_than_they_allow(content: dict[str, Any]) -> None:
+    allowed = dict(server_options(ServerSettings()))["grpc.http2.min_ping_interval_without_data_ms"]
+    protocols = cluster(content, "viva.asr.v1.AsrService")["typed_extension_protocol_options"]
+    http2 = protocols[HTTP_PROTOCOL_OPTIONS]["explicit_http_config"]["http2_protocol_options"]
+    interval = float(http2["connection_keepalive"]["interval"].removesuffix("s"))
+    assert interval * 1000 >= 2 * allowed

@@ -94,3 +94,31 @@ async def _exchange(
                     connection.acknowledge_received_data(event.flow_controlled_length, stream)
                 case _:
                     pass
+
+
+async def survives_pings(address: str, count: int, interval: float) -> bool:
+    """Whether an idle connection stays up that asks every `interval` seconds for a sign of life."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    connection = h2.connection.H2Connection()
+    connection.initiate_connection()
+    answered = 0
+    try:
+        async with asyncio.timeout(GUARD_SECONDS):
+            connection.ping(bytes(8))
+            while answered < count:
+                writer.write(connection.data_to_send())
+                received = await reader.read(65536)
+                if not received:
+                    return False
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.ConnectionTerminated):
+                        return False
+                    if isinstance(event, h2.events.PingAckReceived):
+                        answered += 1
+                        await asyncio.sleep(interval)
+                        connection.ping(bytes(8))
+        return True
+    finally:
+        writer.close()
+        await writer.wait_closed()
