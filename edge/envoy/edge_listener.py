@@ -45,7 +45,7 @@ from edge.envoy.routing import (
     malformed_timeout_route,
 )
 from edge.envoy.settings import EnvoySettings
-from edge.envoy.tracing import tracing
+from edge.envoy.tracing import request_ids, tracing
 
 EDGE = "edge"
 HEALTH_PATH = "/healthz"
@@ -88,6 +88,7 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         # The peer is the client, whatever address it claims.
         use_remote_address=TRUE,
         early_header_mutation_extensions=[_header_stripping()],
+        request_id_extension=request_ids(),
         always_set_request_id_in_response=True,
         normalize_path=TRUE,
         merge_slashes=True,
