@@ -27,6 +27,11 @@ HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 HEALTH_CHECK_SECONDS = 1.0
 UNHEALTHY_CHECKS = 2
 
+# A replica that hangs holds its calls no longer than these together, then they are UNAVAILABLE and
+# may be sent to another; servers allow for so many pings (services/runtime/server.py).
+PING_SECONDS = 3.0
+PING_TIMEOUT_SECONDS = 3.0
+
 MIN_RETRY_CONCURRENCY = 128
 
 # A 128 MiB upload over one stream should not wait for a window update every 64 KiB.
@@ -58,7 +63,7 @@ def service_cluster(name: str, replicas: Replicas, *, health_service: str, endpo
         outlier_detection=_outlier_detection(),
         circuit_breakers=_circuit_breakers(),
         **_addressing(name, replicas, endpoints),
-        typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
+        typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2(replica=True))},
     )
 
 
@@ -182,11 +187,14 @@ def _circuit_breakers() -> Any:
     )
 
 
-def _http2() -> Any:
+def _http2(*, replica: bool = False) -> Any:
     options = http_protocol_options_pb2.HttpProtocolOptions
-    return options(
-        explicit_http_config=options.ExplicitHttpConfig(http2_protocol_options=http2_options())
-    )
+    http2 = http2_options()
+    if replica:
+        # Others may take so many pings for abuse.
+        http2.connection_keepalive.interval.CopyFrom(seconds(PING_SECONDS))
+        http2.connection_keepalive.timeout.CopyFrom(seconds(PING_TIMEOUT_SECONDS))
+    return options(explicit_http_config=options.ExplicitHttpConfig(http2_protocol_options=http2))
 
 
 def http2_options(*, max_concurrent_streams: int | None = None, trusted: bool = False) -> Any:

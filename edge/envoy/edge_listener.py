@@ -38,9 +38,14 @@ from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import Contract, Method
 from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
-from edge.envoy.routing import RETRY_BUFFER_BYTES, forward, grpc_routes
+from edge.envoy.routing import (
+    RETRY_BUFFER_BYTES,
+    forward,
+    grpc_routes,
+    malformed_timeout_route,
+)
 from edge.envoy.settings import EnvoySettings
-from edge.envoy.tracing import tracing
+from edge.envoy.tracing import request_ids, tracing
 
 EDGE = "edge"
 HEALTH_PATH = "/healthz"
@@ -83,6 +88,7 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         # The peer is the client, whatever address it claims.
         use_remote_address=TRUE,
         early_header_mutation_extensions=[_header_stripping()],
+        request_id_extension=request_ids(),
         always_set_request_id_in_response=True,
         normalize_path=TRUE,
         merge_slashes=True,
@@ -241,7 +247,11 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
             route_components_pb2.VirtualHost(
                 name=EDGE,
                 domains=list(settings.allowed_hosts),
-                routes=[*_public_routes(public), _preflight_route(public)],
+                routes=[
+                    malformed_timeout_route(),
+                    *_public_routes(public),
+                    _preflight_route(public),
+                ],
                 typed_per_filter_config={CORS: packed(_cors(settings, public))},
                 request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
             ),

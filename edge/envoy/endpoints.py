@@ -8,7 +8,6 @@ run on a replica that is no longer named go on; it only gets no new calls.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from envoy.config.core.v3 import address_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from edge.envoy.extensions import packed, uint32
 from edge.envoy.settings import Endpoint, Replicas
@@ -86,17 +86,26 @@ def publish(server: str, replicas: Replicas, folder: Path) -> None:
     scratch.replace(file)
 
 
-def published(folder: Path) -> Mapping[str, Replicas]:
-    """The replicas that the files of `folder` name, by server."""
-    return {file.stem: _read(file) for file in folder.glob("*.json")}
+class MalformedEndpoints(ValueError):
+    """A file of endpoints that says nothing."""
 
 
-def _read(file: Path) -> Replicas:
-    response = json_format.Parse(
-        file.read_text(encoding="utf-8"), discovery_pb2.DiscoveryResponse()
-    )
+def read(file: Path) -> Replicas:
+    """The replicas that a file names.
+
+    Raises:
+        MalformedEndpoints: It cannot be read.
+    """
     assignment = endpoint_pb2.ClusterLoadAssignment()
-    response.resources[0].Unpack(assignment)
+    try:
+        response = json_format.Parse(
+            file.read_text(encoding="utf-8"), discovery_pb2.DiscoveryResponse()
+        )
+        [resource] = response.resources
+        if not resource.Unpack(assignment):
+            raise MalformedEndpoints(f"{file}: no ClusterLoadAssignment")
+    except (OSError, ValueError, json_format.ParseError, DecodeError) as error:
+        raise MalformedEndpoints(f"{file}: {error}") from None
     groups: dict[int, tuple[Endpoint, ...]] = {
         group.priority: tuple(
             Endpoint(address.address, address.port_value)

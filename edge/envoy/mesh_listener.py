@@ -11,7 +11,6 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2,
 )
-from envoy.extensions.request_id.uuid.v3 import uuid_pb2
 
 from edge.envoy.access_log import access_log
 from edge.envoy.callers import MESH_CALLERS, caller_headers
@@ -19,9 +18,14 @@ from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
 from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
-from edge.envoy.routing import RETRY_BUFFER_BYTES, grpc_routes, service_route
+from edge.envoy.routing import (
+    RETRY_BUFFER_BYTES,
+    grpc_routes,
+    malformed_timeout_route,
+    service_route,
+)
 from edge.envoy.settings import EnvoySettings
-from edge.envoy.tracing import tracing
+from edge.envoy.tracing import request_ids, tracing
 
 MESH = "mesh"
 REFLECTION_CLUSTER = "reflection"
@@ -43,9 +47,7 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
         use_remote_address=FALSE,
         preserve_external_request_id=True,
         generate_request_id=TRUE,
-        request_id_extension=http_connection_manager_pb2.RequestIDExtension(
-            typed_config=packed(uuid_pb2.UuidRequestIdConfig(pack_trace_reason=FALSE))
-        ),
+        request_id_extension=request_ids(),
         tracing=tracing(settings),
     )
     return listener_pb2.Listener(
@@ -67,7 +69,8 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
 
 
 def _routes(services: Iterable[Contract]) -> Any:
-    routes = [route for contract in services for route in grpc_routes(contract)]
+    routes = [malformed_timeout_route()]
+    routes += [route for contract in services for route in grpc_routes(contract)]
     routes += [service_route(name, cluster=REFLECTION_CLUSTER) for name in REFLECTION_SERVICES]
     return route_pb2.RouteConfiguration(
         name=MESH,

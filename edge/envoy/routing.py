@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.extensions.retry.priority.previous_priorities.v3 import (
     previous_priorities_config_pb2,
 )
+from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf import any_pb2
 
 from edge.envoy.contracts import Contract, Method
@@ -17,6 +19,34 @@ from edge.envoy.extensions import packed, seconds, uint32
 
 # A request larger than this is passed on without being kept for a retry.
 RETRY_BUFFER_BYTES = 1024 * 1024
+
+
+# HTTP2 protocol specification of gRPC: at most eight digits, then a unit.
+_GRPC_TIMEOUT = "[0-9]{1,8}[HMSmun]"
+
+
+def malformed_timeout_route() -> Any:
+    """Refuses what no server could parse; the first route of a host."""
+    matcher = route_components_pb2.HeaderMatcher
+    return route_components_pb2.Route(
+        name="malformed grpc-timeout",
+        match=route_components_pb2.RouteMatch(
+            prefix="/",
+            headers=[
+                matcher(name="grpc-timeout", present_match=True),
+                matcher(
+                    name="grpc-timeout",
+                    string_match=string_pb2.StringMatcher(
+                        safe_regex=regex_pb2.RegexMatcher(regex=_GRPC_TIMEOUT)
+                    ),
+                    invert_match=True,
+                ),
+            ],
+        ),
+        direct_response=route_components_pb2.DirectResponseAction(
+            status=400, body=base_pb2.DataSource(inline_string="grpc-timeout is malformed")
+        ),
+    )
 
 
 def grpc_routes(

@@ -9,8 +9,9 @@ from envoy.config.trace.v3 import http_tracer_pb2, opentelemetry_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2,
 )
+from envoy.extensions.request_id.uuid.v3 import uuid_pb2
 
-from edge.envoy.extensions import packed
+from edge.envoy.extensions import FALSE, packed
 from edge.envoy.settings import EnvoySettings
 from services.runtime.collector import Collector
 
@@ -41,5 +42,19 @@ def tracing(settings: EnvoySettings) -> Any:
                     ),
                 )
             ),
+        )
+    )
+
+
+def request_ids() -> Any:
+    """Request ids as callers chose them: they decide nothing, whatever they look like.
+
+    By default, Envoy samples no trace whose request id is no UUID, and writes into the others.
+    """
+    return http_connection_manager_pb2.RequestIDExtension(
+        typed_config=packed(
+            uuid_pb2.UuidRequestIdConfig(
+                pack_trace_reason=FALSE, use_request_id_for_trace_sampling=FALSE
+            )
         )
     )

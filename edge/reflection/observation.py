@@ -20,17 +20,26 @@ Report = Callable[[str, bool], Awaitable[None]]
 """Called with a service's name, or OVERALL, and whether it can be called."""
 
 Replicas = Callable[[], Awaitable[Mapping[str, Collection[Endpoint]]]]
-"""Tells the replicas that each service has now; a service without any is no part of OVERALL."""
+"""Tells the replicas that each service has now."""
 
 
 class Observation:
     """What is known of the services' health. Nothing is asked of it: it reports."""
 
-    def __init__(self, services: Collection[str], replicas: Replicas, report: Report) -> None:
-        """Takes the services, who knows their replicas, and whom to tell of every change."""
+    def __init__(
+        self,
+        services: Collection[str],
+        wanted: Collection[str],
+        replicas: Replicas,
+        report: Report,
+    ) -> None:
+        """Takes the services, who knows their replicas, and whom to tell of every change.
+
+        OVERALL is about those that are `wanted`.
+        """
         self._replicas = replicas
         self._report = report
-        self._wanted: set[str] = set()
+        self._wanted = wanted
         self._serving: dict[str, set[Endpoint]] = {service: set() for service in services}
         self._told: dict[str, bool] = {}
 
@@ -40,7 +49,6 @@ class Observation:
         async with asyncio.TaskGroup() as watchers:
             while True:
                 replicas = await self._replicas()
-                self._wanted = {service for service, group in replicas.items() if group}
                 pairs = {(service, one) for service, group in replicas.items() for one in group}
                 for gone in watching.keys() - pairs:
                     watching.pop(gone).cancel()

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
@@ -17,7 +16,7 @@ from grpc_health.v1.health import SERVICE_NAME
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.settings import EnvoySettings
 from edge.reflection.observation import Observation
-from edge.reflection.replicas import replicas
+from edge.reflection.replicas import Whereabouts
 from edge.reflection.settings import ReflectionSettings
 from services.runtime import logs
 from services.runtime.errors import ResourceMissing
@@ -45,9 +44,9 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
     async def report(service: str, serving: bool) -> None:  # noqa: FBT001 - the callback's shape
         await health.set(service, _STATUS.SERVING if serving else _STATUS.NOT_SERVING)
 
-    observation = Observation(
-        [contract.name for contract in services], partial(replicas, services, mesh), report
-    )
+    places = Whereabouts(services, mesh)
+    names = [contract.name for contract in services]
+    observation = Observation(names, places.wanted, places.now, report)
     for name in REFLECTION_SERVICES:
         await health.set(name, _STATUS.SERVING)
     async with asyncio.TaskGroup() as tasks:

@@ -100,11 +100,15 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", settings.max_streams),
         # Two processes on one port would take turns at the calls; a mistake, not a wish.
         ("grpc.so_reuseport", 0),
+        # A header that cannot be parsed is an error of each later call that names its table entry:
+        # one malformed grpc-timeout would fail the calls of all who share a proxy's connection.
+        ("grpc.http2.hpack_table_size.decoder", 0),
         # A peer that vanished without a word is found out within 40 s.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        # Envoy asks every 3 s whether a replica still moves.
+        ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     ]
 
 

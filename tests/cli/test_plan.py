@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.envoy.endpoints import published
+from edge.envoy.endpoints import file_of, read
 from edge.envoy.settings import Endpoint
 from services.cli.launcher.plan import make_plan
 from services.cli.launcher.programs import NoPlan
@@ -43,7 +43,7 @@ def test_replicas_have_places_of_their_own(variables: Mapping[str, str]) -> None
     assert all((replica.endpoint.port - first) % 10 == 0 for replica in replicas)
     assert replicas[1].environment["VIVA_ASR_PORT"] == str(replicas[1].endpoint.port)
     plan.write_configuration()
-    named = published(plan.envoy_folder / "endpoints")["asr"]
+    named = read(file_of("asr", plan.envoy_folder / "endpoints"))
     assert named.primary == tuple(replica.endpoint for replica in replicas)
 
 
@@ -61,7 +61,9 @@ def test_a_server_left_out_has_no_process_and_no_endpoint() -> None:
     assert {program.name for program in plan.programs} == ALL - {"tts"}
     assert "viva.tts.v1.TtsService" not in plan.wanted_clusters()
     plan.write_configuration()
-    assert published(plan.envoy_folder / "endpoints")["tts"].all == ()
+    assert read(file_of("tts", plan.envoy_folder / "endpoints")).all == ()
+    [reflection] = [each for each in plan.programs if each.name == "reflection"]
+    assert json.loads(reflection.environment["VIVA_ENVOY_ENDPOINTS"]) == {"tts": []}
 
 
 def test_a_server_elsewhere_is_neither_started_nor_waited_for(

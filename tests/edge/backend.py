@@ -173,7 +173,7 @@ class Backend(
             options=[
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", UPLOAD_LIMIT),
-                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+                ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
             ]
         )
         embed_pb2_grpc.add_EmbedServiceServicer_to_server(self, server)

@@ -16,11 +16,13 @@ from pydantic import ValidationError
 
 from edge.envoy.binary import ConfigurationError, arguments, validate
 from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
+from edge.envoy.clusters import HTTP_PROTOCOL_OPTIONS
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.edge_listener import path_pattern
-from edge.envoy.endpoints import publish, published
+from edge.envoy.endpoints import file_of, publish, read
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
-from services.runtime.settings import load
+from services.runtime.server import server_options
+from services.runtime.settings import ServerSettings, load
 
 
 def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[str, Any]]:
@@ -42,7 +44,8 @@ def content(tmp_path: Path) -> dict[str, Any]:
 def test_every_service_of_the_contracts_has_a_mesh_route_and_a_checked_cluster(
     content: dict[str, Any],
 ) -> None:
-    prefixes = {route["match"].get("prefix") for route in routes(content, "mesh")}
+    forwarding = [route for route in routes(content, "mesh") if "route" in route]
+    prefixes = {route["match"].get("prefix") for route in forwarding}
     checks = {
         cluster["name"]: cluster["health_checks"][0]["grpc_health_check"]["service_name"]
         for cluster in content["static_resources"]["clusters"]
@@ -58,7 +61,7 @@ def test_only_idempotent_unary_calls_are_retried(content: dict[str, Any]) -> Non
     retried = {
         route["match"]["path"].rsplit("/", 1)[1]
         for route in routes(content, "mesh")
-        if "retry_policy" in route["route"]
+        if "retry_policy" in route.get("route", {})
     }
     assert {"Embed", "Similarity", "Rerank", "CountTokens", "Recognize", "ListVoices"} <= retried
     assert not retried & {"Chat", "Synthesize", "StreamingRecognize", "CreateInterview", "Converse"}
@@ -183,10 +186,11 @@ def test_what_is_published_can_be_read_again(tmp_path: Path) -> None:
     some = Replicas((Endpoint("10.0.0.1", 7102),), (Endpoint("::1", 7102),))
     publish("asr", some, tmp_path)
     publish("tts", Replicas(()), tmp_path)
-    assert published(tmp_path) == {"asr": some, "tts": Replicas(())}
+    assert read(file_of("asr", tmp_path)) == some
+    assert read(file_of("tts", tmp_path)) == Replicas(())
     with pytest.raises(ValueError, match="IP addresses"):
         publish("asr", Replicas((Endpoint("asr.mesh.local", 7102),)), tmp_path)
-    assert published(tmp_path)["asr"] == some
+    assert read(file_of("asr", tmp_path)) == some
 
 
 @pytest.mark.parametrize(("listeners", "service"), [("edge", False), ("mesh", True)])
@@ -291,3 +295,11 @@ def test_a_malformed_collector_is_named(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("VIVA_OTLP_ENDPOINT: ")
+
+
+def test_envoy_pings_replicas_no_oftener_than_they_allow(content: dict[str, Any]) -> None:
+    allowed = dict(server_options(ServerSettings()))["grpc.http2.min_ping_interval_without_data_ms"]
+    protocols = cluster(content, "viva.asr.v1.AsrService")["typed_extension_protocol_options"]
+    http2 = protocols[HTTP_PROTOCOL_OPTIONS]["explicit_http_config"]["http2_protocol_options"]
+    interval = float(http2["connection_keepalive"]["interval"].removesuffix("s"))
+    assert interval * 1000 >= 2 * allowed

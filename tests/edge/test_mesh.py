@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 import grpc
@@ -17,10 +18,13 @@ from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 from edge.envoy.bootstrap import ADMIN_SOCKET
 from services.runtime.channel import open_channel
 from tests.edge.backend import STATUS, Backend, envoy
+from tests.runtime.demo import demo, until_serving
+from tests.runtime.raw_client import Headers, calls, frame
 from tests.server_process import free_port, until
 
 EMBED = "viva.embed.v1.EmbedService"
 ASR = "viva.asr.v1.AsrService"
+QUESTIONS = "viva.interview.v1.QuestionService"
 REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
 
 
@@ -388,3 +392,41 @@ async def test_the_admin_port_changes_nothing(tmp_path: Path) -> None:
             assert (await client.post(f"{mesh.admin}{path}")).status_code == 403
         statistics = await client.get(f"{mesh.admin}/stats/prometheus")
         assert "envoy_cluster" in statistics.text
+
+
+async def test_a_malformed_deadline_is_refused_and_others_are_served(tmp_path: Path) -> None:
+    backend = Backend()
+    async with backend.serving(), envoy(tmp_path, backend.port) as mesh:
+        for service in (EMBED, QUESTIONS):
+            await mesh.until_healthy(service, backend.port)
+        for address, method in (
+            (mesh.address, f"/{EMBED}/Embed"),
+            (mesh.edge.removeprefix("http://"), f"/{QUESTIONS}/SearchQuestions"),
+        ):
+            sent: list[Headers] = [{"grpc-timeout": "5x"}, {"grpc-timeout": "5S"}, {}]
+            malformed, *others = await calls(address, method, frame(b""), sent)
+            assert malformed["grpc-message"] == "grpc-timeout is malformed"
+            assert [answer["grpc-status"] for answer in others] == ["0", "0"]
+    assert backend.calls == 4
+
+
+async def test_calls_that_a_hung_replica_holds_are_answered_by_another(tmp_path: Path) -> None:
+    port, backend = free_port(), Backend()
+    async with (
+        backend.serving(),
+        demo(VIVA_DEMO_PORT=str(port)) as hung,
+        open_channel(f"127.0.0.1:{port}") as direct,
+        envoy(tmp_path, {"embed": [port, backend.port]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await until_serving(direct)
+        await mesh.until_healthy(EMBED, port, backend.port)
+
+        async def both_connected() -> bool:
+            return {await answered_by(channel) for _ in range(8)} > {"backend"}
+
+        await until(both_connected)
+        hung.send_signal(signal.SIGSTOP)
+        # The limit is far below what TCP and health checks of idle replicas would leave them.
+        answers = await asyncio.gather(*(answered_by(channel) for _ in range(20)))
+    assert answers == ["backend"] * 20

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.endpoints import publish
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
-from edge.reflection.replicas import replicas
+from edge.reflection.replicas import Whereabouts
 from edge.reflection.server import serving
 from edge.reflection.settings import ReflectionSettings
 from services.runtime.channel import open_channel
@@ -126,16 +127,51 @@ async def test_health_follows_the_files_of_endpoints(tmp_path: Path) -> None:
             publish("embed", Replicas((Endpoint("127.0.0.1", new.port),)), tmp_path)
             await becomes(EMBED, STATUS.NOT_SERVING)
             await becomes("", STATUS.NOT_SERVING)
-            # Who has no replicas on purpose is missed by nobody.
-            publish("embed", Replicas(()), tmp_path)
+            publish("embed", Replicas((Endpoint("127.0.0.1", old.port),)), tmp_path)
             await becomes("", STATUS.SERVING)
+            # A file that names nobody leaves a service without anybody to call.
+            publish("embed", Replicas(()), tmp_path)
+            await becomes("", STATUS.NOT_SERVING)
+
+
+async def test_who_is_left_out_by_settings_is_missed_by_nobody() -> None:
+    backend = Backend()
+    async with backend.serving():
+        mesh = EnvoySettings(endpoints={**mesh_of(backend.port).endpoints, "embed": []})
+        async with (
+            serving(ReflectionSettings(port=0), mesh) as port,
+            open_channel(f"127.0.0.1:{port}") as channel,
+        ):
+
+            async def all_is_well() -> bool:
+                return bool(await status(channel, "") == STATUS.SERVING)
+
+            await until(all_is_well)
             assert await status(channel, EMBED) == STATUS.NOT_SERVING
+
+
+@pytest.mark.parametrize("content", ["", '{"resou', "{}", '{"resources": [{}]}', "\udcff"])
+async def test_a_broken_file_of_endpoints_changes_nothing_and_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    [asr] = [contract for contract in contracts() if contract.server == "asr"]
+    places = Whereabouts([asr], EnvoySettings(endpoints_folder=tmp_path))
+    publish("asr", Replicas((Endpoint("10.0.0.1", 1),)), tmp_path)
+    before = await places.now()
+    assert before == {asr.name: {Endpoint("10.0.0.1", 1)}}
+    (tmp_path / "asr.json").write_text(content, errors="surrogateescape")
+    for _ in range(3):
+        assert await places.now() == before
+    [record] = caplog.records
+    assert record.__dict__["fields"] == {"file": str(tmp_path / "asr.json")}
+    publish("asr", Replicas((Endpoint("10.0.0.2", 1),)), tmp_path)
+    assert await places.now() == {asr.name: {Endpoint("10.0.0.2", 1)}}
 
 
 async def test_a_name_stands_for_all_its_addresses() -> None:
     [asr] = [contract for contract in contracts() if contract.server == "asr"]
     mesh = EnvoySettings(endpoints={"asr": ["localhost:7102", "nowhere.invalid:7102"]})
-    found = set((await replicas([asr], mesh))[asr.name])
+    found = set((await Whereabouts([asr], mesh).now())[asr.name])
     assert Endpoint("127.0.0.1", 7102) in found
     assert Endpoint("nowhere.invalid", 7102) in found
     assert Endpoint("localhost", 7102) not in found

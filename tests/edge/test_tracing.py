@@ -54,7 +54,9 @@ async def test_calls_of_every_shape_leave_one_trace(tmp_path: Path, scheme: str)
         ):
             await until_serving(direct)
             await mesh.until_healthy(SHAPES, port)
-            await call_every_shape(channel, (("traceparent", f"00-{TRACE}-{CLIENT}-01"),))
+            # A request id may be any text of the caller's.
+            sent = (("traceparent", f"00-{TRACE}-{CLIENT}-01"), ("x-request-id", "mine"))
+            await call_every_shape(channel, sent)
             await collector.until(lambda: len(collector.served(TRACE)) == 7)
             await collector.until(
                 lambda: all(collector.way_up(s)[-1] == CLIENT for s in collector.served(TRACE))
@@ -63,6 +65,7 @@ async def test_calls_of_every_shape_leave_one_trace(tmp_path: Path, scheme: str)
         assert span.name in NAMES_OF_SHAPES
         *proxies, client = collector.way_up(span)
         assert {each.service for each in proxies if isinstance(each, Span)} == {"envoy"}
+        assert len(proxies) == 1
         assert client == CLIENT
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import h2.config
 import h2.connection
@@ -27,11 +28,24 @@ async def call(address: str, method: str, body: bytes, *, ended: bool = True) ->
         body: The bytes of the request's stream.
         ended: Whether the stream is closed after them, or left open.
     """
+    [headers] = await calls(address, method, body, [{}], ended=ended)
+    return headers
+
+
+async def calls(
+    address: str, method: str, body: bytes, sent: Iterable[Headers], *, ended: bool = True
+) -> list[Headers]:
+    """As `call`, one after the other on one connection, each with headers of its own."""
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+    connection.initiate_connection()
     try:
         async with asyncio.timeout(GUARD_SECONDS):
-            return await _exchange(reader, writer, method, body, ended=ended)
+            return [
+                await _exchange(reader, writer, connection, method, body, more, ended=ended)
+                for more in sent
+            ]
     finally:
         writer.close()
         await writer.wait_closed()
@@ -40,13 +54,13 @@ async def call(address: str, method: str, body: bytes, *, ended: bool = True) ->
 async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
+    connection: h2.connection.H2Connection,
     method: str,
     body: bytes,
+    more: Headers,
     *,
     ended: bool,
 ) -> Headers:
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-    connection.initiate_connection()
     stream = connection.get_next_available_stream_id()
     connection.send_headers(
         stream,
@@ -57,6 +71,7 @@ async def _exchange(
             (":authority", "localhost"),
             ("te", "trailers"),
             ("content-type", "application/grpc"),
+            *more.items(),
         ],
     )
     connection.send_data(stream, body, end_stream=ended)
@@ -79,3 +94,31 @@ async def _exchange(
                     connection.acknowledge_received_data(event.flow_controlled_length, stream)
                 case _:
                     pass
+
+
+async def survives_pings(address: str, count: int, interval: float) -> bool:
+    """Whether an idle connection stays up that asks every `interval` seconds for a sign of life."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    connection = h2.connection.H2Connection()
+    connection.initiate_connection()
+    answered = 0
+    try:
+        async with asyncio.timeout(GUARD_SECONDS):
+            connection.ping(bytes(8))
+            while answered < count:
+                writer.write(connection.data_to_send())
+                received = await reader.read(65536)
+                if not received:
+                    return False
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.ConnectionTerminated):
+                        return False
+                    if isinstance(event, h2.events.PingAckReceived):
+                        answered += 1
+                        await asyncio.sleep(interval)
+                        connection.ping(bytes(8))
+        return True
+    finally:
+        writer.close()
+        await writer.wait_closed()

@@ -34,6 +34,7 @@ from services.runtime.errors import (
 from services.runtime.request import Request, current_request
 from services.runtime.server import Running, Service, serving
 from services.runtime.settings import ServerSettings
+from tests.runtime.raw_client import calls, frame, survives_pings
 
 NAME = "viva.tts.v1.TtsService"
 
@@ -444,3 +445,22 @@ async def grpcurl(port: int, *arguments: str) -> str:
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     return output.decode()
+
+
+async def test_a_malformed_deadline_is_nobody_elses_trouble() -> None:
+    # A proxy puts the calls of many on one connection; its header table is theirs together.
+    timeouts = ("5S", "abc", "6S", "7S")
+    async with running(Speaker()) as (server, _):
+        _, malformed, *others = await calls(
+            f"127.0.0.1:{server.port}",
+            f"/{NAME}/ListVoices",
+            frame(b""),
+            [{"grpc-timeout": timeout} for timeout in timeouts],
+        )
+    assert malformed["grpc-status"] != "0"
+    assert [answer["grpc-status"] for answer in others] == ["0", "0"]
+
+
+async def test_an_idle_connection_outlives_a_proxys_pings() -> None:
+    async with running(Speaker()) as (server, _):
+        assert await survives_pings(f"127.0.0.1:{server.port}", count=5, interval=1.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Collection, Mapping
@@ -110,8 +111,12 @@ def make_plan(
     counts = _counts(base, replicas or {}, without)
     listener = _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset)
     mesh = f"{_shown(base.mesh_host)}:{listener}"
+    # Its health is about the servers that are somewhere.
+    nowhere: dict[str, list[str]] = {name: [] for name, count in counts.items() if not count}
+    told = {name: addresses for name, addresses in base.endpoints.items() if addresses}
+    named = json.dumps({**nowhere, **told})
     servers = {
-        name: _server(name, count, folder, mesh, offset, patience)
+        name: _server(name, count, folder, mesh, offset, patience, named)
         for name, count in counts.items()
         if count
     }
@@ -176,7 +181,13 @@ def _counts(
 
 
 def _server(
-    name: str, count: int, folder: Path, mesh: str, offset: int, patience: LauncherSettings
+    name: str,
+    count: int,
+    folder: Path,
+    mesh: str,
+    offset: int,
+    patience: LauncherSettings,
+    named: str,
 ) -> Server:
     prefix = f"VIVA_{name.upper()}"
     port = _port(f"{prefix}_PORT", DEFAULT_PORTS[name], offset)
@@ -192,6 +203,7 @@ def _server(
     module = f"services.{name}"
     if name == "reflection":
         module = "edge.reflection"
+        environment["VIVA_ENVOY_ENDPOINTS"] = named
         environment["VIVA_ENVOY_ENDPOINTS_FOLDER"] = str(
             run_folder(folder) / ENVOY / bootstrap.ENDPOINTS
         )
