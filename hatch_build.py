@@ -4,7 +4,8 @@ The packaging build runs it as a hatchling hook; `python hatch_build.py` runs it
 `python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which
 is what buf lints and compares. Third-party definitions come from installed packages: google.api and
 google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
-the descriptor but no `.proto`.
+the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package `buf` would stand
+in the way of anybody else's.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 VALIDATE = "buf/validate/validate.proto"
+_IMPORT_AS_MADE = "from buf.validate import validate_pb2"
+_IMPORT_AS_SHIPPED = "from viva.buf.validate import validate_pb2"
 # Imported by the contracts' annotations, directly or not.
 COMMON = (
     "google/api/annotations.proto",
@@ -103,10 +106,17 @@ def generate(protos: Path, out: Path) -> None:
             ]
         )
         _protoc([*common, f"--python_out={fresh}", f"--mypy_out=quiet:{fresh}", VALIDATE])
+        _move_under_viva(fresh)
         _mark_packages(fresh)
         if out.exists():
             shutil.rmtree(out)
         shutil.copytree(fresh, out)
+
+
+def _move_under_viva(out: Path) -> None:
+    (out / "buf").rename(out / "viva" / "buf")
+    for path in out.rglob("*.py"):
+        path.write_text(path.read_text().replace(_IMPORT_AS_MADE, _IMPORT_AS_SHIPPED))
 
 
 def _mark_packages(out: Path) -> None:

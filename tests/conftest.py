@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # `make test` says the same of the same code every time. `pytest --hypothesis-profile=explore` draws
@@ -9,3 +13,35 @@ from hypothesis import settings
 settings.register_profile("explore", derandomize=False)
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+# What these modules need is not installed for `make test-fast`.
+_ENGINES = re.compile(
+    r"^(?:import|from) (?:torch|transformers|sentence_transformers"
+    r"|tests\.(?:triton|embed\.checkpoints))\b",
+    re.MULTILINE,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="leave out what is marked slow, and what needs torch or Triton",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.getoption("--fast"):
+        return None
+    # A folder whose fixtures need an engine is left out whole.
+    file = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    needs_engine = file.suffix == ".py" and file.is_file() and _ENGINES.search(file.read_text())
+    return True if needs_engine else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--fast"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]

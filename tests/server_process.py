@@ -98,7 +98,10 @@ class ServerProcess:
 
 @asynccontextmanager
 async def server_process(name: str, service: str, **settings: str) -> AsyncIterator[ServerProcess]:
-    """Starts `python -m services.NAME` with `VIVA_NAME_…` settings; kills it at the end."""
+    """Starts `python -m services.NAME` with `VIVA_NAME_…` settings; kills it at the end.
+
+    A setting of all servers is given by its whole name, `VIVA_…`.
+    """
     port, metrics_port = free_port(), free_port()
     own = {"PORT": str(port), "METRICS_PORT": str(metrics_port), **settings}
     process = await asyncio.create_subprocess_exec(
@@ -106,7 +109,7 @@ async def server_process(name: str, service: str, **settings: str) -> AsyncItera
         "-m",
         f"services.{name}",
         cwd=ROOT,
-        env=_environment() | {f"VIVA_{name.upper()}_{key}": value for key, value in own.items()},
+        env=_environment() | _variables(name, own),
     )
     try:
         yield ServerProcess(process, service, f"127.0.0.1:{port}", f"127.0.0.1:{metrics_port}")
@@ -123,8 +126,7 @@ async def failed_start(name: str, **settings: str) -> str:
         "-m",
         f"services.{name}",
         cwd=ROOT,
-        env=_environment()
-        | {f"VIVA_{name.upper()}_{key}": value for key, value in settings.items()},
+        env=_environment() | _variables(name, settings),
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(GUARD_SECONDS):
@@ -152,6 +154,13 @@ async def client_process(
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+def _variables(name: str, settings: dict[str, str]) -> dict[str, str]:
+    prefix = f"VIVA_{name.upper()}_"
+    return {
+        key if key.startswith("VIVA_") else prefix + key: value for key, value in settings.items()
+    }
 
 
 def _environment() -> dict[str, str]:

@@ -13,8 +13,10 @@ class ConfigurationError(Exception):
     """Envoy does not accept the configuration; the message is Envoy's."""
 
 
-def arguments(configuration: Path, *, log_level: str = "warning") -> list[str]:
-    """The command line that runs Envoy with the configuration.
+def arguments(
+    configuration: Path, *, concurrency: int = 2, log_level: str = "warning"
+) -> list[str]:
+    """The command line that runs Envoy with the configuration and so many worker threads.
 
     The program asks the kernel to be killed when the thread that started it ends: start it from a
     thread that lives as long as it should.
@@ -28,7 +30,7 @@ def arguments(configuration: Path, *, log_level: str = "warning") -> list[str]:
         # Nothing here restarts hot, and without it two Envoys can run beside each other.
         "--disable-hot-restart",
         "--concurrency",
-        "2",
+        str(concurrency),
     ]
 
 

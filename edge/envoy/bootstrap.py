@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,25 @@ from envoy.config.overload.v3 import overload_pb2
 from envoy.extensions.resource_monitors.downstream_connections.v3 import (
     downstream_connections_pb2,
 )
-from envoy.type.matcher.v3 import string_pb2
 from google.protobuf import json_format, struct_pb2
 
-from edge.envoy.clusters import collector_cluster, service_cluster, socket_address
-from edge.envoy.contracts import Contract, contracts, descriptor_set
+from edge.envoy.admin import admin, admin_cluster, admin_listener
+from edge.envoy.clusters import collector_cluster, service_cluster
+from edge.envoy.contracts import REFLECTION_SERVICES, Contract, contracts, descriptor_set
 from edge.envoy.edge_listener import edge_listener
+from edge.envoy.endpoints import file_of, publish
 from edge.envoy.extensions import packed
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
 
 CONFIGURATION = "envoy.json"
 DESCRIPTORS = "contracts.binpb"
-
-# What anybody on this machine, and any page a browser here shows, may ask of the admin port:
-# nothing that changes Envoy.
-_ADMIN_PATHS = ("/clusters", "/ready", "/server_info", "/stats")
+ENDPOINTS = "endpoints"
+ADMIN_SOCKET = "admin.sock"
 
 # Envoy closes a connection of which more than half of 500 streams were reset within a second of
 # their start, as protection against HTTP/2 rapid reset. A mesh cancels as a matter of course: a
@@ -40,64 +42,78 @@ _RESETS_TOLERATED = 1_000_000
 _MAX_CONNECTIONS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenConfiguration:
-    """Where the configuration lies.
-
-    Attributes:
-        bootstrap: The file to give to Envoy.
-        descriptors: The contracts, to which it refers.
-
-    """
-
-    bootstrap: Path
-    descriptors: Path
-
-
 def bootstrap(
-    settings: EnvoySettings, descriptors: Path, services: Sequence[Contract] | None = None
+    settings: EnvoySettings, directory: Path, services: Sequence[Contract] | None = None
 ) -> Any:
     """The configuration (`envoy.config.bootstrap.v3.Bootstrap`) for the contracts' services.
 
-    `descriptors` is the file their descriptor set is read from. Raises LookupError when a service
-    belongs to a server without an address.
+    Args:
+        settings: What is listened on, and who answers.
+        directory: Where the files lie to which the configuration refers.
+        services: The contracts' services; all of them by default.
+
+    Raises:
+        LookupError: A service belongs to a server without an address.
+        ValueError: The admin's socket cannot have its path.
     """
-    if services is None:
-        services = contracts()
+    offered = _offered(settings, contracts() if services is None else services)
     clusters = [
-        service_cluster(
-            contract.name,
-            settings.replicas(contract.server),
-            health_service=contract.name,
-        )
-        for contract in services
+        _cluster(settings, directory, contract.name, contract.server, contract.name)
+        for contract in offered
     ]
-    clusters.append(
-        service_cluster(
-            REFLECTION_CLUSTER,
-            settings.replicas("reflection"),
-            health_service="grpc.reflection.v1.ServerReflection",
+    listeners = []
+    if "mesh" in settings.listeners:
+        listeners.append(mesh_listener(settings, offered))
+        clusters.append(
+            _cluster(settings, directory, REFLECTION_CLUSTER, "reflection", REFLECTION_SERVICES[0])
         )
-    )
+    if "edge" in settings.listeners:
+        listeners.append(edge_listener(settings, offered, directory / DESCRIPTORS))
     spans_to = collector(settings)
     if spans_to is not None:
-        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to))
+        clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
+    socket = settings.admin_socket or directory / ADMIN_SOCKET
     return bootstrap_pb2.Bootstrap(
-        node=base_pb2.Node(id="envoy", cluster="viva"),
+        node=base_pb2.Node(id=settings.node_id, cluster=settings.node_cluster),
         static_resources=bootstrap_pb2.Bootstrap.StaticResources(
-            listeners=[
-                mesh_listener(settings, services),
-                edge_listener(settings, services, descriptors),
-            ],
-            clusters=clusters,
+            listeners=[*listeners, admin_listener(settings)],
+            clusters=[*clusters, admin_cluster(socket)],
         ),
-        admin=bootstrap_pb2.Admin(
-            address=socket_address(settings.admin_host, settings.admin_port),
-            allow_paths=[string_pb2.StringMatcher(prefix=path) for path in _ADMIN_PATHS],
-        ),
+        admin=admin(socket),
         layered_runtime=_runtime(),
         overload_manager=_overload_manager(),
     )
+
+
+def checked_clusters(settings: EnvoySettings) -> Mapping[str, str]:
+    """The clusters that health checks watch, with the server that answers each."""
+    found = {contract.name: contract.server for contract in _offered(settings, contracts())}
+    if "mesh" in settings.listeners:
+        found[REFLECTION_CLUSTER] = "reflection"
+    return found
+
+
+def _offered(settings: EnvoySettings, services: Sequence[Contract]) -> Sequence[Contract]:
+    """The services that the listeners lead to: an edge alone has the public ones."""
+    if "mesh" in settings.listeners:
+        return services
+    return [contract for contract in services if contract.public]
+
+
+def _cluster(
+    settings: EnvoySettings, directory: Path, name: str, server: str, health_service: str
+) -> Any:
+    return service_cluster(
+        name,
+        settings.replicas(server),
+        health_service=health_service,
+        endpoints=file_of(server, endpoints_folder(settings, directory)),
+    )
+
+
+def endpoints_folder(settings: EnvoySettings, directory: Path) -> Path:
+    """Where the files of endpoints lie that Envoy watches."""
+    return (settings.endpoints_folder or directory / ENDPOINTS).resolve()
 
 
 def _runtime() -> Any:
@@ -127,14 +143,28 @@ def parse(text: str) -> Any:
     return json_format.Parse(text, bootstrap_pb2.Bootstrap(), ignore_unknown_fields=False)
 
 
-def write(settings: EnvoySettings, directory: Path) -> WrittenConfiguration:
-    """Writes the configuration and the descriptors it refers to into `directory`."""
+def write(settings: EnvoySettings, directory: Path) -> Path:
+    """Writes the configuration and everything it refers to into `directory`.
+
+    Returns:
+        The file to give to Envoy.
+    """
+    directory = directory.resolve()
+    for name, host in settings.exposed.items():
+        log(_logger, logging.WARNING, "open without authentication", what=name, host=host)
     directory.mkdir(parents=True, exist_ok=True)
-    written = WrittenConfiguration(
-        bootstrap=directory / CONFIGURATION, descriptors=(directory / DESCRIPTORS).resolve()
+    descriptors = descriptor_set().SerializeToString(deterministic=True)
+    (directory / DESCRIPTORS).write_bytes(descriptors)
+    for server in set(checked_clusters(settings).values()):
+        replicas = settings.replicas(server)
+        if replicas.are_named:
+            # One of an earlier configuration would be believed.
+            file_of(server, endpoints_folder(settings, directory)).unlink(missing_ok=True)
+        else:
+            publish(server, replicas, endpoints_folder(settings, directory))
+    content = json_format.MessageToDict(
+        bootstrap(settings, directory), preserving_proto_field_name=True
     )
-    written.descriptors.write_bytes(descriptor_set().SerializeToString(deterministic=True))
-    message = bootstrap(settings, written.descriptors)
-    content = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    written.bootstrap.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return written
+    file = directory / CONFIGURATION
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return file

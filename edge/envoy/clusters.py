@@ -6,17 +6,20 @@ cluster, and a server's services become ready one by one.
 
 from __future__ import annotations
 
-import ipaddress
+from pathlib import Path
 from typing import Any
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
-from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
-from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.config.core.v3 import base_pb2, config_source_pb2, health_check_pb2, protocol_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.matcher.v3 import string_pb2
 from envoy.type.v3 import percent_pb2
 
+from edge.envoy.endpoints import load_assignment
 from edge.envoy.extensions import TRUE, packed, seconds, uint32
 from edge.envoy.settings import Endpoint, Replicas
+from services.runtime.collector import Collector
 
 HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -32,8 +35,12 @@ CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
 CONNECTION_BUFFER_BYTES = 4 * 1024 * 1024
 
 
-def service_cluster(name: str, replicas: Replicas, *, health_service: str) -> Any:
-    """The cluster of one service, checked by gRPC health under `health_service`."""
+def service_cluster(name: str, replicas: Replicas, *, health_service: str, endpoints: Path) -> Any:
+    """The cluster of one service, checked by gRPC health under `health_service`.
+
+    Replicas with IP addresses are read from the file `endpoints` whenever it is replaced; names
+    are resolved again and again.
+    """
     return cluster_pb2.Cluster(
         name=name,
         connect_timeout=seconds(1),
@@ -50,65 +57,74 @@ def service_cluster(name: str, replicas: Replicas, *, health_service: str) -> An
         health_checks=[_health_check(health_service)],
         outlier_detection=_outlier_detection(),
         circuit_breakers=_circuit_breakers(),
-        **_addressing(name, replicas),
+        **_addressing(name, replicas, endpoints),
         typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
     )
 
 
-def collector_cluster(name: str, endpoint: Endpoint) -> Any:
-    """The cluster of the trace collector: best effort, so without checks."""
+def collector_cluster(name: str, collector: Collector, authorities: Path) -> Any:
+    """The cluster of the trace collector: best effort, so without checks.
+
+    `authorities` is the file of those who may have signed the certificate of one over TLS.
+    """
+    endpoint = Endpoint(collector.host, collector.port)
     return cluster_pb2.Cluster(
         name=name,
         connect_timeout=seconds(1),
-        **_addressing(name, Replicas(primary=(endpoint,))),
+        transport_socket=_tls(endpoint, authorities) if collector.tls else None,
+        **_addressing(name, Replicas(primary=(endpoint,)), None),
         typed_extension_protocol_options={HTTP_PROTOCOL_OPTIONS: packed(_http2())},
     )
 
 
-def _addressing(name: str, replicas: Replicas) -> dict[str, Any]:
-    endpoints = (*replicas.primary, *replicas.fallback)
-    static = all(_is_ip(endpoint.host) for endpoint in endpoints)
-    return {
-        "type": cluster_pb2.Cluster.STATIC if static else cluster_pb2.Cluster.STRICT_DNS,
-        "dns_lookup_family": cluster_pb2.Cluster.V4_PREFERRED,
-        "load_assignment": endpoint_pb2.ClusterLoadAssignment(
-            cluster_name=name,
-            endpoints=[
-                _locality(priority, group)
-                for priority, group in enumerate((replicas.primary, replicas.fallback))
-                if group
-            ],
-        ),
-    }
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _locality(priority: int, group: tuple[Endpoint, ...]) -> Any:
-    return endpoint_components_pb2.LocalityLbEndpoints(
-        priority=priority,
-        lb_endpoints=[
-            endpoint_components_pb2.LbEndpoint(
-                endpoint=endpoint_components_pb2.Endpoint(
-                    address=socket_address(endpoint.host, endpoint.port)
-                )
+def _tls(endpoint: Endpoint, authorities: Path) -> Any:
+    sans = common_pb2.SubjectAltNameMatcher
+    return base_pb2.TransportSocket(
+        name="envoy.transport_sockets.tls",
+        typed_config=packed(
+            tls_pb2.UpstreamTlsContext(
+                sni="" if endpoint.is_ip else endpoint.host,
+                common_tls_context=tls_pb2.CommonTlsContext(
+                    alpn_protocols=["h2"],
+                    validation_context=common_pb2.CertificateValidationContext(
+                        trusted_ca=base_pb2.DataSource(filename=str(authorities)),
+                        match_typed_subject_alt_names=[
+                            sans(
+                                san_type=sans.IP_ADDRESS if endpoint.is_ip else sans.DNS,
+                                matcher=string_pb2.StringMatcher(exact=endpoint.host),
+                            )
+                        ],
+                    ),
+                ),
             )
-            for endpoint in group
-        ],
+        ),
     )
 
 
-def socket_address(host: str, port: int) -> Any:
-    """A TCP address."""
-    return address_pb2.Address(
-        socket_address=address_pb2.SocketAddress(address=host, port_value=port)
-    )
+def _addressing(name: str, replicas: Replicas, endpoints: Path | None) -> dict[str, Any]:
+    if replicas.are_named or endpoints is None:
+        named = replicas.are_named
+        return {
+            "type": cluster_pb2.Cluster.STRICT_DNS if named else cluster_pb2.Cluster.STATIC,
+            "dns_lookup_family": cluster_pb2.Cluster.V4_PREFERRED,
+            "load_assignment": load_assignment(name, replicas),
+        }
+    return {
+        "type": cluster_pb2.Cluster.EDS,
+        "eds_cluster_config": cluster_pb2.Cluster.EdsClusterConfig(
+            # Services of one server share its file, which calls itself by the server's name.
+            service_name=endpoints.stem,
+            eds_config=config_source_pb2.ConfigSource(
+                path_config_source=config_source_pb2.PathConfigSource(
+                    path=str(endpoints),
+                    watched_directory=base_pb2.WatchedDirectory(path=str(endpoints.parent)),
+                ),
+                resource_api_version=config_source_pb2.ApiVersion.V3,
+            ),
+        ),
+        # Who takes an endpoint out says when: Envoy would ask it for as long as it is healthy.
+        "ignore_health_on_host_removal": True,
+    }
 
 
 def _health_check(service: str) -> Any:

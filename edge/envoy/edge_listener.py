@@ -33,8 +33,10 @@ from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from envoy.type.v3 import percent_pb2, token_bucket_pb2
 
 from edge.envoy.access_log import access_log
-from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
+from edge.envoy.callers import EDGE_CALLERS, caller_headers
+from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import Contract, Method
+from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
 from edge.envoy.routing import RETRY_BUFFER_BYTES, forward, grpc_routes
 from edge.envoy.settings import EnvoySettings
@@ -234,12 +236,13 @@ def _routes(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
     return route_pb2.RouteConfiguration(
         name=EDGE,
         ignore_port_in_host_matching=True,
+        request_headers_to_add=caller_headers(EDGE_CALLERS),
         virtual_hosts=[
             route_components_pb2.VirtualHost(
                 name=EDGE,
                 domains=list(settings.allowed_hosts),
                 routes=[*_public_routes(public), _preflight_route(public)],
-                typed_per_filter_config={CORS: packed(_cors(settings))},
+                typed_per_filter_config={CORS: packed(_cors(settings, public))},
                 request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
             ),
             route_components_pb2.VirtualHost(
@@ -326,12 +329,13 @@ def _preflight_route(public: Sequence[Contract]) -> Any:
     )
 
 
-def _cors(settings: EnvoySettings) -> Any:
+def _cors(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
+    verbs = {verb for contract in public for method in contract.methods for verb, _ in method.http}
     return cors_pb2.CorsPolicy(
         allow_origin_string_match=[
             string_pb2.StringMatcher(exact=origin) for origin in settings.origins
         ],
-        allow_methods="GET, POST, OPTIONS",
+        allow_methods=", ".join(sorted({*verbs, "POST", "OPTIONS"})),
         allow_headers=", ".join(_ALLOWED_HEADERS),
         expose_headers=", ".join(_EXPOSED_HEADERS),
         max_age="7200",

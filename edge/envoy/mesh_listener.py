@@ -14,8 +14,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.request_id.uuid.v3 import uuid_pb2
 
 from edge.envoy.access_log import access_log
-from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options, socket_address
+from edge.envoy.callers import MESH_CALLERS, caller_headers
+from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
+from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
 from edge.envoy.routing import RETRY_BUFFER_BYTES, grpc_routes, service_route
 from edge.envoy.settings import EnvoySettings
@@ -69,6 +71,7 @@ def _routes(services: Iterable[Contract]) -> Any:
     routes += [service_route(name, cluster=REFLECTION_CLUSTER) for name in REFLECTION_SERVICES]
     return route_pb2.RouteConfiguration(
         name=MESH,
+        request_headers_to_add=caller_headers(MESH_CALLERS),
         virtual_hosts=[
             route_components_pb2.VirtualHost(
                 name=MESH,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.runtime.collector import Collector
+from services.runtime.listening import is_loopback
 
 DEFAULT_PORTS: Mapping[str, int] = {
     "embed": 7101,
@@ -39,6 +45,15 @@ class Endpoint:
             raise ValueError(f"{text!r} is no address; write host:port")
         return cls(host, int(port))
 
+    @property
+    def is_ip(self) -> bool:
+        """Whether the host is an address rather than a name to be resolved."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -56,6 +71,19 @@ class Replicas:
     primary: tuple[Endpoint, ...]
     fallback: tuple[Endpoint, ...] = ()
 
+    @property
+    def all(self) -> tuple[Endpoint, ...]:
+        """Primaries and fallbacks."""
+        return self.primary + self.fallback
+
+    @property
+    def are_named(self) -> bool:
+        """Whether any of them is a name that DNS resolves."""
+        return not all(endpoint.is_ip for endpoint in self.all)
+
+
+Listener = Literal["edge", "mesh"]
+
 
 class EnvoySettings(BaseSettings):
     """Settings from the environment, `VIVA_ENVOY_<NAME>`; lists and maps are written as JSON."""
@@ -64,20 +92,46 @@ class EnvoySettings(BaseSettings):
         env_prefix="VIVA_ENVOY_", extra="forbid", frozen=True, populate_by_name=True
     )
 
+    listeners: Annotated[tuple[Listener, ...], NoDecode] = Field(
+        default=("edge", "mesh"),
+        min_length=1,
+        description="Which listeners this Envoy has: edge, mesh or edge,mesh.",
+    )
+    concurrency: int = Field(default=2, ge=1, le=256, description="Envoy's worker threads.")
+    node_id: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        description="What this Envoy calls itself, in its statistics and to a control plane.",
+    )
+    node_cluster: str = Field(
+        default="viva", min_length=1, description="The group of Envoys that this one belongs to."
+    )
     mesh_host: str = Field(default="127.0.0.1", description="Address of the mesh listener.")
     mesh_port: int = Field(default=7000, ge=1, le=65535, description="Port of the mesh listener.")
     edge_host: str = Field(default="127.0.0.1", description="Address of the edge listener.")
     edge_port: int = Field(default=8080, ge=1, le=65535, description="Port of the edge listener.")
     admin_host: str = Field(default="127.0.0.1", description="Address of Envoy's read-only admin.")
-    admin_port: int = Field(default=7001, ge=1, le=65535, description="Port of Envoy's admin.")
+    admin_port: int = Field(
+        default=7001, ge=1, le=65535, description="Port of Envoy's read-only admin."
+    )
+    admin_socket: Path | None = Field(
+        default=None,
+        description="Unix socket of Envoy's whole admin, which can drain it, for this user alone;"
+        " absent: admin.sock beside its configuration.",
+    )
     endpoints: dict[str, list[str]] = Field(
         default_factory=dict,
         description='Replicas by server, {"asr": ["10.0.0.7:7102"]}; a server that is not named has'
-        " one on this machine at its usual port.",
+        " one on this machine at its usual port, one with an empty list has none.",
     )
     fallbacks: dict[str, list[str]] = Field(
         default_factory=dict,
         description="Replicas by server that take calls only when the others cannot.",
+    )
+    endpoints_folder: Path | None = Field(
+        default=None,
+        description="Folder of the files, one a server, from which Envoy learns of replicas with"
+        " IP addresses while it runs; absent: endpoints beside its configuration.",
     )
     allowed_hosts: list[str] = Field(
         default=["localhost", "127.0.0.1"],
@@ -106,8 +160,52 @@ class EnvoySettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="VIVA_OTLP_ENDPOINT",
-        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317.",
+        description="OTLP/gRPC collector for Envoy's spans, for example http://localhost:4317;"
+        " https speaks TLS.",
     )
+    allow_insecure: bool = Field(
+        default=False,
+        validation_alias="VIVA_ALLOW_INSECURE",
+        description="1 allows to listen, without authentication, where other machines can call.",
+    )
+    otlp_certificate: Path = Field(
+        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        validation_alias="OTEL_EXPORTER_OTLP_CERTIFICATE",
+        description="Certificates of the authorities that a collector over TLS may be signed by.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        return value and str(Collector.parse(value))
+
+    @field_validator("listeners", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @property
+    def exposed(self) -> dict[str, str]:
+        """The host of each listener that other machines can reach."""
+        hosts = {"mesh": self.mesh_host, "edge": self.edge_host, "admin": self.admin_host}
+        return {
+            name: host
+            for name, host in hosts.items()
+            if name in (*self.listeners, "admin") and not is_loopback(host)
+        }
+
+    @model_validator(mode="after")
+    def _exposed_on_purpose(self) -> Self:
+        for name, host in self.exposed.items():
+            if not self.allow_insecure:
+                raise ValueError(
+                    f"VIVA_ENVOY_{name.upper()}_HOST: other machines could reach {host} without"
+                    " authentication; listen on 127.0.0.1, or set VIVA_ALLOW_INSECURE=1 where that"
+                    " is meant"
+                )
+        return self
 
     @field_validator("endpoints", "fallbacks")
     @classmethod
@@ -116,6 +214,11 @@ class EnvoySettings(BaseSettings):
             for address in addresses:
                 Endpoint.parse(address)
         return value
+
+    @field_validator("admin_socket", "endpoints_folder")
+    @classmethod
+    def _expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
     @property
     def origins(self) -> tuple[str, ...]:

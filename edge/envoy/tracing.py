@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from envoy.config.core.v3 import grpc_service_pb2
 from envoy.config.trace.v3 import http_tracer_pb2, opentelemetry_pb2
@@ -12,16 +11,17 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from edge.envoy.extensions import packed
-from edge.envoy.settings import Endpoint, EnvoySettings
+from edge.envoy.settings import EnvoySettings
+from services.runtime.collector import Collector
 
 COLLECTOR_CLUSTER = "otlp-collector"
 
 
-def collector(settings: EnvoySettings) -> Endpoint | None:
-    """Where spans are sent; None for nowhere. Raises ValueError for an endpoint without a port."""
+def collector(settings: EnvoySettings) -> Collector | None:
+    """Where spans are sent; None for nowhere."""
     if settings.otlp_endpoint is None:
         return None
-    return Endpoint.parse(urlsplit(settings.otlp_endpoint).netloc or settings.otlp_endpoint)
+    return Collector.parse(settings.otlp_endpoint)
 
 
 def tracing(settings: EnvoySettings) -> Any:

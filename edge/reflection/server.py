@@ -8,20 +8,22 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_reflection.v1alpha._async import ReflectionServicer
+from grpc_health.v1.health import SERVICE_NAME
 
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.settings import EnvoySettings
 from edge.reflection.observation import Observation
+from edge.reflection.replicas import replicas
 from edge.reflection.settings import ReflectionSettings
 from services.runtime import logs
 from services.runtime.errors import ResourceMissing
-from services.runtime.server import EXIT_RESOURCE_MISSING, server_options
+from services.runtime.listening import listen
+from services.runtime.reflection import add_reflection
+from services.runtime.server import EXIT_RESOURCE_MISSING, new_server
 from services.runtime.settings import load
 
 _logger = logging.getLogger(__name__)
@@ -33,18 +35,18 @@ _STATUS = health_pb2.HealthCheckResponse
 async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIterator[int]:
     """Serves reflection and health until the scope ends; yields the port."""
     services = contracts()
-    server = grpc.aio.server(options=server_options(settings))
+    draining = asyncio.Event()
+    server = new_server(settings, draining)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    _add_reflection([contract.name for contract in services], server)
-    port = _listen(server, f"{settings.host}:{settings.port}")
+    add_reflection([*(contract.name for contract in services), SERVICE_NAME], server)
+    port = listen(server, settings.host, settings.port, allow_insecure=settings.allow_insecure)
 
     async def report(service: str, serving: bool) -> None:  # noqa: FBT001 - the callback's shape
         await health.set(service, _STATUS.SERVING if serving else _STATUS.NOT_SERVING)
 
-    replicas = {contract.name: mesh.replicas(contract.server) for contract in services}
     observation = Observation(
-        {name: (*group.primary, *group.fallback) for name, group in replicas.items()}, report
+        [contract.name for contract in services], partial(replicas, services, mesh), report
     )
     for name in REFLECTION_SERVICES:
         await health.set(name, _STATUS.SERVING)
@@ -57,36 +59,8 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
         finally:
             observing.cancel()
             await health.enter_graceful_shutdown()
-            await server.stop(settings.grace_seconds)
-
-
-def _listen(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError:
-        raise ResourceMissing(
-            f"{address} cannot be listened on",
-            "stop what uses it or set another VIVA_REFLECTION_PORT",
-        ) from None
-
-
-def _add_reflection(names: list[str], server: grpc.aio.Server) -> None:
-    """Answers both versions of the reflection protocol, which are the same on the wire."""
-    listed = [*names, *REFLECTION_SERVICES]
-    reflection.enable_server_reflection(listed, server)
-    servicer = ReflectionServicer(listed)
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    server.add_generic_rpc_handlers(
-        [
-            grpc.method_handlers_generic_handler(
-                "grpc.reflection.v1.ServerReflection", {"ServerReflectionInfo": handler}
-            )
-        ]
-    )
+            draining.set()
+            await server.stop(settings.drain_seconds)
 
 
 async def _serve_until_signal(settings: ReflectionSettings, mesh: EnvoySettings) -> None:

@@ -10,7 +10,7 @@ from services.runtime.settings import ServerSettings
 
 
 class ReflectionSettings(ServerSettings):
-    """`VIVA_REFLECTION_<NAME>`; where the other servers are is told by `VIVA_ENVOY_ENDPOINTS`."""
+    """`VIVA_REFLECTION_<NAME>`; where the other servers are is told by Envoy's settings."""
 
     model_config = SettingsConfigDict(
         env_prefix="VIVA_REFLECTION_", extra="forbid", populate_by_name=True

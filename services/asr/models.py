@@ -26,7 +26,9 @@ from services.asr.session import Complete
 from services.asr.settings import AsrSettings
 from services.asr.turn_completion import TurnCompletion, load_turn_completion
 from services.asr.vad import SileroVad
+from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import NotFound
 from services.runtime.request import Request
 from services.runtime.threads import in_thread
@@ -54,12 +56,14 @@ class Model:
         scheduler: Where its windows wait.
         prepare: What a window needs before it waits.
         preparing: Where that is done: the model's own threads are for the model.
+        health: Whether it works.
     """
 
     info: EngineInfo
     scheduler: BatchScheduler[_Submitted, Hypothesis]
     prepare: Callable[[Window], Window]
     preparing: ThreadPoolExecutor
+    health: EngineHealth
 
     def decoder(
         self, request: Request, asked: Priority, rewrite: Callable[[Hypothesis], Hypothesis]
@@ -153,14 +157,14 @@ async def serving_models(
             complete = _completing(judge, judging)
         preparing = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="asr-preparing")
         stack.callback(preparing.shutdown)
-        silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
         models: dict[str, Model] = {}
         for recognizer in recognizers:
-            scheduler = await stack.enter_async_context(_scheduler(recognizer, settings))
-            await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))
-            models[recognizer.info.name] = Model(
-                recognizer.info, scheduler, recognizer.prepare, preparing
-            )
+            model = _model(recognizer, settings, preparing)
+            await stack.enter_async_context(model.scheduler)
+            await _warm_up(model.scheduler)
+            models[recognizer.info.name] = model
+            info = recognizer.info
+            metrics.MODEL_MEMORY.labels(info.name, info.device).set(info.memory_bytes)
         yield Models(models, vad, enhancement, listening, reading, complete)
 
 
@@ -175,9 +179,7 @@ def _completing(judge: TurnCompletion, executor: ThreadPoolExecutor) -> Complete
     return complete
 
 
-def _scheduler(
-    recognizer: Recognizer, settings: AsrSettings
-) -> BatchScheduler[_Submitted, Hypothesis]:
+def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolExecutor) -> Model:
     def run(batch: Sequence[_Submitted]) -> Sequence[Hypothesis | Exception]:
         for submitted in batch:
             submitted.ticket.started = True
@@ -189,13 +191,25 @@ def _scheduler(
     def cost(submitted: _Submitted) -> float:
         return recognizer.cost(submitted.window)
 
-    return BatchScheduler(
+    async def probe() -> None:
+        await _warm_up(scheduler)
+
+    name = f"asr-{recognizer.info.name}"
+    health = EngineHealth(name, probe=probe)
+    scheduler = BatchScheduler(
         run,
-        name=f"asr-{recognizer.info.name}",
+        name=name,
         max_batch_size=settings.max_batch_size,
         max_queue=settings.max_queue,
         max_wait=settings.max_wait_ms / 1000,
         cost=cost,
         key=key,
         workers=settings.workers,
+        watch=health.report,
     )
+    return Model(recognizer.info, scheduler, recognizer.prepare, preparing, health)
+
+
+async def _warm_up(scheduler: BatchScheduler[_Submitted, Hypothesis]) -> None:
+    silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+    await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))

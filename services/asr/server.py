@@ -32,6 +32,7 @@ async def build(settings: AsrSettings) -> AsyncIterator[Sequence[Service]]:
             Service(
                 SERVICE,
                 lambda server: asr_pb2_grpc.add_AsrServiceServicer_to_server(servicer, server),
+                [model.health for model in models.models.values()],
             )
         ]
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
+from services.asr import transcript
 from services.asr.chinese import in_named_script
 from services.asr.decoding import Decode
 from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, EngineInfo
-from services.asr.frontend import FrontEnd
+from services.asr.frontend import FrontEnd, Piece
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
 from services.asr.recognition import RecognitionConfig, recognise
@@ -22,9 +23,12 @@ from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
 from services.asr.tags import NamedLanguages
+from services.asr.transcript import TurnEvent
 from services.asr.vad import FRAME
 from services.asr.wire import event_response, recognised_response
+from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
+from services.runtime.draining import until_draining
 from services.runtime.errors import InvalidField, Overloaded
 from services.runtime.request import current_request
 from services.runtime.stats import priority, seconds
@@ -71,6 +75,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 decode=_decoder(model, request.config, languages),
                 executor=self._models.reading,
             )
+        metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
         return recognised_response(recognised, model.info.name, languages)
 
     async def StreamingRecognize(
@@ -93,9 +98,15 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             )
             inputs = self._inputs(requests, ear, config.endpointing)
             decode = _decoder(model, recognition, languages)
-            async with Session(config, inputs, decode, self._models.complete) as session:
-                async for event in session.events():
-                    yield event_response(event, model.info.name, languages)
+            async with (
+                Session(config, inputs, decode, self._models.complete) as session,
+                aclosing(session.events()) as events,
+            ):
+                async for told in until_draining(events, _begins):
+                    if isinstance(told.event, transcript.EndOfTurn):
+                        delay = told.event.finalization
+                        metrics.FINAL_TEXT_SECONDS.labels(model.info.name).observe(delay)
+                    yield event_response(told, model.info.name, languages)
             self._check_length(ear)
 
     async def ListModels(
@@ -147,7 +158,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             match request.WhichOneof("message"):
                 case "audio":
                     for piece in ear.place(request.audio):
-                        yield await in_thread(self._models.listening, partial(ear.hear, piece))
+                        yield await self._hear(ear, piece)
                     if ear.seconds > self._settings.max_stream_seconds:
                         # What was said is told before the stream is refused.
                         break
@@ -160,6 +171,11 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                     raise InvalidField("config", "a stream has one config, its first message")
         yield await in_thread(self._models.listening, ear.flush)
 
+    async def _hear(self, ear: FrontEnd, piece: Piece) -> Input:
+        heard = await in_thread(self._models.listening, partial(ear.hear, piece))
+        metrics.HEARD_SECONDS.labels("StreamingRecognize").inc(len(heard.samples) / SAMPLE_RATE)
+        return heard
+
     def _check_length(self, ear: FrontEnd) -> None:
         longest = self._settings.max_stream_seconds
         if ear.seconds > longest:
@@ -168,6 +184,11 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 " (VIVA_ASR_MAX_STREAM_SECONDS): open a new one",
                 retry_after=0.0,
             )
+
+
+def _begins(told: TurnEvent) -> bool | None:
+    """Whether an event begins a turn, ends one, or neither."""
+    return {transcript.SpeechStarted: True, transcript.EndOfTurn: False}.get(type(told.event))
 
 
 def _decoder(model: Model, config: asr_pb2.RecognitionConfig, languages: NamedLanguages) -> Decode:

@@ -15,7 +15,7 @@ import contextlib
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -181,7 +181,7 @@ class Session:
             if not self._task.cancelled():
                 self._task.exception()
 
-    async def events(self) -> AsyncIterator[TurnEvent]:
+    async def events(self) -> AsyncGenerator[TurnEvent, None]:
         """The stream's events, in order of turns; ends after the last one.
 
         Raises:

@@ -9,8 +9,9 @@ import typer
 
 from services import __version__
 from services.cli.calls import out
-from services.cli.commands import config, doctor, mesh, models, speech, text
+from services.cli.commands import config, doctor, mesh, models, speech, status, text
 from services.cli.commands.bench import bench
+from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
 
 app = typer.Typer(
@@ -57,9 +58,11 @@ app.command(rich_help_panel=_TEXT)(text.similarity)
 app.command(rich_help_panel=_TEXT)(text.rerank)
 app.command(rich_help_panel=_MESH)(mesh.up)
 app.command(rich_help_panel=_MESH)(mesh.down)
-app.command(rich_help_panel=_MESH)(mesh.status)
+app.command(rich_help_panel=_MESH)(mesh.restart)
+app.command(rich_help_panel=_MESH)(status.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
+app.command(rich_help_panel=_MESH)(fetch)
 app.command(rich_help_panel=_MESH)(config.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 

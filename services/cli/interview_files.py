@@ -8,18 +8,21 @@ import tempfile
 import wave
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 from google.protobuf.json_format import MessageToDict
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import report_pb2
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import turn_pb2
 
 from services.cli.live_interview import AnswerTimes, Held
 from services.cli.sound_card import RATE_HZ, Loudspeaker, Microphone
 from services.runtime.stats import seconds
+
+if TYPE_CHECKING:
+    from services.cli.sound_devices import DeviceLoudspeaker, DeviceMicrophone
 
 _OPTIONAL_TIMES = (
     "eager_end_of_turn",
@@ -71,24 +74,26 @@ def transcript(held: Held) -> dict[str, Any]:
             {
                 "id": turn.id,
                 "speaker": (
-                    "candidate" if turn.speaker == report_pb2.SPEAKER_CANDIDATE else "interviewer"
+                    "candidate" if turn.speaker == turn_pb2.SPEAKER_CANDIDATE else "interviewer"
                 ),
                 "text": turn.text,
                 "start": round(seconds(turn.start), 3),
                 "end": round(seconds(turn.end), 3),
-                "round": turn.round,
-                "question_id": turn.question_id,
+                "round": turn.round if turn.HasField("round") else None,
+                "question_id": turn.question_id if turn.HasField("question_id") else None,
                 "words": [
                     {
                         "text": word.text,
                         "start": round(seconds(word.start), 3),
                         "end": round(seconds(word.end), 3),
-                        "confidence": round(word.confidence, 3),
+                        "confidence": (
+                            round(word.confidence, 3) if word.HasField("confidence") else None
+                        ),
                     }
                     for word in turn.words
                 ],
             }
-            for turn in held.interview.turns
+            for turn in held.turns
         ],
     }
 
@@ -159,7 +164,12 @@ def _wav(path: Path, samples: npt.NDArray[np.int16], rate_hz: int, channels: int
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-def _both(path: Path, microphone: Microphone, loudspeaker: Loudspeaker, zero: float) -> None:
+def _both(
+    path: Path,
+    microphone: Microphone | DeviceMicrophone,
+    loudspeaker: Loudspeaker | DeviceLoudspeaker,
+    zero: float,
+) -> None:
     tracks: list[tuple[int, float, npt.NDArray[np.float32]]] = []
     if microphone.recorded:
         spoken = np.concatenate(microphone.recorded)

@@ -7,7 +7,7 @@ plays what arrives at the speed of sound and knows how much has been heard.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,10 @@ Samples = npt.NDArray[np.float32]
 
 class BadRecording(ValueError):
     """A file that cannot be played as an answer; the message names it."""
+
+
+class NoSoundDevice(RuntimeError):
+    """This machine has no microphone or loudspeaker that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Microphone:
         self._playing = _Playing(answer)
         return self._playing.speech_ended
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """16-bit samples, each chunk when its last sample has been spoken."""
         size = round(CHUNK_SECONDS * RATE_HZ)
         self.started = self._loop.time()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
 from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.engine_health import EngineHealth
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
@@ -29,9 +30,10 @@ _PIECE = 32
 # characters to a token makes an estimate that is rather too low.
 _CHARACTERS_PER_TOKEN = 8
 
-# Texts share a batch with texts of about their length: the longest sets the time of all. Steps of
-# 1.5 keep the padding under a third.
-_LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+# Texts share a batch with texts of about their length: the longest sets the time of all. Against
+# steps of 1.5 these make batches 1.5 times as large at the same cost a text (docs/embed.md); one
+# class for all would cost twice as much.
+_LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ class Embedder:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("embed", probe=self._probe)
+
+    async def _probe(self) -> None:
+        texts = [NamedText("", "ready")]
+        await self.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
 
     async def embed(
         self,
@@ -124,6 +131,7 @@ class Embedder:
         Raises:
             InvalidFields: Texts the model can't take.
             Overloaded: Not all can be done by the request's deadline.
+            DeadlineTooShort: Not even an idle server could.
             DeadlineExpired: The deadline passed first.
         """
         tokenized = await self.tokenize(texts, purpose, overflow, priority=priority)
@@ -132,7 +140,7 @@ class Embedder:
     async def embed_tokenized(
         self, texts: Sequence[TokenizedText], *, priority: Priority = Priority.INTERACTIVE
     ) -> Embedded:
-        """Embeds what `tokenize` made; raises Overloaded and DeadlineExpired."""
+        """Embeds what `tokenize` made; raises what `embed` does of deadlines."""
         vectors, usage = await _submit_all(self._scheduler, texts, priority)
         return Embedded(np.stack(vectors), texts, usage)
 
@@ -167,6 +175,12 @@ class Reranker:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
+        self.health = EngineHealth("rerank", probe=self.probe)
+
+    async def probe(self) -> None:
+        """Scores a pair."""
+        pair = NamedText("", "ready"), [NamedText("", "steady")]
+        await self.score(*pair, overflow=Overflow.TRUNCATE)
 
     async def score(
         self,
@@ -199,7 +213,10 @@ async def embedding(
     def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
         return list(encoder.encode(batch))
 
-    async with _scheduler("embed", run, limits) as scheduler:
+    def watch(error: BaseException | None) -> None:
+        embedder.health.report(error)
+
+    async with _scheduler("embed", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             embedder = Embedder(tokenization, scheduler, tokenizing)
             await _warm_up(embedder, limits)
@@ -215,12 +232,13 @@ async def reranking(
     def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
         return [float(score) for score in model.score(batch)]
 
-    async with _scheduler("rerank", run, limits) as scheduler:
+    def watch(error: BaseException | None) -> None:
+        reranker.health.report(error)
+
+    async with _scheduler("rerank", run, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.score(
-                NamedText("", "warm"), [NamedText("", "up")], overflow=Overflow.TRUNCATE
-            )
+            await reranker.probe()
             yield reranker
 
 
@@ -228,6 +246,7 @@ def _scheduler(
     name: str,
     run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
     limits: BatchLimits,
+    watch: Callable[[BaseException | None], None],
 ) -> BatchScheduler[TokenizedText, ResultT]:
     return BatchScheduler(
         run,
@@ -240,6 +259,7 @@ def _scheduler(
         cost=lambda text: len(text.ids),
         key=lambda text: length_class(len(text.ids)),
         workers=limits.workers,
+        watch=watch,
     )
 
 
@@ -283,7 +303,7 @@ def _refuse_hopeless(
     max_tokens: int,
     priority: Priority,
 ) -> None:
-    """Raises Overloaded where even fewer tokens than there will be could not be done in time."""
+    """Raises what admission would where even fewer tokens than there will be were too late."""
     request = current_request()
     lengths = [len(content) for content in {text.content for text in texts}]
     scheduler.check(

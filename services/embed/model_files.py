@@ -13,9 +13,22 @@ from services.runtime.errors import ResourceMissing
 
 # Of sentence-transformers' modules.json, by the last part of the type's name.
 _UNDERSTOOD = {"Transformer", "Pooling", "Normalize"}
-# Tokens of these take positions from `pad_token_id + 1` on (fairseq's convention).
-_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert"}
-
+# Tokens of these take positions from `pad_token_id + 1` on (fairseq's convention). A text of more
+# tokens than there are positions would make CUDA give up its context, so this must be right.
+_OFFSET_POSITIONS = {
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
+# What tokenizers say that know no limit is far above this.
+_MOST_TOKENS = 1_000_000
 
 MODEL_SETTING = "VIVA_EMBED_MODEL"
 """The variable that names the encoder."""
@@ -27,14 +40,16 @@ class ModelFiles:
 
     Attributes:
         folder: Where it lies.
+        weights: Where the transformer's own files lie: there too, or in a folder inside.
         config: Its config.json.
         max_tokens: Most tokens of a text, the special ones included: sentence-transformers'
-            max_seq_length, else all positions the model has.
-        pooling: As 1_Pooling/config.json says, else the mean.
+            max_seq_length, else the tokenizer's limit, and no more than the model has positions.
+        pooling: As the pooling module says, else the mean.
         instructions: What config_sentence_transformers.json puts before queries and passages.
     """
 
     folder: Path
+    weights: Path
     config: dict[str, Any]
     max_tokens: int
     pooling: Pooling
@@ -59,8 +74,8 @@ class ModelFiles:
 
     @property
     def tokenizer(self) -> Path:
-        """The tokenizer's file."""
-        return self.folder / "tokenizer.json"
+        """The tokenizer's file; older folders have a vocabulary in its place."""
+        return self.weights / "tokenizer.json"
 
 
 def read_model_files(folder: Path, setting: str = MODEL_SETTING) -> ModelFiles:
@@ -73,29 +88,34 @@ def read_model_files(folder: Path, setting: str = MODEL_SETTING) -> ModelFiles:
     Raises:
         ResourceMissing: It is not one, or asks for something the engines don't do.
     """
-    for needed in ("config.json", "tokenizer.json"):
-        if not (folder / needed).is_file():
-            raise ResourceMissing(
-                f"{folder} holds no {needed}",
-                f"set {setting} to a folder in the Hugging Face layout",
-            )
-    _check_modules(folder)
-    limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
+    modules = _modules(folder)
+    weights = folder / modules.get("Transformer", "")
+    if not (weights / "config.json").is_file():
+        raise ResourceMissing(
+            f"{weights} holds no config.json",
+            f"set {setting} to a folder in the Hugging Face layout",
+        )
     files = ModelFiles(
         folder=folder,
-        config=_json(folder / "config.json"),
+        weights=weights,
+        config=_json(weights / "config.json"),
         max_tokens=0,
-        pooling=_pooling(folder),
+        pooling=_pooling(folder / modules.get("Pooling", "1_Pooling")),
         instructions=_instructions(folder),
     )
-    return replace(files, max_tokens=min(int(limit or files.positions), files.positions))
+    limit = _json(weights / "sentence_bert_config.json").get("max_seq_length")
+    told = int(limit or _json(weights / "tokenizer_config.json").get("model_max_length") or 0)
+    known = told if 0 < told < _MOST_TOKENS else files.positions
+    return replace(files, max_tokens=min(known, files.positions))
 
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _check_modules(folder: Path) -> None:
+def _modules(folder: Path) -> dict[str, str]:
+    """The parts of a model by kind, each with its place in the folder."""
+    found: dict[str, str] = {}
     for module in _json(folder / "modules.json") or []:
         kind = str(module.get("type", "")).rpartition(".")[2]
         if kind not in _UNDERSTOOD:
@@ -103,10 +123,12 @@ def _check_modules(folder: Path) -> None:
                 f"{folder} has a module {kind!r}, which no engine here runs",
                 f"choose a model made of {', '.join(sorted(_UNDERSTOOD))}",
             )
+        found[kind] = str(module.get("path", ""))
+    return found
 
 
 def _pooling(folder: Path) -> Pooling:
-    config = _json(folder / "1_Pooling" / "config.json")
+    config = _json(folder / "config.json")
     # Older files have a flag for each mode, newer ones its name.
     flags = {
         Pooling.MEAN: config.get("pooling_mode_mean_tokens"),
@@ -114,7 +136,8 @@ def _pooling(folder: Path) -> Pooling:
     }
     named = config.get("pooling_mode")
     chosen = [mode for mode, flag in flags.items() if flag or named == mode]
-    if config and len(chosen) != 1:
+    # Some leave the instruction's tokens out of the mean, which no engine here does either.
+    if config and (len(chosen) != 1 or not config.get("include_prompt", True)):
         raise ResourceMissing(
             f"{folder} pools in a way no engine here does", "choose mean or cls pooling"
         )

@@ -21,6 +21,7 @@ from services.embed.engines.selection import (
 )
 from services.embed.servicer import EmbedServicer, ServedEncoder, ServedReranker
 from services.embed.settings import EmbedSettings
+from services.runtime import metrics
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
@@ -42,6 +43,7 @@ async def build(settings: EmbedSettings) -> AsyncIterator[Sequence[Service]]:
             Service(
                 SERVICE,
                 lambda server: embed_pb2_grpc.add_EmbedServiceServicer_to_server(servicer, server),
+                [encoder.embedder.health, *([reranker.reranker.health] if reranker else [])],
             )
         ]
 
@@ -52,7 +54,7 @@ async def _encoder(settings: EmbedSettings, stack: AsyncExitStack) -> ServedEnco
     encoder = await asyncio.to_thread(load_encoder, settings, files)
     stack.callback(encoder.close)
     embedder = await stack.enter_async_context(
-        embedding(encoder, tokenization(files), _limits(settings))
+        embedding(encoder, tokenization(files), _limits(settings, encoder.info))
     )
     card = _card(choice.name, encoder.info, is_default=True)
     card.version = model_version(settings)
@@ -70,7 +72,7 @@ async def _reranker(
     cross_encoder, files = await asyncio.to_thread(load_cross_encoder, settings, model)
     stack.callback(cross_encoder.close)
     reranker = await stack.enter_async_context(
-        reranking(cross_encoder, tokenization(files), _limits(settings))
+        reranking(cross_encoder, tokenization(files), _limits(settings, cross_encoder.info))
     )
     name = model.rstrip("/").rpartition("/")[2]
     card = _card(name, cross_encoder.info, is_default=False)
@@ -78,23 +80,25 @@ async def _reranker(
     return ServedReranker(card, reranker)
 
 
-def _limits(settings: EmbedSettings) -> BatchLimits:
+def _limits(settings: EmbedSettings, info: EngineInfo) -> BatchLimits:
     return BatchLimits(
         size=settings.max_batch_size,
-        tokens=settings.max_batch_tokens,
+        tokens=settings.batch_tokens(),
         seconds=settings.max_batch_ms / 1000,
         wait=settings.max_wait_ms / 1000,
         queue=settings.max_queue,
-        workers=settings.threads,
+        workers=info.parallel,
     )
 
 
 def _card(name: str, info: EngineInfo, *, is_default: bool) -> serving_pb2.ModelInfo:
+    if info.memory_bytes:
+        metrics.MODEL_MEMORY.labels(name, info.device).set(info.memory_bytes)
     return serving_pb2.ModelInfo(
         name=name,
         engine=info.engine,
         device=info.device,
-        memory_bytes=info.memory_bytes,
+        memory_bytes=info.memory_bytes or None,
         ready=True,
         is_default=is_default,
     )

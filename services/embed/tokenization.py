@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from services.runtime.errors import InvalidFields
@@ -51,6 +53,25 @@ class TokenizedText:
     ids: tuple[int, ...]
     types: tuple[int, ...]
     truncated: bool = False
+
+
+def pad(texts: Sequence[TokenizedText], padding: int) -> NDArray[np.int64]:
+    """What a model is fed, int64 [3, n, longest]: ids, 1 for each that is no padding, types.
+
+    Args:
+        texts: At least one.
+        padding: The id to fill up with.
+    """
+    longest = max(len(text.ids) for text in texts)
+    padded = np.zeros((3, len(texts), longest), dtype=np.int64)
+    ids, mask, types = padded
+    ids[:] = padding
+    for row, text in enumerate(texts):
+        length = len(text.ids)
+        ids[row, :length] = text.ids
+        mask[row, :length] = 1
+        types[row, :length] = text.types
+    return padded
 
 
 class Tokenization:

@@ -17,6 +17,11 @@ class Encoding(IntEnum):
 
     PCM_S16LE = 1
     PCM_F32LE = 2
+    MULAW = 6
+    ALAW = 7
+
+
+_SAMPLE_BYTES = {Encoding.PCM_S16LE: 2, Encoding.PCM_F32LE: 4, Encoding.MULAW: 1, Encoding.ALAW: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,12 @@ class AudioFormat:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
-        return self.channels * (2 if self.encoding is Encoding.PCM_S16LE else 4)
+        return self.channels * _SAMPLE_BYTES[self.encoding]
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The interview moved on."""
+    """The interview moved on; `round` from 1, 0 in the opening and the close."""
 
     state: State
     phase: Phase
@@ -62,6 +67,27 @@ class CandidateTurn:
     """The candidate's turn is over."""
 
     turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateTurnReopened:
+    """A turn that was told is taken back: it goes on, and is told again whole."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnHeld:
+    """The candidate's turn is held open until then at most; None when it is no longer."""
+
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    """The candidate's audio was taken up to `offset` seconds from the first of the interview."""
+
+    offset: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +184,18 @@ class ReportReady:
     report: Report
 
 
-Event = (
-    StateChanged
-    | CandidateSpeechStarted
+CandidateEvent = (
+    CandidateSpeechStarted
     | CandidatePartial
     | CandidateTurn
+    | CandidateTurnReopened
+    | TurnHeld
+    | AudioReceived
+)
+
+Event = (
+    CandidateEvent
+    | StateChanged
     | UtteranceStarted
     | InterviewerText
     | InterviewerAudio

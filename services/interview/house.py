@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from services.interview.clients.seams import DependencyFailed
+import grpc
+
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.chronicle import Chronicle
@@ -18,22 +18,29 @@ from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.pace import Pace, Partners
+from services.interview.creation import Creation
 from services.interview.events import AudioFormat
-from services.interview.questions.bank import Bank, Question
-from services.interview.questions.index import QuestionIndex
-from services.interview.questions.planning import plan
-from services.interview.record import Interview, InterviewSettings, State
+from services.interview.interviewer.casting import Casting
+from services.interview.record import Failure, Interview, InterviewSettings, Speaker, State, Turn
+from services.interview.recordings.recordings import Recordings
+from services.interview.recordings.track import Track
 from services.interview.reports.report import Report
-from services.interview.store.store import Store
-from services.runtime.errors import FailedPrecondition, InvalidField, NotFound, Overloaded
+from services.interview.store.store import Place, Store
+from services.interview.tokens import resumed_seq
+from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
 
-LANGUAGES = frozenset({"en"})
-"""Languages the bank and the interviewer's lines are written in."""
 FULL_RETRY_SECONDS = 30.0
 """Interviews end every few minutes; asking sooner rarely helps."""
+DELETED_REMEMBERED = 1024
+"""Deletions that may be asked for again, by a proxy or client that lost the answer."""
+BROKE_DOWN = Failure(
+    grpc.StatusCode.INTERNAL.value[0],
+    "CONVERSATION_FAILED",
+    "the conversation broke down; what was said before is kept, the server's log says more",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,78 +63,38 @@ class Limits:
 
 
 class House:
-    """Creates, finds, joins and ends interviews; owns their conversations."""
+    """Finds, joins and ends interviews; owns their conversations."""
 
     def __init__(
         self,
         *,
-        bank: Bank,
-        index: QuestionIndex,
+        creation: Creation,
+        casting: Casting,
         store: Store,
+        recordings: Recordings,
         partners: Partners,
         pace: Pace,
         limits: Limits,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self._bank = bank
-        self._index = index
+        self._creation = creation
+        self._casting = casting
         self._store = store
+        self._recordings = recordings
         self._partners = partners
         self._pace = pace
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Attendance] = {}
-        self._holding: set[asyncio.Task[None]] = set()
+        self._holding: dict[str, asyncio.Task[None]] = {}
+        self._deleted: dict[tuple[str, str], None] = {}
 
-    async def create(self, user: str, settings: InterviewSettings) -> Interview:
-        """Creates an interview and chooses its questions.
-
-        Raises:
-            InvalidField: A language that is not spoken, a voice or a question that does not exist,
-                or conditions that leave too few questions.
-        """
-        if settings.language.split("-")[0].lower() not in LANGUAGES:
-            raise InvalidField(
-                "settings.language", f"interviews are held in: {', '.join(sorted(LANGUAGES))}"
-            )
-        if settings.voice is not None:
-            await self._check_voice(settings.voice)
-        chosen = [
-            self._chosen(number, question_id)
-            for number, question_id in enumerate(settings.question_ids)
-        ]
-        interview_id = uuid.uuid4().hex
-        questions = await plan(settings, self._index, chosen, seed=interview_id)
-        if len(questions) < settings.rounds:
-            raise InvalidField(
-                "settings.rounds",
-                f"only {len(questions)} questions fit these categories and this difficulty",
-            )
-        interview = Interview(
-            id=interview_id,
-            user=user,
-            settings=settings,
-            plan=tuple(question.id for question in questions),
-            created=datetime.now(UTC),
-        )
-        await self._store.save(interview)
-        return interview
-
-    async def _check_voice(self, voice: str) -> None:
-        try:
-            there = await self._partners.synthesiser.voices()
-        except DependencyFailed:
-            return  # the interview begins without a voice, and may find this one later
-        if voice not in there:
-            raise InvalidField(
-                "settings.voice", f"no voice {voice!r}; there are {', '.join(sorted(there))}"
-            )
-
-    def _chosen(self, number: int, question_id: str) -> Question:
-        question = self._bank.find(question_id)
-        if question is None:
-            raise InvalidField(f"settings.question_ids[{number}]", f"no question {question_id!r}")
-        return question
+    async def create(
+        self, user: str, settings: InterviewSettings, key: str | None = None
+    ) -> Interview:
+        """Creates an interview; see `Creation.create`."""
+        created = await self._creation.create(user, settings, key)
+        return await self.find(user, created.id)
 
     async def find(self, user: str, interview_id: str) -> Interview:
         """The user's interview.
@@ -138,17 +105,35 @@ class House:
         interview = await self._store.find(user, interview_id)
         if interview is None:
             raise NotFound("interview", interview_id, "interview_id")
-        attendance = self._live.get(interview_id)
-        if attendance is None:
-            return interview
-        return attendance.conversation.chronicle.interview
+        return self._newest(interview)
+
+    def _newest(self, interview: Interview) -> Interview:
+        attendance = self._live.get(interview.id)
+        return interview if attendance is None else attendance.conversation.chronicle.interview
 
     async def page(
-        self, user: str, limit: int, before: str | None
-    ) -> tuple[Sequence[Interview], str | None]:
-        """Up to `limit` of the user's interviews, newest first, and where the next page begins."""
+        self, user: str, limit: int, before: Place | None
+    ) -> tuple[Sequence[Interview], Place | None]:
+        """Up to `limit` of the user's interviews, newest first, and the place of the last.
+
+        The place is None when there are no more behind it.
+        """
         found = await self._store.page(user, limit + 1, before)
-        return found[:limit], found[limit - 1].id if len(found) > limit else None
+        page = [self._newest(kept) for kept in found[:limit]]
+        more = len(found) > limit
+        return page, Place(page[-1].created, page[-1].id) if more else None
+
+    async def turns(
+        self, user: str, interview_id: str, limit: int, start: int
+    ) -> tuple[Sequence[Turn], int | None]:
+        """Up to `limit` turns from number `start`, and where the next page begins.
+
+        Raises:
+            NotFound: No such interview.
+        """
+        turns = (await self.find(user, interview_id)).turns
+        following = start + limit
+        return turns[start:following], following if following < len(turns) else None
 
     async def report(self, user: str, interview_id: str) -> Report:
         """The report of a finished interview.
@@ -163,7 +148,21 @@ class House:
             return report
         if interview.state is State.CANCELLED:
             raise FailedPrecondition("NO_REPORT", "the interview ended before any answer")
+        if interview.state is State.FAILED:
+            raise FailedPrecondition("NO_REPORT", "the interview failed before its report")
         raise FailedPrecondition("REPORT_NOT_READY", "the interview is not over yet")
+
+    async def recording(
+        self, user: str, interview_id: str, speaker: Speaker, start: float, end: float
+    ) -> tuple[Track, AsyncIterator[tuple[float, bytes]]] | None:
+        """A voice between two moments of the interview's clock; None if nothing was recorded.
+
+        Raises:
+            NotFound: No such interview.
+        """
+        await self.find(user, interview_id)
+        track = self._recordings.track(interview_id, speaker)
+        return None if track is None else (track, track.read(start, end))
 
     async def pause(self, user: str, interview_id: str) -> Interview:
         """Pauses a live interview.
@@ -212,6 +211,30 @@ class House:
         await command.done.wait()
         return await self.find(user, interview_id)
 
+    async def delete(self, user: str, interview_id: str) -> None:
+        """Deletes an interview and all that is kept of it; one that is live is ended first.
+
+        Asked for again, soon after, it is answered in the same way.
+
+        Raises:
+            NotFound: No such interview.
+        """
+        if (user, interview_id) in self._deleted:
+            return
+        await self.find(user, interview_id)
+        if (attendance := self._live.get(interview_id)) is not None:
+            attendance.close()
+            if (holding := self._holding.get(interview_id)) is not None:
+                holding.cancel()
+                await asyncio.wait([holding])
+            await attendance.conversation.discard()
+        self._live.pop(interview_id, None)
+        await self._store.delete(user, interview_id)
+        self._recordings.delete(interview_id)
+        self._deleted[user, interview_id] = None
+        if len(self._deleted) > DELETED_REMEMBERED:
+            del self._deleted[next(iter(self._deleted))]
+
     async def join(
         self,
         user: str,
@@ -219,22 +242,28 @@ class House:
         *,
         source: AudioFormat | None,
         output: AudioFormat | None,
-        last_seq: int | None,
+        resume_token: str | None,
     ) -> Seat:
         """Seats a client in an interview, and begins the interview at the first time.
 
         Raises:
             NotFound: No such interview.
-            FailedPrecondition: It is over and its events are no longer kept.
-            InvalidField: `last_seq` is of the future.
+            FailedPrecondition: It is over and its events are no longer kept, or those that the
+                token names are not.
+            InvalidField: The token is not of this interview.
             Overloaded: As many interviews are held as this server takes on.
         """
         interview = await self.find(user, interview_id)
-        if last_seq is not None and last_seq > interview.last_seq:
-            raise InvalidField(
-                "join.last_seq", f"the newest event of this interview is {interview.last_seq}"
-            )
         attendance = self._live.get(interview_id)
+        last_seq: int | None = None
+        if resume_token is not None:
+            journal = attendance.conversation.chronicle.journal if attendance else None
+            last_seq = resumed_seq(
+                resume_token,
+                interview_id,
+                epoch=journal.epoch if journal else b"",
+                newest=journal.last_seq if journal else 0,
+            )
         if attendance is None:
             if interview.state is not State.READY:
                 raise FailedPrecondition(
@@ -270,8 +299,14 @@ class House:
         chronicle = Chronicle(
             interview, self._store, clock, Journal(clock.now, self._limits.journal_bytes)
         )
-        questions = [q for q in map(self._bank.find, interview.plan) if q is not None]
-        conversation = Conversation(chronicle, questions, self._partners, self._pace)
+        conversation = Conversation(
+            chronicle,
+            self._creation.questions(interview),
+            self._partners,
+            self._pace,
+            self._casting.cast(interview),
+            self._recordings.recorder(interview.user, interview.id),
+        )
         self._live[interview.id] = Attendance(
             conversation,
             absence_seconds=self._limits.absence_seconds,
@@ -279,8 +314,8 @@ class House:
         )
         # A context of its own: the conversation outlives the call that began it.
         holding = self._tasks.create_task(self._hold(conversation), context=contextvars.Context())
-        self._holding.add(holding)
-        holding.add_done_callback(self._holding.discard)
+        self._holding[interview.id] = holding
+        holding.add_done_callback(lambda _: self._holding.pop(interview.id))
         self._forget()
         return self._live[interview.id]
 
@@ -288,7 +323,7 @@ class House:
         """Gives up every conversation, at the end of the server's life."""
         for attendance in self._live.values():
             attendance.close()
-        for holding in self._holding:
+        for holding in self._holding.values():
             holding.cancel()
 
     async def _hold(self, conversation: Conversation) -> None:
@@ -296,7 +331,12 @@ class House:
             await conversation.run()
         except Exception as error:  # noqa: BLE001 - whatever it was, this interview ends, not the others
             log(_logger, logging.ERROR, "conversation failed", cause=error)
-            await conversation.abandon()
+            try:
+                await conversation.fail(BROKE_DOWN)
+            except Exception as again:  # noqa: BLE001 - nor do they when that can't be kept
+                log(_logger, logging.ERROR, "failure not kept", cause=again)
+        finally:
+            self._recordings.close(conversation.chronicle.interview.id)
 
     def _forget(self) -> None:
         over = [name for name, kept in self._live.items() if kept.conversation.over]

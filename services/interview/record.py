@@ -20,6 +20,7 @@ class State(IntEnum):
     REVIEWING = 4
     COMPLETED = 5
     CANCELLED = 6
+    FAILED = 7
 
     @property
     def over(self) -> bool:
@@ -61,6 +62,18 @@ class Difficulty(IntEnum):
     HARD = 3
 
 
+class Patience(IntEnum):
+    """How long a pause in an answer the interviewer bears."""
+
+    BRISK = 1
+    NORMAL = 2
+    PATIENT = 3
+
+
+DEFAULT_PERSONA = "professional-man"
+"""Who interviews where no persona is named; `interviewer/personas.yaml` knows them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterviewSettings:
     """How an interview is to be held; every default filled in."""
@@ -75,6 +88,8 @@ class InterviewSettings:
     voice: str | None = None
     question_ids: tuple[str, ...] = ()
     difficulty: Difficulty | None = None
+    persona: str = DEFAULT_PERSONA
+    patience: Patience = Patience.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +104,12 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said before the other; of the interviewer, what was heard."""
+    """What one side said before the other; of the interviewer, what was heard.
+
+    Attributes:
+        round: From 1; 0 in the opening and the close.
+        question_id: The bank's id of the question it belongs to; empty for none.
+    """
 
     id: str
     speaker: Speaker
@@ -103,12 +123,32 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an interview could not be held to its end.
+
+    Attributes:
+        code: The gRPC status code.
+        reason: A stable word for programs.
+        message: For people; never what somebody said.
+    """
+
+    code: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interview:
     """An interview as the store keeps it.
 
     Attributes:
         user: Whose it is.
         plan: The bank's ids of the questions to ask, one a round.
+        asked: The settings it was created with; `settings` follow the candidate's patience.
+        key: The key its creation was named by, if it was.
+        voice: The interviewer's voice; None leaves it to the synthesiser.
+        round: From 1; 0 before the first.
+        overall_score: The report's, 0 to 100.
     """
 
     id: str
@@ -122,4 +162,8 @@ class Interview:
     started: datetime | None = None
     ended: datetime | None = None
     turns: tuple[Turn, ...] = ()
-    last_seq: int = 0
+    asked: InterviewSettings | None = None
+    key: str | None = None
+    voice: str | None = None
+    overall_score: float | None = None
+    failure: Failure | None = None

@@ -8,17 +8,29 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import grpc
-from viva.interview.v1 import interview_pb2, interview_pb2_grpc, question_pb2, question_pb2_grpc
+from viva.interview.v1 import (
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+    persona_service_pb2,
+    persona_service_pb2_grpc,
+    question_service_pb2,
+    question_service_pb2_grpc,
+)
 
 from services.interview.clients.asr import AsrClient
 from services.interview.clients.embed import EmbedClient
 from services.interview.clients.llm import LlmClient
 from services.interview.clients.tts import TtsClient
 from services.interview.conversation.pace import Pace, Partners
+from services.interview.creation import Creation
 from services.interview.house import House, Limits
+from services.interview.interviewer.casting import Casting
+from services.interview.interviewer.personas import load_personas
+from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
+from services.interview.recordings.recordings import open_recordings
 from services.interview.servicer import InterviewServicer
 from services.interview.settings import InterviewServerSettings
 from services.interview.store.memory import MemoryStore
@@ -47,20 +59,32 @@ async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Ser
         )
         bank = await asyncio.to_thread(load_bank)
         index = QuestionIndex(bank, embedder, settings.data_dir / "interview")
+        folder = settings.data_dir / "interview" / "recordings"
+        recordings = await stack.enter_async_context(
+            open_recordings(folder, settings.recordings_bytes)
+        )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         embedding = tasks.create_task(index.build())
         stack.callback(embedding.cancel)
+        store = MemoryStore(settings.max_interviews, forgotten=recordings.delete)
+        personas = await asyncio.to_thread(load_personas)
+        casting = Casting(personas, partners.synthesiser)
         house = House(
-            bank=bank,
-            index=index,
-            store=MemoryStore(settings.max_interviews),
+            creation=Creation(bank, index, casting, store),
+            casting=casting,
+            store=store,
+            recordings=recordings,
             partners=partners,
             pace=pace(settings),
             limits=limits(settings),
             tasks=tasks,
         )
         stack.callback(house.close)
-        yield services(InterviewServicer(house), QuestionServicer(bank, index))
+        yield services(
+            InterviewServicer(house),
+            QuestionServicer(bank, index),
+            PersonaServicer(personas, partners.synthesiser),
+        )
 
 
 def pace(settings: InterviewServerSettings) -> Pace:
@@ -84,18 +108,22 @@ def limits(settings: InterviewServerSettings) -> Limits:
     )
 
 
-def services(interviews: InterviewServicer, questions: QuestionServicer) -> Sequence[Service]:
+def services(
+    interviews: InterviewServicer, questions: QuestionServicer, personas: PersonaServicer
+) -> Sequence[Service]:
     """The services of this server."""
-    interview_name = interview_pb2.DESCRIPTOR.services_by_name["InterviewService"].full_name
-    question_name = question_pb2.DESCRIPTOR.services_by_name["QuestionService"].full_name
     return [
         Service(
-            interview_name,
-            partial(interview_pb2_grpc.add_InterviewServiceServicer_to_server, interviews),
+            interview_service_pb2.DESCRIPTOR.services_by_name["InterviewService"].full_name,
+            partial(interview_service_pb2_grpc.add_InterviewServiceServicer_to_server, interviews),
         ),
         Service(
-            question_name,
-            partial(question_pb2_grpc.add_QuestionServiceServicer_to_server, questions),
+            question_service_pb2.DESCRIPTOR.services_by_name["QuestionService"].full_name,
+            partial(question_service_pb2_grpc.add_QuestionServiceServicer_to_server, questions),
+        ),
+        Service(
+            persona_service_pb2.DESCRIPTOR.services_by_name["PersonaService"].full_name,
+            partial(persona_service_pb2_grpc.add_PersonaServiceServicer_to_server, personas),
         ),
     ]
 

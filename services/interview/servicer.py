@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import grpc
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import interview_pb2_grpc
+from viva.interview.v1 import conversation_pb2, interview_pb2, interview_service_pb2_grpc
+from viva.interview.v1 import interview_service_pb2 as pb
+from viva.serving.v1 import serving_pb2
 
-from services.interview import wire
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Seat
-from services.interview.events import AudioFormat
+from services.interview.conversation.patience import DEFAULT_HOLD_SECONDS
+from services.interview.events import AudioFormat, Entry, UtteranceEnded, UtteranceStarted
 from services.interview.house import House
-from services.interview.record import Interview
+from services.interview.record import Interview, Patience, Speaker
+from services.interview.store.store import Place
+from services.interview.tokens import page_cursor, page_token, resume_token
+from services.interview.wire import events as event_wire
+from services.interview.wire import records, reports
+from services.runtime.draining import until_draining
 from services.runtime.errors import InvalidField
 from services.runtime.request import current_request
-from services.runtime.stats import seconds
+from services.runtime.stats import duration, seconds
 
 LOCAL_USER = "local"
 """Who calls when the edge has vouched for nobody: the one user of a machine of one's own."""
 PAGE_SIZE = 20
+TURNS_PAGE_SIZE = 50
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,12 +48,14 @@ def _user() -> str:
     return current_request().user or LOCAL_USER
 
 
-async def _named(request: _Named, act: Callable[[str, str], Awaitable[Interview]]) -> pb.Interview:
+async def _named(
+    request: _Named, act: Callable[[str, str], Awaitable[Interview]]
+) -> interview_pb2.Interview:
     """What `act` makes of the caller's interview that the request names."""
-    return wire.interview(await act(_user(), request.interview_id))
+    return records.interview(await act(_user(), request.interview_id))
 
 
-class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
+class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
     """Translates between the contract and the house."""
 
     def __init__(self, house: House) -> None:
@@ -56,8 +65,10 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         self, request: pb.CreateInterviewRequest, context: _Context
     ) -> pb.CreateInterviewResponse:
         """Creates an interview."""
-        created = await self._house.create(_user(), wire.settings_from(request.settings))
-        return pb.CreateInterviewResponse(interview=wire.interview(created))
+        key = request.idempotency_key if request.HasField("idempotency_key") else None
+        settings = records.settings_from(request.settings)
+        created = await self._house.create(_user(), settings, key)
+        return pb.CreateInterviewResponse(interview=records.interview(created))
 
     async def GetInterview(
         self, request: pb.GetInterviewRequest, context: _Context
@@ -69,13 +80,59 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         self, request: pb.ListInterviewsRequest, context: _Context
     ) -> pb.ListInterviewsResponse:
         """Lists the caller's interviews, newest first."""
-        before = _page_start(request.page_token)
-        page, following = await self._house.page(_user(), request.page_size or PAGE_SIZE, before)
-        token = base64.urlsafe_b64encode(following.encode()).decode() if following else ""
+        user = _user()
+        size = request.page_size if request.HasField("page_size") else PAGE_SIZE
+        token = request.page_token if request.HasField("page_token") else None
+        cursor = page_cursor(token, "interviews", user)
+        page, following = await self._house.page(user, size, _place(cursor))
         return pb.ListInterviewsResponse(
-            interviews=[wire.interview(kept, with_turns=False) for kept in page],
-            next_page_token=token,
+            interviews=[records.interview(kept) for kept in page],
+            next_page_token=page_token(_placed(following), "interviews", user) if following else "",
         )
+
+    async def DeleteInterview(
+        self, request: pb.DeleteInterviewRequest, context: _Context
+    ) -> pb.DeleteInterviewResponse:
+        """Deletes an interview with everything that is kept of it."""
+        await self._house.delete(_user(), request.interview_id)
+        return pb.DeleteInterviewResponse()
+
+    async def ListTurns(
+        self, request: pb.ListTurnsRequest, context: _Context
+    ) -> pb.ListTurnsResponse:
+        """Lists what was said, oldest first."""
+        bound_to = ("turns", _user(), request.interview_id)
+        size = request.page_size if request.HasField("page_size") else TURNS_PAGE_SIZE
+        token = request.page_token if request.HasField("page_token") else None
+        start = int(page_cursor(token, *bound_to) or 0)
+        turns, following = await self._house.turns(_user(), request.interview_id, size, start)
+        return pb.ListTurnsResponse(
+            turns=[records.turn(turn) for turn in turns],
+            next_page_token=page_token(str(following), *bound_to) if following else "",
+        )
+
+    async def ReadRecording(
+        self, request: pb.ReadRecordingRequest, context: _Context
+    ) -> AsyncIterator[pb.ReadRecordingResponse]:
+        """Reads a stretch of what was recorded."""
+        found = await self._house.recording(
+            _user(),
+            request.interview_id,
+            Speaker(request.speaker),
+            start=seconds(request.start),
+            end=seconds(request.end) if request.HasField("end") else math.inf,
+        )
+        if found is None:
+            return
+        track, pieces = found
+        shape: serving_pb2.AudioFormat | None = serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE,
+            sample_rate_hz=track.rate_hz,
+            channels=1,
+        )
+        async for when, audio in pieces:
+            yield pb.ReadRecordingResponse(format=shape, start=duration(when), audio=audio)
+            shape = None
 
     async def PauseInterview(
         self, request: pb.PauseInterviewRequest, context: _Context
@@ -100,7 +157,7 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
     ) -> pb.GetReportResponse:
         """Reads the report of a finished interview."""
         report = await self._house.report(_user(), request.interview_id)
-        return pb.GetReportResponse(report=wire.report(report))
+        return pb.GetReportResponse(report=reports.report(report))
 
     async def Converse(
         self, requests: AsyncIterator[pb.ConverseRequest], context: _Context
@@ -112,8 +169,8 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         seat = await self._join(first.join)
         reading = asyncio.create_task(_read(requests, seat))
         try:
-            async for entry in seat.entries():
-                yield pb.ConverseResponse(event=wire.event(entry))
+            async for entry in until_draining(seat.entries(), _begins):
+                yield pb.ConverseResponse(event=_event(entry, seat))
         finally:
             reading.cancel()
             self._house.leave(seat)
@@ -125,8 +182,8 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         """The way down alone."""
         seat = await self._join(request.join)
         try:
-            async for entry in seat.entries():
-                yield pb.ListenResponse(event=wire.event(entry))
+            async for entry in until_draining(seat.entries(), _begins):
+                yield pb.ListenResponse(event=_event(entry, seat))
         finally:
             self._house.leave(seat)
 
@@ -135,31 +192,47 @@ class InterviewServicer(interview_pb2_grpc.InterviewServiceServicer):
         attendance, seat = await self._house.speaker(_user(), request.interview_id)
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
+        planned = 0.0
         for field, message in named:
-            _check(message, seat, field)
+            planned += _check(message, seat, field, planned)
         if attendance.first_time(request.call):
             for field, message in named:
                 _take(message, seat, field)
         return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
 
-    async def _join(self, join: pb.JoinInterview) -> Seat:
-        output = wire.audio_format_from(join.output) if join.HasField("output") else AudioFormat()
+    async def _join(self, join: conversation_pb2.JoinInterview) -> Seat:
+        output = AudioFormat()
+        if join.HasField("output"):
+            output = event_wire.audio_format_from(join.output)
         return await self._house.join(
             _user(),
             join.interview_id,
-            source=wire.audio_format_from(join.input) if join.HasField("input") else None,
+            source=event_wire.audio_format_from(join.input) if join.HasField("input") else None,
             output=None if join.text_only else output,
-            last_seq=join.last_seq if join.HasField("last_seq") else None,
+            resume_token=join.resume_token if join.HasField("resume_token") else None,
         )
 
 
-def _page_start(token: str) -> str | None:
-    if not token:
+def _begins(entry: Entry) -> bool | None:
+    """Whether the interviewer begins to say something, has said it, or neither."""
+    return {UtteranceStarted: True, UtteranceEnded: False}.get(type(entry.event))
+
+
+def _event(entry: Entry, seat: Seat) -> conversation_pb2.InterviewEvent:
+    chronicle = seat.conversation.chronicle
+    token = resume_token(chronicle.interview.id, chronicle.journal.epoch, entry.seq)
+    return event_wire.event(entry, token)
+
+
+def _placed(place: Place) -> str:
+    return f"{place.created.isoformat()} {place.interview_id}"
+
+
+def _place(cursor: str | None) -> Place | None:
+    if cursor is None:
         return None
-    try:
-        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise InvalidField("page_token", "is not one of ours") from None
+    created, _, interview_id = cursor.partition(" ")
+    return Place(datetime.fromisoformat(created), interview_id)
 
 
 async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
@@ -177,21 +250,44 @@ def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
     _take(request.candidate, seat, "candidate")
 
 
-def _check(message: pb.CandidateMessage, seat: Seat, field: str) -> None:
-    if message.WhichOneof("message") == "audio":
-        seat.check(message.audio.audio, f"{field}.audio.audio")
+def _offset(chunk: serving_pb2.AudioChunk) -> float | None:
+    return seconds(chunk.offset) if chunk.HasField("offset") else None
 
 
-def _take(message: pb.CandidateMessage, seat: Seat, field: str) -> None:
+def _check(
+    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: float
+) -> float:
+    """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
+    if message.WhichOneof("message") != "audio":
+        return 0.0
+    chunk = message.audio.chunk
+    return seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk", planned).added
+
+
+def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) -> None:
     match message.WhichOneof("message"):
         case "audio":
-            seat.hear(message.audio.audio, f"{field}.audio.audio")
+            chunk = message.audio.chunk
+            seat.hear(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
         case "typed":
             seat.send(m.Typed(message.typed.text))
         case "playback":
             played = message.playback
-            seat.send(m.Played(played.utterance_id, seconds(played.position), played.finished))
+            seat.played(
+                played.utterance_id,
+                seconds(played.position),
+                finished=played.finished,
+                client_time=(
+                    seconds(played.client_time) if played.HasField("client_time") else None
+                ),
+            )
         case "finish_turn":
             seat.conversation.finish_turn()
         case "interrupt":
             seat.send(m.Interrupted())
+        case "hold_turn":
+            hold = message.hold_turn
+            limit = seconds(hold.limit) if hold.HasField("limit") else DEFAULT_HOLD_SECONDS
+            seat.send(m.Hold(limit))
+        case "set_patience":
+            seat.send(m.SetPatience(Patience(message.set_patience.patience)))

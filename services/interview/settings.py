@@ -54,6 +54,11 @@ class InterviewServerSettings(ServerSettings):
     max_interviews: int = Field(
         default=2000, ge=1, description="Interviews kept in memory, of all users together."
     )
+    recordings_bytes: int = Field(
+        default=10 * 1024**3,
+        ge=0,
+        description="Disk that recordings may take together; 0 records nothing.",
+    )
     journal_bytes: int = Field(
         default=8 * 1024 * 1024,
         ge=64 * 1024,

@@ -80,8 +80,10 @@ class ChatPrompt:
         stop: The answer ends before the first of these.
         constraint: What the answer must look like.
         caller: Who shares the model fairly with others.
-        priority: Interactive before batch work.
+        priority: Its class of urgency.
         deadline: On the event loop's clock, in seconds; None without one.
+        include_thinking: Whether what the model thinks is of use; otherwise it shall not think, or
+            what it thinks is left out.
     """
 
     messages: tuple[Message, ...]
@@ -92,11 +94,19 @@ class ChatPrompt:
     caller: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
+    include_thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
     """The next piece of the answer: whole characters, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of what the model thinks; no part of the answer. Never empty."""
 
     text: str
 
@@ -115,12 +125,13 @@ class Usage:
 
     Attributes:
         prompt_tokens: Tokens of the conversation, the chat format included.
-        cached_tokens: Of these, tokens whose computation was reused from an earlier request.
+        cached_tokens: Of these, tokens whose computation was reused from an earlier request; None
+            when the engine does not say.
         completion_tokens: Tokens of the answer, its end token not counted.
     """
 
     prompt_tokens: int
-    cached_tokens: int
+    cached_tokens: int | None
     completion_tokens: int
 
 
@@ -143,4 +154,4 @@ class Finish:
     batch_size: int
 
 
-ChatEvent: TypeAlias = Delta | Finish
+ChatEvent: TypeAlias = Delta | Thought | Finish

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from services.llm.answer import AnswerText
 from services.llm.chat import ChatEvent, Delta, Finish, FinishReason, Sampling, Usage
 from services.llm.constraints import Matcher
 from services.llm.metrics import TOKENS
 from services.llm.sampling import Sampler
-from services.runtime.batching import Scheduled
+from services.runtime.batching import Priority, Scheduled
+from services.runtime.errors import DeadlineExpired, Overloaded
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +27,9 @@ class Generation:
         max_tokens: Longest answer, in tokens.
         text: The answer's text so far.
         emit: Takes text to be said; callable from any thread.
+        caller: Who shares the model fairly with others.
+        priority: Its class of urgency.
+        deadline: On the event loop's clock, in seconds; None without one.
         matcher: Where the answer stands in its constraint.
         sampler: What chooses tokens outside of the engine; kept from turn to turn.
         answer: Token ids generated so far.
@@ -39,6 +44,9 @@ class Generation:
     max_tokens: int
     text: AnswerText
     emit: Callable[[str], None]
+    caller: str = ""
+    priority: Priority = Priority.INTERACTIVE
+    deadline: float | None = None
     matcher: Matcher | None = None
     sampler: Sampler | None = None
     answer: list[int] = field(default_factory=list)
@@ -110,15 +118,22 @@ class EventQueue:
             yield text
 
 
+Compute: TypeAlias = Callable[[Generation, float | None], Awaitable[Scheduled[None]]]
+"""Computes a turn of a generation by a deadline on the event loop's clock, None without one."""
+
+_RETURNS = 3
+"""Times that an answer which has begun comes back where there was no room for its next turn."""
+
+
 async def stream(
     generation: Generation,
     events: EventQueue,
-    compute: Callable[[Generation], Awaitable[Scheduled[None]]],
+    compute: Compute,
 ) -> AsyncGenerator[ChatEvent, None]:
     """Yields the deltas of a generation while `compute` runs, then its finish.
 
-    `compute` is called again while the generation is not over: a scheduler may take turns between
-    long answers. Closing the generator cancels it.
+    `compute` computes a turn, by the deadline that it is given, and is called again while the
+    generation is not over. Closing the generator cancels it.
     """
     task = asyncio.ensure_future(_compute(generation, compute))
     task.add_done_callback(events.close)
@@ -133,15 +148,36 @@ async def stream(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _compute(
-    generation: Generation, compute: Callable[[Generation], Awaitable[Scheduled[None]]]
-) -> Finish:
+async def _compute(generation: Generation, compute: Compute) -> Finish:
     queue_time = compute_time = 0.0
-    while True:
-        done = await compute(generation)
-        queue_time += done.queue_time
-        compute_time += done.compute_time
-        if generation.reason is not None:
-            return Finish(
-                generation.reason, generation.usage(), queue_time, compute_time, done.batch_size
-            )
+    # The first turn is admitted by the deadline. What has begun is not refused any more: later
+    # turns are only held to it.
+    done = await compute(generation, generation.deadline)
+    try:
+        async with asyncio.timeout_at(generation.deadline) as scope:
+            while True:
+                queue_time += done.queue_time
+                compute_time += done.compute_time
+                if generation.reason is not None:
+                    return Finish(
+                        generation.reason,
+                        generation.usage(),
+                        queue_time,
+                        compute_time,
+                        done.batch_size,
+                    )
+                done = await _go_on(generation, compute)
+    except TimeoutError:
+        if not scope.expired():
+            raise  # the model's own
+        raise DeadlineExpired from None
+
+
+async def _go_on(generation: Generation, compute: Compute) -> Scheduled[None]:
+    """Computes a later turn; one that finds no room comes back after a while."""
+    for _ in range(_RETURNS):
+        try:
+            return await compute(generation, None)
+        except Overloaded as refused:
+            await asyncio.sleep(refused.retry_after)
+    return await compute(generation, None)

@@ -9,6 +9,7 @@ step. What comes out is exactly what choosing at every step would yield.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from services.llm.generation import Generation
 from services.llm.generator_cache import Lease
 from services.llm.sampling import Sampler
 from services.llm.tokenizer import ByteLevelTokenizer
+from services.llm.turns import Turns
 
 _PROPOSED = 32
 """Most tokens a call proposes: it keeps the logits of each, 0.2 MB, until it returns."""
@@ -37,20 +39,24 @@ class Guide:
         generation.sampler = self._sampler
         self._failure: Exception | None = None
         self._stuck = False
+        self._turn_over: Callable[[], bool] = lambda: False
 
-    def run(self, lease: Lease, turn: int) -> None:
-        """Generates until the answer is over, or `turn` more tokens are there.
+    def run(self, lease: Lease, turns: Turns) -> None:
+        """Generates until the answer or its turn is over.
 
         Raises:
             FailedPrecondition: The constraint cannot be kept or completed.
         """
         generation = self._generation
-        until = len(generation.answer) + turn
+        begun = len(generation.answer)
+        self._turn_over = lambda: turns.over(generation, len(generation.answer) - begun)
         try:
             self._append_forced()
         except Stuck:
             self._stuck = True
-        while not generation.stopped and len(generation.answer) < until:
+        first = True
+        while not generation.stopped and (first or not self._turn_over()):
+            first = False
             if self._stuck or generation.remaining <= 0:
                 self._complete()
                 return
@@ -94,7 +100,8 @@ class Guide:
             self._finish()
             return True
         self._append(token)
-        return self._append_forced() or generation.stopped or token != proposed
+        forced = self._append_forced()
+        return forced or generation.stopped or token != proposed or self._turn_over()
 
     def _append(self, token: int) -> None:
         generation = self._generation

@@ -35,12 +35,20 @@ from services.runtime.errors import (
 
 Dialect: TypeAlias = Literal["vllm", "vllm-guided", "openai", "deepseek"]
 
+SERVER_UNUSABLE = frozenset(
+    {"MODEL_SERVER_KEY_REFUSED", "MODEL_SERVER_UNPAID", "MODEL_SERVER_MODEL_MISSING"}
+)
+"""Reasons of refusals that every other request would meet too."""
+
 _MOST_STOPS = 4
 """OpenAI's limit; further stop sequences are looked for here."""
 
+_ALL_TOKENS = -1
+"""vLLM's word for no `top_k`."""
+
 _DONE = "[DONE]"
 _LONGEST_REASON = 300
-_DEFAULT_RETRY = 0.0
+_DEFAULT_RETRY = 1.0
 
 
 class MalformedStream(ValueError):
@@ -53,11 +61,13 @@ class Chunk:
 
     Attributes:
         text: Text to append.
+        thinking: Text to append to what the model thinks.
         finish_reason: Why the answer ended, on its last piece.
         usage: Tokens used, on the last event.
     """
 
     text: str = ""
+    thinking: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
 
@@ -66,29 +76,35 @@ _CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
 """How vLLM is told that the answer goes on where the last message ends."""
 
 
-def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, Any]:
+def request_body(
+    prompt: ChatPrompt, model: str, dialect: Dialect, default_max_tokens: int
+) -> dict[str, Any]:
     """The JSON of a request.
 
-    `top_k` and `repetition_penalty` are vLLM's; other servers are not sent them.
+    What the contract promises for absent fields is sent, for servers have defaults of their own:
+    vLLM takes them from the model's generation_config.json. `top_k` and `repetition_penalty` are
+    vLLM's; other servers are not sent them.
 
     Raises:
         InvalidField: The server has no way to keep the constraint.
     """
     vllm = dialect.startswith("vllm")
+    sampling = prompt.sampling
     body: dict[str, Any] = {
         "model": model,
         "messages": _messages(prompt.messages),
         "stream": True,
         "stream_options": {"include_usage": True},
-        "max_tokens": prompt.max_tokens,
-        "temperature": prompt.sampling.temperature,
-        "top_p": prompt.sampling.top_p,
-        "seed": prompt.sampling.seed,
+        "max_tokens": prompt.max_tokens or default_max_tokens,
+        "temperature": 0.0 if sampling.temperature is None else sampling.temperature,
+        "top_p": 1.0 if sampling.top_p is None else sampling.top_p,
+        "seed": sampling.seed,
         "stop": list(prompt.stop if vllm else prompt.stop[:_MOST_STOPS]) or None,
     }
     if vllm:
-        body["top_k"] = prompt.sampling.top_k
-        body["repetition_penalty"] = prompt.sampling.repetition_penalty
+        body["top_k"] = sampling.top_k or _ALL_TOKENS
+        body["repetition_penalty"] = sampling.repetition_penalty or 1.0
+    body |= _thinking(dialect, wanted=prompt.include_thinking)
     if prompt.messages[-1].role is Role.ASSISTANT:
         if vllm:
             body |= _CONTINUED
@@ -97,6 +113,19 @@ def request_body(prompt: ChatPrompt, model: str, dialect: Dialect) -> dict[str, 
     if prompt.constraint is not None:
         body |= _constraint(prompt.constraint, dialect)
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _thinking(dialect: Dialect, *, wanted: bool) -> dict[str, Any]:
+    """Switches thinking on or off in the server's words; empty where it has none."""
+    match dialect:
+        case "vllm" | "vllm-guided":
+            # Qwen and GLM read the one, DeepSeek and Granite the other; templates ignore the rest.
+            return {"chat_template_kwargs": {"enable_thinking": wanted, "thinking": wanted}}
+        case "deepseek":
+            return {"thinking": {"type": "enabled" if wanted else "disabled"}}
+        case "openai":
+            # A server that doesn't know a field refuses the request.
+            return {}
 
 
 def count_body(messages: Sequence[Message], model: str) -> dict[str, Any]:
@@ -175,18 +204,22 @@ def _chunk(event: dict[str, Any]) -> Chunk:
     usage = None
     if counts := event.get("usage"):
         details = counts.get("prompt_tokens_details") or {}
+        cached = details.get("cached_tokens")
         usage = Usage(
             prompt_tokens=int(counts["prompt_tokens"]),
-            cached_tokens=int(details.get("cached_tokens") or 0),
+            cached_tokens=None if cached is None else int(cached),
             completion_tokens=int(counts.get("completion_tokens") or 0),
         )
     choices = event["choices"]
     if not choices:
         return Chunk(usage=usage)
-    text = choices[0].get("delta", {}).get("content") or ""
-    if not isinstance(text, str):
-        raise TypeError(text)
-    return Chunk(text, choices[0].get("finish_reason"), usage)
+    delta = choices[0].get("delta") or {}
+    text = delta.get("content") or ""
+    # vLLM's word, and that of DeepSeek and of vLLM before 0.12.
+    thinking = delta.get("reasoning") or delta.get("reasoning_content") or ""
+    if not isinstance(text, str) or not isinstance(thinking, str):
+        raise TypeError(delta)
+    return Chunk(text, thinking, choices[0].get("finish_reason"), usage)
 
 
 def refusal(response: httpx.Response) -> ServiceError:
@@ -208,10 +241,13 @@ def refusal(response: httpx.Response) -> ServiceError:
             )
         case 429:
             return Overloaded(
-                "the model's server takes no more requests now", retry_after(response)
+                "the model's server takes no more requests now",
+                retry_after(response) or _DEFAULT_RETRY,
             )
         case _ if status == 408 or status >= 500:
-            return Unavailable(f"the model's server failed ({status})", retry_after(response))
+            return Unavailable(
+                f"the model's server failed ({status})", retry_after(response) or _DEFAULT_RETRY
+            )
     return InvalidField("messages", f"the model's server refused the request: {_said(response)}")
 
 
@@ -223,7 +259,7 @@ def retry_after(response: httpx.Response) -> float:
     try:
         date = email.utils.parsedate_to_datetime(value)
     except ValueError:
-        return _DEFAULT_RETRY
+        return 0.0
     return max(0.0, date.timestamp() - time.time())
 
 

@@ -120,6 +120,9 @@ async def _openai(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
         read_seconds=settings.openai_read_seconds,
         attempts=settings.openai_attempts,
         connections=settings.openai_connections,
+        max_queue=settings.max_queue,
+        default_max_tokens=settings.default_max_tokens,
+        thinking_begun=settings.openai_thinking_begun,
     )
     async with engine.open_engine(remote) as opened:
         yield opened
@@ -148,7 +151,7 @@ async def build(settings: LlmSettings) -> AsyncIterator[Sequence[Service]]:
         def register(server: grpc.aio.Server) -> None:
             llm_pb2_grpc.add_LlmServiceServicer_to_server(LlmServicer(engine), server)
 
-        yield [Service(SERVICE, register)]
+        yield [Service(SERVICE, register, engine.health)]
 
 
 def main() -> None:

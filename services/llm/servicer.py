@@ -23,8 +23,10 @@ from services.llm.chat import (
     Regex,
     Role,
     Sampling,
+    Thought,
 )
 from services.llm.engines import ChatEngine
+from services.runtime import metrics
 from services.runtime.errors import NotFound
 from services.runtime.request import current_request
 from services.runtime.stats import duration, priority, stats
@@ -48,7 +50,9 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
 
     def __init__(self, engine: ChatEngine) -> None:
         self._engine = engine
-        self._model = engine.describe().name
+        described = engine.describe()
+        self._model = described.name
+        metrics.MODEL_MEMORY.labels(described.name, described.device).set(described.memory_bytes)
 
     async def Chat(
         self, request: llm_pb2.ChatRequest, context: Context
@@ -59,10 +63,14 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         self._check_model(request)
         async with aclosing(self._engine.chat(_prompt(request))) as events:
             async for event in events:
-                first = first or clock() - arrived
+                if not first:
+                    first = clock() - arrived
+                    metrics.FIRST_TOKEN_SECONDS.labels(self._model).observe(first)
                 match event:
                     case Delta(text=text):
                         yield llm_pb2.ChatResponse(delta=llm_pb2.Delta(text=text))
+                    case Thought(text=text):
+                        yield llm_pb2.ChatResponse(delta=llm_pb2.Delta(thinking=text))
                     case Finish():
                         yield llm_pb2.ChatResponse(finish=self._finish(event, first))
 
@@ -100,7 +108,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
                         for name, value in limits.items()
                         if value
                     ],
-                    memory_bytes=model.memory_bytes,
+                    memory_bytes=model.memory_bytes or None,
                     ready=True,
                     is_default=True,
                 )
@@ -112,6 +120,9 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
             raise NotFound("model", request.model, "model")
 
     def _finish(self, event: Finish, first: float) -> llm_pb2.Finish:
+        tokens = metrics.TOKEN_USAGE
+        tokens.labels(self._model, "input").observe(event.usage.prompt_tokens)
+        tokens.labels(self._model, "output").observe(event.usage.completion_tokens)
         return llm_pb2.Finish(
             reason=_REASONS[event.reason],
             usage=llm_pb2.Usage(
@@ -146,6 +157,7 @@ def _prompt(request: llm_pb2.ChatRequest) -> ChatPrompt:
         caller=call.caller,
         priority=priority(request.priority),
         deadline=call.deadline,
+        include_thinking=request.include_thinking,
     )
 
 

@@ -67,4 +67,13 @@ class LlmSettings(ServerSettings):
     openai_attempts: int = Field(
         default=4, ge=1, description="Tries before a request is given up, the first included."
     )
-    openai_connections: int = Field(default=64, ge=1, description="Size of the connection pool.")
+    openai_connections: int = Field(
+        default=64,
+        ge=1,
+        description="Most requests at once, what the server takes; MAX_QUEUE more wait here.",
+    )
+    openai_thinking_begun: bool = Field(
+        default=False,
+        description="The model's chat format opens a thought and its server has no parser for it:"
+        " what comes before </think> is no answer.",
+    )

@@ -1,95 +1,228 @@
-"""How long work will take at today's speed: what admission decides by."""
+"""Who is refused: the forecast plays the picker forward over all that waits.
+
+Work is accepted when it, and all that was accepted before, is done in time by the forecast. Beside
+that, room is left for those who may come: each caller and each class may promise itself only what
+remains when a newcomer, and the classes before it, take their part.
+"""
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
-# Batch costs have to differ by about this part of their mean before the line follows them.
-_ASSUMED_SPREAD = 0.1
-_ALARM = 3
-# On a machine in turmoil a doubled prediction is the most to refuse work by.
-_MOST_CAUTION = 1.0
+from services.runtime.errors import DeadlineTooShort, Overloaded
+from services.runtime.picking import Batch, Cursor, Picker
+from services.runtime.queueing import Job, Lane, Priority, Submission, Waiting
+from services.runtime.speed import CAUTION, Speed
+
+ItemT = TypeVar("ItemT")
+
+RESERVED = 0.25
+"""Less urgent classes leave this part of the queue, and of their own time, to interactive work."""
+
+# Demand of more urgent classes is remembered for about so many seconds.
+_MEMORY = 5.0
+_LEAST_RETRY = 0.05
+# How a submission that is late for sure weighs against seconds of others.
+_LOST = 1e6
+_LEAST_RISK = 1e-6
+# Sums of costs are not exact.
+_OTHER = 1 + 1e-6
+
+_REASONS = {
+    "queue_full": "the queue is full",
+    "memory": "what waits holds as much memory as it may",
+    "deadline": "it could not be done by its deadline",
+    "others_deadline": "it would make work late that was accepted before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why work is refused, and after how many seconds it might not be."""
+
+    reason: str
+    retry_after: float
+
+    def error(self, name: str) -> Overloaded:
+        """What the caller of the scheduler of this name is told."""
+        return Overloaded(
+            f"{name} is overloaded: {_REASONS[self.reason]}",
+            retry_after=max(self.retry_after, _LEAST_RETRY),
+        )
 
 
 @dataclass(slots=True)
-class SpeedModel:
-    """Batch time as a straight line over batch cost, fitted with fading memory.
+class Demand:
+    """How many seconds of work a second a class asks for, accepted or not."""
 
-    time = fixed + slope · cost, by exponentially weighted least squares. A batch's fixed part
-    (kernel launches, padding) is what batching saves, so one average would refuse bursts that a
-    full batch serves well. `decay` is the weight the past keeps at each new batch.
+    seconds: float = 0.0
+    at: float = 0.0
+    since: float = math.inf
 
-    How far predictions miss is kept as their mean deviation, as TCP does with its round trips
-    (Jacobson & Karels 1988): an average alone is late half of the time.
+    def add(self, seconds: float, now: float) -> None:
+        """Counts work that was asked for."""
+        self.since = min(self.since, now)
+        self.seconds = self.seconds * math.exp((self.at - now) / _MEMORY) + seconds
+        self.at = now
+
+    def of(self, now: float) -> float:
+        """Seconds a second, lately."""
+        if self.since == math.inf:
+            return 0.0
+        known = _MEMORY * (1 - math.exp((self.since - now) / _MEMORY))
+        return self.seconds * math.exp((self.at - now) / _MEMORY) / max(known, 1.0)
+
+
+class Step(NamedTuple):
+    """A batch of a forecast.
+
+    Attributes:
+        batch: What runs.
+        now: When the forecast was made.
+        likely: Seconds until it is done.
+        late: Seconds until it is done that are seldom exceeded.
     """
 
-    decay: float = 0.9
-    _weight: float = 0.0
-    _cost: float = 0.0
-    _time: float = 0.0
-    _cost_cost: float = 0.0
-    _cost_time: float = 0.0
-    _deviation: float = 0.0
-    _line: tuple[float, float] = (0.0, 0.0)
+    batch: Batch[Any]
+    now: float
+    likely: float
+    late: float
 
-    def observe(self, cost: float, seconds: float) -> None:
-        """Learns from a finished batch of this total cost."""
-        predicted = self.seconds(cost, 1)
-        if predicted > 0:
-            miss = seconds / predicted - 1
-            # A machine that has just become slower is believed sooner than one that recovers.
-            haste = _ALARM if miss > self._deviation else 1
-            self._deviation += haste * (1 - self.decay) * (min(1.0, abs(miss)) - self._deviation)
-        self._weight = self._weight * self.decay + 1
-        self._cost = self._cost * self.decay + cost
-        self._time = self._time * self.decay + seconds
-        self._cost_cost = self._cost_cost * self.decay + cost * cost
-        self._cost_time = self._cost_time * self.decay + cost * seconds
-        # Fitted once a batch: admission asks for every submission that waits.
-        self._line = self._fitted()
 
-    @property
-    def known(self) -> bool:
-        """Whether any batch was seen."""
-        return self._weight > 0
+class Admission(Generic[ItemT]):
+    """Decides over submissions that have just been put in the queue."""
 
-    def seconds(self, cost: float, batches: int) -> float:
-        """Time of `batches` batches of `cost` together, in seconds; 0 while nothing is known."""
-        if not self.known:
-            return 0.0
-        fixed, slope = self._line
-        return batches * fixed + slope * cost
+    def __init__(
+        self, waiting: Waiting[ItemT], picker: Picker, speed: Speed, workers: int, max_wait: float
+    ) -> None:
+        self._waiting = waiting
+        self._picker = picker
+        self._speed = speed
+        self._workers = workers
+        self._max_wait = max_wait
+        self._demand = [Demand() for _ in Priority]
 
-    def at_most(self, cost: float, batches: int) -> float:
-        """A time, in seconds, that `batches` batches of `cost` together seldom exceed.
+    def decide(self, new: Submission, now: float, busy: Sequence[float]) -> Refusal | None:
+        """Why a submission is refused; None if it is not.
 
-        Misses of several batches make up for one another, by the square root of their number.
+        Args:
+            new: The submission, its jobs already in the queue.
+            now: The time.
+            busy: Seconds after which each worker that runs a batch will be free.
+
+        Raises:
+            DeadlineTooShort: However idle the workers were.
         """
-        if not batches:
-            return 0.0
-        caution = min(_MOST_CAUTION, 4 * self._deviation / math.sqrt(batches))
-        return self.seconds(cost, batches) * (1 + caution)
+        self._speed.age(now)
+        cost = sum(job.cost for job in new.jobs)
+        full = min(self._picker.limits.cost, cost / len(new.jobs) * self._picker.limits.items)
+        self._demand[new.priority].add(self._speed.seconds(full) * cost / full, now)
+        if new.deadline == math.inf or not self._speed.known:
+            return None
+        left = new.deadline - now
+        needed = self._at_best(new.jobs, self._workers)
+        if needed > left:
+            raise DeadlineTooShort(needed, left)
+        idle = self._workers - len(busy)
+        alone = self._waiting.items == len(new.jobs)
+        if idle and alone and self._at_best(new.jobs, idle) <= left:
+            return None
+        free = [*busy, *([0.0] * idle)]
+        forecast = self._forecast(now, free)
+        done, served, risk = self._until_done(new, forecast)
+        urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
+        reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
+        room = max(0.0, 1 - reserve - urgent / self._workers)
+        own = self._waiting.cost[new.priority][new.caller]
+        if own > cost * _OTHER:
+            # One more caller may come, and all who are there may go on.
+            callers = len(self._waiting.cost[new.priority])
+            lead = self._waiting.lead(new.priority, new.caller)
+            done = max(done * (1 + own / served), done * lead * (callers + 1) / served)
+        done += self._max_wait
+        if done > left * room:
+            return Refusal("deadline", done - left * room)
+        risk += sum(self._risk(new, step) for step in forecast)
+        if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
+            return Refusal("others_deadline", done)
+        return None
 
-    def cost_within(self, seconds: float) -> float:
-        """The cost of a batch that takes this long; 0 when even an empty one takes longer."""
-        if not self.known:
-            return math.inf
-        fixed, slope = self._line
-        if fixed >= seconds:
-            return 0.0
-        return (seconds - fixed) / slope if slope else math.inf
+    def _until_done(self, new: Submission, forecast: Iterator[Step]) -> tuple[float, float, float]:
+        """Seconds until a submission is done, the cost of all done by then, and others' risk."""
+        pending: dict[Lane[Any], int] = {}
+        for job in new.jobs:
+            lane = self._waiting.lanes[new.priority][job.key]
+            pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
+        done = served = risk = 0.0
+        for step in forecast:
+            served += step.batch.cost
+            risk += self._risk(new, step)
+            for lane, _, stop in step.batch.parts:
+                if stop >= pending.get(lane, math.inf):
+                    del pending[lane]
+                    done = max(done, step.late)
+            if not pending:
+                break
+        return done, served, risk
 
-    def _fitted(self) -> tuple[float, float]:
-        """The fixed part in seconds, and seconds per unit of cost."""
-        mean_cost = self._cost / self._weight
-        mean_time = self._time / self._weight
-        variance = self._cost_cost / self._weight - mean_cost**2
-        covariance = self._cost_time / self._weight - mean_cost * mean_time
-        # Batches of one size tell only their sum. Until sizes differ, half of it is taken as fixed;
-        # without that (a ridge) noise among batches of like size would tilt the line anywhere.
-        doubt = (_ASSUMED_SPREAD * mean_cost) ** 2
-        halved = mean_time / mean_cost / 2 if mean_cost else 0.0
-        slope = (covariance + doubt * halved) / (variance + doubt) if doubt else 0.0
-        slope = min(max(slope, 0.0), 2 * halved)
-        return mean_time - slope * mean_cost, slope
+    def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
+        for job in new.jobs:
+            self._waiting.drop(job)
+        risk = sum(self._risk(new, step) for step in self._forecast(now, free))
+        for job in new.jobs:
+            self._waiting.push(job)
+        return risk
+
+    @staticmethod
+    def _risk(new: Submission, step: Step) -> float:
+        """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
+        if step.batch.tightest >= step.now + step.late:
+            return 0.0
+        risk = 0.0
+        for lane, first, stop in step.batch.parts:
+            for job in lane.jobs[first:stop]:
+                left = job.submission.deadline - step.now
+                if job.submission is not new and left < step.late:
+                    risk += _LOST if left < step.likely else step.late - left
+        return risk
+
+    def _forecast(self, now: float, free: Iterable[float]) -> Iterator[Step]:
+        """The batches to come, if nothing more came.
+
+        Args:
+            now: The time.
+            free: Seconds until each worker is free.
+        """
+        workers = [(seconds, 0.0) for seconds in free]
+        heapq.heapify(workers)
+        cursor = Cursor(self._waiting)
+        deviation, doubt = self._speed.deviation, self._speed.doubt
+        while batch := self._picker.next(cursor, now + workers[0][0]):
+            start, variance = workers[0]
+            seconds = self._speed.seconds(batch.cost)
+            likely = start + seconds
+            # Batches' own misses make up for one another; a wrong prediction misses all alike.
+            variance += (deviation * seconds) ** 2
+            heapq.heapreplace(workers, (likely, variance))
+            late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
+            yield Step(batch, now, likely, late)
+
+    def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
+        """Seconds that jobs take idle workers at the best speed known."""
+        limits = self._picker.limits
+        costs: dict[object, list[float]] = {}
+        for job in jobs:
+            costs.setdefault(job.key, []).append(job.cost)
+        seconds = longest = 0.0
+        for alike in costs.values():
+            total = sum(alike)
+            batches = max(math.ceil(len(alike) / limits.items), math.ceil(total / limits.cost))
+            batches = min(batches, len(alike))
+            one = self._speed.quickest(total / batches)
+            seconds += batches * one
+            longest = max(longest, one)
+        return max(longest, seconds / workers)

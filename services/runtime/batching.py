@@ -1,17 +1,13 @@
 """The scheduler: model work of all callers in shared batches.
 
-What it promises (and tests/runtime/test_batching.py checks):
+What it promises (tests/runtime/test_batching.py and test_simulation.py check it):
 
 - every item is answered once, or its caller is told why not; none is run twice;
 - no item reaches the model after its deadline or its caller's cancellation;
-- a batch takes interactive before batch work;
-- within a class callers share by stride scheduling (Waldspurger & Weihl 1995) while there is time
-  for that, and everything goes earliest deadline first when time is short, which is what lets
-  accepted work meet its deadlines; a caller's own items always go earliest deadline first;
-- an item waits at most `max_wait` for company when a worker is free;
-- work that cannot be done by its deadline at today's speed, or only by making accepted work late,
-  is refused at once and as a whole; one caller's waiting work may take no more time than it
-  leaves to others (dynamic thresholds, Choudhury & Hahne 1998), so a flood cannot lock others out.
+- who goes first, and in whose company, is one policy: picking.py;
+- what cannot be done in time, or only by making accepted work late, is refused at once and as a
+  whole, by a forecast with that policy: admission.py;
+- an item waits at most `max_wait` for company when a worker is free.
 
 All bookkeeping happens on the event loop; only `run` happens in the scheduler's threads.
 """
@@ -20,46 +16,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
-import heapq
 import itertools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from services.runtime import metrics
-from services.runtime.admission import SpeedModel
-from services.runtime.errors import DeadlineExpired, Overloaded, Unavailable
-from services.runtime.queueing import Job, Shares, Submission, WaitingLine
-from services.runtime.telemetry import record_span
+from services.runtime.admission import RESERVED, Admission, Refusal
+from services.runtime.device_memory import is_out_of_memory
+from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, Unavailable
+from services.runtime.picking import Batch, Cursor, Limits, Picker
+from services.runtime.queueing import Job, Priority, Submission, Waiting
+from services.runtime.speed import Speed
 from services.runtime.threads import yield_to_event_loops
+
+__all__ = ["BatchScheduler", "Priority", "Scheduled"]
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-Claim: TypeAlias = Callable[[Job[Any, Any]], tuple[float, float, int]]
-"""What first jobs are compared by; the lowest goes first."""
-
-
-class Priority(enum.IntEnum):
-    """Classes of urgency; the lower runs first.
-
-    Attributes:
-        INTERACTIVE: Somebody waits for it: finals, replies, questions.
-        PREVIEW: Speech that still runs; the next preview replaces it.
-        SPECULATIVE: Prepared in case it is needed; may be thrown away.
-        BATCH: Nobody waits.
-    """
-
-    INTERACTIVE = 0
-    PREVIEW = 1
-    SPECULATIVE = 2
-    BATCH = 3
+# When a device that had no memory may have some again, in seconds.
+_MEMORY_RETRY = 1.0
+# gRPC's own clock may end a call so much before its deadline on ours, in seconds.
+_SAME_MOMENT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +64,24 @@ class Scheduled(Generic[ResultT]):
     batch_size: int
 
 
-# A caller's waiting work may take this many times the time it leaves (the alpha of dynamic
-# thresholds): alone, half of the time until its deadline.
-_SHARE = 1.0
+class _Ran(NamedTuple, Generic[ItemT, ResultT]):
+    """What a model's thread did.
 
-_REASONS = {
-    "queue_full": "the queue is full",
-    "deadline": "it could not be done by its deadline",
-    "share": "this caller's waiting work takes its whole share",
-    "others_deadline": "it would make work late that was accepted before",
-}
+    Attributes:
+        jobs: Those that reached the model.
+        results: What became of each.
+        started: On the event loop's clock, in seconds.
+        seconds: In the model.
+        error: Of a batch that failed as a whole.
+        halved: Whether the device had too little memory for all at once.
+    """
+
+    jobs: Sequence[Job[ItemT]]
+    results: Sequence[ResultT | BaseException]
+    started: float
+    seconds: float
+    error: Exception | None
+    halved: bool
 
 
 class BatchScheduler(Generic[ItemT, ResultT]):
@@ -103,11 +96,12 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         max_batch_cost: float = math.inf,
         max_batch_seconds: float = math.inf,
         max_queue: int = 256,
+        max_bytes: float = math.inf,
         max_wait: float = 0.003,
         cost: Callable[[ItemT], float] = lambda _: 1.0,
         key: Callable[[ItemT], Hashable] = lambda _: None,
+        size: Callable[[ItemT], int] = lambda _: 0,
         workers: int = 1,
-        headroom: float = 1.2,
         watch: Callable[[BaseException | None], None] | None = None,
     ) -> None:
         """Sets the scheduler up; it works from `async with` on.
@@ -115,42 +109,42 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         Args:
             run: The model. Called in a thread of the scheduler with 1 to `max_batch_size` items of
                 one key; returns a result or an exception for each.
-            name: Names the scheduler in metrics and spans.
+            name: Names the scheduler in metrics and traces.
             max_batch_size: Most items in a batch.
             max_batch_cost: Most cost in a batch; an item of more goes alone.
             max_batch_seconds: Longest that a batch of several items is predicted to take. A batch
                 that runs cannot be stopped: this is how long urgent work may have to stand behind
                 it, and how exactly work can be fitted to deadlines.
-            max_queue: Most items waiting; more are refused. Batch work may fill three quarters.
+            max_queue: Most items waiting; more are refused. Only interactive work may fill the last
+                quarter.
+            max_bytes: Most memory that waiting items may hold, by their `size`; likewise.
             max_wait: Seconds an item waits for company while a worker is free.
-            cost: An item's size, in any unit that the model's time grows with (tokens, samples).
+            cost: An item's size, above 0, in any unit that the model's time grows with (tokens,
+                samples).
             key: Only items of equal key share a batch.
+            size: Bytes that an item holds while it waits.
             workers: Batches that run at the same time, each in its own thread.
-            headroom: Predictions are taken times this, beside the caution that past ones teach;
-                0 refuses nothing for its deadline.
             watch: Told on the event loop after every batch: None if the model worked, or the error
                 of a batch that failed as a whole.
         """
-        self._watch = watch
         self._run = run
         self._name = name
-        self._max_batch_size = max_batch_size
-        self._max_batch_cost = max_batch_cost
-        self._max_batch_seconds = max_batch_seconds
         self._max_queue = max_queue
+        self._max_bytes = max_bytes
         self._max_wait = max_wait
         self._cost = cost
         self._key = key
+        self._size = size
         self._workers = workers
-        self._headroom = headroom
-        self._queues: dict[Priority, WaitingLine[ItemT, Scheduled[ResultT]]] = {
-            p: WaitingLine() for p in Priority
-        }
-        self._shares = Shares()
-        self._speed = SpeedModel()
+        self._watch = watch
+        self._speed = Speed()
+        self._picker = Picker(
+            Limits(max_batch_size, max_batch_cost, max_batch_seconds), self._speed
+        )
+        self._queue: Waiting[ItemT] = Waiting()
+        self._admission = Admission(self._queue, self._picker, self._speed, workers, max_wait)
         self._order = itertools.count()
-        self._waiting = 0
-        self._running_until: dict[int, float] = {}
+        self._running: dict[int, float] = {}
         self._arrival = asyncio.Event()
         self._closed = True
         self._threads: ThreadPoolExecutor | None = None
@@ -171,14 +165,13 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        stack: TracebackType | None,
     ) -> None:
         """Lets running batches finish; items still waiting are told that the server is stopping."""
         self._closed = True
-        for queue in self._queues.values():
-            for job in queue.live():
-                if not job.future.done():
-                    job.future.set_exception(Unavailable("the server is stopping"))
+        waiting = [j for of in self._queue.lanes for lane in of.values() for j in lane.jobs]
+        for job in waiting:
+            self._fail(job.submission, Unavailable("the server is stopping"))
         self._arrival.set()
         await asyncio.gather(*self._tasks)
         if self._threads is not None:
@@ -187,7 +180,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     @property
     def waiting(self) -> int:
         """Items that wait for a batch."""
-        return self._waiting
+        return self._queue.items
 
     async def submit(
         self,
@@ -206,7 +199,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             deadline: On the event loop's clock, in seconds; None waits as long as it takes.
 
         Raises:
-            Overloaded: It cannot be done in time; refused before anything was done.
+            Overloaded: It cannot be done in time; refused before anything was done. Or the device
+                has too little memory for it.
+            DeadlineTooShort: It could not be done in time by an idle server.
             DeadlineExpired: The deadline passed first.
             Unavailable: The scheduler is stopping.
             Exception: What `run` returned for the item, or raised for its batch.
@@ -228,9 +223,11 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
         For work whose preparation costs something: what will be refused is refused before that.
         """
-        now = asyncio.get_running_loop().time()
-        due = math.inf if deadline is None else deadline
-        self._admit(caller, priority, now, due, sum(costs), len(costs))
+        probe = self._submission(caller, priority, deadline, 1)
+        # One job that shares with none: about the least that so much work can be.
+        probe.jobs = [Job(None, 0, probe, object(), sum(costs), 0, next(self._order))]
+        self._admit(probe, len(costs))
+        self._take_back(probe)
 
     async def submit_all(
         self,
@@ -242,326 +239,248 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     ) -> list[Scheduled[ResultT]]:
         """Runs items that are of use only together: all of them are accepted, or none.
 
-        Takes and raises what `submit` does; the first item that fails takes back those that wait.
+        Takes and raises what `submit` does; the first failure is raised when it happens, and takes
+        back those that wait.
         """
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        due = math.inf if deadline is None else deadline
-        costs = [self._cost(item) for item in items]
-        self._admit(caller, priority, now, due, sum(costs), len(items))
-        submission = Submission(caller, due, next(self._order))
-        context = otel_context.get_current()
-        jobs = [
-            Job[ItemT, Scheduled[ResultT]](
+        submission = self._submission(caller, priority, deadline, len(items))
+        submission.jobs = [
+            Job(
                 item=item,
-                future=loop.create_future(),
+                index=index,
                 submission=submission,
                 key=self._key(item),
-                cost=cost,
+                cost=self._cost(item),
+                size=self._size(item),
                 order=next(self._order),
-                submitted=now,
-                context=context,
             )
-            for item, cost in zip(items, costs, strict=True)
+            for index, item in enumerate(items)
         ]
-        queue = self._queues[priority]
-        for job in jobs:
-            queue.push(job)
-        self._count(len(jobs))
+        if not items:
+            return []
+        self._admit(submission, len(items))
         self._arrival.set()
         try:
             async with asyncio.timeout_at(deadline) as scope:
-                results = [await job.future for job in jobs]
+                await submission.done
         except TimeoutError:
             if not scope.expired():
                 raise  # the model's own
             metrics.DROPPED.labels(self._name, "deadline").inc()
             raise DeadlineExpired from None
         except asyncio.CancelledError:
-            metrics.DROPPED.labels(self._name, "cancelled").inc()
+            late = asyncio.get_running_loop().time() >= submission.deadline - _SAME_MOMENT
+            metrics.DROPPED.labels(self._name, "deadline" if late else "cancelled").inc()
             raise
-        else:
-            return results
         finally:
-            for job in jobs:
-                self._remove(queue, job)
-                # Done, and somebody has looked: an error nobody waits for is no news.
-                if not job.future.cancel() and not job.future.cancelled():
-                    job.future.exception()
+            self._take_back(submission)
+        return submission.results
 
-    def _remove(
-        self, queue: WaitingLine[ItemT, Scheduled[ResultT]], job: Job[ItemT, Scheduled[ResultT]]
-    ) -> None:
-        if job.queued:
-            queue.forget(job)
-            self._count(-1)
+    def _submission(
+        self, caller: str, priority: Priority, deadline: float | None, items: int
+    ) -> Submission:
+        loop = asyncio.get_running_loop()
+        return Submission(
+            caller=caller,
+            priority=priority,
+            deadline=math.inf if deadline is None else deadline,
+            submitted=loop.time(),
+            context=otel_context.get_current(),
+            done=loop.create_future(),
+            results=[None] * items,
+            left=items,
+        )
 
-    def _count(self, change: int) -> None:
-        self._waiting += change
-        metrics.QUEUE_LENGTH.labels(self._name).set(self._waiting)
-
-    def _admit(
-        self, caller: str, priority: Priority, now: float, due: float, cost: float, items: int
-    ) -> None:
-        """Refuses what cannot be done in time, before anything is done for it."""
+    def _admit(self, new: Submission, items: int) -> None:
+        """Puts jobs in the queue, or refuses them before anything is done for them."""
+        now = new.submitted
         if self._closed:
             raise Unavailable("the server is stopping")
-        if due <= now:
+        if new.deadline <= now:
+            metrics.DROPPED.labels(self._name, "deadline").inc()
             raise DeadlineExpired
-        limit = self._max_queue
-        if priority is Priority.BATCH:
-            limit = max(1, limit * 3 // 4)
-        queue = self._queues[priority]
-        ahead = self._base(priority, now, self._batches(queue.cost + cost, queue.items + items))
-        finish = ahead + queue.finish(due, cost, items, self._estimate)
-        reason = None
-        if self._waiting + items > limit:
-            reason = "queue_full"
-        elif now + finish > due:
-            reason = "deadline"
-        elif due < math.inf and self._speed.known:
-            if self._takes_too_much(queue, caller, cost, items, due - now - ahead):
-                reason = "share"
-            elif queue.slack(now + ahead, cost, items, self._estimate, after=due) < 0:
-                reason = "others_deadline"
-        if reason is not None:
-            metrics.REFUSED.labels(self._name, reason).inc()
-            wait = ahead + self._estimate(queue.cost, queue.items)
-            raise Overloaded(
-                f"{self._name} is overloaded: {_REASONS[reason]}", retry_after=max(wait, 0.05)
-            )
+        # One that takes longer than it should is expected to go on for as long as it is late.
+        busy = [abs(until - now) for until in self._running.values()]
+        room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
+        size = sum(job.size for job in new.jobs)
+        refusal: Refusal | None = None
+        if self._queue.items + items > max(1, room * self._max_queue):
+            refusal = Refusal("queue_full", min(busy, default=0.0))
+        elif self._queue.size + size > room * self._max_bytes:
+            refusal = Refusal("memory", min(busy, default=0.0))
+        else:
+            for job in new.jobs:
+                self._queue.push(job)
+            try:
+                refusal = self._admission.decide(new, now, busy)
+            except DeadlineTooShort:
+                self._take_back(new)
+                metrics.REFUSED.labels(self._name, "deadline_too_short").inc()
+                raise
+        if refusal is not None:
+            self._take_back(new)
+            metrics.REFUSED.labels(self._name, refusal.reason).inc()
+            raise refusal.error(self._name)
+        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
 
-    def _takes_too_much(
-        self,
-        queue: WaitingLine[ItemT, Scheduled[ResultT]],
-        caller: str,
-        cost: float,
-        items: int,
-        left: float,
-    ) -> bool:
-        """Whether a caller who has work waiting would leave too little of the time `left`.
-
-        By the likely times: a share is a matter of proportion, where caution has no place.
-        """
-        own_cost, own_items = queue.cost_of(caller)
-        if not own_items:
-            return False
-        likely = self._speed.seconds
-        spare = left - self._together(likely, queue.cost, queue.items)
-        return self._together(likely, own_cost + cost, own_items + items) > _SHARE * spare
-
-    def _base(self, priority: Priority, now: float, batches: int) -> float:
-        """Seconds until work of this class can start: what runs, and classes before.
-
-        Workers become free one after another: it is the mean of those that `batches` need.
-        """
-        running = sorted(max(0.0, until - now) for until in self._running_until.values())
-        free_after = [0.0] * (self._workers - len(running)) + running
-        needed = free_after[: max(1, batches)]
-        before = [self._queues[p] for p in Priority if p < priority]
-        others = self._estimate(sum(q.cost for q in before), sum(q.items for q in before))
-        return sum(needed) / len(needed) + others
-
-    def _estimate(self, cost: float, items: int) -> float:
-        """Seconds that this much waiting work takes all workers together, hardly ever more."""
-        return self._headroom * self._together(self._speed.at_most, cost, items)
-
-    def _together(self, predict: Callable[[float, int], float], cost: float, items: int) -> float:
-        """Seconds for all workers together by a prediction of the batches' time one by one."""
-        if not items:
-            return 0.0
-        batches = self._batches(cost, items)
-        all_of_it = predict(cost, batches)
-        # Workers don't finish together (Graham 1969: at worst the last one starts a batch when all
-        # others have just run out of work).
-        ragged = (self._workers - 1) * all_of_it / batches
-        return (all_of_it + ragged) / self._workers
-
-    def _batches(self, cost: float, items: int) -> int:
-        """How many batches this much work makes."""
-        by_cost = min(items, math.ceil(cost / self._cost_limit()))
-        return max(math.ceil(items / self._max_batch_size), by_cost)
-
-    def _cost_limit(self) -> float:
-        """Most cost in a batch at today's speed."""
-        in_time = self._speed.cost_within(self._max_batch_seconds)
-        # Above 0, for batches that take longer whatever is in them.
-        return max(min(self._max_batch_cost, in_time), 1e-9)
-
-    def _is_tight(self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float) -> bool:
-        """Whether letting anybody go out of the deadlines' order could make somebody late."""
-        items = min(queue.items, self._max_batch_size)
-        cost = queue.cost * items / queue.items if queue.items else 0.0
-        one_batch = self._estimate(cost, items)
-        return queue.slack(now, 0.0, 0, self._estimate, after=-math.inf) < 2 * one_batch
+    def _take_back(self, submission: Submission) -> None:
+        for job in submission.jobs:
+            if job.waiting:
+                self._queue.drop(job)
+        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
 
     async def _work(self, worker: int) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            while not self._waiting and not self._closed:
+            while not self._queue.items and not self._closed:
                 self._arrival.clear()
                 await self._arrival.wait()
             if self._closed:
                 return
             await self._gather_company()
-            batch = self._take_batch(loop.time())
-            if batch:
-                await self._run_batch(worker, batch)
+            await self._run_batch(worker)
 
     async def _gather_company(self) -> None:
         """Waits until a batch is full or its first item has waited long enough."""
-        loop = asyncio.get_running_loop()
-        first = self._first(self._claims(loop.time()))
-        if first is None:
+        lane = Cursor(self._queue).first()
+        if lane is None:
             return
-        until = first.submitted + self._max_wait
+        first = lane.jobs[0]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                while first.queued and not self._closed and not self._is_full(first.key):
+            async with asyncio.timeout_at(first.submission.submitted + self._max_wait):
+                while first.waiting and not self._closed and not self._is_full(first.key):
                     self._arrival.clear()
                     await self._arrival.wait()
 
     def _is_full(self, key: Hashable) -> bool:
-        same = sum(queue.waiting[key] for queue in self._queues.values())
-        return same >= self._max_batch_size
+        same = sum(len(of[key].jobs) for of in self._queue.lanes if key in of)
+        return same >= self._picker.limits.items
 
-    def _claims(self, now: float) -> list[tuple[WaitingLine[ItemT, Scheduled[ResultT]], Claim]]:
-        """The lines, the most urgent class first, each with what orders it now."""
-        return [(queue, self._claim(queue, now)) for queue in self._queues.values()]
+    async def _run_batch(self, worker: int) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        batch = self._pick(now)
+        if batch is None:
+            return
+        self._picker.ran(batch)
+        jobs = [job for part in batch.parts for job in self._queue.take(*part)]
+        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+        self._running[worker] = now + self._speed.seconds(batch.cost)
+        try:
+            ran = await loop.run_in_executor(self._threads, self._call_model, jobs, loop.time)
+        finally:
+            del self._running[worker]
+        if ran.jobs:
+            self._learn(ran, loop.time())
+            self._answer(ran)
+            if self._watch is not None:
+                self._watch(ran.error)
 
-    @staticmethod
-    def _first(
-        claims: Sequence[tuple[WaitingLine[ItemT, Scheduled[ResultT]], Claim]],
-    ) -> Job[ItemT, Scheduled[ResultT]] | None:
-        for queue, claim in claims:
-            heads = [job for key in list(queue.jobs) for job in queue.heads(key)]
-            if heads:
-                return min(heads, key=claim)
-        return None
-
-    def _claim(self, queue: WaitingLine[ItemT, Scheduled[ResultT]], now: float) -> Claim:
-        """What first jobs are compared by: fair shares, or deadlines when time is short."""
-        if self._is_tight(queue, now):
-            return lambda job: (job.deadline, self._shares.of(job.caller), job.order)
-        return lambda job: (self._shares.of(job.caller), *job.urgency)
-
-    def _take_batch(self, now: float) -> list[Job[ItemT, Scheduled[ResultT]]]:
-        claims = self._claims(now)
-        first = self._first(claims)
-        if first is None:
-            return []
-        batch: list[Job[ItemT, Scheduled[ResultT]]] = []
-        for queue, claim in claims:
-            self._fill(batch, queue, claim, first.key, now)
-        self._shares.prune()
+    def _pick(self, now: float) -> Batch[ItemT] | None:
+        """The next batch, without those who could not be in time at the best speed known."""
+        while batch := self._picker.next(Cursor(self._queue), now):
+            hopeless = [
+                job.submission
+                for lane, start, stop in batch.parts
+                for job in lane.jobs[start:stop]
+                if job.submission.deadline < now + self._speed.quickest(job.cost)
+            ]
+            if not hopeless:
+                break
+            for submission in dict.fromkeys(hopeless):
+                metrics.DROPPED.labels(self._name, "deadline").inc()
+                self._fail(submission, DeadlineExpired())
         return batch
 
-    def _fill(
-        self,
-        batch: list[Job[ItemT, Scheduled[ResultT]]],
-        queue: WaitingLine[ItemT, Scheduled[ResultT]],
-        claim: Claim,
-        key: Hashable,
-        now: float,
-    ) -> None:
-        """Moves jobs of one class and key into the batch, the caller with the best claim first."""
-        cost = sum(job.cost for job in batch)
-        limit = self._cost_limit()
-        claims = [(claim(job), job.caller) for job in queue.heads(key)]
-        heapq.heapify(claims)
-        callers = queue.jobs.get(key, {})
-        while claims and len(batch) < self._max_batch_size:
-            _, caller = heapq.heappop(claims)
-            heap = callers[caller]
-            if batch and (cost + heap[0].cost > limit or self._harms(batch, cost, heap[0], now)):
-                return
-            job = heapq.heappop(heap)
-            self._remove(queue, job)
-            if job.deadline > now and not job.future.done():
-                batch.append(job)
-                cost += job.cost
-                self._shares.charge(caller, job.cost)
-            while heap and not heap[0].queued:
-                heapq.heappop(heap)
-            if heap:
-                heapq.heappush(claims, (claim(heap[0]), caller))
-
-    def _harms(
-        self,
-        batch: Sequence[Job[ItemT, Scheduled[ResultT]]],
-        cost: float,
-        company: Job[ItemT, Scheduled[ResultT]],
-        now: float,
-    ) -> bool:
-        """Whether company would make late what the batch, as it is, does in time."""
-        left = min(job.deadline for job in batch) - now
-        longest = self._speed.at_most
-        return longest(cost, 1) <= left < longest(cost + company.cost, 1)
-
-    async def _run_batch(self, worker: int, batch: list[Job[ItemT, Scheduled[ResultT]]]) -> None:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        expected = self._speed.at_most(sum(job.cost for job in batch), 1)
-        self._running_until[worker] = started + expected
-        try:
-            ran, results, error = await loop.run_in_executor(
-                self._threads, self._call_model, batch, loop.time
-            )
-        finally:
-            del self._running_until[worker]
-        seconds = loop.time() - started
-        if ran and self._watch is not None:
-            self._watch(error)
-        if ran:
-            self._speed.observe(sum(job.cost for job in ran), seconds)
-            metrics.BATCH_SIZE.labels(self._name).observe(len(ran))
-            metrics.COMPUTE_SECONDS.labels(self._name).observe(seconds)
-        for job, result in zip(ran, results, strict=True):
-            metrics.QUEUE_SECONDS.labels(self._name).observe(started - job.submitted)
-            self._answer(job, result, started - job.submitted, seconds, len(ran))
-
     def _call_model(
-        self, batch: list[Job[ItemT, Scheduled[ResultT]]], clock: Callable[[], float]
-    ) -> tuple[
-        list[Job[ItemT, Scheduled[ResultT]]], Sequence[ResultT | Exception], Exception | None
-    ]:
+        self, jobs: Sequence[Job[ItemT]], clock: Callable[[], float]
+    ) -> _Ran[ItemT, ResultT]:
         # The last look before the model: a thread may have taken its time to start.
-        now = clock()
-        alive = [job for job in batch if job.deadline > now and not job.future.done()]
+        started = clock()
+        alive = [
+            job
+            for job in jobs
+            if job.submission.deadline > started and not job.submission.done.done()
+        ]
         if not alive:
-            return [], [], None
-        failed: Exception | None = None
-        results: Sequence[ResultT | Exception]
-        try:
-            results = self._run([job.item for job in alive])
-            if len(results) != len(alive):
-                wrong = f"{self._name} returned {len(results)} results for {len(alive)} items"
-                failed = RuntimeError(wrong)
-        except Exception as error:  # noqa: BLE001 - whatever the model raises is the items' answer
-            failed = error
-        if failed is not None:
-            results = [failed] * len(alive)
-        return alive, results, failed
+            return _Ran([], [], started, 0.0, None, halved=False)
+        error, results = self._attempt(alive)
+        halved = error is not None and is_out_of_memory(error)
+        if halved:
+            half = (len(alive) + 1) // 2
+            results = []
+            for part in filter(None, (alive[:half], alive[half:])):
+                again, answers = self._attempt(part)
+                if again is not None and is_out_of_memory(again):
+                    answers = [
+                        Overloaded(f"{self._name} is out of device memory", _MEMORY_RETRY)
+                        for _ in part
+                    ]
+                results.extend(answers)
+            if not all(isinstance(result, BaseException) for result in results):
+                error = None
+        return _Ran(alive, results, started, clock() - started, error, halved)
 
-    def _answer(
-        self,
-        job: Job[ItemT, Scheduled[ResultT]],
-        result: ResultT | Exception,
-        queued: float,
-        seconds: float,
-        size: int,
-    ) -> None:
-        record_span(f"{self._name}.queue", job.context, seconds_ago=queued + seconds, length=queued)
-        record_span(
-            f"{self._name}.compute",
-            job.context,
-            seconds_ago=seconds,
-            length=seconds,
-            attributes={"viva.batch_size": size},
-        )
-        if job.future.done():
+    def _attempt(
+        self, jobs: Sequence[Job[ItemT]]
+    ) -> tuple[Exception | None, list[ResultT | BaseException]]:
+        """Calls the model: the error if it failed as a whole, and what each job is answered."""
+        error: Exception
+        try:
+            results: list[ResultT | BaseException] = [*self._run([job.item for job in jobs])]
+            if len(results) == len(jobs):
+                return None, results
+            error = RuntimeError(f"{self._name}: {len(results)} results for {len(jobs)} items")
+        except Exception as raised:  # noqa: BLE001 - whatever the model raises is the answer
+            # What the stack holds of the device's memory is needed for the next attempt.
+            error = raised.with_traceback(None) if is_out_of_memory(raised) else raised
+        except BaseException as raised:  # noqa: BLE001 - no caller cancelled it, no thread exits by it
+            error = RuntimeError(f"{self._name} was ended by {type(raised).__name__}")
+            error.__cause__ = raised
+        return error, [error] * len(jobs)
+
+    def _learn(self, ran: _Ran[ItemT, ResultT], now: float) -> None:
+        metrics.BATCH_SIZE.labels(self._name).observe(len(ran.jobs))
+        metrics.COMPUTE_SECONDS.labels(self._name).observe(ran.seconds)
+        if ran.halved:
+            self._picker.shrink(max(1, len(ran.jobs) // 2))
             return
-        if isinstance(result, Exception):
-            job.future.set_exception(result)
-        else:
-            job.future.set_result(Scheduled(result, queued, seconds, size))
+        self._picker.grow(len(ran.jobs))
+        if all(isinstance(result, BaseException) for result in ran.results):
+            return  # how fast it fails says nothing
+        cost = sum(job.cost for job in ran.jobs)
+        # A model may stop early for callers who have all left: that only shows if it was slow.
+        if ran.seconds > self._speed.seconds(cost) or not all(
+            job.submission.done.done() for job in ran.jobs
+        ):
+            self._speed.observe(cost, ran.seconds, now)
+
+    def _answer(self, ran: _Ran[ItemT, ResultT]) -> None:
+        size = len(ran.jobs)
+        for submission in dict.fromkeys(job.submission for job in ran.jobs):
+            trace.get_current_span(submission.context).add_event(
+                "viva.batch",
+                {
+                    "viva.scheduler": self._name,
+                    "viva.batch_size": size,
+                    "viva.queue_seconds": ran.started - submission.submitted,
+                    "viva.compute_seconds": ran.seconds,
+                },
+            )
+        for job, result in zip(ran.jobs, ran.results, strict=True):
+            submission = job.submission
+            queued = ran.started - submission.submitted
+            metrics.QUEUE_SECONDS.labels(self._name).observe(queued)
+            if isinstance(result, BaseException):
+                self._fail(submission, result)
+                continue
+            submission.results[job.index] = Scheduled(result, queued, ran.seconds, size)
+            submission.left -= 1
+            if not submission.left and not submission.done.done():
+                submission.done.set_result(None)
+
+    def _fail(self, submission: Submission, error: BaseException) -> None:
+        """Tells the caller, and takes back at once what waits of the submission."""
+        self._take_back(submission)
+        if not submission.done.done():
+            submission.done.set_exception(error)
+            # Somebody has looked: an error nobody waits for any more is no news.
+            submission.done.exception()

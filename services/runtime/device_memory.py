@@ -1,4 +1,4 @@
-"""Which errors of an engine mean that its device has no memory left."""
+"""Which errors of an engine mean that its device has no memory left, or is lost altogether."""
 
 from __future__ import annotations
 
@@ -18,3 +18,32 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch, CTranslate2 or onnxruntime had too little device memory for a batch."""
     said = str(error).lower()
     return any(words in said for words in _OUT_OF_MEMORY)
+
+
+# What CUDA calls the errors after which a process can do no more work on the device
+# (cudaGetErrorString; "Error handling" in the CUDA runtime's manual calls them sticky).
+_LOST = (
+    "an illegal memory access was encountered",
+    "device-side assert triggered",
+    "unspecified launch failure",
+    "an illegal instruction was encountered",
+    "hardware stack error",
+    "misaligned address",
+    "invalid program counter",
+    "uncorrectable ecc error",
+    "the launch timed out and was terminated",
+    "context is destroyed",
+)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether an error, or one behind it, means that this process cannot use its device again."""
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        said = str(behind).lower()
+        if "cuda" in said and any(words in said for words in _LOST):
+            return True
+        behind = behind.__cause__ or behind.__context__
+    return False

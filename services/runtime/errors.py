@@ -10,8 +10,9 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Aborted              ABORTED              ErrorInfo
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
-    ├── DeadlineExpired      DEADLINE_EXCEEDED
-    └── DeadlineTooShort     DEADLINE_EXCEEDED    ErrorInfo
+    ├── Draining             UNAVAILABLE          RetryInfo
+    └── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
+        └── DeadlineTooShort
 
     ResourceMissing          a start-up error; no caller ever meets it
 """
@@ -162,6 +163,16 @@ class Unavailable(_Retryable):
     reason = "UNAVAILABLE"
 
 
+class Draining(_Retryable):
+    """The server stops, and ends a stream where nothing is cut; to be opened again elsewhere."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "DRAINING"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; open the stream again", retry_after=0.1)
+
+
 class DeadlineExpired(ServiceError):
     """The deadline passed before the work was done; nothing more is done for it."""
 
@@ -172,10 +183,9 @@ class DeadlineExpired(ServiceError):
         super().__init__(message)
 
 
-class DeadlineTooShort(ServiceError):
+class DeadlineTooShort(DeadlineExpired):
     """The deadline is too short for this request however idle the server is; nothing was done."""
 
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_TOO_SHORT"
 
     def __init__(self, needed: float, left: float) -> None:

@@ -1,4 +1,4 @@
-"""What happens around every handler: identity, validation, error mapping, metrics.
+"""What happens around every handler: identity, validation, error mapping, traces, metrics.
 
 Handlers are coroutines (one answer) or async generators (a stream of answers). They raise
 `ServiceError`s and know nothing of statuses. A stream's generator is closed before the call ends,
@@ -8,17 +8,21 @@ whatever ended it, so what a handler opened it closes in time.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
 
 from services.runtime import metrics
-from services.runtime.errors import ServiceError, to_status
+from services.runtime.draining import unless_draining
+from services.runtime.errors import Overloaded, ServiceError, to_status
 from services.runtime.logs import log
+from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
     CALLER_KEY,
     REQUEST_ID_KEY,
@@ -27,6 +31,7 @@ from services.runtime.request import (
     new_request_id,
     set_current_request,
 )
+from services.runtime.telemetry import end_with, server_span
 from services.runtime.validation import validate
 
 _logger = logging.getLogger(__name__)
@@ -36,128 +41,209 @@ _LONGEST_ID = 128
 _STATUS_KEY = "grpc-status-details-bin"
 # Health checks and reflection are not the service's own calls.
 _INFRASTRUCTURE = ("/grpc.",)
+# A client whose time is up cancels, and mostly before the server's own clock says so: gRPC rounds
+# timeouts up on the wire by as much as a hundredth.
+_EARLY_SECONDS = 0.01
+_EARLY_SHARE = 0.02
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Behaviour = Callable[[Any, Context], Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Answer: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Wraps every handler of the server."""
 
+    def __init__(
+        self, *, max_concurrent_rpcs: int, receive_seconds: float, draining: asyncio.Event
+    ) -> None:
+        """Takes the limits of the server.
+
+        Args:
+            max_concurrent_rpcs: Calls that run at the same time; more are refused.
+            receive_seconds: How long the request of a call that has one may take to arrive.
+            draining: Set when the server stops.
+        """
+        self._max_concurrent_rpcs = max_concurrent_rpcs
+        self._receive_seconds = receive_seconds
+        self._draining = draining
+        self._running = 0
+        self._wrapped: dict[str, Handler] = {}
+
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> Handler:
         """Returns the method's handler with everything around it."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(_INFRASTRUCTURE):
-            return handler
-        return _wrap(handler, method)
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None  # type: ignore[return-value] # grpc.aio answers UNIMPLEMENTED
+            self._wrapped[method] = self._wrap(handler, method)
+        return self._wrapped[method]
 
+    def _wrap(self, handler: Any, method: str) -> Handler:
+        """A handler that gets its requests as bytes, from `receiving`."""
+        own = not method.startswith(_INFRASTRUCTURE)
+        unary = not (handler.request_streaming or handler.response_streaming)
+        around = partial(self._counted, unary=unary) if own else self._told
 
-def _wrap(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    codecs = {
-        "request_deserializer": handler.request_deserializer,
-        "response_serializer": handler.response_serializer,
-    }
-    if handler.unary_unary:
-        return grpc.unary_unary_rpc_method_handler(
-            _one(handler.unary_unary, method, _checked), **codecs
+        if handler.response_streaming:
+
+            async def stream(_: object, context: Context) -> None:
+                async def answer() -> None:
+                    await _write(await self._call(handler, context, checked=own), context)
+
+                await around(method, context, answer)
+
+            return grpc.stream_stream_rpc_method_handler(
+                stream, response_serializer=handler.response_serializer
+            )
+
+        async def single(_: object, context: Context) -> Any:
+            async def answer() -> bytes:
+                response = await (await self._call(handler, context, checked=own))
+                # Here and not in grpc.aio, which would tell the caller of a Python class.
+                return bytes(handler.response_serializer(response))
+
+            return await around(method, context, answer)
+
+        return grpc.stream_unary_rpc_method_handler(single)
+
+    async def _call(self, handler: Any, context: Context, *, checked: bool) -> Any:
+        """What the handler returns for the call's requests: a coroutine or a generator."""
+        decode = handler.request_deserializer
+        request: Any
+        if handler.request_streaming:
+            request = messages(context, decode)
+            request = _validated(request) if checked else request
+        else:
+            request = await one_message(context, decode, self._receive_seconds)
+            if checked:
+                validate(request)
+        behaviour = (
+            handler.unary_unary
+            or handler.unary_stream
+            or handler.stream_unary
+            or handler.stream_stream
         )
-    if handler.stream_unary:
-        return grpc.stream_unary_rpc_method_handler(
-            _one(handler.stream_unary, method, _validated), **codecs
+        return behaviour(request, context)
+
+    async def _counted(self, method: str, context: Context, answer: Answer, *, unary: bool) -> Any:
+        """Answers one of the service's own calls."""
+        sent = {key: value for key, value in context.invocation_metadata() or () if value}
+        request = self._request(method, sent, context)
+        set_current_request(request)
+        # At the end, not at once: a proxy may retry a failed call only while no headers have come.
+        context.set_trailing_metadata(((REQUEST_ID_KEY, request.id),))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        code = grpc.StatusCode.OK
+        running = metrics.CALLS_RUNNING.labels(method)
+        running.inc()
+        self._running += 1
+        with server_span(method, sent) as span:
+            try:
+                self._admit()
+                return await answer()
+            except asyncio.CancelledError as error:
+                if _is_call_cancelled():
+                    code = _why_cancelled(request, started)
+                    raise
+                # A task or a future inside was, which is no caller's doing.
+                code = grpc.StatusCode.INTERNAL
+                await _abort(context, request.id, error)
+            except grpc.aio.InternalError as error:
+                # gRPC's own: the call was over before its answer could be sent.
+                code = _why_cancelled(request, started)
+                raise _over(error) from error
+            except Exception as error:  # noqa: BLE001 - every error becomes a status here
+                code = _code(error)
+                await _abort(context, request.id, error)
+            finally:
+                self._running -= 1
+                running.dec()
+                end_with(span, code)
+                metrics.CALLS.labels(method, code.name).inc()
+                if unary:
+                    metrics.CALL_SECONDS.labels(method.removeprefix("/"), code.name).observe(
+                        loop.time() - started
+                    )
+
+    async def _told(self, _: str, context: Context, answer: Answer) -> Any:
+        """Answers a call of the infrastructure, which neither counts nor is traced.
+
+        Whoever watches health must not hold up a server that stops.
+        """
+        try:
+            return await unless_draining(answer(), self._draining)
+        except grpc.aio.AbortError:
+            raise
+        except grpc.aio.InternalError as error:
+            raise _over(error) from error
+        except Exception as error:  # noqa: BLE001 - every error becomes a status here
+            await _abort(context, new_request_id(), error)
+
+    def _admit(self) -> None:
+        # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
+        # would be taken for one that is gone.
+        if self._running > self._max_concurrent_rpcs:
+            metrics.REFUSED.labels("calls", "max_concurrent_rpcs").inc()
+            raise Overloaded(f"the server runs {self._max_concurrent_rpcs} calls, its limit")
+
+    def _request(self, method: str, sent: Mapping[str, str | bytes], context: Context) -> Request:
+        request_id = sent.get(REQUEST_ID_KEY)
+        usable = isinstance(request_id, str) and len(request_id) <= _LONGEST_ID
+        remaining = context.time_remaining()
+        return Request(
+            id=str(request_id) if usable else new_request_id(),
+            caller=str(sent.get(CALLER_KEY) or context.peer()),
+            user=str(sent.get(USER_KEY, "")),
+            method=method,
+            deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
+            draining=self._draining,
         )
-    if handler.unary_stream:
-        return grpc.unary_stream_rpc_method_handler(
-            _many(handler.unary_stream, method, _checked), **codecs
-        )
-    return grpc.stream_stream_rpc_method_handler(
-        _many(handler.stream_stream, method, _validated), **codecs
-    )
 
 
-def _one(behaviour: Behaviour, method: str, check: Callable[[Any], Any]) -> Behaviour:
-    async def call(request: Any, context: Context) -> Any:
-        async def answer() -> Any:
-            return await behaviour(check(request), context)
-
-        return await _around(method, context, answer)
-
-    return call
+def _over(error: grpc.aio.InternalError) -> asyncio.CancelledError:
+    """What ends a call that is over without another attempt at a status."""
+    log(_logger, logging.INFO, "answer not sent", cause=error)
+    return asyncio.CancelledError()
 
 
-def _many(behaviour: Behaviour, method: str, check: Callable[[Any], Any]) -> Behaviour:
-    async def call(request: Any, context: Context) -> None:
-        async def answer() -> None:
-            async with aclosing(behaviour(check(request), context)) as responses:
-                async for response in responses:
-                    await context.write(response)
-
-        await _around(method, context, answer)
-
-    return call
+async def _write(responses: Any, context: Context) -> None:
+    if not inspect.isasyncgen(responses):
+        # The health service's Watch writes its answers itself.
+        await responses
+        return
+    async with aclosing(responses):
+        async for response in responses:
+            await context.write(response)
 
 
-def _checked(request: Message) -> Message:
-    validate(request)
-    return request
-
-
-async def _validated(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
-    async for message in messages:
+async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for message in requests:
         validate(message)
         yield message
 
 
-def _request(method: str, context: Context) -> Request:
-    sent = {key: value for key, value in context.invocation_metadata() or () if value}
-    request_id = sent.get(REQUEST_ID_KEY)
-    usable = isinstance(request_id, str) and len(request_id) <= _LONGEST_ID
-    remaining = context.time_remaining()
-    return Request(
-        id=str(request_id) if usable else new_request_id(),
-        caller=str(sent.get(CALLER_KEY) or context.peer()),
-        user=str(sent.get(USER_KEY, "")),
-        method=method,
-        deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
-    )
+async def _abort(context: Context, request_id: str, error: BaseException) -> None:
+    """Ends the call with the status of an error; one that is no `ServiceError` is a bug."""
+    identity = (REQUEST_ID_KEY, request_id)
+    known = _service_error(error)
+    if known is None:
+        log(_logger, logging.ERROR, "handler failed", cause=error)
+        message = f"internal error; request id {request_id}"
+        await context.abort(grpc.StatusCode.INTERNAL, message, (identity,))
+    else:
+        status = to_status(known).SerializeToString()
+        await context.abort(known.code, known.message, (identity, (_STATUS_KEY, status)))
 
 
-async def _around(method: str, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
-    request = _request(method, context)
-    set_current_request(request)
-    # At the end, not at once: a proxy may retry a failed call only while no headers have arrived.
-    identity = (REQUEST_ID_KEY, request.id)
-    context.set_trailing_metadata((identity,))
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    code = grpc.StatusCode.OK
-    running = metrics.CALLS_RUNNING.labels(method)
-    running.inc()
-    try:
-        return await answer()
-    except asyncio.CancelledError:
-        code = grpc.StatusCode.CANCELLED
-        raise
-    except Exception as error:  # noqa: BLE001 - every error becomes a status here
-        known = _service_error(error)
-        if known is None:
-            code = grpc.StatusCode.INTERNAL
-            log(_logger, logging.ERROR, "handler failed", cause=error)
-            await context.abort(code, f"internal error; request id {request.id}", (identity,))
-        else:
-            code = known.code
-            status = to_status(known).SerializeToString()
-            await context.abort(code, known.message, (identity, (_STATUS_KEY, status)))
-    finally:
-        running.dec()
-        metrics.CALLS.labels(method, code.name).inc()
-        metrics.CALL_SECONDS.labels(method).observe(loop.time() - started)
+def _code(error: Exception) -> grpc.StatusCode:
+    known = _service_error(error)
+    return grpc.StatusCode.INTERNAL if known is None else known.code
 
 
 def _service_error(error: BaseException) -> ServiceError | None:
@@ -169,3 +255,17 @@ def _service_error(error: BaseException) -> ServiceError | None:
             if known := _service_error(inner):
                 return known
     return None
+
+
+def _is_call_cancelled() -> bool:
+    """Whether it is the call's own task that was cancelled, as gRPC does when a call is over."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _why_cancelled(request: Request, started: float) -> grpc.StatusCode:
+    remaining = request.remaining()
+    if remaining is None or request.deadline is None:
+        return grpc.StatusCode.CANCELLED
+    early = _EARLY_SECONDS + _EARLY_SHARE * (request.deadline - started)
+    return grpc.StatusCode.DEADLINE_EXCEEDED if remaining <= early else grpc.StatusCode.CANCELLED

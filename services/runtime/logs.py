@@ -13,6 +13,8 @@ import time
 import traceback
 from collections.abc import Iterator
 
+from opentelemetry import trace
+
 from services.runtime.request import current_request
 
 
@@ -28,6 +30,7 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname,
             "service": self._service,
             "event": record.getMessage(),
+            **_call(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1]:
@@ -35,6 +38,19 @@ class _JsonLines(logging.Formatter):
             line["event"] = record.getMessage().partition("\n")[0]
             line["stack"] = "".join(_stack(record.exc_info[1]))
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _call() -> dict[str, str]:
+    """The call that a line belongs to; empty outside of one."""
+    fields = {}
+    request = current_request()
+    if request.method:
+        fields = {"request_id": request.id, "method": request.method}
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        fields["trace_id"] = trace.format_trace_id(span.trace_id)
+        fields["span_id"] = trace.format_span_id(span.span_id)
+    return fields
 
 
 def _stack(error: BaseException) -> Iterator[str]:
@@ -67,7 +83,7 @@ def log(
     cause: BaseException | None = None,
     **fields: object,
 ) -> None:
-    """Logs an event; the current call's request id and method come with it.
+    """Logs an event; the current call's request id, method and trace come with it.
 
     Args:
         logger: Whose event it is.
@@ -78,7 +94,4 @@ def log(
     """
     if not logger.isEnabledFor(level):
         return
-    request = current_request()
-    if request.method:
-        fields = {"request_id": request.id, "method": request.method, **fields}
     logger.log(level, event, exc_info=cause, extra={"fields": fields})

@@ -1,179 +1,237 @@
-"""Waiting work of one class of urgency: who may go first, and whether everybody can be in time."""
+"""Waiting work: in which order callers of one class come, and what of it shares batches."""
 
 from __future__ import annotations
 
 import asyncio
 import bisect
-import heapq
-import itertools
-import math
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+import enum
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from opentelemetry import context as otel_context
 
 ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
-Estimate = Callable[[float, int], float]
-"""Seconds that work of this cost, in this many items, takes the model."""
+Place: TypeAlias = tuple[float, int]
+"""A job's place among those of its class: the caller's virtual time, then order of arrival."""
+
+
+class Priority(enum.IntEnum):
+    """Classes of urgency; the lower runs first.
+
+    Attributes:
+        INTERACTIVE: Somebody waits for it: finals, replies, questions.
+        PREVIEW: Speech that still runs; the next preview replaces it.
+        SPECULATIVE: Prepared in case it is needed; may be thrown away.
+        BATCH: Nobody waits.
+    """
+
+    INTERACTIVE = 0
+    PREVIEW = 1
+    SPECULATIVE = 2
+    BATCH = 3
 
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """Items that were submitted together; `cost` and `items` count those that still wait."""
+    """Items that were submitted together and are of use only together.
+
+    Attributes:
+        caller: Who shares fairly with others.
+        priority: The class.
+        deadline: On the event loop's clock, in seconds; infinite without one.
+        submitted: When it came, on the same clock.
+        context: The caller's trace.
+        done: Set when all have their results; the first failure is set when it happens.
+        results: In the order of the items.
+        left: Items without a result.
+        jobs: Its items as they go through the queue.
+    """
 
     caller: str
+    priority: Priority
     deadline: float
-    order: int
-    cost: float = 0.0
-    items: int = 0
-
-    @property
-    def place(self) -> tuple[float, int]:
-        """Earliest deadline first; those of equal deadline as they came."""
-        return (self.deadline, self.order)
+    submitted: float
+    context: otel_context.Context
+    done: asyncio.Future[None]
+    results: list[Any]
+    left: int
+    jobs: list[Job[Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
-class Job(Generic[ItemT, ResultT]):
-    """One item on its way to the model."""
+class Job(Generic[ItemT]):
+    """One item on its way to the model.
+
+    Attributes:
+        item: The work.
+        index: Its place in the submission.
+        submission: What it was submitted with.
+        key: Only jobs of equal key share a batch.
+        cost: In the unit that the model's time grows with.
+        size: Bytes it holds while it waits.
+        order: Counts jobs as they come.
+        place: Where it stands among its class.
+        waiting: Whether it stands there.
+    """
 
     item: ItemT
-    future: asyncio.Future[ResultT]
+    index: int
     submission: Submission
     key: Hashable
     cost: float
+    size: int
     order: int
-    submitted: float
-    context: otel_context.Context
-    queued: bool = True
-
-    @property
-    def caller(self) -> str:
-        """Who shares fairly with others."""
-        return self.submission.caller
-
-    @property
-    def deadline(self) -> float:
-        """On the event loop's clock, in seconds."""
-        return self.submission.deadline
+    place: Place = (0.0, 0)
+    waiting: bool = False
 
     @property
     def urgency(self) -> tuple[float, int]:
-        """What a caller's own items are ordered by."""
+        """What a caller's own jobs are ordered by."""
         return (self.submission.deadline, self.order)
 
-    def __lt__(self, other: Job[ItemT, ResultT]) -> bool:
-        return self.urgency < other.urgency
+
+def _urgency(job: Job[Any]) -> tuple[float, int]:
+    return job.urgency
 
 
-@dataclass(slots=True)
-class WaitingLine(Generic[ItemT, ResultT]):
-    """The waiting jobs: key → caller → heap by urgency. Dropped jobs leave their heap lazily."""
+@dataclass(slots=True, eq=False)
+class Lane(Generic[ItemT]):
+    """The waiting jobs of one class and key in the order of their places.
 
-    jobs: dict[Hashable, dict[str, list[Job[ItemT, ResultT]]]] = field(default_factory=dict)
-    waiting: Counter[Hashable] = field(default_factory=Counter)
-    cost: float = 0.0
-    items: int = 0
-    _submissions: list[Submission] = field(default_factory=list)
+    `places`, `costs` and `deadlines` repeat what the jobs say: a forecast reads slices of them.
+    """
 
-    def push(self, job: Job[ItemT, ResultT]) -> None:
-        """Takes a job in."""
-        callers = self.jobs.setdefault(job.key, {})
-        heapq.heappush(callers.setdefault(job.caller, []), job)
-        self.waiting[job.key] += 1
-        self.cost += job.cost
-        self.items += 1
-        if job.submission.items == 0:
-            bisect.insort(self._submissions, job.submission, key=lambda s: s.place)
-        job.submission.items += 1
-        job.submission.cost += job.cost
+    priority: Priority
+    key: Hashable
+    jobs: list[Job[ItemT]] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    own: dict[str, list[Job[ItemT]]] = field(default_factory=dict)
 
-    def forget(self, job: Job[ItemT, ResultT]) -> None:
-        """Takes a job out; its heap entry is skipped when met."""
-        job.queued = False
-        self.waiting[job.key] -= 1
-        if self.waiting[job.key] == 0:
-            # Nothing live is left under this key: its dropped entries go too.
-            del self.waiting[job.key]
-            self.jobs.pop(job.key, None)
-        self.items -= 1
-        self.cost = max(0.0, self.cost - job.cost) if self.items else 0.0
-        job.submission.items -= 1
-        job.submission.cost -= job.cost
-        if job.submission.items == 0:
-            at = bisect.bisect_left(self._submissions, job.submission.place, key=lambda s: s.place)
-            del self._submissions[at]
+    def insert(self, job: Job[ItemT], place: Place) -> None:
+        """Takes a job in. A caller's jobs share their places earliest deadline first.
 
-    def heads(self, key: Hashable) -> list[Job[ItemT, ResultT]]:
-        """Each caller's most urgent job under `key`."""
-        callers = self.jobs.get(key, {})
-        found = []
-        for caller in list(callers):
-            heap = callers[caller]
-            while heap and not heap[0].queued:
-                heapq.heappop(heap)
-            if heap:
-                found.append(heap[0])
-            else:
-                del callers[caller]
-        return found
-
-    def live(self) -> Iterator[Job[ItemT, ResultT]]:
-        """Every job that waits."""
-        for callers in list(self.jobs.values()):
-            for job in itertools.chain.from_iterable(list(callers.values())):
-                if job.queued:
-                    yield job
-
-    def cost_of(self, caller: str) -> tuple[float, int]:
-        """Cost and number of a caller's waiting items."""
-        own = [s for s in self._submissions if s.caller == caller]
-        return sum(s.cost for s in own), sum(s.items for s in own)
-
-    def finish(self, deadline: float, cost: float, items: int, estimate: Estimate) -> float:
-        """Seconds until new work would be done if all goes earliest deadline first."""
-        at = bisect.bisect_right(self._submissions, deadline, key=lambda s: s.deadline)
-        before = self._submissions[:at]
-        return estimate(sum(s.cost for s in before) + cost, sum(s.items for s in before) + items)
-
-    def slack(self, now: float, cost: float, items: int, estimate: Estimate, after: float) -> float:
-        """The least time to spare of waiting submissions due after `after`, in seconds.
-
-        Earliest deadline first, once this much other work has gone before them; infinite when none
-        of them has a deadline.
+        Args:
+            job: The job.
+            place: A new place behind all that its caller has.
         """
-        least = math.inf
-        for submission in self._submissions:
-            if submission.deadline == math.inf:
-                break
-            cost += submission.cost
-            items += submission.items
-            if submission.deadline > after:
-                least = min(least, submission.deadline - now - estimate(cost, items))
-        return least
+        own = self.own.setdefault(job.submission.caller, [])
+        at = bisect.bisect_left(own, job.urgency, key=_urgency)
+        own.insert(at, job)
+        index = bisect.bisect_left(self.places, place)
+        self.places.insert(index, place)
+        self.jobs.insert(index, job)
+        self.costs.insert(index, job.cost)
+        self.deadlines.insert(index, job.submission.deadline)
+        job.place = place
+        job.waiting = True
+        # Those of its caller that are due later move one place back.
+        places = [*(later.place for later in own[at + 1 :]), place]
+        if len(places) > 1:
+            for moved, to in zip(own[at:], places, strict=True):
+                self._put(moved, to)
+
+    def _put(self, job: Job[ItemT], place: Place) -> None:
+        index = bisect.bisect_left(self.places, place)
+        job.place = place
+        self.jobs[index] = job
+        self.costs[index] = job.cost
+        self.deadlines[index] = job.submission.deadline
+
+    def index(self, job: Job[ItemT]) -> int:
+        """How many jobs come before it."""
+        return bisect.bisect_left(self.places, job.place)
+
+    def remove(self, start: int, stop: int) -> list[Job[ItemT]]:
+        """Takes out the jobs of a range."""
+        taken = self.jobs[start:stop]
+        for column in (self.jobs, self.places, self.costs, self.deadlines):
+            del column[start:stop]
+        for job in taken:
+            job.waiting = False
+            own = self.own[job.submission.caller]
+            own.remove(job)
+            if not own:
+                del self.own[job.submission.caller]
+        return taken
 
 
-class Shares:
-    """Stride scheduling: each caller's pass grows with what it was served; the lowest goes next."""
+class Waiting(Generic[ItemT]):
+    """All waiting jobs, in the order of weighted fair queueing (Demers, Keshav & Shenker 1989).
+
+    A class has a virtual time, which grows with what is served to each of the callers who share it,
+    and each caller one of its own, which grows with the cost of its jobs. A job's place is the
+    caller's virtual time when it came; a newcomer starts where the class stands: it is owed
+    nothing. So callers who always have work are served alike, whatever deadlines they ask for.
+
+    Attributes:
+        lanes: For each class, the lanes that are not empty, by key.
+        items: Jobs that wait.
+        size: Bytes they hold.
+        cost: For each class, the cost that waits by caller.
+    """
 
     def __init__(self) -> None:
-        self._passes: dict[str, float] = {}
-        self._virtual_time = 0.0
+        self.lanes: list[dict[Hashable, Lane[ItemT]]] = [{} for _ in Priority]
+        self.items = 0
+        self.size = 0
+        self.cost: list[dict[str, float]] = [{} for _ in Priority]
+        self._now = [0.0 for _ in Priority]
+        self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
-    def of(self, caller: str) -> float:
-        """The caller's pass. A newcomer starts where the others are: it is owed nothing."""
-        return max(self._passes.get(caller, 0.0), self._virtual_time)
+    def push(self, job: Job[ItemT]) -> Lane[ItemT]:
+        """Takes a job in, into which lane."""
+        priority, caller = job.submission.priority, job.submission.caller
+        callers = self._callers[priority]
+        time = max(callers.get(caller, 0.0), self._now[priority])
+        callers[caller] = time + job.cost
+        lanes = self.lanes[priority]
+        if job.key not in lanes:
+            lanes[job.key] = Lane(priority, job.key)
+        lane = lanes[job.key]
+        lane.insert(job, (time, job.order))
+        self.items += 1
+        self.size += job.size
+        cost = self.cost[priority]
+        cost[caller] = cost.get(caller, 0.0) + job.cost
+        return lane
 
-    def charge(self, caller: str, cost: float) -> None:
-        """Counts what a caller was served."""
-        current = self.of(caller)
-        self._virtual_time = current
-        self._passes[caller] = current + cost
+    def lead(self, priority: Priority, caller: str) -> float:
+        """By how much a caller has asked for more than its fair part up to now, in cost."""
+        return self._callers[priority].get(caller, 0.0) - self._now[priority]
 
-    def prune(self) -> None:
-        """Forgets callers who are no better or worse off than a newcomer."""
-        self._passes = {c: p for c, p in self._passes.items() if p > self._virtual_time}
+    def drop(self, job: Job[ItemT]) -> None:
+        """Takes out a job that will not run: its caller is not charged."""
+        lane = self.lanes[job.submission.priority][job.key]
+        index = lane.index(job)
+        self._take(lane, index, index + 1)
+        callers = self._callers[lane.priority]
+        if job.submission.caller in callers:
+            callers[job.submission.caller] -= job.cost
+
+    def take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
+        """Takes out jobs that will run: virtual time goes on for those who share the model."""
+        priority = lane.priority
+        now = self._now[priority] + sum(lane.costs[start:stop]) / len(self.cost[priority])
+        self._now[priority] = now
+        taken = self._take(lane, start, stop)
+        # An idle class remembers nobody.
+        callers = self._callers[priority] if self.cost[priority] else {}
+        self._callers[priority] = {c: t for c, t in callers.items() if t > now}
+        return taken
+
+    def _take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
+        taken = lane.remove(start, stop)
+        if not lane.jobs:
+            del self.lanes[lane.priority][lane.key]
+        for job in taken:
+            self.items -= 1
+            self.size -= job.size
+            cost, caller = self.cost[lane.priority], job.submission.caller
+            cost[caller] -= job.cost
+            if cost[caller] < job.cost * 1e-6:
+                del cost[caller]
+        return taken

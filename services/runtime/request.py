@@ -27,6 +27,8 @@ class Request:
         user: The user the edge vouches for, `x-viva-user`; empty between services.
         method: The full method name.
         deadline: On the event loop's clock, in seconds; None without one.
+        draining: Set when the server stops: a stream finishes what it is saying, begins nothing
+            new and ends with `Draining`.
     """
 
     id: str = field(default_factory=new_request_id)
@@ -34,6 +36,7 @@ class Request:
     user: str = ""
     method: str = ""
     deadline: float | None = None
+    draining: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)
 
     def remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import grpc
 import prometheus_client
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
-from opentelemetry.instrumentation.grpc import aio_server_interceptor
 
 from services.runtime import logs, metrics
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
 from services.runtime.interception import CallInterceptor
+from services.runtime.listening import listen, require_allowed, taken
+from services.runtime.reflection import add_reflection
 from services.runtime.settings import ServerSettings
 from services.runtime.telemetry import tracing
 from services.runtime.threads import yield_to_event_loops
@@ -31,7 +33,11 @@ from services.runtime.threads import yield_to_event_loops
 _logger = logging.getLogger(__name__)
 
 EXIT_RESOURCE_MISSING = 2
+EXIT_DEVICE_LOST = 3
 _OVERALL = ""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Running calls cannot be finished without the device; their ends should still be told.
+_LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,24 @@ class Service:
     Attributes:
         name: The fully qualified name, for example "viva.asr.v1.AsrService".
         register: Adds its servicer.
+        health: The engines it cannot do without: it answers SERVING while all of them work.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
+    health: EngineHealth | Sequence[EngineHealth] | None = None
+
+    @property
+    def engines(self) -> Sequence[EngineHealth]:
+        """The engines of `health`."""
+        if self.health is None:
+            return ()
+        return (self.health,) if isinstance(self.health, EngineHealth) else self.health
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it can be called."""
+        return all(engine.healthy for engine in self.engines)
 
 
 Build = Callable[[], AbstractAsyncContextManager[Sequence[Service]]]
@@ -58,10 +78,14 @@ class Running:
     Attributes:
         port: Where.
         health: Its health service.
+        device_lost: Set when it can do no more work, however often it tries.
+        server: It.
     """
 
     port: int
     health: HealthServicer
+    device_lost: asyncio.Event
+    server: grpc.aio.Server
 
 
 def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
@@ -80,13 +104,24 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
     ]
 
 
+def new_server(settings: ServerSettings, draining: asyncio.Event) -> grpc.aio.Server:
+    """A server with everything around its handlers; `draining` is set when it stops."""
+    interceptor = CallInterceptor(
+        max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        receive_seconds=settings.receive_seconds,
+        draining=draining,
+    )
+    return grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
+
+
 @asynccontextmanager
 async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIterator[Running]:
     """Serves until the scope ends, then drains.
 
-    The services answer SERVING from the moment `build` is through. At the end they answer
-    NOT_SERVING for `drain_seconds` while calls are still taken, then running calls get
-    `grace_seconds`.
+    The services answer SERVING from the moment `build` is through, as long as their engines work.
+    At the end they answer NOT_SERVING for `lame_duck_seconds` while calls are still taken; then
+    streams are told to end where nothing is cut, and calls that run `drain_seconds` after the end
+    began are cut.
 
     Args:
         settings: Where and how.
@@ -95,56 +130,74 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     """
     with _metrics_endpoint(settings):
         async with build() as services:
-            interceptors: list[grpc.aio.ServerInterceptor[Any, Any]] = [CallInterceptor()]
-            if settings.otlp_endpoint is not None:
-                interceptors.insert(0, aio_server_interceptor())  # type: ignore[no-untyped-call]
-            server = grpc.aio.server(interceptors=interceptors, options=server_options(settings))
+            draining = asyncio.Event()
+            server = new_server(settings, draining)
             checks = HealthServicer()
             health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-            names = [_OVERALL, *(service.name for service in services)]
             for service in services:
                 service.register(server)
-            reflection.enable_server_reflection(
-                [*names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME], server
+            names = [service.name for service in services]
+            add_reflection([*names, health.SERVICE_NAME], server)
+            port = listen(
+                server, settings.host, settings.port, allow_insecure=settings.allow_insecure
             )
-            port = _listen(server, settings)
             # What loading made will live as long as the process: keep the collector out of it.
             gc.collect()
             gc.freeze()
             await server.start()
-            for service_name in names:
-                await checks.set(service_name, health_pb2.HealthCheckResponse.SERVING)
-            logs.log(_logger, logging.INFO, "serving", name=name, port=port, services=names[1:])
-            try:
-                yield Running(port, checks)
-            finally:
-                await _drain(server, checks, settings)
-                gc.unfreeze()
+            await _publish(services, checks)
+            logs.log(_logger, logging.INFO, "serving", name=name, port=port, services=names)
+            async with _engines_watched(services, checks) as device_lost:
+                try:
+                    yield Running(port, checks, device_lost, server)
+                finally:
+                    await _drain(server, checks, draining, settings)
+                    gc.unfreeze()
 
 
-def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
-    address = f"{settings.host}:{settings.port}"
+async def _publish(services: Sequence[Service], checks: HealthServicer) -> None:
+    for name, healthy in [
+        *((service.name, service.healthy) for service in services),
+        (_OVERALL, all(service.healthy for service in services)),
+    ]:
+        status = health_pb2.HealthCheckResponse
+        await checks.set(name, status.SERVING if healthy else status.NOT_SERVING)
+
+
+@asynccontextmanager
+async def _engines_watched(
+    services: Sequence[Service], checks: HealthServicer
+) -> AsyncIterator[asyncio.Event]:
+    """Keeps health true to the engines; yields what is set when one has lost its device."""
+    device_lost = asyncio.Event()
+
+    async def watch(engine: EngineHealth) -> None:
+        await engine.watch(partial(_publish, services, checks))
+        device_lost.set()
+
+    engines = {engine for service in services for engine in service.engines}
+    watchers = [
+        asyncio.create_task(watch(engine), name=f"health-{engine.name}") for engine in engines
+    ]
     try:
-        port = server.add_insecure_port(address)
-    except RuntimeError:
-        port = 0
-    if port == 0:
-        raise _taken(address)
-    return port
+        yield device_lost
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
 
 
-def _taken(address: str) -> ResourceMissing:
-    return ResourceMissing(
-        f"{address} cannot be listened on",
-        "stop what uses it (`viva status` shows a running mesh) or set another port",
-    )
-
-
-async def _drain(server: grpc.aio.Server, checks: HealthServicer, settings: ServerSettings) -> None:
+async def _drain(
+    server: grpc.aio.Server,
+    checks: HealthServicer,
+    draining: asyncio.Event,
+    settings: ServerSettings,
+) -> None:
     logs.log(_logger, logging.INFO, "draining", seconds=settings.drain_seconds)
     await checks.enter_graceful_shutdown()
-    await asyncio.sleep(settings.drain_seconds)
-    await server.stop(settings.grace_seconds)
+    await asyncio.sleep(settings.lame_duck_seconds)
+    draining.set()
+    await server.stop(max(0.0, settings.drain_seconds - settings.lame_duck_seconds))
 
 
 @contextmanager
@@ -154,12 +207,12 @@ def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
     if settings.metrics_port == 0:
         yield
         return
+    host, port = settings.host, settings.metrics_port
+    require_allowed("metrics", host, port, allow_insecure=settings.allow_insecure)
     try:
-        endpoint, thread = prometheus_client.start_http_server(
-            settings.metrics_port, addr=settings.host
-        )
+        endpoint, thread = prometheus_client.start_http_server(port, addr=host)
     except OSError:
-        raise _taken(f"{settings.host}:{settings.metrics_port}") from None
+        raise taken(f"{host}:{port}") from None
     try:
         yield
     finally:
@@ -171,12 +224,27 @@ def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
 async def _serve_until_signal(settings: ServerSettings, name: str, build: Build) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     # Engines are loaded in these threads, and the threads that engines start are like their makers.
     loop.set_default_executor(ThreadPoolExecutor(None, "work", initializer=yield_to_event_loops))
-    async with serving(settings, name, build):
-        await stop.wait()
+    for number in _SIGNALS:
+        signal.signal(number, _stop_loading)
+    async with serving(settings, name, build) as running:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop.set)
+        waits = [asyncio.create_task(event.wait()) for event in (stop, running.device_lost)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if running.device_lost.is_set():
+            await running.server.stop(_LAST_WORDS_SECONDS)
+            # Engines that release what they hold on a lost device may wait for it for ever.
+            os._exit(EXIT_DEVICE_LOST)
+
+
+def _stop_loading(*_: object) -> None:
+    """Ends the process at once: a thread that loads a model can't be stopped, only left."""
+    logs.log(_logger, logging.INFO, "stopped while loading")
+    os._exit(0)
 
 
 def run(settings: ServerSettings, name: str, build: Build) -> None:

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from services.runtime.collector import Collector
 
 Profile = Literal["cpu", "gpu-48gb"]
 
@@ -35,20 +37,35 @@ class ServerSettings(BaseSettings):
         default=0, ge=0, le=65535, description="Prometheus port; 0 serves no metrics."
     )
     threads: int = Field(default=2, ge=1, description="Threads of the model's computation.")
-    drain_seconds: float = Field(
+    lame_duck_seconds: float = Field(
         default=2.5,
         ge=0,
         description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so"
         " that load balancers notice: a little over two health checks.",
     )
-    grace_seconds: float = Field(
-        default=10.0, ge=0, description="After the drain, how long running calls may finish."
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        validation_alias="VIVA_DRAIN_SECONDS",
+        description="After SIGTERM, how long running calls may take to finish; streams end where"
+        " nothing is cut.",
     )
     max_message_bytes: int = Field(
         default=DEFAULT_MAX_MESSAGE_BYTES, ge=1024, description="Largest message accepted."
     )
     max_streams: int = Field(
         default=1000, ge=1, description="Concurrent calls a connection may hold."
+    )
+    max_concurrent_rpcs: int = Field(
+        default=2000, ge=1, description="Concurrent calls of all connections; more are refused."
+    )
+    receive_seconds: float = Field(
+        default=120.0, gt=0, description="How long the request of a call with one may take to come."
+    )
+    allow_insecure: bool = Field(
+        default=False,
+        validation_alias="VIVA_ALLOW_INSECURE",
+        description="1 allows to listen, without authentication, where other machines can call.",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
@@ -61,11 +78,17 @@ class ServerSettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="VIVA_OTLP_ENDPOINT",
-        description="OTLP/gRPC collector for traces, for example http://localhost:4317.",
+        description="OTLP/gRPC collector for traces, for example http://localhost:4317; https"
+        " speaks TLS.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="VIVA_LOG_LEVEL", description="Lowest level logged."
     )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        return value and str(Collector.parse(value))
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -91,13 +114,15 @@ def problems(settings: type[BaseSettings], error: ValidationError | SettingsErro
         field = re.search(r'field "(\w+)"', str(error))
         named = variable(settings, field[1]) if field else "settings"
         return [f"{named}: cannot be read as JSON"]
-    return [
-        f"{variable(settings, str(problem['loc'][0]))}: {problem['msg']}"
-        f" (it is {problem['input']!r})"
-        if problem["loc"]
-        else problem["msg"]
-        for problem in error.errors(include_url=False)
-    ]
+    found = []
+    for problem in error.errors(include_url=False):
+        what = problem["msg"].removeprefix("Value error, ")
+        if problem["loc"]:
+            what = (
+                f"{variable(settings, str(problem['loc'][0]))}: {what} (it is {problem['input']!r})"
+            )
+        found.append(what)
+    return found
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

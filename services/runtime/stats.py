@@ -22,8 +22,9 @@ def seconds(message: Duration) -> float:
 
 
 def priority(value: serving_pb2.Priority.ValueType) -> Priority:
-    """The scheduler's class of a contract's priority; unspecified is interactive."""
-    name = serving_pb2.Priority.Name(value).removeprefix("PRIORITY_")
+    """The scheduler's class of a contract's priority; unspecified or unknown is interactive."""
+    known = serving_pb2.Priority.DESCRIPTOR.values_by_number.get(value)
+    name = known.name.removeprefix("PRIORITY_") if known else ""
     return Priority.__members__.get(name, Priority.INTERACTIVE)
 
 

@@ -1,19 +1,33 @@
-"""OpenTelemetry traces: exported over OTLP when an endpoint is set, otherwise free of cost."""
+"""OpenTelemetry traces: exported over OTLP when an endpoint is set, otherwise passed on alone."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+import grpc
+from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+from services.runtime.collector import Collector
 
 _NAME = "viva"
+# A collector that is not there holds up the end of the process by no more than this.
+_EXPORT_SECONDS = 2.0
+_ids = RandomIdGenerator()
+
+# The statuses that are a server's errors and not a caller's: OpenTelemetry's conventions for gRPC.
+_ERRORS = {
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+}
 
 
 @contextmanager
@@ -22,13 +36,19 @@ def tracing(service: str, endpoint: str | None) -> Iterator[None]:
 
     Args:
         service: The `service.name` of the spans.
-        endpoint: The collector; None records nothing.
+        endpoint: The collector's URL; None records nothing. The certificate authority of one over
+            TLS is the system's, or the file OTEL_EXPORTER_OTLP_CERTIFICATE.
     """
     if endpoint is None:
         yield
         return
+    # Loaded only where it is used: xds-protos overwrites files that it needs, until `viva fetch`.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
     provider = TracerProvider(resource=Resource.create({"service.name": f"viva-{service}"}))
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"))
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint, insecure=not Collector.parse(endpoint).tls, timeout=_EXPORT_SECONDS
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
     try:
@@ -37,19 +57,42 @@ def tracing(service: str, endpoint: str | None) -> Iterator[None]:
         provider.shutdown()
 
 
-def record_span(
-    name: str,
-    parent: Context,
-    *,
-    seconds_ago: float,
-    length: float,
-    attributes: Mapping[str, str | int | float | bool] | None = None,
-) -> None:
-    """Records a span that is already over, if its parent is being recorded."""
-    if not trace.get_current_span(parent).is_recording():
-        return
-    start = time.time_ns() - round(seconds_ago * 1e9)
+@contextmanager
+def server_span(method: str, metadata: Mapping[str, str | bytes]) -> Iterator[trace.Span]:
+    """The span of a call that is served, current until the scope ends.
+
+    It continues the caller's trace. Without a collector nothing is recorded, but the trace reaches
+    the log and onward calls; a call that came without one begins one.
+
+    Args:
+        method: The full method name, "/package.Service/Method".
+        metadata: What the caller sent.
+    """
+    name = method.removeprefix("/")
     span = trace.get_tracer(_NAME).start_span(
-        name, context=parent, start_time=start, attributes=attributes
+        name,
+        propagate.extract({key: value for key, value in metadata.items() if key[-4:] != "-bin"}),
+        kind=trace.SpanKind.SERVER,
+        attributes={"rpc.system.name": "grpc", "rpc.method": name},
     )
-    span.end(end_time=start + round(length * 1e9))
+    if not span.get_span_context().is_valid:
+        span = trace.NonRecordingSpan(
+            trace.SpanContext(
+                _ids.generate_trace_id(),
+                _ids.generate_span_id(),
+                is_remote=False,
+                trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
+            )
+        )
+    # An error's words may quote what somebody said: they belong in no span.
+    with trace.use_span(
+        span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+    ):
+        yield span
+
+
+def end_with(span: trace.Span, code: grpc.StatusCode) -> None:
+    """Notes on a server's span how its call ended."""
+    span.set_attribute("rpc.response.status_code", code.name)
+    if code in _ERRORS:
+        span.set_status(trace.StatusCode.ERROR)

@@ -1,7 +1,8 @@
 """Speech made once for lines that are said often.
 
-In memory: bounded by bytes, the least recently used go first. On disk: only lines the operator
-declared frequent; what a user's interview says is never written down. Callers who want the same
+In memory: bounded by bytes, the least recently used go first. On disk: only lines that were
+declared frequent, which a server that starts again finds there; what a user's interview says is
+never written down. Callers who want the same
 line at the same time share one synthesis.
 """
 
@@ -66,6 +67,7 @@ class SpeechCache:
         self._speech: OrderedDict[str, Speech] = OrderedDict()
         self._bytes = 0
         self._making: dict[tuple[str, Priority], _Making] = {}
+        self._kept = _stored(directory) if directory is not None else set()
 
     @property
     def held_bytes(self) -> int:
@@ -80,10 +82,10 @@ class SpeechCache:
         A caller who is cancelled leaves the work to the others who wait for it; the last one stops
         it. Whatever `make` raises is raised to those who waited.
         """
+        found = await self._find(key)
+        metrics.CACHE_LOOKUPS.labels("speech", "miss" if found is None else "hit").inc()
         while True:
-            found = self._speech.get(key)
             if found is not None:
-                self._speech.move_to_end(key)
                 return found, FREE
             mine = (key, priority) not in self._making
             making = self._join(key, make, priority)
@@ -93,10 +95,26 @@ class SpeechCache:
                 if mine:
                     raise
                 # It was the other caller's deadline.
+                found = await self._find(key)
                 continue
             finally:
                 self._leave(key, making, priority)
             return speech, cost if mine else FREE
+
+    async def _find(self, key: str) -> Speech | None:
+        """What is in memory, or kept on disk."""
+        found = self._speech.get(key)
+        if found is not None:
+            self._speech.move_to_end(key)
+            return found
+        if self._directory is None or key not in self._kept:
+            return None
+        stored = await asyncio.to_thread(_read, self._directory / f"{key}.npz")
+        if stored is None:
+            self._kept.discard(key)
+        else:
+            self._put(key, stored)
+        return stored
 
     def _join(self, key: str, make: Make, priority: Priority) -> _Making:
         making = self._making.get((key, priority))
@@ -130,18 +148,21 @@ class SpeechCache:
             self._bytes -= _size(oldest)
         metrics.CACHE_BYTES.labels("speech").set(self._bytes)
 
+    def keeps(self, key: str) -> bool:
+        """Whether a frequent line is on disk already."""
+        return key in self._kept
+
     async def keep(self, key: str, make: Make) -> None:
         """Has a frequent line ready: from disk, else made in batch priority and written there."""
-        if key in self._speech:
-            return
-        file = None if self._directory is None else self._directory / f"{key}.npz"
-        stored = None if file is None else await asyncio.to_thread(_read, file)
-        if stored is not None:
-            self._put(key, stored)
-            return
         speech, _ = await self.get(key, make, priority=Priority.BATCH)
-        if file is not None:
-            await asyncio.to_thread(_write, file, speech)
+        if self._directory is not None and key not in self._kept:
+            await asyncio.to_thread(_write, self._directory / f"{key}.npz", speech)
+            self._kept.add(key)
+
+
+def _stored(directory: Path) -> set[str]:
+    """The keys that are on disk; an index of names, so that a miss costs no look at the disk."""
+    return {file.stem for file in directory.glob("*.npz") if not file.name.startswith(".")}
 
 
 def _size(speech: Speech) -> int:

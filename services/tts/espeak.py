@@ -11,6 +11,7 @@ import unicodedata
 
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import package_files
+from services.tts import installing
 
 # espeak_ng/speak_lib.h
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
@@ -36,7 +37,7 @@ class Phonemizer:
         Raises:
             ResourceMissing: The library or the language is not there.
         """
-        folder = package_files("espeakng_loader", "install the extra: pip install 'viva-mesh[tts]'")
+        folder = package_files("espeakng_loader", installing.ESPEAK_NG)
         candidates = sorted(folder.glob("libespeak-ng*")) + sorted(folder.glob("espeak-ng.dll"))
         if not candidates:
             raise ResourceMissing(f"{folder} has no espeak-ng library", "reinstall espeakng-loader")

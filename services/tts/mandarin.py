@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.runtime.errors import ResourceMissing
+from services.tts import installing
 from services.tts.normalization import Token
 from services.tts.pronunciation import Symbol
-
-_REMEDY = "install the extra: pip install 'viva-mesh[tts-zh]'"
 
 
 class MandarinPronouncer:
@@ -34,7 +33,9 @@ class MandarinPronouncer:
             import pypinyin
             from misaki.zh import ZHG2P
         except ModuleNotFoundError as missing:
-            raise ResourceMissing(f"{missing.name} is not installed", _REMEDY) from None
+            raise ResourceMissing(
+                f"{missing.name} is not installed", installing.EXTRA_CHINESE
+            ) from None
         jieba.setLogLevel(logging.WARNING)
         self._words = jieba.Tokenizer()
         cache_dir.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.runtime.errors import ResourceMissing
+from services.tts import installing
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -25,9 +26,7 @@ def open_session(model: bytes, *, threads: int, device: str) -> Any:
     try:
         import onnxruntime
     except ModuleNotFoundError:
-        raise ResourceMissing(
-            "onnxruntime is not installed", "install the extra: pip install 'viva-mesh[tts]'"
-        ) from None
+        raise ResourceMissing("onnxruntime is not installed", installing.EXTRA) from None
     wanted = _PROVIDERS[device]
     missing = ResourceMissing(
         f"onnxruntime cannot run on {device}",

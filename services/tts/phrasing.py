@@ -67,11 +67,42 @@ after until since though although
 _CONNECTIVES = frozenset(_CONNECTIVE_WORDS.split())
 _NUMERIC = frozenset("0123456789$€£¥￥")
 _LONGEST_CONNECTIVE = max(map(len, _CONNECTIVES))
-_ABBREVIATED = "mr mrs ms dr prof st jr sr vs etc approx dept inc ltd cf al gen col rev hon mt"
+_ABBREVIATED = (
+    "mr mrs ms dr prof st jr sr vs etc approx dept inc ltd corp cf al gen col rev hon mt max avg"
+    " ave blvd"
+)
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 # Abbreviations only before a number, words otherwise.
-_NUMBERING = frozenset(["no", "fig", "vol", "pp", "p", "ch", "sec", "eq"])
-_INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[A-HJ-Z]|(?:[A-Za-z]\.)+[A-Za-z])$")
+_NUMBERING = frozenset(
+    [
+        "no",
+        "nos",
+        "fig",
+        "figs",
+        "vol",
+        "pp",
+        "p",
+        "ch",
+        "sec",
+        "eq",
+        "ver",
+        "ex",
+        "art",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+    ]
+)
+_INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[A-HJ-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Ph\.D|[BM]\.Sc)$")
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _LIST_NUMBER = re.compile(r"\s*\d{1,3}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -12,11 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 import soxr
 
+from services.runtime import metrics
 from services.runtime.audio.encoding import Encoding, encodable_rate, open_encoder
 from services.runtime.audio.pcm import Float32
 from services.runtime.batching import Priority
-from services.runtime.errors import InvalidField
+from services.runtime.errors import InvalidField, ServiceError
 from services.tts.cache import FREE, Cost
+from services.tts.delivery import SegmentDelivery, deliver
 from services.tts.marks import WordMark, word_marks
 from services.tts.normalization import Utterance, normalize
 from services.tts.phrasing import Phrase, Phraser
@@ -33,7 +36,9 @@ _MAX_CHUNK_BYTES = 1 << 20
 # Phrases made ahead of the one being sent.
 _AHEAD = 3
 # Written on the event loop; the compressed ones in a thread.
-_CHEAP = {Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.WAV}
+_CHEAP = {
+    Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW, Encoding.WAV,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +102,31 @@ class Chunk:
     sample_rate_hz: int | None = None
 
 
+class Outcome(enum.Enum):
+    """How a segment ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The end of a segment.
 
     Attributes:
-        completed: Whether all was spoken; else it was cancelled.
+        outcome: How it ended.
         duration: Seconds of audio.
         cost: Summed over the phrases.
         model: The name of the model that spoke; empty if none did.
+        error: Why it failed, if it did.
     """
 
-    completed: bool
+    outcome: Outcome
     duration: float
     cost: Cost
     model: str
+    error: Exception | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +142,7 @@ class Segment:
     Attributes:
         id: The caller's name for it.
         cancelled: Whether it was cancelled.
+        error: What it failed by, if it did; no more of it is spoken.
         ended: Whether no more text follows.
     """
 
@@ -137,6 +153,7 @@ class Segment:
     caller: Caller = field(default_factory=Caller)
     urgency: Urgency = field(default_factory=Urgency)
     cancelled: bool = False
+    error: Exception | None = None
     ended: bool = False
 
     def __post_init__(self) -> None:
@@ -147,28 +164,38 @@ class Segment:
         self._changed = asyncio.Event()
         self._active = False
         self._started = 0
+        self._asked = 0.0
         self._cost = FREE
         self._model = ""
         self._seconds = 0.0
 
-    def write(self, text: str) -> None:
-        """Takes the next piece of text.
+    @property
+    def given_up(self) -> bool:
+        """Whether no more of it is spoken: it was cancelled, or failed."""
+        return self.cancelled or self.error is not None
 
-        Raises:
-            InvalidField: The segment is too long, or no voice can say it.
-        """
-        if self.cancelled or self.ended:
+    def deliver(self, delivery: SegmentDelivery) -> None:
+        """Has it spoken in its own way; fails it if that cannot be. Before its first text."""
+        try:
+            book = self.speaker.book
+            self.options = deliver(self.options, delivery, book, "text.delivery")
+        except ServiceError as error:
+            self.fail(error)
+
+    def write(self, text: str) -> None:
+        """Takes the next piece of text; too much of it fails the segment."""
+        if self.given_up or self.ended:
             return
         self._length += len(text)
         if self._length > MAX_CHARACTERS:
-            raise InvalidField(
-                self.caller.text_field, f"a segment holds at most {MAX_CHARACTERS} characters"
-            )
+            why = f"a segment holds at most {MAX_CHARACTERS} characters"
+            self.fail(InvalidField(self.caller.text_field, why))
+            return
         self._queue(self._phraser.feed(text))
 
     def flush(self) -> None:
         """Ends the phrase here."""
-        if not self.cancelled:
+        if not self.given_up:
             self._queue(self._phraser.flush())
 
     def end(self) -> None:
@@ -181,6 +208,14 @@ class Segment:
     def cancel(self) -> None:
         """Drops what is queued and abandons what runs."""
         self.cancelled = self.ended = True
+        self._drop()
+
+    def fail(self, error: Exception) -> None:
+        """Gives the segment up for an error; the first one is told."""
+        self.error = self.error or error
+        self._drop()
+
+    def _drop(self) -> None:
         self._queued.clear()
         for task in self._running:
             task.cancel()
@@ -189,15 +224,22 @@ class Segment:
     async def aclose(self) -> None:
         """Cancels, and waits until nothing of it runs."""
         self.cancel()
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Waits until nothing of a segment that was given up runs."""
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
 
     def done(self) -> Done:
         """How it ended; call it after `chunks` is through."""
-        return Done(not self.cancelled, self._seconds, self._cost, self._model)
+        if self.cancelled:
+            return Done(Outcome.CANCELLED, self._seconds, self._cost, self._model)
+        outcome = Outcome.COMPLETED if self.error is None else Outcome.FAILED
+        return Done(outcome, self._seconds, self._cost, self._model, self.error)
 
     async def chunks(self) -> AsyncGenerator[Chunk]:
-        """The audio as it comes to be. Stops early when the segment is cancelled."""
+        """The audio as it comes to be. Stops early when the segment is cancelled or fails."""
         self._active = True
         self._start_phrases()
         renderer: _Renderer | None = None
@@ -206,11 +248,12 @@ class Segment:
                 async for spoken in phrases:
                     renderer = renderer or _Renderer(self.output, spoken.speech.sample_rate_hz)
                     for chunk in await renderer.render(spoken):
-                        if self.cancelled:
+                        if self.given_up:
                             return
+                        self._measure(chunk)
                         self._seconds = chunk.offset + chunk.duration
                         yield chunk
-            if renderer is not None and not self.cancelled:
+            if renderer is not None and not self.given_up:
                 for chunk in await renderer.finish():
                     yield chunk
         finally:
@@ -229,27 +272,45 @@ class Segment:
             await asyncio.wait([self._running[0]])
             if self._stopped():
                 return
-            spoken = self._running.popleft().result()
+            try:
+                spoken = self._running.popleft().result()
+            except Exception as error:  # noqa: BLE001 - the segment's end tells it
+                self.fail(error)
+                return
             self._start_phrases()
             self._add(spoken)
             yield spoken
 
+    def _measure(self, chunk: Chunk) -> None:
+        if not self._seconds:
+            wait = asyncio.get_running_loop().time() - self._asked
+            metrics.FIRST_AUDIO_SECONDS.labels(self._model).observe(wait)
+        metrics.SPOKEN_SECONDS.labels(self._model).inc(chunk.duration)
+
     def _stopped(self) -> bool:
-        return self.cancelled
+        # A method, as what it says changes while others wait.
+        return self.given_up
 
     def _queue(self, phrases: list[Phrase]) -> None:
         for phrase in phrases:
             utterance = normalize(phrase.text, phrase.offset)
             if utterance is not None:
-                voice = self.speaker.book.for_text(
-                    phrase.text, self.options.voice, self.options.language, self.caller.text_field
-                )
+                options, field_ = self.options, self.caller.text_field
+                try:
+                    voice = self.speaker.book.for_text(
+                        phrase.text, options.voice, options.language, field_
+                    )
+                except ServiceError as error:
+                    self.fail(error)
+                    return
                 self._queued.append(_Queued(utterance, voice))
         self._start_phrases()
 
     def _start_phrases(self) -> None:
         while self._active and self._queued and len(self._running) <= _AHEAD:
             queued = self._queued.popleft()
+            if self._started == 0:
+                self._asked = asyncio.get_running_loop().time()
             work = self.speaker.speak(
                 queued.utterance,
                 queued.voice,

@@ -12,6 +12,8 @@ from services.runtime.settings import ServerSettings
 
 Device = Literal["cpu", "cuda"]
 
+# What the interviewer says in every interview.
+_FREQUENT_LINES = Path(__file__).with_name("frequent_lines.txt")
 _DEVICES: dict[str, Device] = {"cpu": "cpu", "gpu-48gb": "cuda"}
 
 
@@ -47,10 +49,10 @@ class TtsSettings(ServerSettings):
     cache_bytes: int = Field(
         default=64 * 1024 * 1024, ge=0, description="Memory for lines made before."
     )
-    frequent_lines: Path | None = Field(
-        default=None,
-        description="A text file; each of its lines is made ahead, in the default voice, and kept"
-        " on disk.",
+    frequent_lines: Path = Field(
+        default=_FREQUENT_LINES,
+        description="A text file; each of its lines is made ahead, in every voice and style in use,"
+        " and kept on disk.",
     )
     max_queue: int = Field(default=256, ge=1, description="Most phrases waiting for an engine.")
     first_phrase_seconds: float = Field(

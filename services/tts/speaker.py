@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +17,11 @@ import numpy as np
 import soxr
 
 from services.runtime.batching import BatchScheduler, Priority
-from services.runtime.errors import DeadlineExpired
+from services.runtime.engine_health import EngineHealth
+from services.runtime.errors import DeadlineExpired, InvalidFields
 from services.tts.cache import Cost, SpeechCache
 from services.tts.loudness import limit
-from services.tts.normalization import Utterance
+from services.tts.normalization import Token, Utterance
 from services.tts.pacing import pause_after, trim
 from services.tts.pronunciation import word_key
 from services.tts.speech import (
@@ -32,6 +36,9 @@ from services.tts.speech import (
 )
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
+from services.tts.voices_in_use import Use, VoicesInUse
+
+_PROBE = Utterance((Token("Ready", 0, "ready", "."),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,7 @@ class Speaker:
         cache: SpeechCache,
         gains: Mapping[str, float],
         *,
+        in_use: VoicesInUse | None = None,
         max_queue: int = 256,
     ) -> None:
         """Sets up one scheduler an engine, so that a slow one does not hold up another.
@@ -110,11 +118,21 @@ class Speaker:
             engines: The engines behind the voices.
             cache: Lines made before.
             gains: The linear gain of each voice.
+            in_use: Where it is noted who speaks in which style.
             max_queue: Most phrases waiting for an engine.
         """
         self.book = book
+        self._in_use = in_use
+        self._live = 0
+        self._last_live = -math.inf
         self._cache = cache
         self._gains = gains
+        self.health = {
+            id(engine): EngineHealth(
+                f"tts-{engine.model.name}", probe=partial(self._say_something, engine)
+            )
+            for engine in engines
+        }
         self._schedulers = {
             id(engine): BatchScheduler[_Line, Speech](
                 _Runner(engine, gains).run,
@@ -125,6 +143,7 @@ class Speaker:
                 max_wait=0.003 if engine.max_batch_size > 1 else 0.0,
                 cost=lambda line: float(len(line.request.utterance.text)),
                 key=_batch_key,
+                watch=self.health[id(engine)].report,
             )
             for engine in engines
         }
@@ -167,11 +186,14 @@ class Speaker:
         """
         line = _line(utterance, voice, options)
         engine = self.book.engine(voice)
+        if self._in_use is not None and _is_plain(options):
+            self._in_use.note(Use(voice.id, options.style))
 
         async def make() -> tuple[Speech, Cost]:
-            done = await self._schedulers[id(engine)].submit(
-                line, caller=caller, priority=options.priority, deadline=deadline
-            )
+            with self._speaking():
+                done = await self._schedulers[id(engine)].submit(
+                    line, caller=caller, priority=options.priority, deadline=deadline
+                )
             return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
 
         limit_ = asyncio.timeout_at(deadline)
@@ -188,16 +210,51 @@ class Speaker:
         pause = pause_after(utterance.ending, factor=manner.pause, speed=options.speed)
         return Spoken(utterance, speech, pause, cost, engine.model)
 
-    async def keep(self, utterance: Utterance, voice: Voice) -> None:
-        """Has a frequent line ready, spoken as a request without options would be."""
-        line = _line(utterance, voice, SpeechOptions())
+    async def keep(
+        self, utterance: Utterance, voice: Voice, options: SpeechOptions, *, quiet: float = 0.0
+    ) -> None:
+        """Has a frequent line ready, spoken as a request with these options would be.
+
+        Args:
+            utterance: What.
+            voice: Who.
+            options: How.
+            quiet: Seconds without a live request to wait for, if it has to be made.
+        """
+        line = _line(utterance, voice, options)
         engine = self.book.engine(voice)
+        key = self._key(line, engine)
+        if self._cache.keeps(key):
+            return
 
         async def make() -> tuple[Speech, Cost]:
+            await self._quiet(quiet)
             done = await self._schedulers[id(engine)].submit(line, priority=Priority.BATCH)
             return done.value, Cost(done.queue_time, done.compute_time, done.batch_size)
 
-        await self._cache.keep(self._key(line, engine), make)
+        await self._cache.keep(key, make)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        self._live += 1
+        try:
+            yield
+        finally:
+            self._live -= 1
+            self._last_live = asyncio.get_running_loop().time()
+
+    async def _quiet(self, seconds: float) -> None:
+        """Waits until there has been no live request for some time."""
+        clock = asyncio.get_running_loop().time
+        # Time itself is waited for.
+        while (left := seconds if self._live else self._last_live + seconds - clock()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)
+
+    async def _say_something(self, engine: Synthesizer) -> None:
+        line = _line(_PROBE, engine.voices[0], SpeechOptions())
+        # A voice that wants a reference says so, which takes no less of an engine.
+        with contextlib.suppress(InvalidFields):
+            await self._schedulers[id(engine)].submit(line)
 
     def _key(self, line: _Line, engine: Synthesizer) -> str:
         request = line.request
@@ -244,6 +301,16 @@ def _line(utterance: Utterance, voice: Voice, options: SpeechOptions) -> _Line:
             options.reference,
         ),
         pitch,
+    )
+
+
+def _is_plain(options: SpeechOptions) -> bool:
+    """Whether only voice and style are chosen, so that lines made ahead serve it."""
+    return options == SpeechOptions(
+        voice=options.voice,
+        language=options.language,
+        style=options.style,
+        priority=options.priority,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from services.runtime.errors import InvalidField, NotFound, Overloaded
+from services.tts.delivery import SegmentDelivery
 from services.tts.segment import Chunk, Done, Segment
 
 _MAX_WAITING = 64
@@ -28,19 +29,38 @@ class SpeechStream:
         self._closed = False
         self._error: Exception | None = None
 
-    def text(self, segment_id: str, text: str, *, last: bool) -> None:
+    def text(
+        self,
+        segment_id: str,
+        text: str,
+        *,
+        last: bool,
+        delivery: SegmentDelivery | None = None,
+    ) -> None:
         """Takes a piece of a segment's text; a new name begins a segment and ends the one before.
 
+        Args:
+            segment_id: The segment.
+            text: The piece.
+            last: Whether the segment's text ends with it.
+            delivery: How the segment is spoken; with its first piece only.
+
         Raises:
-            InvalidField: The segment's text is over.
+            InvalidField: The segment's text is over, or it began without this delivery.
             Overloaded: Too many segments wait.
         """
         segment = self._segments.get(segment_id)
         if segment is None and segment_id not in self._over:
             segment = self._begin(segment_id)
-        cancelled = segment.cancelled if segment else self._over[segment_id]
-        # Text may still be on its way to a segment that its caller has just cancelled.
-        if cancelled:
+            if delivery is not None:
+                segment.deliver(delivery)
+        elif delivery is not None:
+            raise InvalidField("text.delivery", "comes with a segment's first piece only")
+        given_up = segment.given_up if segment else self._over[segment_id]
+        # Text may still be on its way to a segment that was just cancelled, or has failed.
+        if given_up:
+            if segment is not None and last:
+                segment.end()
             return
         if segment is None or segment.ended:
             raise InvalidField("text.segment_id", f"the text of segment {segment_id!r} has ended")
@@ -86,7 +106,7 @@ class SpeechStream:
         """What is to be sent, with the segment's name.
 
         Raises:
-            Exception: What `fail` was told, or what stopped a phrase.
+            Exception: What `fail` was told.
         """
         try:
             while True:
@@ -125,10 +145,11 @@ class SpeechStream:
         return segment
 
     async def _retire(self, segment: Segment) -> None:
-        if segment.cancelled:
-            await segment.aclose()
+        given_up = segment.given_up
+        if given_up:
+            await segment.abandon()
         del self._segments[segment.id]
-        self._over[segment.id] = segment.cancelled
+        self._over[segment.id] = given_up
         if len(self._over) > _MAX_REMEMBERED:
             self._over.popitem(last=False)
 

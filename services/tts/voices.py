@@ -58,15 +58,15 @@ class VoiceBook:
         """The engine of a voice."""
         return self._engines[voice.id]
 
-    def named(self, name: str) -> Voice:
-        """The voice of this name.
+    def named(self, name: str, field: str) -> Voice:
+        """The voice of this name, which `field` holds.
 
         Raises:
             NotFound: There is none.
         """
         voice = self._voices.get(name)
         if voice is None:
-            raise NotFound("voice", name, "config.voice")
+            raise NotFound("voice", name, field)
         return voice
 
     def default_for(self, language: str, field: str) -> Voice:

@@ -43,7 +43,7 @@ def vad() -> SileroVad:
 @asynccontextmanager
 async def serve(**settings: object) -> AsyncIterator[asr_pb2_grpc.AsrServiceAsyncStub]:
     """A server on a free port, and a stub for it."""
-    chosen = AsrSettings(port=0, drain_seconds=0, grace_seconds=5, **settings)  # type: ignore[arg-type]
+    chosen = AsrSettings(port=0, lame_duck_seconds=0, drain_seconds=5, **settings)  # type: ignore[arg-type]
     async with (
         serving(chosen, "asr", lambda: build(chosen)) as server,
         open_channel(f"127.0.0.1:{server.port}") as channel,

@@ -20,6 +20,7 @@ from services.asr.stream_input import Heard, Input
 from services.asr.transcript import EndOfTurn, TurnEvent
 from services.asr.vad import SileroVad
 from services.runtime.batching import Priority, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.request import Request
 from tests.asr.audio import read_wav, silence, words
 from tests.recordings import librivox
@@ -133,6 +134,10 @@ class Recorder:
         return Scheduled(Hypothesis(" hello"), 0.0, 0.0, 1)
 
 
+async def works() -> None:
+    """A probe that finds nothing wrong."""
+
+
 @pytest.mark.parametrize(
     ("asked", "final", "preview"),
     [
@@ -148,7 +153,8 @@ async def test_finals_go_first_with_a_deadline_of_their_own(
     now = asyncio.get_running_loop().time()
     call = Request(caller="me", deadline=now + 4 * 3600)
     with ThreadPoolExecutor(1) as preparing:
-        model = Model(base.info, scheduler, lambda window: window, preparing)  # type: ignore[arg-type]
+        health = EngineHealth("asr", probe=works)
+        model = Model(base.info, scheduler, lambda window: window, preparing, health)  # type: ignore[arg-type]
         decode = model.decoder(call, asked, lambda said: said)
         window = Window(silence(1))
         await decode_final(decode, window)

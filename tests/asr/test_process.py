@@ -119,7 +119,7 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
 
 async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None:
-    settings = {"DRAIN_SECONDS": "0.2", "GRACE_SECONDS": "60"}
+    settings = {"LAME_DUCK_SECONDS": "0.2", "VIVA_DRAIN_SECONDS": "60"}
     async with asr(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
         server.process.send_signal(signal.SIGTERM)
@@ -133,8 +133,26 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
             assert await server.process.wait() == 0
 
 
+async def test_a_stream_is_ended_after_its_turn_by_a_server_that_stops() -> None:
+    async with asr(LAME_DUCK_SECONDS="0") as server, server.channel() as channel:
+        stream = await begin(channel)
+        server.process.send_signal(signal.SIGTERM)
+        await server.until_health(channel, NOT_SERVING)
+
+        await say(stream, speech()[2 * 16_000 :])
+        await say(stream, silence(3))
+        while not (event := await stream.read()).HasField("end_of_turn"):
+            pass
+
+        assert "himself" in words(event.end_of_turn.text)
+        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(await stream.trailing_metadata())
+        async with asyncio.timeout(GUARD_SECONDS):
+            assert await server.process.wait() == 0
+
+
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends() -> None:
-    settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": "0.2"}
+    settings = {"LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}
     async with asr(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
 

@@ -66,7 +66,7 @@ def streamed(
         partials = [event for event in events if isinstance(event, Partial)]
         return partials, [event for event in events if isinstance(event, EndOfTurn)]
 
-    return virtual_time.run(listen(), lambda _: 0.0)
+    return virtual_time.run(listen())
 
 
 class InMemory:

@@ -16,6 +16,10 @@ from typing import Any
 
 import psutil
 
+from services.cli.launcher import control
+from services.cli.launcher.overview import Entry
+from tests.prepared_models import with_prepared_models
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
 
@@ -32,7 +36,12 @@ def free_ports(count: int) -> list[int]:
 
 
 def environment(data: Path) -> dict[str, str]:
-    """A mesh of its own: its data folder and its ports."""
+    """A mesh of its own: its ports, and its data folder with the models that all tests share."""
+    return {**unprepared(data), "VIVA_DATA_DIR": str(with_prepared_models(data))}
+
+
+def unprepared(data: Path) -> dict[str, str]:
+    """A mesh of its own: its ports, and its data folder, empty."""
     names = [f"VIVA_{name.upper()}_PORT" for name in SERVERS]
     names += [f"VIVA_{name.upper()}_METRICS_PORT" for name in SERVERS]
     names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "ADMIN")]
@@ -42,7 +51,6 @@ def environment(data: Path) -> dict[str, str]:
         **ports,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}",
         "VIVA_DATA_DIR": str(data),
-        "STANDIN_STOPS": str(data / "stops"),
         "COLUMNS": "100",
     }
 
@@ -81,6 +89,27 @@ class Launcher:
         _, output = await self.viva("status", "--json")
         return {server["name"]: server for server in json.loads(output)["servers"]}
 
+    async def replicas(self, server: str) -> list[Entry]:
+        """The replicas of a server, as the launcher sees them; the newest last."""
+        overview = await asyncio.to_thread(control.read, Path(self.variables["VIVA_DATA_DIR"]))
+        return [entry for entry in overview.entries if entry.server == server]
+
+    async def pids(self, server: str) -> list[int | None]:
+        """Their processes."""
+        return [entry.status.pid for entry in await self.replicas(server) if entry.status]
+
+    async def until_replaced(self, server: str, before: Sequence[int | None]) -> None:
+        """Waits until other processes than those before serve."""
+
+        async def so() -> bool:
+            now = await self.replicas(server)
+            return len(now) == len(before) and all(
+                one.health == "SERVING" and one.status and one.status.pid not in {None, *before}
+                for one in now
+            )
+
+        await until(so)
+
     async def read_until(self, text: str, *, seconds: float = 60.0) -> None:
         """Reads what the launcher prints until it has said `text`."""
         assert self.process.stdout is not None
@@ -98,7 +127,7 @@ class Launcher:
 
     def read_stops(self) -> list[str]:
         """The stand-ins that were stopped, in order."""
-        return Path(self.variables["STANDIN_STOPS"]).read_text().split()
+        return (Path(self.variables["VIVA_DATA_DIR"]) / "stops").read_text().split()
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -106,13 +135,16 @@ class Launcher:
 
 @asynccontextmanager
 async def launched(
-    variables: dict[str, str], program: Sequence[str] = ("-m", "services.cli")
+    variables: dict[str, str],
+    program: Sequence[str] = ("-m", "services.cli"),
+    options: Sequence[str] = (),
 ) -> AsyncIterator[Launcher]:
     """Runs `viva up`; at the end nothing of it is left, whatever happened."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *program,
         "up",
+        *options,
         env=variables,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

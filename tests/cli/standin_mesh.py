@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from services.cli import app
@@ -12,15 +13,24 @@ from services.cli.commands import mesh
 from services.cli.launcher.plan import Plan, make_plan
 
 
-def plan(offset: int = 0) -> Plan:
-    made = make_plan(offset)
+def plan(*arguments: Any) -> Plan:
+    """The real plan, with stand-ins where the models would be."""
+    made = make_plan(*arguments)
     standin = str(Path(__file__).with_name("standin.py"))
+
+    def command(server: str, real: tuple[str, ...]) -> tuple[str, ...]:
+        if server in {"envoy", "reflection"}:
+            return real
+        return (sys.executable, standin, server)
+
     return replace(
         made,
+        servers={
+            name: replace(server, command=command(name, server.command))
+            for name, server in made.servers.items()
+        },
         programs=tuple(
-            program
-            if program.name in {"envoy", "reflection"}
-            else replace(program, command=(sys.executable, standin, program.name))
+            replace(program, command=command(program.server, program.command))
             for program in made.programs
         ),
     )

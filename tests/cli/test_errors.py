@@ -81,7 +81,7 @@ def address() -> Iterator[str]:
         ]
 
     async def serve() -> None:
-        settings = ServerSettings(drain_seconds=0, grace_seconds=0)
+        settings = ServerSettings(lame_duck_seconds=0, drain_seconds=0)
         async with serving(settings, "embed", build) as running:
             await ports.put(running.port)
             await stop.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -12,11 +13,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from typer.testing import CliRunner
 
+from edge.envoy.settings import Endpoint
+from services.cli.app import app
 from services.cli.launcher.logfile import LogFile
-from services.cli.launcher.plan import Program
 from services.cli.launcher.process import Supervised
-from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+from services.cli.launcher.programs import Program
+from services.cli.launcher.settings import LauncherSettings
+from tests.cli.running_mesh import Launcher, all_gone, environment, free_ports, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
@@ -154,7 +159,8 @@ async def test_after_a_killed_launcher_the_next_one_starts(tmp_path: Path) -> No
 async def test_a_server_that_cannot_start_ends_it_with_the_servers_own_words(
     tmp_path: Path,
 ) -> None:
-    variables = {**environment(tmp_path), "STANDIN_BROKEN": "tts"}
+    variables = environment(tmp_path)
+    (tmp_path / "tts.broken").touch()
     async with launched(variables, PROGRAM) as launcher:
         assert await launcher.end() == 1
     assert "viva tts: the model is not there; run make setup" in launcher.said
@@ -186,6 +192,24 @@ async def test_what_cannot_be_run_is_told_in_a_line(tmp_path: Path) -> None:
         assert "Traceback" not in launcher.said
 
 
+async def test_another_users_mesh_is_told_in_a_line(
+    standing: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_DATA_DIR", standing.variables["VIVA_DATA_DIR"])
+
+    def refuse(pid: int, _: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", refuse)
+        result = CliRunner().invoke(app, ["down"])
+    assert result.exit_code == 1
+    assert "another user's" in result.output
+    assert len(result.output.splitlines()) == 1
+    assert "Traceback" not in result.output
+    assert standing.process.returncode is None
+
+
 async def test_a_refused_second_one_leaves_the_firsts_configuration_alone(
     standing: Launcher,
 ) -> None:
@@ -197,9 +221,10 @@ async def test_a_refused_second_one_leaves_the_firsts_configuration_alone(
 
 
 async def test_a_program_asked_to_stop_while_it_is_being_started_ends(tmp_path: Path) -> None:
-    program = Program("sleeper", ("sleep", "600"), {}, port=1)
+    endpoint = Endpoint("127.0.0.1", free_ports(1)[0])
+    program = Program("sleeper", "sleeper", ("sleep", "600"), {}, endpoint)
     log = LogFile(tmp_path / "sleeper.log")
-    supervised = Supervised(program, log, lambda _name, _event: None)
+    supervised = Supervised(program, log, lambda _name, _event: None, LauncherSettings())
     running = asyncio.create_task(supervised.run())
     await asyncio.sleep(0)
     await supervised.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.cli.real_callers import calling
 from tests.cli.running_mesh import all_gone, environment, launched, until
 
 
@@ -24,7 +25,7 @@ async def test_the_real_mesh_comes_up_heals_and_leaves_nothing_behind(tmp_path: 
         async with httpx.AsyncClient() as client:
             edge = f"http://localhost:{variables['VIVA_ENVOY_EDGE_PORT']}"
             assert (await client.get(f"{edge}/healthz")).status_code == 200
-            found = await client.get(f"{edge}/v1/questions", params={"limit": 3})
+            found = await client.get(f"{edge}/v1/questions", params={"page_size": 3})
         assert len(found.json()["results"]) == 3
 
         os.kill(servers["embed"]["pid"], signal.SIGKILL)
@@ -36,6 +37,14 @@ async def test_the_real_mesh_comes_up_heals_and_leaves_nothing_behind(tmp_path: 
         await until(back, seconds=120)
         code, output = await mesh.viva("embed", "the mesh has healed")
         assert code == 0, output
+
+        async with calling(variables["VIVA_MESH_ADDRESS"], ("embed", "tts", "asr")) as tally:
+            code, output = await mesh.viva("restart", "embed", "tts", "asr")
+        assert code == 0, output
+        assert tally.lost == []
+        assert set(tally.answered) == {"embed", "tts", "asr"}
+        after = await mesh.servers()
+        assert all(after[name]["pid"] != servers[name]["pid"] for name in tally.answered)
 
         family = mesh.children()
         mesh.process.kill()

@@ -64,8 +64,8 @@ def test_buf_generates_the_stubs_that_the_build_generates(tmp_path: Path) -> Non
         cwd=ROOT,
         env=ENVIRONMENT,
     )
-    built = sorted((tmp_path / "built/viva").rglob("*_pb2*.py*"))
-    assert len(built) >= 4 * len(PROTOS)
+    built = sorted((tmp_path / "built/viva").glob("*/v1/*_pb2*.py*"))
+    assert len(built) == 4 * len(PROTOS)
     for path in built:
         generated = tmp_path / "gen" / path.relative_to(tmp_path / "built")
         assert generated.is_file(), path.name
@@ -110,3 +110,8 @@ def test_every_answer_of_a_model_server_carries_stats(tmp_path: Path) -> None:
     ]
     assert len(work) == 9
     assert [m.name for m in work if not reaches_stats(m.output_type)] == []
+
+
+def test_the_stubs_take_no_top_level_name_but_viva(tmp_path: Path) -> None:
+    assert build("--out", str(tmp_path)).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["viva"]

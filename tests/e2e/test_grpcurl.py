@@ -15,6 +15,7 @@ SERVICES = {
     "viva.llm.v1.LlmService",
     "viva.embed.v1.EmbedService",
     "viva.interview.v1.InterviewService",
+    "viva.interview.v1.PersonaService",
     "viva.interview.v1.QuestionService",
 }
 
@@ -53,6 +54,7 @@ def test_every_service_is_listed(mesh: RealMesh, path_with_tools: dict[str, str]
             "scores",
         ),
         ("viva.interview.v1.InterviewService/CreateInterview", {}, "interview"),
+        ("viva.interview.v1.PersonaService/ListVoices", {"language": "en"}, "voices"),
         ("viva.interview.v1.QuestionService/SearchQuestions", {"query": "teamwork"}, "results"),
     ],
 )

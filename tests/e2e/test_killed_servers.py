@@ -9,8 +9,8 @@ import signal
 from collections.abc import Callable, Mapping
 
 import pytest
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import report_pb2
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import turn_pb2
 
 from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
 from tests.e2e.conftest import RealMesh
@@ -65,9 +65,8 @@ def answering(answer: int) -> When:
     return when
 
 
-def answers(held: Held) -> list[report_pb2.Turn]:
-    turns = held.interview.turns
-    return [turn for turn in turns if turn.speaker == report_pb2.SPEAKER_CANDIDATE]
+def answers(held: Held) -> list[turn_pb2.Turn]:
+    return [turn for turn in held.turns if turn.speaker == turn_pb2.SPEAKER_CANDIDATE]
 
 
 def words(text: str) -> set[str]:

@@ -16,17 +16,23 @@ from grpc_health.v1._async import HealthServicer
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 from viva.interview.v1 import (
+    conversation_pb2,
     interview_pb2,
-    interview_pb2_grpc,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+    persona_service_pb2,
+    persona_service_pb2_grpc,
     question_pb2,
-    question_pb2_grpc,
+    question_service_pb2,
+    question_service_pb2_grpc,
 )
 from viva.serving.v1 import serving_pb2
 
 from edge.envoy.binary import arguments
-from edge.envoy.bootstrap import write
+from edge.envoy.bootstrap import ADMIN_SOCKET, ENDPOINTS, write
 from edge.envoy.contracts import contracts
-from edge.envoy.settings import EnvoySettings
+from edge.envoy.endpoints import publish
+from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
 from tests.server_process import free_port, until
 
@@ -37,8 +43,9 @@ UPLOAD_LIMIT = 160 * 1024 * 1024
 @dataclass
 class Backend(
     embed_pb2_grpc.EmbedServiceServicer,
-    interview_pb2_grpc.InterviewServiceServicer,
-    question_pb2_grpc.QuestionServiceServicer,
+    interview_service_pb2_grpc.InterviewServiceServicer,
+    question_service_pb2_grpc.QuestionServiceServicer,
+    persona_service_pb2_grpc.PersonaServiceServicer,
 ):
     """Implements some of the contracts, remembers what came, and fails when told to."""
 
@@ -69,63 +76,94 @@ class Backend(
 
     async def CreateInterview(
         self,
-        request: interview_pb2.CreateInterviewRequest,
+        request: interview_service_pb2.CreateInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
-    ) -> interview_pb2.CreateInterviewResponse:
+    ) -> interview_service_pb2.CreateInterviewResponse:
         await self.enter(context)
-        return interview_pb2.CreateInterviewResponse(
+        return interview_service_pb2.CreateInterviewResponse(
             interview=interview_pb2.Interview(id="one", settings=request.settings)
         )
 
     async def GetInterview(
         self,
-        request: interview_pb2.GetInterviewRequest,
+        request: interview_service_pb2.GetInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
-    ) -> interview_pb2.GetInterviewResponse:
+    ) -> interview_service_pb2.GetInterviewResponse:
         await self.enter(context)
         if request.interview_id == "bad":
             await abort(context, InvalidField("interview_id", "is bad"))
-        return interview_pb2.GetInterviewResponse(
+        return interview_service_pb2.GetInterviewResponse(
             interview=interview_pb2.Interview(id=request.interview_id)
         )
 
     async def PauseInterview(
         self,
-        request: interview_pb2.PauseInterviewRequest,
+        request: interview_service_pb2.PauseInterviewRequest,
         context: grpc.aio.ServicerContext[Any, Any],
-    ) -> interview_pb2.PauseInterviewResponse:
+    ) -> interview_service_pb2.PauseInterviewResponse:
         await self.enter(context)
-        return interview_pb2.PauseInterviewResponse(
+        return interview_service_pb2.PauseInterviewResponse(
             interview=interview_pb2.Interview(id=request.interview_id)
         )
 
+    async def DeleteInterview(
+        self,
+        request: interview_service_pb2.DeleteInterviewRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_service_pb2.DeleteInterviewResponse:
+        await self.enter(context)
+        return interview_service_pb2.DeleteInterviewResponse()
+
+    async def ListTurns(
+        self,
+        request: interview_service_pb2.ListTurnsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> interview_service_pb2.ListTurnsResponse:
+        await self.enter(context)
+        return interview_service_pb2.ListTurnsResponse(next_page_token=request.interview_id)
+
+    async def ListPersonas(
+        self,
+        request: persona_service_pb2.ListPersonasRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> persona_service_pb2.ListPersonasResponse:
+        await self.enter(context)
+        persona = persona_service_pb2.Persona(id=request.language)
+        return persona_service_pb2.ListPersonasResponse(personas=[persona])
+
     async def Listen(
-        self, request: interview_pb2.ListenRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[interview_pb2.ListenResponse]:
+        self,
+        request: interview_service_pb2.ListenRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[interview_service_pb2.ListenResponse]:
         await self.enter(context)
         for seq in (1, 2, 3):
-            yield interview_pb2.ListenResponse(event=interview_pb2.InterviewEvent(seq=seq))
+            yield interview_service_pb2.ListenResponse(
+                event=conversation_pb2.InterviewEvent(seq=seq)
+            )
 
     async def Converse(
         self,
-        request_iterator: AsyncIterator[interview_pb2.ConverseRequest],
+        request_iterator: AsyncIterator[interview_service_pb2.ConverseRequest],
         context: grpc.aio.ServicerContext[Any, Any],
-    ) -> AsyncIterator[interview_pb2.ConverseResponse]:
+    ) -> AsyncIterator[interview_service_pb2.ConverseResponse]:
         await self.enter(context)
         seq = 0
         async for _ in request_iterator:
             seq += 1
-            yield interview_pb2.ConverseResponse(event=interview_pb2.InterviewEvent(seq=seq))
+            yield interview_service_pb2.ConverseResponse(
+                event=conversation_pb2.InterviewEvent(seq=seq)
+            )
 
     async def SearchQuestions(
         self,
-        request: question_pb2.SearchQuestionsRequest,
+        request: question_service_pb2.SearchQuestionsRequest,
         context: grpc.aio.ServicerContext[Any, Any],
-    ) -> question_pb2.SearchQuestionsResponse:
+    ) -> question_service_pb2.SearchQuestionsResponse:
         await self.enter(context)
         question = question_pb2.Question(id="q", text=f"about {request.query}?")
-        return question_pb2.SearchQuestionsResponse(
-            results=[question_pb2.FoundQuestion(question=question)]
+        return question_service_pb2.SearchQuestionsResponse(
+            results=[question_service_pb2.FoundQuestion(question=question)]
         )
 
     @asynccontextmanager
@@ -140,8 +178,9 @@ class Backend(
         )
         embed_pb2_grpc.add_EmbedServiceServicer_to_server(self, server)
         asr_pb2_grpc.add_AsrServiceServicer_to_server(Ears(self), server)
-        interview_pb2_grpc.add_InterviewServiceServicer_to_server(self, server)
-        question_pb2_grpc.add_QuestionServiceServicer_to_server(self, server)
+        interview_service_pb2_grpc.add_InterviewServiceServicer_to_server(self, server)
+        question_service_pb2_grpc.add_QuestionServiceServicer_to_server(self, server)
+        persona_service_pb2_grpc.add_PersonaServiceServicer_to_server(self, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         for contract in contracts():
             await self.health.set(contract.name, STATUS.SERVING)
@@ -192,7 +231,23 @@ class Mesh:
     """A running Envoy."""
 
     settings: EnvoySettings
-    access_log: Path
+    directory: Path
+
+    @property
+    def access_log(self) -> Path:
+        return self.directory / "access.log"
+
+    def publish(self, server: str, *ports: int) -> None:
+        """Gives a server other replicas."""
+        replicas = Replicas(tuple(Endpoint("127.0.0.1", port) for port in ports))
+        publish(server, replicas, self.directory / ENDPOINTS)
+
+    @asynccontextmanager
+    async def whole_admin(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the admin that is its owner's."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self.directory / ADMIN_SOCKET))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+            yield client
 
     @property
     def address(self) -> str:
@@ -274,12 +329,12 @@ async def envoy(
         access_log=str(directory / "access.log"),
         **settings,
     )
-    written = write(chosen, directory)
-    mesh = Mesh(chosen, directory / "access.log")
+    configuration = write(chosen, directory)
+    mesh = Mesh(chosen, directory)
     async with AsyncExitStack() as stack:
         log = stack.enter_context((directory / "envoy.log").open("wb"))
         process = await asyncio.create_subprocess_exec(
-            *arguments(written.bootstrap), stdout=log, stderr=log
+            *arguments(configuration), stdout=log, stderr=log
         )
         try:
             async with httpx.AsyncClient() as client:

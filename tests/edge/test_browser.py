@@ -12,7 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from viva.embed.v1 import embed_pb2
-from viva.interview.v1 import interview_pb2, interview_pb2_grpc
+from viva.interview.v1 import (
+    conversation_pb2,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+)
 
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
@@ -53,33 +57,38 @@ async def test_a_browser_makes_a_unary_call(site: Site) -> None:
     response, frames = await grpc_web.call(
         site.client,
         f"/{INTERVIEW}/GetInterview",
-        interview_pb2.GetInterviewRequest(interview_id="seven"),
+        interview_service_pb2.GetInterviewRequest(interview_id="seven"),
         {"origin": ORIGIN},
     )
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert "grpc-status" in response.headers["access-control-expose-headers"]
     answer, trailers = frames
-    assert interview_pb2.GetInterviewResponse.FromString(answer.message).interview.id == "seven"
+    assert (
+        interview_service_pb2.GetInterviewResponse.FromString(answer.message).interview.id
+        == "seven"
+    )
     assert trailers.trailers is not None
     assert trailers.trailers["grpc-status"] == "0"
 
 
 async def test_a_browser_reads_a_stream_as_it_comes(site: Site) -> None:
-    request = interview_pb2.ListenRequest(join=interview_pb2.JoinInterview(interview_id="seven"))
+    request = interview_service_pb2.ListenRequest(
+        join=conversation_pb2.JoinInterview(interview_id="seven")
+    )
     _, frames = await grpc_web.call(site.client, f"/{INTERVIEW}/Listen", request)
     *answers, trailers = frames
-    events = [interview_pb2.ListenResponse.FromString(answer.message) for answer in answers]
+    events = [interview_service_pb2.ListenResponse.FromString(answer.message) for answer in answers]
     assert [event.event.seq for event in events] == [1, 2, 3]
     assert trailers.trailers is not None
 
 
 async def test_a_native_client_converses(site: Site) -> None:
     async with open_channel(site.mesh.edge.removeprefix("http://")) as channel:
-        call = interview_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
+        call = interview_service_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
         for seq in (1, 2):
-            await call.write(interview_pb2.ConverseRequest())
+            await call.write(interview_service_pb2.ConverseRequest())
             answer = await call.read()
-            assert isinstance(answer, interview_pb2.ConverseResponse)
+            assert isinstance(answer, interview_service_pb2.ConverseResponse)
             assert answer.event.seq == seq
         await call.done_writing()
         assert await call.code() == grpc.StatusCode.OK
@@ -92,6 +101,11 @@ async def test_json_reaches_the_methods_it_stands_for(site: Site) -> None:
     assert read.json() == {"interview": {"id": "seven"}}
     paused = await site.client.post("/v1/interviews/seven:pause", json={})
     assert paused.json() == {"interview": {"id": "seven"}}
+    turns = await site.client.get("/v1/interviews/seven/turns", params={"page_size": 5})
+    assert turns.json() == {"nextPageToken": "seven"}
+    assert (await site.client.delete("/v1/interviews/seven")).json() == {}
+    listed = await site.client.get("/v1/personas", params={"language": "zh"})
+    assert listed.json() == {"personas": [{"id": "zh"}]}
     found = await site.client.get("/v1/questions", params={"query": "hash tables"})
     assert found.json()["results"][0]["question"]["text"] == "about hash tables?"
 
@@ -107,7 +121,8 @@ async def test_an_error_is_json_that_names_the_field(site: Site) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/interviews/a/b"),
-        ("DELETE", "/v1/interviews/a"),
+        ("DELETE", "/v1/questions/a"),
+        ("PUT", "/v1/interviews/a"),
         ("POST", "/v1/interviews/a:unknown"),
         ("GET", "/v1"),
         ("GET", "/"),
@@ -166,21 +181,23 @@ async def test_what_only_the_mesh_may_say_is_removed(site: Site) -> None:
         },
     )
     [metadata] = site.backend.metadata
-    assert not [key for key in metadata if key.startswith("x-viva-")]
+    said = {key: value for key, value in metadata.items() if key.startswith("x-viva-")}
+    assert said == {"x-viva-caller": "127.0.0.1"}
     assert metadata["x-request-id"] != "chosen-by-the-client"
     assert metadata.get("x-forwarded-for") != "203.0.113.7"
     assert "x-envoy-retry-on" not in metadata
     assert metadata["traceparent"] == TRACE
 
 
-async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site, method: str) -> None:
     response = await site.client.options(
         "/v1/interviews",
-        headers={"origin": ORIGIN, "access-control-request-method": "POST"},
+        headers={"origin": ORIGIN, "access-control-request-method": method},
     )
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == ORIGIN
-    assert "POST" in response.headers["access-control-allow-methods"]
+    assert method in response.headers["access-control-allow-methods"]
 
 
 async def test_an_options_request_that_is_no_preflight_ends_at_the_edge(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.json_format import ParseError
 from pydantic import ValidationError
 
-from edge.envoy.binary import ConfigurationError, validate
-from edge.envoy.bootstrap import bootstrap, parse, write
+from edge.envoy.binary import ConfigurationError, arguments, validate
+from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.edge_listener import path_pattern
-from edge.envoy.settings import Endpoint, EnvoySettings
+from edge.envoy.endpoints import publish, published
+from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
+from services.runtime.settings import load
 
 
 def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[str, Any]]:
@@ -31,7 +34,7 @@ def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[s
 @pytest.fixture
 def content(tmp_path: Path) -> dict[str, Any]:
     written = write(EnvoySettings(), tmp_path)
-    loaded = json.loads(written.bootstrap.read_text())
+    loaded = json.loads(written.read_text())
     assert isinstance(loaded, dict)
     return loaded
 
@@ -43,6 +46,7 @@ def test_every_service_of_the_contracts_has_a_mesh_route_and_a_checked_cluster(
     checks = {
         cluster["name"]: cluster["health_checks"][0]["grpc_health_check"]["service_name"]
         for cluster in content["static_resources"]["clusters"]
+        if "health_checks" in cluster
     }
     names = {contract.name for contract in contracts()}
     assert {"viva.asr.v1.AsrService", "viva.interview.v1.InterviewService"} <= names
@@ -108,40 +112,128 @@ async def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
         otlp_endpoint="http://localhost:4317",
         access_log=str(tmp_path / "access.log"),
     )
-    await validate(write(settings, tmp_path).bootstrap)
+    await validate(write(settings, tmp_path))
 
 
 async def test_envoy_refuses_a_broken_configuration(tmp_path: Path) -> None:
     written = write(EnvoySettings(), tmp_path)
-    content = json.loads(written.bootstrap.read_text())
+    content = json.loads(written.read_text())
     del content["static_resources"]["clusters"][0]
-    written.bootstrap.write_text(json.dumps(content))
+    written.write_text(json.dumps(content))
     with pytest.raises(ConfigurationError, match="unknown cluster"):
-        await validate(written.bootstrap)
+        await validate(written)
 
 
-def test_fallbacks_come_after_the_primaries(tmp_path: Path) -> None:
+def cluster(content: dict[str, Any], name: str) -> dict[str, Any]:
+    [found] = [c for c in content["static_resources"]["clusters"] if c["name"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+def groups(assignment: dict[str, Any]) -> dict[int, list[str]]:
+    return {
+        group.get("priority", 0): [
+            member["endpoint"]["address"]["socket_address"]["address"]
+            for member in group["lb_endpoints"]
+        ]
+        for group in assignment["endpoints"]
+    }
+
+
+def test_addresses_are_read_from_a_watched_file_a_server_fallbacks_last(tmp_path: Path) -> None:
     settings = EnvoySettings(
         endpoints={"asr": ["10.0.0.1:7102", "10.0.0.2:7102"]}, fallbacks={"asr": ["10.0.1.1:7102"]}
     )
-    message = bootstrap(settings, tmp_path / "contracts.binpb")
-    [asr] = [c for c in message.static_resources.clusters if c.name == "viva.asr.v1.AsrService"]
-    groups = {
-        group.priority: [e.endpoint.address.socket_address.address for e in group.lb_endpoints]
-        for group in asr.load_assignment.endpoints
+    content = json.loads(write(settings, tmp_path).read_text())
+    asr = cluster(content, "viva.asr.v1.AsrService")
+    assert asr["type"] == "EDS"
+    source = asr["eds_cluster_config"]["eds_config"]["path_config_source"]
+    assert source == {
+        "path": str(tmp_path / "endpoints" / "asr.json"),
+        "watched_directory": {"path": str(tmp_path / "endpoints")},
     }
-    assert groups == {0: ["10.0.0.1", "10.0.0.2"], 1: ["10.0.1.1"]}
+    [assignment] = json.loads(Path(source["path"]).read_text())["resources"]
+    assert assignment["cluster_name"] == asr["eds_cluster_config"]["service_name"]
+    assert groups(assignment) == {0: ["10.0.0.1", "10.0.0.2"], 1: ["10.0.1.1"]}
+    assert assignment["policy"]["overprovisioning_factor"] == 10_000
+
+
+def test_names_are_resolved_by_dns_fallbacks_last(tmp_path: Path) -> None:
+    settings = EnvoySettings(
+        endpoints={"asr": ["asr-gpu:7102"]}, fallbacks={"asr": ["asr-cpu:7102"]}
+    )
+    content = json.loads(write(settings, tmp_path).read_text())
+    asr = cluster(content, "viva.asr.v1.AsrService")
+    assert asr["type"] == "STRICT_DNS"
+    assert groups(asr["load_assignment"]) == {0: ["asr-gpu"], 1: ["asr-cpu"]}
+    assert asr["load_assignment"]["policy"]["overprovisioning_factor"] == 10_000
+    assert not (tmp_path / "endpoints" / "asr.json").exists()
+
+
+def test_services_of_one_server_share_its_file(content: dict[str, Any]) -> None:
+    files = {
+        cluster(content, contract.name)["eds_cluster_config"]["service_name"]
+        for contract in contracts()
+        if contract.server == "interview"
+    }
+    assert files == {"interview"}
+
+
+def test_what_is_published_can_be_read_again(tmp_path: Path) -> None:
+    some = Replicas((Endpoint("10.0.0.1", 7102),), (Endpoint("::1", 7102),))
+    publish("asr", some, tmp_path)
+    publish("tts", Replicas(()), tmp_path)
+    assert published(tmp_path) == {"asr": some, "tts": Replicas(())}
+    with pytest.raises(ValueError, match="IP addresses"):
+        publish("asr", Replicas((Endpoint("asr.mesh.local", 7102),)), tmp_path)
+    assert published(tmp_path)["asr"] == some
+
+
+@pytest.mark.parametrize(("listeners", "service"), [("edge", False), ("mesh", True)])
+async def test_edge_and_mesh_can_be_deployed_apart(
+    tmp_path: Path, listeners: str, service: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_ENVOY_LISTENERS", listeners)
+    written = write(EnvoySettings(), tmp_path)
+    content = json.loads(written.read_text())["static_resources"]
+    assert [listener["name"] for listener in content["listeners"]] == [listeners, "admin"]
+    names = {cluster["name"] for cluster in content["clusters"]}
+    assert ("viva.asr.v1.AsrService" in names) == service
+    assert "viva.interview.v1.InterviewService" in names
+    await validate(written)
+
+
+def test_a_listener_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="listeners"):
+        EnvoySettings(listeners="edge,side")  # type: ignore[arg-type]
+
+
+def test_envoy_knows_who_it_is(tmp_path: Path) -> None:
+    node = json.loads(write(EnvoySettings(), tmp_path).read_text())["node"]
+    assert node == {"id": socket.gethostname(), "cluster": "viva"}
+    settings = EnvoySettings(node_id="edge-0", node_cluster="edge")
+    node = json.loads(write(settings, tmp_path).read_text())["node"]
+    assert node == {"id": "edge-0", "cluster": "edge"}
+
+
+def test_worker_threads_are_a_setting() -> None:
+    assert arguments(Path("envoy.json"), concurrency=7)[-2:] == ["--concurrency", "7"]
+
+
+def test_a_path_too_long_for_a_socket_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="VIVA_ENVOY_ADMIN_SOCKET"):
+        bootstrap(EnvoySettings(), tmp_path / ("x" * 110))
 
 
 def test_a_service_whose_server_has_no_address_is_an_error(tmp_path: Path) -> None:
     stranger = replace(contracts()[0], name="viva.account.v1.AccountService", server="account")
     with pytest.raises(LookupError, match="'account'"):
-        bootstrap(EnvoySettings(), tmp_path / "contracts.binpb", [stranger])
+        bootstrap(EnvoySettings(), tmp_path, [stranger])
 
 
 def test_the_descriptors_hold_what_errors_are_made_of(tmp_path: Path) -> None:
-    written = write(EnvoySettings(), tmp_path)
-    files = FileDescriptorSet.FromString(written.descriptors.read_bytes()).file
+    write(EnvoySettings(), tmp_path)
+    files = FileDescriptorSet.FromString((tmp_path / DESCRIPTORS).read_bytes()).file
     names = [file.name for file in files]
     assert "google/rpc/error_details.proto" in names
     assert names.index("viva/serving/v1/serving.proto") < names.index("viva/asr/v1/asr.proto")
@@ -167,3 +259,35 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         Endpoint.parse(text)
     with pytest.raises(ValidationError):
         EnvoySettings(endpoints={"asr": [text]})
+
+
+@pytest.mark.parametrize("listener", ["mesh", "edge", "admin"])
+def test_a_listener_open_to_other_machines_must_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], listener: str
+) -> None:
+    monkeypatch.setenv(f"VIVA_ENVOY_{listener.upper()}_HOST", "0.0.0.0")
+    with pytest.raises(SystemExit) as ended:
+        load(EnvoySettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"VIVA_ENVOY_{listener.upper()}_HOST" in line
+    assert "VIVA_ALLOW_INSECURE=1" in line
+
+
+def test_a_listener_open_to_other_machines_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(EnvoySettings(edge_host="0.0.0.0", allow_insecure=True), tmp_path)
+    assert [line.message for line in caplog.records] == ["open without authentication"]
+
+
+@pytest.mark.parametrize("url", ["localhost:4317", "https://", "grpc://x:1"])
+def test_a_malformed_collector_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("VIVA_OTLP_ENDPOINT", url)
+    with pytest.raises(SystemExit) as ended:
+        load(EnvoySettings)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("VIVA_OTLP_ENDPOINT: ")

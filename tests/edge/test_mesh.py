@@ -11,9 +11,10 @@ import httpx
 import pytest
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
-from viva.serving.v1.serving_pb2 import AudioChunk
+from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
+from edge.envoy.bootstrap import ADMIN_SOCKET
 from services.runtime.channel import open_channel
 from tests.edge.backend import STATUS, Backend, envoy
 from tests.server_process import free_port, until
@@ -21,6 +22,10 @@ from tests.server_process import free_port, until
 EMBED = "viva.embed.v1.EmbedService"
 ASR = "viva.asr.v1.AsrService"
 REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
+
+
+def speech(audio: bytes) -> asr_pb2.StreamingRecognizeRequest:
+    return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=audio))
 
 
 async def answered_by(channel: grpc.aio.Channel) -> str:
@@ -80,7 +85,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
         await mesh.until_healthy(ASR, backend.port)
         call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
         for size in (1, 2, 3):
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x" * size)))
+            await call.write(speech(b"x" * size))
             answer = await call.read()
             assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
             assert answer.turn == size
@@ -101,9 +106,9 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
         survivor = stub.StreamingRecognize()  # type: ignore[call-arg]
         for _ in range(1500):
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
-            await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
+            await call.write(speech(b"x"))
             call.cancel()
-        await survivor.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"xx")))
+        await survivor.write(speech(b"xx"))
         answer = await survivor.read()
         assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
         assert answer.turn == 2
@@ -221,7 +226,7 @@ async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
         async def ejected() -> bool:
             call = stub.StreamingRecognize()  # type: ignore[call-arg]
             try:
-                await call.write(asr_pb2.StreamingRecognizeRequest(audio=AudioChunk(audio=b"x")))
+                await call.write(speech(b"x"))
                 await call.read()
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 pass
@@ -268,6 +273,113 @@ async def test_the_access_log_has_one_line_a_call_and_no_content(tmp_path: Path)
     assert [line["path"] for line in lines] == [f"/{EMBED}/Embed", "/v1/questions"]
     assert lines[0]["grpc_status"] in {"OK", "0"}
     assert "secret" not in text
+
+
+async def test_a_change_of_endpoints_cuts_no_stream_and_loses_no_call(tmp_path: Path) -> None:
+    old, new, third = Backend("old"), Backend("new"), Backend("third")
+    async with (
+        old.serving(),
+        new.serving(),
+        third.serving(),
+        envoy(tmp_path, old.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(ASR, old.port)
+        await mesh.until_healthy(EMBED, old.port)
+        stream = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
+
+        async def still_flows() -> None:
+            await stream.write(speech(b"xx"))
+            answer = await stream.read()
+            assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
+            assert answer.turn == 2
+
+        await still_flows()
+        stop = asyncio.Event()
+
+        async def keep_calling() -> list[str]:
+            answers = []
+            while not stop.is_set():
+                answers.append(await answered_by(channel))
+            return answers
+
+        async with asyncio.TaskGroup() as callers:
+            calling = [callers.create_task(keep_calling()) for _ in range(4)]
+            changes = ([old, new], [new], [new, third], [third])
+            for change in changes:
+                ports = [backend.port for backend in change]
+                for server in ("asr", "embed"):
+                    mesh.publish(server, *ports)
+                for service in (ASR, EMBED):
+                    await mesh.until_healthy(service, *ports)
+                await still_flows()
+            assert await answered_by(channel) == "third"
+            stop.set()
+        assert {"old", "new"} <= {answer for task in calling for answer in task.result()}
+        await still_flows()
+        stream.cancel()
+
+
+async def test_a_server_without_replicas_is_unavailable_at_once_and_may_get_some(
+    tmp_path: Path,
+) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, {"embed": []}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await answered_by(channel)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        mesh.publish("embed", backend.port)
+        await mesh.until_healthy(EMBED, backend.port)
+        assert await answered_by(channel) == "backend"
+
+
+async def test_half_of_the_primaries_gone_sends_nothing_to_the_fallback(tmp_path: Path) -> None:
+    primary, fallback = Backend("primary"), Backend("fallback")
+    absent = free_port()
+    async with (
+        primary.serving(),
+        fallback.serving(),
+        envoy(tmp_path, {"embed": [primary.port, absent]}, {"embed": [fallback.port]}) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, primary.port, fallback.port)
+        assert {await answered_by(channel) for _ in range(40)} == {"primary"}
+
+
+async def test_a_drained_envoy_finishes_its_streams_and_takes_no_connections(
+    tmp_path: Path,
+) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+        mesh.whole_admin() as admin,
+    ):
+        assert (tmp_path / ADMIN_SOCKET).stat().st_mode & 0o777 == 0o600
+        await mesh.until_healthy(ASR, backend.port)
+        call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize()  # type: ignore[call-arg]
+        await call.write(speech(b"x"))
+        await call.read()
+        (await admin.post("/drain_listeners")).raise_for_status()
+
+        async def closed() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", mesh.settings.mesh_port)
+            except ConnectionRefusedError:
+                return True
+            writer.close()
+            return False
+
+        await until(closed)
+        await call.write(speech(b"xx"))
+        answer = await call.read()
+        assert isinstance(answer, asr_pb2.StreamingRecognizeResponse)
+        call.cancel()
 
 
 async def test_the_admin_port_changes_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
-from edge.envoy.settings import EnvoySettings
+from edge.envoy.endpoints import publish
+from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
+from edge.reflection.replicas import replicas
 from edge.reflection.server import serving
 from edge.reflection.settings import ReflectionSettings
 from services.runtime.channel import open_channel
@@ -103,6 +105,62 @@ async def test_a_mesh_without_servers_is_not_serving() -> None:
         assert await status(channel, "") == STATUS.NOT_SERVING
 
 
+async def test_health_follows_the_files_of_endpoints(tmp_path: Path) -> None:
+    old, new = Backend("old"), Backend("new")
+    async with old.serving(), new.serving():
+        everywhere = mesh_of(old.port)
+        await new.health.set(EMBED, STATUS.NOT_SERVING)
+        mesh = everywhere.model_copy(update={"endpoints_folder": tmp_path})
+        async with (
+            serving(ReflectionSettings(port=0), mesh) as port,
+            open_channel(f"127.0.0.1:{port}") as channel,
+        ):
+
+            async def becomes(service: str, expected: int) -> None:
+                async def so() -> bool:
+                    return await status(channel, service) == expected
+
+                await until(so)
+
+            await becomes("", STATUS.SERVING)
+            publish("embed", Replicas((Endpoint("127.0.0.1", new.port),)), tmp_path)
+            await becomes(EMBED, STATUS.NOT_SERVING)
+            await becomes("", STATUS.NOT_SERVING)
+            # Who has no replicas on purpose is missed by nobody.
+            publish("embed", Replicas(()), tmp_path)
+            await becomes("", STATUS.SERVING)
+            assert await status(channel, EMBED) == STATUS.NOT_SERVING
+
+
+async def test_a_name_stands_for_all_its_addresses() -> None:
+    [asr] = [contract for contract in contracts() if contract.server == "asr"]
+    mesh = EnvoySettings(endpoints={"asr": ["localhost:7102", "nowhere.invalid:7102"]})
+    found = set((await replicas([asr], mesh))[asr.name])
+    assert Endpoint("127.0.0.1", 7102) in found
+    assert Endpoint("nowhere.invalid", 7102) in found
+    assert Endpoint("localhost", 7102) not in found
+
+
+async def test_health_is_watched_through_an_envoy_that_traces(tmp_path: Path) -> None:
+    backend = Backend()
+    async with (
+        backend.serving(),
+        serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
+        envoy(
+            tmp_path, {"reflection": (port,)}, otlp_endpoint=f"http://127.0.0.1:{free_port()}"
+        ) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy("reflection", port)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=EMBED), timeout=30
+        )
+        async for answer in watch:
+            if answer.status == STATUS.SERVING:
+                break
+        watch.cancel()
+
+
 async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_path: Path) -> None:
     grpcurl = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
     assert grpcurl is not None, "install requirements/test.txt"
@@ -135,5 +193,8 @@ async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_pat
         answer = await run("-d", '{"inputs": ["x"]}', mesh.address, f"{EMBED}/Embed")
         assert '"model": "backend"' in answer
         assert "SERVING" in await run(mesh.address, "grpc.health.v1.Health/Check")
-        for name in names:
+        listed = (await run(mesh.address, "list")).split()
+        described = await run(mesh.address, "describe")
+        for name in listed:
+            assert f"{name} is a service" in described
             assert "rpc " in await run(mesh.address, "describe", name)

@@ -62,7 +62,7 @@ def reranker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stub(data_dir: Path) -> AsyncIterator[embed_pb2_grpc.EmbedServiceAsyncStub]:
     """A client of the server with its default model."""
-    settings = EmbedSettings(port=0, data_dir=data_dir, drain_seconds=0)
+    settings = EmbedSettings(port=0, data_dir=data_dir, lame_duck_seconds=0)
     async with (
         serving(settings, "embed", lambda: build(settings)) as running,
         open_channel(f"127.0.0.1:{running.port}") as channel,

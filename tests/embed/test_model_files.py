@@ -28,6 +28,20 @@ def test_positions_of_roberta_begin_after_padding(xlm_roberta_folder: Path) -> N
     assert (files.first_position, files.max_tokens) == (2, 62)
 
 
+def test_the_tokenizers_limit_counts_where_the_model_says_none(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path)
+    for told, expected in ((40, 40), (100, 64), (int(1e30), 64)):
+        (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": told}))
+        assert read_model_files(folder).max_tokens == expected
+
+
+def test_a_gpu_computes_in_half_precision_unless_told_otherwise() -> None:
+    assert EmbedSettings(profile="gpu-48gb").choice().compute_type == "float16"
+    assert EmbedSettings().choice().compute_type == "float32"
+    told = EmbedSettings(profile="gpu-48gb", compute_type="float32")
+    assert told.choice().compute_type == "float32"
+
+
 def test_pooling_and_instructions_come_from_the_files(tmp_path: Path) -> None:
     files = read_model_files(tiny_bert(tmp_path, cls_pooling=True, prompts=True))
     assert files.pooling is Pooling.CLS
@@ -79,24 +93,25 @@ def test_a_module_no_engine_runs_stops_the_start(tmp_path: Path) -> None:
         read_model_files(folder)
 
 
-def test_a_pooling_no_engine_does_stops_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "pooling",
+    [{"pooling_mode_max_tokens": True}, {"pooling_mode": "mean", "include_prompt": False}],
+    ids=["max", "without-instruction"],
+)
+def test_a_pooling_no_engine_does_stops_the_start(
+    tmp_path: Path, pooling: dict[str, object]
+) -> None:
     folder = tiny_bert(tmp_path, cls_pooling=True)
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     with pytest.raises(ResourceMissing, match="mean or cls"):
         read_model_files(folder)
 
 
-@pytest.mark.parametrize("change", ["architecture", "weights"])
-def test_what_ctranslate2_cannot_run_stops_the_start(
-    tmp_path: Path, bert_folder: Path, change: str
-) -> None:
+def test_what_ctranslate2_cannot_run_stops_the_start(tmp_path: Path, bert_folder: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(bert_folder, folder)
-    if change == "weights":
-        (folder / "model.safetensors").unlink()
-    else:
-        config = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps({**config, "model_type": "other"}))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "other"}))
     settings = EmbedSettings(model=str(folder), data_dir=tmp_path / "data")
     with pytest.raises(ResourceMissing, match="VIVA_EMBED_ENGINE=transformers"):
         load_encoder(settings, model_files(settings))

@@ -49,7 +49,7 @@ def start(data_dir: Path, missing: str = "", **settings: str) -> subprocess.Comp
         ("tokenizers", "ctranslate2", "install viva-mesh[embed]"),
         ("ctranslate2", "ctranslate2", "install viva-mesh[embed]"),
         ("torch", "transformers", "install viva-mesh[torch]"),
-        ("ml_dtypes", "triton", "requirements/models-no-deps.txt"),
+        ("ml_dtypes", "triton", "install viva-mesh[triton]"),
     ],
 )
 def test_a_missing_package_is_named_with_its_remedy(

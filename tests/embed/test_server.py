@@ -226,14 +226,17 @@ def _long_texts(count: int) -> list[str]:
     return [f"case {n} " + "word " * 200 for n in range(count)]
 
 
-async def test_work_that_cannot_meet_its_deadline_is_refused_with_a_retry(stub: Stub) -> None:
+async def test_work_that_no_idle_server_could_do_in_time_is_told_what_it_takes(stub: Stub) -> None:
     request = embed_pb2.EmbedRequest(inputs=_long_texts(512))
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await stub.Embed(request, timeout=1.0)
-    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     status = rpc_status.from_call(failure.value)  # type: ignore[arg-type]
     assert status is not None
-    assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert info.reason == "DEADLINE_TOO_SHORT"
+    assert float(info.metadata["needed_seconds"]) > 1
 
 
 async def test_a_large_request_does_not_starve_small_ones(stub: Stub) -> None:
@@ -289,7 +292,7 @@ async def test_a_cancelled_request_leaves_the_queue_empty(stub: Stub) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def reranking_stub(data_dir: Path, reranker_folder: Path) -> AsyncIterator[Stub]:
     settings = EmbedSettings(
-        port=0, data_dir=data_dir, drain_seconds=0, rerank_model=str(reranker_folder)
+        port=0, data_dir=data_dir, lame_duck_seconds=0, rerank_model=str(reranker_folder)
     )
     async with (
         serving(settings, "embed", lambda: build(settings)) as running,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sentence_transformers import SentenceTransformer
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
@@ -15,7 +17,7 @@ from services.embed.engines.ctranslate2 import prepare
 from services.embed.engines.selection import load_encoder, model_files, tokenization
 from services.embed.engines.triton import TritonEncoder
 from services.embed.engines.triton_repository import write_repository
-from services.embed.server import build
+from services.embed.server import SERVICE, build
 from services.embed.settings import EmbedSettings
 from services.embed.tokenization import NamedText, Overflow, Purpose
 from services.runtime.channel import open_channel, outgoing
@@ -32,7 +34,10 @@ def repository(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     settings = EmbedSettings(data_dir=data_dir)
     files = model_files(settings)
     weights = prepare(
-        WeightsStore(data_dir / "models"), files, settings.choice().name, settings.compute_type
+        WeightsStore(data_dir / "models"),
+        files,
+        settings.choice().name,
+        settings.choice().compute_type,
     )
     folder = tmp_path_factory.mktemp("repository")
     write_repository(folder, name="encoder", weights=weights, dimensions=384, pooling=files.pooling)
@@ -51,7 +56,7 @@ def settings(triton: Triton, data_dir: Path) -> EmbedSettings:
         triton_address=triton.grpc_address,
         data_dir=data_dir,
         port=0,
-        drain_seconds=0,
+        lame_duck_seconds=0,
     )
 
 
@@ -99,6 +104,33 @@ async def test_a_triton_that_died_is_unavailable_with_a_retry(
             with pytest.raises(grpc.aio.AioRpcError) as failure:
                 await stub.Embed(embed_pb2.EmbedRequest(inputs=["a"]), **outgoing(10))
             assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_triton_that_hangs_takes_the_server_out_of_service_until_it_goes_on(
+    repository: Path, data_dir: Path
+) -> None:
+    with running_triton(repository) as stopped:
+        chosen = settings(stopped, data_dir).model_copy(update={"triton_timeout_seconds": 1.0})
+        async with (
+            serving(chosen, "embed", lambda: build(chosen)) as running,
+            open_channel(f"127.0.0.1:{running.port}") as channel,
+        ):
+            stub = embed_pb2_grpc.EmbedServiceStub(channel)
+            watch = health_pb2_grpc.HealthStub(channel).Watch(
+                health_pb2.HealthCheckRequest(service=SERVICE)
+            )
+            states = (state.status async for state in watch)
+            assert await anext(states) == health_pb2.HealthCheckResponse.SERVING
+            stopped.process.send_signal(signal.SIGSTOP)
+            for _ in range(3):
+                with pytest.raises(grpc.aio.AioRpcError) as failure:
+                    await stub.Embed(embed_pb2.EmbedRequest(inputs=["a"]), **outgoing(10))
+                assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert await anext(states) == health_pb2.HealthCheckResponse.NOT_SERVING
+            stopped.process.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(20):
+                assert await anext(states) == health_pb2.HealthCheckResponse.SERVING
+            watch.cancel()
 
 
 def test_a_triton_that_does_not_answer_in_time_is_unavailable(

@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import interview_pb2_grpc, question_pb2_grpc
+from viva.interview.v1 import conversation_pb2 as cpb
+from viva.interview.v1 import (
+    interview_pb2,
+    interview_service_pb2_grpc,
+    persona_service_pb2_grpc,
+    question_service_pb2_grpc,
+    turn_pb2,
+)
+from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
 from services.runtime.channel import outgoing
-from tests.interview.stage import PATIENCE, FakeRecogniser
+from services.runtime.stats import duration
+from tests.interview.stage import PATIENCE, FakeRecogniser, FakeSynthesiser
 
 PCM = serving_pb2.AudioFormat(
     encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=48_000, channels=2
@@ -30,21 +39,54 @@ Listening = grpc.aio.UnaryStreamCall[pb.ListenRequest, pb.ListenResponse]
 class Wire:
     """The stubs, and a user to call as."""
 
-    def __init__(self, channel: grpc.aio.Channel, recogniser: FakeRecogniser) -> None:
-        self.interviews: interview_pb2_grpc.InterviewServiceAsyncStub = (
-            interview_pb2_grpc.InterviewServiceStub(channel)
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        recogniser: FakeRecogniser,
+        synthesiser: FakeSynthesiser,
+        data_dir: Path,
+    ) -> None:
+        self.interviews: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
+            interview_service_pb2_grpc.InterviewServiceStub(channel)
         )
-        self.questions: question_pb2_grpc.QuestionServiceAsyncStub = (
-            question_pb2_grpc.QuestionServiceStub(channel)
+        self.questions: question_service_pb2_grpc.QuestionServiceAsyncStub = (
+            question_service_pb2_grpc.QuestionServiceStub(channel)
+        )
+        self.personas: persona_service_pb2_grpc.PersonaServiceAsyncStub = (
+            persona_service_pb2_grpc.PersonaServiceStub(channel)
         )
         self.recogniser = recogniser
+        self.synthesiser = synthesiser
+        self.data_dir = data_dir
 
-    async def create(self, user: str = "ann", **settings: Any) -> pb.Interview:
-        wanted = pb.InterviewSettings(**settings)
+    async def create(
+        self, user: str = "ann", key: str | None = None, **settings: Any
+    ) -> interview_pb2.Interview:
+        wanted = interview_pb2.InterviewSettings(**settings)
         response = await self.interviews.CreateInterview(
-            pb.CreateInterviewRequest(settings=wanted), **outgoing(PATIENCE, user=user)
+            pb.CreateInterviewRequest(settings=wanted, idempotency_key=key),
+            **outgoing(PATIENCE, user=user),
         )
         return response.interview
+
+    async def get(self, interview_id: str, user: str = "ann") -> interview_pb2.Interview:
+        request = pb.GetInterviewRequest(interview_id=interview_id)
+        response = await self.interviews.GetInterview(request, **outgoing(PATIENCE, user=user))
+        return response.interview
+
+    async def turns(
+        self, interview_id: str, page_size: int | None = None, user: str = "ann"
+    ) -> list[turn_pb2.Turn]:
+        turns: list[turn_pb2.Turn] = []
+        token: str | None = None
+        while token != "":
+            request = pb.ListTurnsRequest(
+                interview_id=interview_id, page_size=page_size, page_token=token
+            )
+            page = await self.interviews.ListTurns(request, **outgoing(PATIENCE, user=user))
+            turns += page.turns
+            token = page.next_page_token
+        return turns
 
     @asynccontextmanager
     async def converse(
@@ -60,33 +102,34 @@ class Wire:
 
 
 def join(
-    interview_id: str, *, last_seq: int | None = None, typed: bool = False
-) -> pb.JoinInterview:
-    return pb.JoinInterview(
+    interview_id: str, *, resume_token: str | None = None, typed: bool = False
+) -> cpb.JoinInterview:
+    return cpb.JoinInterview(
         interview_id=interview_id,
-        last_seq=last_seq,
+        resume_token=resume_token,
         input=None if typed else PCM,
         text_only=typed,
     )
 
 
-def joining(interview_id: str, *, last_seq: int | None = None) -> pb.ConverseRequest:
-    return pb.ConverseRequest(join=join(interview_id, last_seq=last_seq))
+def joining(interview_id: str, *, resume_token: str | None = None) -> pb.ConverseRequest:
+    return pb.ConverseRequest(join=join(interview_id, resume_token=resume_token))
 
 
-def audio(data: bytes) -> pb.CandidateMessage:
-    return pb.CandidateMessage(audio=pb.CandidateAudio(audio=data))
+def audio(data: bytes, offset: float | None = None) -> cpb.CandidateMessage:
+    chunk = serving_pb2.AudioChunk(audio=data, offset=None if offset is None else duration(offset))
+    return cpb.CandidateMessage(audio=cpb.CandidateAudio(chunk=chunk))
 
 
-def typed(text: str) -> pb.CandidateMessage:
-    return pb.CandidateMessage(typed=pb.TypedAnswer(text=text))
+def typed(text: str) -> cpb.CandidateMessage:
+    return cpb.CandidateMessage(typed=cpb.TypedAnswer(text=text))
 
 
 async def until(
     call: Conversation | Listening,
-    fits: Callable[[pb.InterviewEvent], bool],
-) -> list[pb.InterviewEvent]:
-    seen: list[pb.InterviewEvent] = []
+    fits: Callable[[cpb.InterviewEvent], bool],
+) -> list[cpb.InterviewEvent]:
+    seen: list[cpb.InterviewEvent] = []
     async with asyncio.timeout(PATIENCE):
         while not seen or not fits(seen[-1]):
             response = await call.read()

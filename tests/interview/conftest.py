@@ -14,10 +14,15 @@ from services.embed.server import build
 from services.embed.settings import EmbedSettings
 from services.interview.clients.embed import EmbedClient
 from services.interview.conversation.pace import Partners
+from services.interview.creation import Creation
 from services.interview.house import House, Limits
+from services.interview.interviewer.casting import Casting
+from services.interview.interviewer.personas import load_personas
+from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
-from services.interview.questions.bank import load_bank
+from services.interview.questions.bank import Bank, load_bank
 from services.interview.questions.index import QuestionIndex
+from services.interview.recordings.recordings import open_recordings
 from services.interview.server import services
 from services.interview.servicer import InterviewServicer
 from services.interview.store.memory import MemoryStore
@@ -31,7 +36,7 @@ from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser,
 @pytest.fixture(scope="session")
 def embed_settings(tmp_path_factory: pytest.TempPathFactory) -> EmbedSettings:
     data_dir: Path = tmp_path_factory.mktemp("embed")
-    return EmbedSettings(port=0, drain_seconds=0, data_dir=data_dir, threads=1)
+    return EmbedSettings(port=0, lame_duck_seconds=0, data_dir=data_dir, threads=1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -43,31 +48,47 @@ async def embedder(embed_settings: EmbedSettings) -> AsyncIterator[EmbedClient]:
         yield EmbedClient(channel)
 
 
+@pytest.fixture(scope="session")
+def bank() -> Bank:
+    return load_bank()
+
+
 @pytest_asyncio.fixture
-async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
-    recogniser = FakeRecogniser()
+async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
+    recogniser, synthesiser = FakeRecogniser(), FakeSynthesiser()
 
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
-        bank, embedder = load_bank(), FakeEmbedder()
+        embedder = FakeEmbedder()
         index = QuestionIndex(bank, embedder, tmp_path)
         await index.build()
-        async with asyncio.TaskGroup() as tasks:
+        personas = load_personas()
+        casting = Casting(personas, synthesiser)
+        async with (
+            open_recordings(tmp_path / "recordings", 1 << 30) as recordings,
+            asyncio.TaskGroup() as tasks,
+        ):
+            store = MemoryStore(100, forgotten=recordings.delete)
             house = House(
-                bank=bank,
-                index=index,
-                store=MemoryStore(100),
-                partners=Partners(recogniser, FakeSynthesiser(), FakeModel(), embedder),
+                creation=Creation(bank, index, casting, store),
+                casting=casting,
+                store=store,
+                recordings=recordings,
+                partners=Partners(recogniser, synthesiser, FakeModel(), embedder),
                 pace=FAST,
                 limits=Limits(conversations=2),
                 tasks=tasks,
             )
-            yield services(InterviewServicer(house), QuestionServicer(bank, index))
+            yield services(
+                InterviewServicer(house),
+                QuestionServicer(bank, index),
+                PersonaServicer(personas, synthesiser),
+            )
             house.close()
 
-    settings = ServerSettings(drain_seconds=0, grace_seconds=1)
+    settings = ServerSettings(lame_duck_seconds=0, drain_seconds=1)
     async with (
         serving(settings, "interview", build) as running,
         open_channel(f"127.0.0.1:{running.port}") as channel,
     ):
-        yield Wire(channel, recogniser)
+        yield Wire(channel, recogniser, synthesiser, tmp_path)

@@ -14,6 +14,7 @@ import numpy as np
 from services.interview.clients.seams import (
     ChatMessage,
     DependencyFailed,
+    Endpointing,
     HearingConfig,
     PartialHeard,
     PlacedWord,
@@ -25,9 +26,9 @@ from services.interview.clients.seams import (
     TurnEnded,
     Vectors,
     VoiceConfig,
+    VoiceInfo,
     WentOn,
 )
-from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import InterviewClock
@@ -49,6 +50,7 @@ from services.interview.record import (
     Difficulty,
     Interview,
     InterviewSettings,
+    Patience,
     Phase,
     SpokenWord,
 )
@@ -82,6 +84,7 @@ class FakeStream:
     config: HearingConfig
     sent: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     finalized: asyncio.Event = field(default_factory=asyncio.Event)
+    endpointing: asyncio.Queue[Endpointing] = field(default_factory=asyncio.Queue)
     heard: asyncio.Queue[SpeechEvent | DependencyFailed] = field(default_factory=asyncio.Queue)
 
     async def send(self, audio: bytes) -> None:
@@ -89,6 +92,9 @@ class FakeStream:
 
     async def finalize(self) -> None:
         self.finalized.set()
+
+    async def set_endpointing(self, endpointing: Endpointing) -> None:
+        self.endpointing.put_nowait(endpointing)
 
     async def events(self) -> AsyncIterator[SpeechEvent]:
         while True:
@@ -102,10 +108,12 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = False
+        self.broken = self.crash = False
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
+        if self.crash:
+            raise RuntimeError("a fault of our own")
         if self.broken:
             raise DependencyFailed("asr", "UNAVAILABLE")
         stream = FakeStream(config)
@@ -119,19 +127,24 @@ class FakeSynthesiser:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.configs: list[VoiceConfig] = []
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.cancelled: list[str] = []
         self.ahead: dict[str, bool] = {}
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
 
-    async def voices(self) -> frozenset[str]:
+    async def voices(self) -> Sequence[VoiceInfo]:
         if self.broken:
             raise DependencyFailed("tts", "UNAVAILABLE")
-        return frozenset({"joe"})
+        return [
+            VoiceInfo("joe", "Joe", "An even voice.", ("en",), is_default=True),
+            VoiceInfo("jm_kumo", "Kumo", "A young mentor.", ("en", "zh")),
+        ]
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         self.texts.append(text)
+        self.configs.append(config)
         self.asked.put_nowait(text)
         self.ahead.setdefault(text, config.ahead)
         try:
@@ -250,12 +263,12 @@ class Stage:
         return await self.until(UtteranceEnded, lambda e: e.utterance_id == name)
 
     def played(self, utterance_id: str, position: float, *, finished: bool = False) -> None:
-        self.seat.send(m.Played(utterance_id, position, finished))
+        self.seat.played(utterance_id, position, finished=finished, client_time=None)
 
     async def stream(self) -> FakeStream:
         """The recognition stream that runs now, opened by a first bit of audio."""
         if not self.recogniser.streams:
-            self.conversation.hear(bytes(640))
+            self.conversation.ears.hear(bytes(640))
         async with asyncio.timeout(PATIENCE):
             while not self.recogniser.streams:
                 await self.recogniser.opened.get()
@@ -310,11 +323,12 @@ async def stage(
     absence_seconds: float = 60.0,
     abandoned_seconds: float = 600.0,
     journal_bytes: int = 1 << 24,
+    patience: Patience = Patience.NORMAL,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
         id="interview",
         user="somebody",
-        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups),
+        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups, patience=patience),
         plan=tuple(f"q{n}" for n in range(1, rounds + 1)),
         created=datetime.now(UTC),
     )

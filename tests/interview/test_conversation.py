@@ -273,7 +273,7 @@ async def test_without_recognition_answers_are_typed() -> None:
         s.recogniser.broken = True
         s.join()
         await s.to_first_question()
-        s.conversation.hear(bytes(640))
+        s.conversation.ears.hear(bytes(640))
         degraded = await s.until(ServiceDegraded)
         assert (degraded.service, degraded.remedy) == ("asr", Remedy.TYPE_ANSWERS)
         s.seat.send(m.Typed(ANSWER))
@@ -286,7 +286,7 @@ async def test_a_broken_recognition_stream_hears_the_running_turn_again() -> Non
         await s.to_first_question()
         await s.begin_speech()
         first = await s.stream()
-        s.conversation.hear(b"\1\0" * 160)
+        s.conversation.ears.hear(b"\1\0" * 160)
         first.heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
         async with asyncio.timeout(PATIENCE):
             while len(s.recogniser.streams) < 2:

@@ -10,6 +10,7 @@ import pytest
 
 from services.interview.clients.seams import (
     DependencyFailed,
+    Endpointing,
     HearingConfig,
     SpeechBegan,
     SpeechEvent,
@@ -151,3 +152,42 @@ async def test_a_stream_that_falls_far_behind_is_given_up() -> None:
         first.gate.set()
         second = await listener.stream()
         assert second is not first
+
+
+class SlowRecogniser(FakeRecogniser):
+    """Opens its streams when `gate` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
+        self.asked.set()
+        await self.gate.wait()
+        async with super().open(config) as stream:
+            yield stream
+
+
+async def test_what_is_said_while_a_stream_is_opened_is_heard_by_it() -> None:
+    recogniser = SlowRecogniser()
+    async with listening(recogniser) as listener:
+        said = [bytes([number, 0]) * SECOND for number in range(1, 4)]
+        listener.hearing.hear(said[0])
+        async with asyncio.timeout(PATIENCE):
+            await recogniser.asked.wait()
+        listener.hearing.hear(said[1])
+        listener.hearing.listen(Endpointing(0.5, 3.0))
+        listener.hearing.hear(said[2])
+        recogniser.gate.set()
+        stream = await listener.stream()
+        assert await received(stream, 6 * SECOND) == b"".join(said)
+        assert stream.endpointing.get_nowait() == Endpointing(0.5, 3.0)
+
+
+async def test_a_stream_opened_later_knows_the_newest_silences() -> None:
+    async with listening() as listener:
+        listener.hearing.listen(Endpointing(0.5, 3.0))
+        listener.hearing.hear(bytes(SECOND))
+        config = (await listener.stream()).config
+        assert (config.min_silence, config.max_silence) == (0.5, 3.0)

@@ -12,7 +12,7 @@ from services.interview.clients.seams import PlacedWord
 from services.interview.conversation.clock import AudioTimeline, InterviewClock
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.journal import Journal
-from services.interview.conversation.playback import Playback, heard_text
+from services.interview.conversation.playback import ClientClock, Heard, Playback, heard_text
 from services.interview.conversation.progress import OPENING, Step, after
 from services.interview.events import InterviewerAudio, InterviewerText
 from services.interview.interviewer.asking import follow_up, prompt
@@ -102,7 +102,7 @@ def test_playback_goes_on_between_acknowledgements_but_not_past_what_was_sent() 
     playback = Playback()
     playback.send(1.0, now=10.0)
     assert playback.position(10.4) == pytest.approx(0.4)
-    playback.acknowledge(0.2, now=10.5, finished=False)
+    playback.acknowledge(Heard(0.2, 10.5, finished=False))
     assert playback.position(10.7) == pytest.approx(0.4)
     assert playback.position(20.0) == 1.0
     playback.pause(10.8)
@@ -117,13 +117,67 @@ def test_playback_is_over_when_all_that_was_sent_is_heard() -> None:
     over = []
     playback.send(1.0, now=10.0)
     over.append(playback.finished)
-    playback.acknowledge(1.0, now=22.0, finished=False)
+    playback.acknowledge(Heard(1.0, 22.0, finished=False))
     over.append(playback.finished)
     playback.send(2.0, now=22.0)
     over.append(playback.finished)
-    playback.acknowledge(1.1, now=23.0, finished=True)
+    playback.acknowledge(Heard(1.1, 23.0, finished=True))
     over.append(playback.finished)
     assert over == [False, True, False, True]
+
+
+def test_a_late_repeated_or_reordered_position_takes_nothing_back() -> None:
+    playback = Playback()
+    playback.send(10.0, now=0.0)
+    playback.acknowledge(Heard(2.0, 2.0, finished=False))
+    for late in (Heard(1.0, 1.0, finished=False), Heard(1.5, 2.1, finished=False)):
+        playback.acknowledge(late)
+        assert playback.position(2.5) == pytest.approx(2.5)
+    # Repeated: playback has stopped at the client.
+    playback.acknowledge(Heard(2.0, 3.0, finished=False))
+    assert playback.position(3.0) == 2.0
+    playback.acknowledge(Heard(2.4, 3.4, finished=True))
+    assert playback.finished
+
+
+@given(
+    acks=st.lists(
+        st.tuples(st.floats(0, 12), st.floats(0, 12), st.booleans(), st.booleans()), max_size=20
+    )
+)
+def test_what_was_confirmed_as_heard_stays_heard(
+    acks: list[tuple[float, float, bool, bool]],
+) -> None:
+    playback = Playback()
+    playback.send(10.0, now=0.0)
+    confirmed = 0.0
+    for position, when, finished, held in acks:
+        playback.acknowledge(Heard(position, when, finished=finished))
+        if held:
+            playback.pause(12.0)
+            playback.resume(12.0)
+        assert playback.position(12.0) >= min(confirmed, 10.0)
+        confirmed = max(confirmed, playback._confirmed)
+
+
+def test_a_clients_clock_is_read_by_its_fastest_message() -> None:
+    clock = ClientClock()
+    assert clock.moment(None, now=7.0) == 7.0
+    assert clock.moment(100.0, now=1.0) == 1.0
+    assert clock.moment(101.0, now=2.5) == pytest.approx(2.0)  # half a second on its way
+    assert clock.moment(102.0, now=2.9) == pytest.approx(2.9)  # the fastest so far
+    assert clock.moment(103.0, now=4.0) == pytest.approx(3.9)
+    assert clock.moment(3.0, now=5.0) == 5.0  # it jumped, and begins anew
+    assert clock.moment(4.0, now=6.5) == 6.0
+
+
+def test_a_position_that_was_long_on_its_way_tells_where_playback_is_by_now() -> None:
+    clock, playback = ClientClock(), Playback()
+    playback.send(10.0, now=0.0)
+    for position, client_time, now in ((1.0, 51.0, 1.0), (1.2, 51.5, 3.5)):
+        when = clock.moment(client_time, now)
+        playback.acknowledge(Heard(position, when, finished=False))
+    assert playback.position(3.5) == pytest.approx(3.2)
 
 
 class SetClock(InterviewClock):

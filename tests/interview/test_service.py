@@ -8,17 +8,19 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from viva.interview.v1 import interview_pb2 as pb
-from viva.interview.v1 import question_pb2, report_pb2
+from viva.interview.v1 import interview_pb2, question_pb2, question_service_pb2, turn_pb2
+from viva.interview.v1 import interview_service_pb2 as pb
+from viva.serving.v1 import serving_pb2
 
 from services.runtime.channel import outgoing
+from services.runtime.stats import seconds
 from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
 from tests.interview.stage import PATIENCE
 
 
 async def test_defaults_are_filled_in(wire: Wire) -> None:
     made = await wire.create()
-    assert made.state == pb.INTERVIEW_STATE_READY
+    assert made.state == interview_pb2.INTERVIEW_STATE_READY
     assert (made.settings.rounds, made.settings.follow_ups, made.settings.language) == (3, 1, "en")
 
 
@@ -43,10 +45,11 @@ async def test_an_interview_of_typed_answers_runs_over_listen_and_speak(wire: Wi
     got = await wire.interviews.GetInterview(
         pb.GetInterviewRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
     )
-    spoken = [t for t in got.interview.turns if t.speaker == report_pb2.SPEAKER_CANDIDATE]
+    turns = await wire.turns(made.id)
+    spoken = [t for t in turns if t.speaker == turn_pb2.SPEAKER_CANDIDATE]
     assert call == 1
     assert len(spoken) == 1
-    assert got.interview.state == pb.INTERVIEW_STATE_COMPLETED
+    assert got.interview.state == interview_pb2.INTERVIEW_STATE_COMPLETED
     report = await wire.interviews.GetReport(
         pb.GetReportRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
     )
@@ -64,6 +67,22 @@ async def test_speech_reaches_the_recogniser_at_its_rate(wire: Wire) -> None:
             heard = await stream.sent.get()
         assert len(heard) % 2 == 0
         assert len(heard) <= 16_000 * 2 // 50 * 10
+
+
+async def test_telephone_audio_is_taken(wire: Wire) -> None:
+    made = await wire.create()
+    first = joining(made.id)
+    first.join.input.encoding = serving_pb2.AUDIO_ENCODING_MULAW
+    first.join.input.sample_rate_hz, first.join.input.channels = 8_000, 1
+    async with wire.converse(first) as call:
+        await until(call, lambda e: e.HasField("utterance_started"))
+        for number in range(50):
+            await call.write(pb.ConverseRequest(candidate=audio(b"\xff" * 160, number / 50)))
+        received = await until(call, lambda e: e.HasField("audio_received"))
+        assert seconds(received[-1].audio_received.offset) == pytest.approx(1.0, abs=0.02)
+        async with asyncio.timeout(PATIENCE):
+            stream = await wire.recogniser.opened.get()
+            assert len(await stream.sent.get()) % 2 == 0
 
 
 async def test_another_users_interview_does_not_exist(wire: Wire) -> None:
@@ -108,7 +127,7 @@ async def test_a_second_client_takes_over(wire: Wire) -> None:
     made = await wire.create()
     async with wire.converse(joining(made.id)) as first:
         seen = await until(first, lambda e: e.HasField("utterance_started"))
-        async with wire.converse(joining(made.id, last_seq=seen[-1].seq)) as second:
+        async with wire.converse(joining(made.id, resume_token=seen[-1].resume_token)) as second:
             assert (await refused(first)).code() == grpc.StatusCode.ABORTED
             more = await until(second, lambda e: e.HasField("audio"))
             assert more[0].seq == seen[-1].seq + 1
@@ -130,7 +149,7 @@ async def test_more_conversations_than_the_server_takes_are_refused(wire: Wire) 
         assert any(d.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for d in status.details)
         end = pb.EndInterviewRequest(interview_id=made[0].id)
         await wire.interviews.EndInterview(end, **outgoing(PATIENCE, user="ann"))
-        await until(one, lambda e: e.state_changed.state == pb.INTERVIEW_STATE_CANCELLED)
+        await until(one, lambda e: e.state_changed.state == interview_pb2.INTERVIEW_STATE_CANCELLED)
         async with wire.converse(joining(made[2].id)) as three:
             await until(three, lambda e: e.HasField("audio"))
 
@@ -151,7 +170,7 @@ async def test_what_the_state_does_not_allow_is_refused(wire: Wire) -> None:
         assert error.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     request = pb.EndInterviewRequest(interview_id=name)
     ended = await wire.interviews.EndInterview(request, **ann)
-    assert ended.interview.state == pb.INTERVIEW_STATE_CANCELLED
+    assert ended.interview.state == interview_pb2.INTERVIEW_STATE_CANCELLED
     async with wire.converse(joining(name)) as conversation:
         assert (await refused(conversation)).code() == grpc.StatusCode.FAILED_PRECONDITION
 
@@ -163,31 +182,31 @@ async def test_pause_and_resume_answer_with_the_interview(wire: Wire) -> None:
         await until(call, lambda e: e.HasField("audio"))
         request = pb.PauseInterviewRequest(interview_id=made.id)
         paused = await wire.interviews.PauseInterview(request, **ann)
-        assert paused.interview.state == pb.INTERVIEW_STATE_PAUSED
+        assert paused.interview.state == interview_pb2.INTERVIEW_STATE_PAUSED
         resumed = await wire.interviews.ResumeInterview(
             pb.ResumeInterviewRequest(interview_id=made.id), **ann
         )
-        assert resumed.interview.state == pb.INTERVIEW_STATE_LIVE
+        assert resumed.interview.state == interview_pb2.INTERVIEW_STATE_LIVE
 
 
 async def test_questions_are_searched_and_read(wire: Wire) -> None:
-    request = question_pb2.SearchQuestionsRequest(
-        query="deadlock", category=report_pb2.QUESTION_CATEGORY_TECHNICAL, limit=3
+    request = question_service_pb2.SearchQuestionsRequest(
+        query="deadlock", category=question_pb2.QUESTION_CATEGORY_TECHNICAL, page_size=3
     )
     found = await wire.questions.SearchQuestions(request, **outgoing(PATIENCE))
     assert found.results[0].question.id == "tech-prog-deadlock"
     assert len(found.results) == 3
     tagged = await wire.questions.SearchQuestions(
-        question_pb2.SearchQuestionsRequest(tags=["kubernetes", "operations"]),
+        question_service_pb2.SearchQuestionsRequest(tags=["kubernetes", "operations"]),
         **outgoing(PATIENCE),
     )
     assert [r.question.id for r in tagged.results] == ["tech-sys-kubernetes-probes"]
     one = await wire.questions.GetQuestion(
-        question_pb2.GetQuestionRequest(question_id="tech-data-index"), **outgoing(PATIENCE)
+        question_service_pb2.GetQuestionRequest(question_id="tech-data-index"), **outgoing(PATIENCE)
     )
     assert one.question.key_points
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await wire.questions.GetQuestion(
-            question_pb2.GetQuestionRequest(question_id="nowhere"), **outgoing(PATIENCE)
+            question_service_pb2.GetQuestionRequest(question_id="nowhere"), **outgoing(PATIENCE)
         )
     assert error.value.code() == grpc.StatusCode.NOT_FOUND

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from viva.interview.v1 import interview_pb2 as pb
+from viva.interview.v1 import conversation_pb2 as cpb
+from viva.interview.v1 import interview_pb2
+from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration
@@ -19,7 +21,7 @@ async def test_a_vanished_client_comes_back_to_the_same_conversation(wire: Wire)
     made = await wire.create()
     async with wire.converse(joining(made.id)) as first:
         seen = await until(first, lambda e: e.HasField("audio"))
-    async with wire.converse(joining(made.id, last_seq=2)) as second:
+    async with wire.converse(joining(made.id, resume_token=seen[1].resume_token)) as second:
         again = await until(second, lambda e: e.seq >= seen[-1].seq)
         assert again[0].seq == 3
         assert [e.SerializeToString() for e in again[: len(seen) - 2]] == [
@@ -59,7 +61,7 @@ def left_since(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 def converse(wire: Wire, interview_id: str) -> Any:
     async def messages() -> AsyncIterator[pb.ConverseRequest]:
-        yield joining(interview_id, last_seq=1)
+        yield joining(interview_id)
         while True:
             yield pb.ConverseRequest(candidate=audio(bytes(4 * 480)))
             await asyncio.sleep(0.01)
@@ -68,7 +70,7 @@ def converse(wire: Wire, interview_id: str) -> Any:
 
 
 def listen(wire: Wire, interview_id: str) -> Any:
-    request = pb.ListenRequest(join=join(interview_id, last_seq=1))
+    request = pb.ListenRequest(join=join(interview_id))
     return wire.interviews.Listen(request, **outgoing(PATIENCE, user="ann"))
 
 
@@ -80,10 +82,10 @@ async def to_the_first_question(wire: Wire, interview_id: str) -> None:
             name = seen[-1].utterance_started.utterance_id
             await call.write(pb.ConverseRequest(candidate=audio(bytes(4 * 4_800))))
             while not seen[-1].HasField("utterance_ended"):
-                position = pb.PlaybackPosition(
+                position = cpb.PlaybackPosition(
                     utterance_id=name, position=duration(1000), finished=True
                 )
-                played = pb.CandidateMessage(playback=position)
+                played = cpb.CandidateMessage(playback=position)
                 await call.write(pb.ConverseRequest(candidate=played))
                 seen = await until(call, lambda _: True)
         async with asyncio.timeout(PATIENCE):
@@ -111,4 +113,4 @@ async def test_fifty_cancelled_streams_leave_as_many_tasks_as_there_were(
     got = await wire.interviews.GetInterview(
         pb.GetInterviewRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
     )
-    assert got.interview.state == pb.INTERVIEW_STATE_LIVE
+    assert got.interview.state == interview_pb2.INTERVIEW_STATE_LIVE

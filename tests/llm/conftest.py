@@ -17,11 +17,12 @@ from services.llm.settings import PACKAGED_MODEL, LlmSettings
 from services.runtime.channel import open_channel
 from services.runtime.server import serving
 from services.runtime.weights import WeightsStore
+from tests.prepared_models import with_prepared_models
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("llm-data")
+    return with_prepared_models(tmp_path_factory.mktemp("llm-data"))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ async def precise(packaged: Path) -> AsyncIterator[Ctranslate2Engine]:
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def channel(data_dir: Path, packaged: Path) -> AsyncIterator[grpc.aio.Channel]:
     settings = LlmSettings(
-        port=0, data_dir=data_dir, drain_seconds=0, grace_seconds=5, context_tokens=2048
+        port=0, data_dir=data_dir, lame_duck_seconds=0, drain_seconds=5, context_tokens=2048
     )
     async with (
         serving(settings, "llm", lambda: build(settings)) as server,

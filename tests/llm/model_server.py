@@ -123,14 +123,14 @@ class ModelServer:
 
 
 @asynccontextmanager
-async def model_server(*replies: Reply) -> AsyncIterator[ModelServer]:
+async def model_server(*replies: Reply, port: int = 0) -> AsyncIterator[ModelServer]:
     server = ModelServer(list(replies))
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.add(asyncio.create_task(server.serve(reader, writer)))
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listener = await asyncio.start_server(accept, "127.0.0.1", port)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
     try:
         yield server

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from services.llm.chat import (
     Regex,
     Role,
     Sampling,
+    Thought,
 )
 from services.llm.engines.openai import OpenAiEngine, Remote, open_engine
 from services.runtime.errors import (
@@ -73,22 +75,96 @@ async def test_pieces_come_as_they_are_sent_then_the_servers_usage() -> None:
     assert server.requests[0]["stream_options"] == {"include_usage": True}
 
 
-async def test_only_what_was_asked_for_is_sent() -> None:
+async def test_what_a_request_leaves_open_is_sent_as_the_contract_says() -> None:
     prompt = replace(
         PROMPT,
         messages=(*PROMPT.messages, Message(Role.ASSISTANT, "Well")),
         max_tokens=7,
-        sampling=Sampling(temperature=0.5, top_k=3, repetition_penalty=1.1, seed=9),
+        sampling=Sampling(temperature=0.5, top_p=0.9, top_k=3, repetition_penalty=1.1, seed=9),
         stop=("\n",),
     )
-    async with chatting(HELLO) as (engine, server):
+    async with chatting(HELLO, default_max_tokens=99) as (engine, server):
         await ask(engine)
         await ask(engine, prompt)
     plain, full = server.requests
-    assert set(plain) == {"model", "messages", "stream", "stream_options"}
+    assert (plain["max_tokens"], plain["temperature"], plain["top_p"]) == (99, 0.0, 1.0)
+    assert (plain["top_k"], plain["repetition_penalty"]) == (-1, 1.0)
+    assert not {"seed", "stop", "continue_final_message"} & set(plain)
     assert (full["max_tokens"], full["temperature"], full["seed"]) == (7, 0.5, 9)
-    assert (full["top_k"], full["repetition_penalty"], full["stop"]) == (3, 1.1, ["\n"])
-    assert full["continue_final_message"] is True
+    assert (full["top_p"], full["top_k"], full["stop"]) == (0.9, 3, ["\n"])
+    assert (full["repetition_penalty"], full["continue_final_message"]) == (1.1, True)
+
+
+async def test_only_vllm_is_sent_what_is_vllms() -> None:
+    async with chatting(HELLO, dialect="openai") as (engine, server):
+        await ask(engine)
+    assert set(server.requests[0]) == {
+        *("model", "messages", "stream", "stream_options"),
+        *("max_tokens", "temperature", "top_p"),
+    }
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize(
+    ("dialect", "words"),
+    [
+        ("vllm", {"chat_template_kwargs": {"enable_thinking": bool, "thinking": bool}}),
+        ("deepseek", {"thinking": {"type": str}}),
+    ],
+)
+async def test_thinking_is_switched_off_unless_it_is_asked_for(
+    wanted: bool, dialect: str, words: dict[str, Any]
+) -> None:
+    async with chatting(HELLO, dialect=dialect) as (engine, server):
+        await ask(engine, replace(PROMPT, include_thinking=wanted))
+    if dialect == "deepseek":
+        expected: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
+    else:
+        expected = {"chat_template_kwargs": {"enable_thinking": wanted, "thinking": wanted}}
+    assert {key: server.requests[0][key] for key in words} == expected
+
+
+def thought(text: str, field: str) -> str:
+    choice = {"index": 0, "delta": {field: text, "content": None}, "finish_reason": None}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize(
+    "events",
+    [
+        [thought("Hm, ", "reasoning_content"), thought("hello?", "reasoning_content")],
+        [thought("Hm, ", "reasoning"), thought("hello?", "reasoning")],
+        [event("<thi"), event("nk>Hm, hello?</th"), event("ink>\n\n")],
+    ],
+    ids=["reasoning_content", "reasoning", "tags"],
+)
+async def test_what_the_model_thinks_is_never_its_answer(events: list[str], wanted: bool) -> None:
+    reply = Reply([*events, *answer("Hel", "lo!")])
+    thoughts: list[str] = []
+    texts: list[str] = []
+    async with chatting(reply) as (engine, _):
+        async for happened in engine.chat(replace(PROMPT, include_thinking=wanted)):
+            match happened:
+                case Thought(text=text):
+                    thoughts.append(text)
+                case Delta(text=text):
+                    texts.append(text)
+    assert "".join(texts) == "Hello!"
+    assert "".join(thoughts) == ("Hm, hello?" if wanted else "")
+
+
+async def test_a_thought_that_the_chat_format_opened_is_none_of_the_answer() -> None:
+    reply = Reply(answer("Hm.", "</think>", "Hello!"))
+    async with chatting(reply, thinking_begun=True) as (engine, _):
+        assert "".join((await ask(engine))[0]) == "Hello!"
+
+
+async def test_usage_says_nothing_of_a_cache_the_server_says_nothing_of() -> None:
+    counts = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+    events = [event("x"), event(finish="stop"), f"data: {json.dumps(counts)}\n\n", DONE]
+    async with chatting(Reply(events)) as (engine, _):
+        assert (await ask(engine))[1].usage.cached_tokens is None
 
 
 @pytest.mark.parametrize(
@@ -173,6 +249,52 @@ async def test_a_wait_past_the_deadline_is_not_waited() -> None:
             await ask(engine, replace(PROMPT, deadline=deadline))
     assert refused.value.retry_after == 3
     assert len(server.requests) == 1
+
+
+async def test_a_refusal_without_a_time_to_wait_tells_one_all_the_same() -> None:
+    async with chatting(Reply(status=429), attempts=1) as (engine, _):
+        with pytest.raises(Overloaded) as refused:
+            await ask(engine)
+    assert refused.value.retry_after == 1
+
+
+async def test_the_pause_one_request_is_told_holds_for_all() -> None:
+    busy = Reply(status=429, headers={"retry-after": "30"})
+    async with chatting(busy, HELLO, attempts=1) as (engine, server):
+        with pytest.raises(Overloaded):
+            await ask(engine)
+        deadline = asyncio.get_running_loop().time() + 5
+        with pytest.raises(Overloaded) as refused:
+            await ask(engine, replace(PROMPT, deadline=deadline))
+    assert 25 < refused.value.retry_after <= 30
+    assert len(server.requests) == 1
+
+
+async def test_no_more_is_sent_at_once_than_the_server_takes() -> None:
+    async with chatting(Reply([event("Hel")], hold=True), HELLO, connections=1) as (engine, server):
+        first = engine.chat(PROMPT)
+        await anext(first)
+        deadline = asyncio.get_running_loop().time() + 0.01
+        with pytest.raises(Overloaded):
+            await ask(engine, replace(PROMPT, deadline=deadline))
+        second = asyncio.create_task(ask(engine))
+        assert len(server.requests) == 1
+        await first.aclose()
+        assert "".join((await second)[0]) == "Hello!"
+
+
+async def test_a_pool_that_is_taken_is_not_asked_again() -> None:
+    held = Reply([event("Hel")], hold=True)
+    async with chatting(held, connections=1, connect_seconds=0.2) as (engine, server):
+        async with AsyncExitStack() as stack:
+            for _ in range(5):
+                streaming = engine._client.stream("POST", "chat/completions", json={})
+                await stack.enter_async_context(streaming)
+            with pytest.raises(Overloaded, match="connections"):
+                await ask(engine)
+            with pytest.raises(Overloaded, match="connections"):
+                await engine.count_tokens(PROMPT.messages)
+        assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize(

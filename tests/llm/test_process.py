@@ -79,7 +79,7 @@ async def test_a_server_that_stops_finishes_short_answers_and_tells_long_ones(
 ) -> None:
     async with (
         server_process(
-            "llm", SERVICE, DATA_DIR=str(data_dir), DRAIN_SECONDS="0.2", GRACE_SECONDS="3"
+            "llm", SERVICE, DATA_DIR=str(data_dir), LAME_DUCK_SECONDS="0.2", VIVA_DRAIN_SECONDS="3"
         ) as server,
         server.channel() as channel,
     ):

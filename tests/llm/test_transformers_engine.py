@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -30,6 +31,7 @@ from services.llm.chat import (
 )
 from services.llm.engines.transformers import TransformersEngine, open_engine
 from services.llm.gguf_conversion import TOKENIZER_FILE
+from services.runtime.batching import Priority
 from services.runtime.errors import InvalidField, ResourceMissing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -96,6 +98,50 @@ async def test_an_answer_streams_with_its_usage(tiny: TransformersEngine) -> Non
     assert finish.usage.prompt_tokens == await tiny.count_tokens(PROMPT.messages)
     assert 0 < finish.usage.completion_tokens <= 12
     assert tiny.describe().context_tokens == 256
+
+
+async def test_a_speculative_answer_makes_way_at_once_and_is_none_the_worse_for_it(
+    tiny: TransformersEngine,
+) -> None:
+    eager = replace(PROMPT, max_tokens=120, priority=Priority.SPECULATIVE, caller="eager")
+    final = replace(PROMPT, max_tokens=2, caller="final")
+    order: list[str] = []
+    alone, _ = await ask(tiny, eager)
+    begun = asyncio.Event()
+
+    async def speculate() -> str:
+        texts: list[str] = []
+        async with aclosing(tiny.chat(eager)) as events:
+            async for happened in events:
+                begun.set()
+                if isinstance(happened, Delta):
+                    texts.append(happened.text)
+        order.append("speculative")
+        return "".join(texts)
+
+    async with asyncio.TaskGroup() as group:
+        told = group.create_task(speculate())
+        await begun.wait()
+        await ask(tiny, final)
+        order.append("final")
+    assert order == ["final", "speculative"]
+    assert told.result() == alone
+
+
+async def test_a_template_that_thinks_is_told_not_to(checkpoint: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "thinking"))
+    template = TEMPLATE + "{% if enable_thinking is not false %}<think>{% endif %}"
+    (folder / "chat_template.jinja").write_text(template)
+    async with open_engine(
+        str(folder),
+        device="cpu",
+        context_tokens=256,
+        default_max_tokens=16,
+        max_batch_size=4,
+        max_queue=16,
+    ) as engine:
+        tokens = engine._tokenize(PROMPT.messages)
+        assert "<think>" not in engine._tokenizer.decode(tokens)
 
 
 async def test_rows_of_a_batch_are_what_they_are_alone(tiny: TransformersEngine) -> None:

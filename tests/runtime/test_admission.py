@@ -1,64 +1,263 @@
-"""Predictions of the time that batches take."""
+"""Who is refused, in virtual time."""
 
 from __future__ import annotations
 
-import math
+import asyncio
+import gc
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.runtime.admission import SpeedModel
-
-
-def test_nothing_is_predicted_before_anything_was_seen() -> None:
-    assert SpeedModel().seconds(100, 3) == 0
+from services.runtime.batching import BatchScheduler, Priority
+from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, ServiceError
+from tests.runtime import virtual_time
 
 
-def test_a_fixed_part_and_a_slope_are_told_apart() -> None:
-    speed = SpeedModel()
-    for cost in (1, 8, 2, 16, 4, 32) * 4:
-        speed.observe(cost, 0.1 + 0.01 * cost)
-    assert speed.seconds(10, 1) == pytest.approx(0.2, rel=0.01)
-    assert speed.seconds(64, 2) == pytest.approx(0.84, rel=0.01)
+class Machine:
+    """A model that takes 0.1 s and 10 ms an item, unless told otherwise."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.scheduler: BatchScheduler[Any, Any] = BatchScheduler(
+            self._run, name="t", max_batch_size=8, max_queue=10_000, **settings
+        )
+        self.seconds: float | None = None
+        self.error: Exception | None = None
+        self.batches: list[list[Any]] = []
+
+    def _run(self, items: Sequence[Any]) -> Sequence[Any]:
+        virtual_time.spend(0.1 + 0.01 * len(items) if self.seconds is None else self.seconds)
+        self.batches.append(list(items))
+        if self.error is not None:
+            raise self.error
+        return items
+
+    async def submit(self, item: Any = 0, within: float | None = None, **settings: Any) -> Any:
+        now = asyncio.get_running_loop().time()
+        due = None if within is None else now + within
+        return await self.scheduler.submit(item, deadline=due, **settings)
+
+    async def verdict(self, within: float, **settings: Any) -> type[ServiceError] | None:
+        try:
+            await self.submit(within=within, **settings)
+        except ServiceError as error:
+            return type(error)
+        return None
+
+    def play(self, script: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def played() -> None:
+            async with self.scheduler:
+                for size in (1, 8) * 5:
+                    await self.scheduler.submit_all([0] * size)
+                await script()
+
+        virtual_time.run(played())
 
 
-def test_it_follows_when_the_model_becomes_slower() -> None:
-    speed = SpeedModel()
-    for _ in range(50):
-        speed.observe(4, 0.1)
-    for _ in range(50):
-        speed.observe(4, 0.4)
-    assert speed.seconds(4, 1) == pytest.approx(0.4, rel=0.05)
+def test_stalls_do_not_teach_that_the_model_is_slow() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        for _ in range(2):
+            machine.seconds = 3.0
+            await machine.submit()
+            machine.seconds = None
+            await machine.submit()
+        burst = [machine.verdict(1.5) for _ in range(16)]
+        assert await asyncio.gather(*burst) == [None] * 16
+
+    machine.play(script)
 
 
-def test_the_less_regular_the_model_the_more_time_is_allowed_for() -> None:
-    steady, jumpy = SpeedModel(), SpeedModel()
-    for _ in range(20):
-        steady.observe(4, 0.2)
-        jumpy.observe(4, 0.1)
-        jumpy.observe(4, 0.3)
-    assert steady.at_most(4, 1) == pytest.approx(0.2, rel=0.05)
-    assert jumpy.at_most(4, 1) > 0.3
-    # Several batches make up for one another's misses.
-    assert jumpy.at_most(64, 16) < 16 * jumpy.at_most(4, 1)
+def test_an_idle_worker_tries_what_was_quick_enough_once_and_so_learns_that_it_is_again() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds = 3.0
+        for _ in range(20):
+            await machine.submit()
+        machine.seconds = None
+        assert await machine.verdict(0.2) is None
+
+    machine.play(script)
 
 
-def test_the_cost_that_fits_a_time_takes_that_time() -> None:
-    speed = SpeedModel()
-    assert speed.cost_within(0.1) == math.inf
-    for cost in (1, 8, 2, 16, 4, 32) * 4:
-        speed.observe(cost, 0.1 + 0.01 * cost)
-    assert speed.seconds(speed.cost_within(0.2), 1) == pytest.approx(0.2)
-    assert speed.cost_within(0.05) == 0
+def test_a_deadline_too_short_for_an_idle_server_is_called_that() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        with pytest.raises(DeadlineTooShort) as refused:
+            await machine.submit(within=0.05)
+        assert refused.value.needed == pytest.approx(0.11, rel=0.05)
+
+    machine.play(script)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e4)), min_size=1, max_size=50))
-def test_predictions_are_never_negative_and_grow_with_work(
-    batches: list[tuple[float, float]],
-) -> None:
-    speed = SpeedModel()
-    for cost, seconds in batches:
-        speed.observe(cost, seconds)
-    assert speed.seconds(1, 1) + 1e-6 >= 0
-    assert speed.seconds(10, 1) <= speed.seconds(20, 2) + 1e-6
+def test_a_batch_that_is_overdue_is_not_taken_for_finished() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds = 30.0
+        stuck = asyncio.create_task(machine.submit())
+        await asyncio.sleep(11)
+        assert await machine.verdict(0.5) is Overloaded
+        machine.seconds = None
+        await stuck
+
+    machine.play(script)
+
+
+def test_failed_batches_teach_nothing() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds, machine.error = 0.0, ValueError("broken")
+        for _ in range(30):
+            with pytest.raises(ValueError, match="broken"):
+                await machine.submit()
+        machine.seconds = machine.error = None
+        waiting = [asyncio.create_task(machine.submit()) for _ in range(80)]
+        await asyncio.sleep(0)
+        # Ten batches are ahead, of 0.18 s each.
+        assert await machine.verdict(1.0) is Overloaded
+        await asyncio.gather(*waiting)
+
+    machine.play(script)
+
+
+def test_interactive_work_takes_no_company_it_cannot_afford() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.batches.clear()
+        running = [asyncio.create_task(machine.submit("first"))]
+        await asyncio.sleep(0.01)
+        running += [
+            asyncio.create_task(machine.submit("batch", priority=Priority.BATCH)) for _ in range(40)
+        ]
+        running.append(asyncio.create_task(machine.submit("quick")))
+        await asyncio.gather(*running)
+        # 0.11 s alone; a quarter more is 0.1375 s.
+        assert machine.batches[1].count("quick") == 1
+        assert machine.batches[1].count("batch") == 2
+
+    machine.play(script)
+
+
+def test_company_that_costs_nothing_is_welcome() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds = 0.1
+        for size in (1, 8) * 40:
+            await machine.scheduler.submit_all(range(size))
+        machine.batches.clear()
+        running = [asyncio.create_task(machine.submit("first"))]
+        await asyncio.sleep(0.01)
+        running += [
+            asyncio.create_task(machine.submit("batch", priority=Priority.BATCH)) for _ in range(40)
+        ]
+        running.append(asyncio.create_task(machine.submit("quick")))
+        await asyncio.gather(*running)
+        assert sorted(machine.batches[1]) == ["batch"] * 7 + ["quick"]
+
+    machine.play(script)
+
+
+def test_classes_go_in_order() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.batches.clear()
+        running = [asyncio.create_task(machine.submit("first"))]
+        await asyncio.sleep(0.01)
+        for priority in reversed(Priority):
+            running += [
+                asyncio.create_task(machine.submit(priority, priority=priority)) for _ in range(8)
+            ]
+        await asyncio.gather(*running)
+        order = [item for batch in machine.batches[1:] for item in batch]
+        first = [order.index(priority) for priority in Priority]
+        assert first == sorted(first)
+
+    machine.play(script)
+
+
+class Payload:
+    """Something heavy."""
+
+
+def test_what_is_dropped_is_let_go_at_once() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        running = [asyncio.create_task(machine.submit())]
+        await asyncio.sleep(0.01)
+        running.append(asyncio.create_task(machine.submit(priority=Priority.BATCH)))
+        payload = Payload()
+        kept = weakref.ref(payload)
+        dropped = asyncio.create_task(machine.submit(payload, priority=Priority.BATCH))
+        await asyncio.sleep(0)
+        del payload
+        dropped.cancel()
+        await asyncio.wait([dropped])
+        del dropped
+        gc.collect()
+        assert kept() is None
+        assert machine.scheduler.waiting == 1
+        await asyncio.gather(*running)
+
+    machine.play(script)
+
+
+def test_what_waits_may_hold_only_so_much_memory() -> None:
+    machine = Machine(max_bytes=100, size=lambda item: len(item) if item else 0)
+
+    async def script() -> None:
+        running = [asyncio.create_task(machine.submit(b""))]
+        await asyncio.sleep(0.01)
+        running.append(asyncio.create_task(machine.submit(b"x" * 70)))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match="memory"):
+            await machine.submit(b"x" * 40)
+        with pytest.raises(Overloaded, match="memory"):
+            await machine.submit(b"x" * 10, priority=Priority.BATCH)
+        running.append(asyncio.create_task(machine.submit(b"x" * 30)))
+        await asyncio.gather(*running)
+
+    machine.play(script)
+
+
+def test_items_of_one_request_fail_together_and_at_once() -> None:
+    answers: list[list[Any]] = []
+
+    def run(items: Sequence[Any]) -> Sequence[Any]:
+        virtual_time.spend(1.0)
+        answers.append(list(items))
+        return [ValueError("bad") if item == "bad" else item for item in items]
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        async with BatchScheduler(run, name="t", max_batch_size=1, max_wait=0) as scheduler:
+            started = loop.time()
+            with pytest.raises(ValueError, match="bad"):
+                await scheduler.submit_all(["good", "bad", "never", "never"])
+            assert loop.time() - started == pytest.approx(2.0)
+            assert scheduler.waiting == 0
+        assert answers == [["good"], ["bad"]]
+
+    virtual_time.run(script())
+
+
+def test_a_check_keeps_nothing_and_refuses_what_is_hopeless() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        machine.scheduler.check([1.0] * 8, deadline=loop.time() + 5)
+        assert machine.scheduler.waiting == 0
+        with pytest.raises(DeadlineExpired):
+            machine.scheduler.check([1.0], deadline=loop.time() + 0.01)
+
+    machine.play(script)

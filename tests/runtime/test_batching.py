@@ -93,9 +93,7 @@ async def _after_a_running_batch(
     """Submits while a batch runs, then lets all run; returns the batches after the first."""
     gate = Gate()
     async with (
-        BatchScheduler(
-            gate.run, name="t", max_batch_size=max_batch_size, max_wait=0, headroom=0
-        ) as scheduler,
+        BatchScheduler(gate.run, name="t", max_batch_size=max_batch_size, max_wait=0) as scheduler,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(scheduler.submit("first", caller="first"))
@@ -289,9 +287,7 @@ def test_every_item_is_answered_once_and_none_runs_late_or_cancelled_or_twice(  
 
 async def test_expired_work_is_dropped_before_the_model() -> None:
     gate = Gate()
-    async with BatchScheduler(
-        gate.run, name="t", max_batch_size=1, max_wait=0, headroom=0
-    ) as scheduler:
+    async with BatchScheduler(gate.run, name="t", max_batch_size=1, max_wait=0) as scheduler:
         first = asyncio.create_task(scheduler.submit("a"))
         await gate.wait_entered()
         deadline = asyncio.get_running_loop().time() + 0.01
@@ -366,6 +362,7 @@ async def test_work_that_cannot_meet_its_deadline_is_refused_at_once() -> None:
         await until_waiting(scheduler, 4)
         with pytest.raises(Overloaded) as refused:
             await scheduler.submit("x", deadline=asyncio.get_running_loop().time() + 0.1)
+        # Two batches too many: the queue ahead takes 200 ms.
         assert refused.value.retry_after >= 0.1
         gate.let_through(5)
         await asyncio.gather(*running)
@@ -413,3 +410,86 @@ async def test_leaving_the_scope_finishes_what_runs_and_tells_who_waits() -> Non
         await waiting
     with pytest.raises(Unavailable):
         await scheduler.submit("c")
+
+
+async def test_a_cancellation_out_of_the_model_is_an_error_and_the_worker_lives() -> None:
+    calls = 0
+
+    def run(items: Sequence[int]) -> Sequence[int | Exception]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise asyncio.CancelledError
+        return list(items)
+
+    async with BatchScheduler(run, name="t", max_batch_size=4) as scheduler:
+        with pytest.raises(RuntimeError, match="CancelledError"):
+            await scheduler.submit(1)
+        assert (await scheduler.submit(2)).value == 2
+
+
+async def test_a_watcher_hears_of_every_batch() -> None:
+    heard: list[BaseException | None] = []
+    error = ValueError("broken")
+
+    def run(items: Sequence[int]) -> Sequence[int | Exception]:
+        if items[0] < 0:
+            raise error
+        return [ValueError("its own")] if items[0] == 0 else list(items)
+
+    async with BatchScheduler(run, name="t", max_batch_size=1, watch=heard.append) as scheduler:
+        await asyncio.gather(*map(scheduler.submit, (1, -1, 0)), return_exceptions=True)
+    assert heard == [None, error, None]
+
+
+@pytest.mark.parametrize("fits", [0, 1, 2, 4])
+async def test_too_little_device_memory_halves_the_batch_once(fits: int) -> None:
+    sizes: list[int] = []
+
+    def run(items: Sequence[int]) -> Sequence[int | Exception]:
+        sizes.append(len(items))
+        if len(items) > fits:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return list(items)
+
+    heard: list[BaseException | None] = []
+    async with BatchScheduler(
+        run, name="t", max_batch_size=4, max_wait=30, watch=heard.append
+    ) as scheduler:
+        answers = await asyncio.gather(*map(scheduler.submit, range(4)), return_exceptions=True)
+    assert sizes == ([4] if fits == 4 else [4, 2, 2])
+    if fits >= 2:
+        assert [a.value for a in answers if isinstance(a, Scheduled)] == [0, 1, 2, 3]
+        assert heard == [None]
+    else:
+        assert all(isinstance(answer, Overloaded) for answer in answers)
+        assert heard[0] is not None
+
+
+async def test_after_too_little_memory_batches_are_smaller_and_feel_their_way_back() -> None:
+    sizes: list[int] = []
+
+    def run(items: Sequence[int]) -> Sequence[int | Exception]:
+        sizes.append(len(items))
+        if len(sizes) == 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return list(items)
+
+    async with BatchScheduler(run, name="t", max_batch_size=4) as scheduler:
+        for _ in range(4):
+            await scheduler.submit_all(range(4))
+    assert sizes == [4, 2, 2, 2, 2, 3, 1, 4]
+
+
+async def test_compute_time_is_the_models_own() -> None:
+    def run(items: Sequence[int]) -> Sequence[int]:
+        return list(items)
+
+    async def block() -> None:
+        time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy while the model is done
+
+    async with BatchScheduler(run, name="t", max_batch_size=1, max_wait=0) as scheduler:
+        running = asyncio.create_task(scheduler.submit(1))
+        await asyncio.sleep(0)
+        await asyncio.gather(*(block() for _ in range(2)))
+        assert (await running).compute_time < 0.2

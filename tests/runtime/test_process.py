@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import grpc
 import httpx
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from services.runtime.channel import open_channel
-from tests.server_process import ROOT, free_port
-
-SERVICE = "viva.embed.v1.EmbedService"
-
-
-@asynccontextmanager
-async def demo(**environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "tests/runtime/demo_server.py"),
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}", **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def until_serving(channel: grpc.aio.Channel) -> None:
-    await health_pb2_grpc.HealthStub(channel).Check(
-        health_pb2.HealthCheckRequest(service=SERVICE), timeout=60, wait_for_ready=True
-    )
+from tests.runtime.demo import EMBED as SERVICE
+from tests.runtime.demo import demo, method, until_logged, until_serving
+from tests.runtime.demo_server import DEVICE_LOST
+from tests.server_process import free_port
 
 
 async def test_sigterm_under_load_fails_no_call() -> None:
     port = free_port()
     answered = 0
     async with (
-        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_DRAIN_SECONDS="0.5") as process,
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0.5") as process,
         open_channel(f"127.0.0.1:{port}") as channel,
     ):
         await until_serving(channel)
@@ -97,51 +72,6 @@ async def test_metrics_tell_calls_batches_and_tasks() -> None:
     assert "viva_tasks " in page
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """An OTLP collector that remembers span names by trace."""
-
-    def __init__(self) -> None:
-        self.spans: dict[str, set[str]] = {}
-        self.complete = asyncio.Event()
-
-    async def Export(
-        self, request: trace_service_pb2.ExportTraceServiceRequest, context: object
-    ) -> trace_service_pb2.ExportTraceServiceResponse:
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                for span in scope.spans:
-                    self.spans.setdefault(span.trace_id.hex(), set()).add(span.name)
-        if any("demo.compute" in names for names in self.spans.values()):
-            self.complete.set()
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-async def test_a_trace_goes_from_the_caller_to_the_models_batch() -> None:
-    collector = Collector()
-    server = grpc.aio.server()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-        collector, server
-    )
-    collector_port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    port = free_port()
-    trace_id = "0af7651916cd43dd8448eb211c80319c"
-    async with (
-        demo(VIVA_DEMO_PORT=str(port), VIVA_OTLP_ENDPOINT=f"http://127.0.0.1:{collector_port}"),
-        open_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        await until_serving(channel)
-        await embed_pb2_grpc.EmbedServiceStub(channel).Embed(
-            embed_pb2.EmbedRequest(inputs=["hello"]),
-            timeout=10,
-            metadata=(("traceparent", f"00-{trace_id}-b7ad6b7169203331-01"),),
-        )
-        async with asyncio.timeout(30):
-            await collector.complete.wait()
-    await server.stop(None)
-    assert {f"/{SERVICE}/Embed", "demo.queue", "demo.compute"} <= collector.spans[trace_id]
-
-
 async def test_a_missing_resource_is_one_line_that_says_what_to_do() -> None:
     async with demo(VIVA_DEMO_MISSING="1") as process:
         _, errors = await process.communicate()
@@ -170,3 +100,89 @@ async def test_a_port_in_use_is_named(variable: str) -> None:
     *_, line = errors.decode().splitlines()  # gRPC's core has a word of its own before it
     assert line.startswith(f"viva demo: 127.0.0.1:{port} cannot be listened on; ")
     assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize("loading", ["in_thread", "on_loop"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_during_loading_is_obeyed_at_once(
+    loading: str, number: signal.Signals
+) -> None:
+    async with demo(VIVA_DEMO_LOADING=loading) as process:
+        await until_logged(process, "loading")
+        process.send_signal(number)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
+async def test_a_stream_may_finish_what_it_says_and_then_tells_that_the_server_drains() -> None:
+    port = free_port()
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0") as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        call = method(channel, "unary_stream", "UntilDraining")(StringValue(value="x"))
+        assert await call.read() == StringValue(value="1.0")
+        process.send_signal(signal.SIGTERM)
+        assert await call.read() == StringValue(value="1.0")
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call.read()
+        assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(ended.value.trailing_metadata())
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
+async def test_a_stream_that_does_not_end_is_cut_when_the_drain_is_over() -> None:
+    port = free_port()
+    settings = {"VIVA_DEMO_LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), **settings) as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        call = method(channel, "stream_stream", "ManyMany")()
+        await call.write(StringValue(value="x"))
+        await call.read()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call.read()
+        assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
+async def test_a_lost_device_ends_the_process_so_that_it_is_started_afresh() -> None:
+    port = free_port()
+    async with (
+        demo(VIVA_DEMO_PORT=str(port)) as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await method(channel, "unary_unary", "OneOne")(StringValue(value=DEVICE_LOST))
+        line = await until_logged(process, "device lost")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 3
+    assert line["engine"] == "demo"
+
+
+@pytest.mark.parametrize("metrics_port", ["", "free"])
+async def test_a_listener_open_to_other_machines_must_be_asked_for(metrics_port: str) -> None:
+    settings = {"VIVA_DEMO_HOST": "0.0.0.0"}
+    if metrics_port:
+        settings["VIVA_DEMO_METRICS_PORT"] = str(free_port())
+    async with demo(**settings) as process:
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    *_, line = errors.decode().splitlines()
+    assert line.startswith("viva demo: other machines could reach 0.0.0.0:")
+    assert "VIVA_ALLOW_INSECURE=1" in line
+
+
+async def test_a_listener_open_to_other_machines_says_so() -> None:
+    port = free_port()
+    settings = {"VIVA_DEMO_HOST": "0.0.0.0", "VIVA_ALLOW_INSECURE": "1"}
+    async with demo(VIVA_DEMO_PORT=str(port), **settings) as process:
+        line = await until_logged(process, "open without authentication")
+    assert (line["level"], line["host"], line["port"]) == ("WARNING", "0.0.0.0", port)

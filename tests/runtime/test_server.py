@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -14,6 +18,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
+from prometheus_client import REGISTRY
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.channel import open_channel, outgoing
@@ -37,7 +42,7 @@ NAME = "viva.tts.v1.TtsService"
 class Speaker(tts_pb2_grpc.TtsServiceServicer):
     """A servicer that does what the test says."""
 
-    error: Exception | None = None
+    error: BaseException | None = None
     seen: list[Request] = field(default_factory=list)
     held: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,7 +83,7 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
 
 @asynccontextmanager
 async def running(
-    speaker: Speaker, drain_seconds: float = 0.0, max_message_bytes: int = 65536
+    speaker: tts_pb2_grpc.TtsServiceServicer, **settings: Any
 ) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
@@ -87,11 +92,11 @@ async def running(
 
         yield [Service(NAME, register)]
 
-    settings = ServerSettings(
-        drain_seconds=drain_seconds, grace_seconds=5, max_message_bytes=max_message_bytes
+    chosen = ServerSettings(
+        **{"lame_duck_seconds": 0, "drain_seconds": 5, "max_message_bytes": 65536, **settings}
     )
     async with (
-        serving(settings, "tts", build) as server,
+        serving(chosen, "tts", build) as server,
         open_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield server, channel
@@ -301,3 +306,141 @@ async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> N
     assert isinstance(messages[0], tts_pb2.SynthesizeResponse)
     assert messages[0].HasField("done")
     assert messages[1] is grpc.aio.EOF  # type: ignore[attr-defined]
+
+
+async def test_whoever_watches_health_does_not_hold_up_a_server_that_stops() -> None:
+    async with AsyncExitStack() as client:
+        async with running(Speaker(), drain_seconds=600) as (server, _):
+            channel = await client.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await watch.read()
+    assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def counted(code: str, method: str = "ListVoices") -> float:
+    labels = {"method": f"/{NAME}/{method}", "code": code}
+    return REGISTRY.get_sample_value("viva_rpc_total", labels) or 0.0
+
+
+async def test_a_cancellation_that_no_caller_caused_becomes_a_status() -> None:
+    async with running(Speaker(error=asyncio.CancelledError())) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=5
+            )
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"), [(0.2, "DEADLINE_EXCEEDED"), (60, "CANCELLED")], ids=["late", "cancelled"]
+)
+async def test_a_call_that_ran_out_of_time_is_told_from_one_that_was_cancelled(
+    seconds: float, code: str
+) -> None:
+    speaker = Speaker()
+    before = counted(code, "Synthesize")
+    async with running(speaker) as (_, channel):
+        call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
+            tts_pb2.SynthesizeRequest(text="hello"), timeout=seconds
+        )
+        await call.read()
+        await speaker.entered.wait()
+        if code == "CANCELLED":
+            call.cancel()
+        async with asyncio.timeout(10):
+            await speaker.closed.wait()
+    assert counted(code, "Synthesize") == before + 1
+
+
+async def test_calls_beyond_the_limit_are_refused_and_health_checks_are_not() -> None:
+    speaker = Speaker()
+    async with running(speaker, max_concurrent_rpcs=1) as (_, channel):
+        stub = tts_pb2_grpc.TtsServiceStub(channel)
+        call = stub.Synthesize(tts_pb2.SynthesizeRequest(text="hello"), timeout=60)
+        await call.read()
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=5)
+        assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert any(isinstance(d, error_details_pb2.RetryInfo) for d in details(raised.value))
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        speaker.held.set()
+        assert [await call.read(), await call.read()][-1] is grpc.aio.EOF  # type: ignore[attr-defined]
+        await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=5)
+    refused = {"scheduler": "calls", "reason": "max_concurrent_rpcs"}
+    assert REGISTRY.get_sample_value("viva_refused_total", refused) == 1
+
+
+async def test_an_answer_that_cannot_be_sent_is_an_internal_error_in_clean_words() -> None:
+    class Wrong(tts_pb2_grpc.TtsServiceServicer):
+        async def ListVoices(self, request: object, context: object) -> object:  # type: ignore[override]
+            return None
+
+    async with running(Wrong()) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=5, metadata=(("x-request-id", "r2"),)
+            )
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+    assert raised.value.details() == "internal error; request id r2"
+
+
+async def test_an_answer_over_the_limit_is_refused_and_not_taken_for_a_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Loud(tts_pb2_grpc.TtsServiceServicer):
+        async def Synthesize(
+            self, request: object, context: object
+        ) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
+            yield tts_pb2.SynthesizeResponse(chunk=tts_pb2.SpeechChunk(audio=bytes(100_000)))
+
+    async with running(Loud()) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            request = tts_pb2.SynthesizeRequest(text="hello")
+            async for _ in tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, timeout=5):
+                pass
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]
+
+
+async def test_unary_calls_are_timed_by_method_and_code() -> None:
+    labels = {"rpc_method": f"{NAME}/ListVoices", "rpc_response_status_code": "OK"}
+    name = "rpc_server_call_duration_seconds_count"
+    before = REGISTRY.get_sample_value(name, labels) or 0
+    async with running(Speaker()) as (_, channel):
+        await tts_pb2_grpc.TtsServiceStub(channel).ListVoices(
+            tts_pb2.ListVoicesRequest(), timeout=5
+        )
+    assert REGISTRY.get_sample_value(name, labels) == before + 1
+
+
+async def test_grpcurl_lists_and_describes_all_there_is() -> None:
+    async with running(Speaker(), max_message_bytes=1 << 20) as (server, _):
+        listed = (await grpcurl(server.port, "list")).split()
+        described = await grpcurl(server.port, "describe")
+        for name in listed:
+            assert f"{name} is a service" in described
+            assert "rpc " in await grpcurl(server.port, "describe", name)
+        method = f"{NAME}.ListVoices"
+        assert "is a method" in await grpcurl(server.port, "describe", method)
+    assert set(listed) == {
+        NAME,
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+async def grpcurl(port: int, *arguments: str) -> str:
+    program = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
+    assert program is not None, "install requirements/test.txt"
+    process = await asyncio.create_subprocess_exec(
+        *(program, "-plaintext", f"127.0.0.1:{port}", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()

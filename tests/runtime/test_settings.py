@@ -79,6 +79,33 @@ def test_a_value_that_cannot_be_read_is_one_line_with_its_variable(
     assert says in line
 
 
+@pytest.mark.parametrize(
+    "url", ["localhost", "ftp://x:1", "http://", "http://x:port", "http://x:0", "http://x:1/v1"]
+)
+def test_a_collector_is_a_url_with_a_host_and_no_path(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("VIVA_OTLP_ENDPOINT", url)
+    with pytest.raises(SystemExit):
+        load(DemoSettings)
+    assert "http://host:port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("http://localhost:4317", "http://localhost:4317"),
+        ("https://collector.example", "https://collector.example:4317"),
+        ("http://[::1]:1/", "http://[::1]:1"),
+    ],
+)
+def test_a_collectors_url_may_leave_out_its_port(
+    monkeypatch: pytest.MonkeyPatch, url: str, written: str
+) -> None:
+    monkeypatch.setenv("VIVA_OTLP_ENDPOINT", url)
+    assert DemoSettings().otlp_endpoint == written
+
+
 class PairSettings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="VIVA_PAIR_")
 

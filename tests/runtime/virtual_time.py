@@ -11,23 +11,27 @@ ResultT = TypeVar("ResultT")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Waits for timers by moving its clock; work given to threads takes `duration` of it."""
+    """Waits for timers by moving its clock; work given to threads takes what it spends of it."""
 
-    def __init__(self, duration: Callable[[Any], float]) -> None:
-        """Takes how long, in seconds, the work that gave a certain result took."""
+    def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        self._duration = duration
+        self._spent = 0.0
 
     def time(self) -> float:
-        return self._now
+        return self._now + self._spent
+
+    def spend(self, seconds: float) -> None:
+        """Called by work in a thread: it takes this long."""
+        self._spent += seconds
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., ResultT], *args: Any
     ) -> asyncio.Future[ResultT]:
         future: asyncio.Future[ResultT] = self.create_future()
         result = func(*args)
-        self.call_later(self._duration(result), self._finish, future, result)
+        spent, self._spent = self._spent, 0.0
+        self.call_later(spent, self._finish, future, result)
         return future
 
     @staticmethod
@@ -42,7 +46,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]
 
 
-def run(main: Coroutine[Any, Any, ResultT], duration: Callable[[Any], float]) -> ResultT:
+def spend(seconds: float) -> None:
+    """Makes the work in a thread that calls it take this long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.spend(seconds)
+
+
+def run(main: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Runs `main` to its end in virtual time."""
-    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(duration)) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)

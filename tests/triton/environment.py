@@ -1,7 +1,7 @@
 """Makes the environment of the Triton server that the tests start.
 
 `python tests/triton/environment.py` makes `.venv-triton` in the repository's root, or brings it up
-to requirements/triton.txt; it does nothing when that is done. Standard library only.
+to requirements/triton.lock; it does nothing when that is done. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / "requirements" / "triton.txt"
+REQUIREMENTS = ROOT / "requirements" / "triton.lock"
 ENVIRONMENT = ROOT / ".venv-triton"
 
 
@@ -32,9 +32,8 @@ def environment() -> Path:
             sys.stderr.write(f"making {ENVIRONMENT}: Triton, about 500 MB\n")
             venv.create(ENVIRONMENT, with_pip=True, clear=True)
             pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-            subprocess.run(
-                [*pip, "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True
-            )
+            locked = ["--require-hashes", "--no-deps", "-r", str(REQUIREMENTS)]
+            subprocess.run([*pip, "--disable-pip-version-check", *locked], check=True)
             done.write_text(wanted)
     return ENVIRONMENT
 

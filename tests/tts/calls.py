@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
@@ -28,8 +28,11 @@ def config(**fields: object) -> Request:
     return Request(config=tts_pb2.SpeechConfig(**fields))  # type: ignore[arg-type]
 
 
-def text(segment: str, piece: str, *, last: bool = False) -> Request:
-    return Request(text=tts_pb2.SegmentText(segment_id=segment, text=piece, last=last))
+def text(segment: str, piece: str, *, last: bool = False, **delivery: object) -> Request:
+    own = tts_pb2.SegmentDelivery(**delivery) if delivery else None  # type: ignore[arg-type]
+    return Request(
+        text=tts_pb2.SegmentText(segment_id=segment, text=piece, last=last, delivery=own)
+    )
 
 
 def flush(segment: str) -> Request:
@@ -96,6 +99,20 @@ def fields(error: Any) -> Sequence[str]:
     """The fields a status blames."""
     status = rpc_status.from_call(error)
     assert status is not None
+    return blamed(status)
+
+
+def reason(error: Any) -> str:
+    """The stable word of a status."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(info) for detail in status.details)
+    return str(info.reason)
+
+
+def blamed(status: status_pb2.Status) -> Sequence[str]:
+    """The fields that a status of a call or of a segment blames."""
     found: list[str] = []
     for detail in status.details:
         bad = error_details_pb2.BadRequest()

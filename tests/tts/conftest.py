@@ -17,12 +17,13 @@ from services.tts.engines.piper import JOE, PiperSynthesizer, packaged_voice
 from services.tts.mandarin import MandarinPronouncer
 from services.tts.server import build
 from services.tts.settings import TtsSettings
+from tests.prepared_models import with_prepared_models
 from tests.tts.calls import Stub
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("viva")
+    return with_prepared_models(tmp_path_factory.mktemp("viva"))
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +41,22 @@ def kokoro(data_dir: Path, mandarin: MandarinPronouncer) -> KokoroSynthesizer:
     return KokoroSynthesizer(join_weights(WeightsStore(data_dir / "models")), mandarin=mandarin)
 
 
+def no_lines(folder: Path) -> Path:
+    """A file of frequent lines without any."""
+    file = folder / "no-lines.txt"
+    file.touch()
+    return file
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def address(data_dir: Path) -> AsyncIterator[str]:
     settings = TtsSettings(
         port=0,
         data_dir=data_dir,
-        drain_seconds=0,
-        grace_seconds=1,
+        lame_duck_seconds=0,
+        drain_seconds=1,
+        # What is made ahead has tests of its own.
+        frequent_lines=no_lines(data_dir),
         # On a slow machine as well: what is refused for want of time has tests of its own.
         first_phrase_seconds=120,
         phrase_seconds=240,

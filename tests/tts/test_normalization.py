@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tts import number_words
-from services.tts.normalization import can_be_said, is_speakable, normalize
+from services.tts.normalization import can_be_said, is_speakable, normalize, number_words
 
 _DIGITS = st.integers(min_value=0, max_value=10**15 - 1)
 
@@ -22,7 +21,7 @@ def said(text: str) -> str:
     [
         ("It costs $5.50.", "It costs five dollars and fifty cents."),
         ("$1 or €2,000?", "one dollar or two thousand euros?"),
-        ("a $3.5 million round", "a three point five million dollars round"),
+        ("a $3.5 million round", "a three point five million dollar round"),
         ("3.14% of 1,234", "three point one four percent of one thousand two hundred thirty four"),
         ("in 1998 and 2008", "in nineteen ninety eight and two thousand eight"),
         ("the 21st of 3rd", "the twenty first of third"),
@@ -35,7 +34,7 @@ def said(text: str) -> str:
         ("NASA is GREAT, NOT small", "nasa is great, not small"),
         ("TELL ME MORE ABOUT THE WORK", "tell me more about the work"),
         ("HTTPS and SMTP", "aitch tee tee pee ess and ess em tee pee"),
-        ("C++ & R&D", "C plus plus and R and D"),
+        ("C++ & R&D", "see plus plus and are and dee"),
         ("Wait... what?!", "Wait… what?"),
         ("tabs\tand\x07 bells\x00", "tabs and bells"),
         ("nice 😀👍🏽 work", "nice work"),
@@ -44,7 +43,7 @@ def said(text: str) -> str:
         ("花了¥105", "花了一百零五元"),
         ("二〇二六年", "二零二六年"),
         ("用Python写API", "用 Python 写 eigh pee eye"),
-        ("½ cup", "cup"),
+        ("½ cup", "one half cup"),
         ("", ""),
         ("?!", ""),
         ("😀", ""),
@@ -102,3 +101,17 @@ def _read_back(text: str) -> int:
 )  # fmt: skip
 def test_chinese_numbers(digits: str, expected: str) -> None:
     assert number_words.han_number(digits) == expected
+
+
+def test_marks_lead_back_to_what_was_written() -> None:
+    text = "It took 200 ms on v1.29 (see https://example.com/docs), or 10-20 req/s in GPT-4."
+
+    utterance = normalize(text, offset=5)
+
+    assert utterance is not None
+    assert [token.written for token in utterance.tokens] == [
+        "It", "took", "200", "ms", "on", "v1.29", "see", "example.com/docs", "or", "10-20",
+        "req/s", "in", "GPT-4",
+    ]  # fmt: skip
+    for token in utterance.tokens:
+        assert text[token.offset - 5 :].startswith(token.written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +33,8 @@ LONG = "This is one of many sentences that are said one after another. " * 200
 @asynccontextmanager
 async def tts(**settings: str) -> AsyncIterator[ServerProcess]:
     """The real server with the quick packaged voice."""
-    async with server_process("tts", SERVICE, ENGINES='["piper"]', **settings) as server:
+    own = {"ENGINES": '["piper"]', "FREQUENT_LINES": os.devnull} | settings
+    async with server_process("tts", SERVICE, **own) as server:
         yield server
 
 
@@ -90,7 +92,7 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
 
 async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None:
-    settings = {"DRAIN_SECONDS": "0.2", "GRACE_SECONDS": "60"}
+    settings = {"LAME_DUCK_SECONDS": "0.2", "VIVA_DRAIN_SECONDS": "60"}
     async with tts(**settings) as server, server.channel() as channel:
         stream = await begin(channel)
         server.process.send_signal(signal.SIGTERM)
@@ -102,11 +104,28 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
             assert await server.process.wait() == 0
 
 
+async def test_a_stream_is_ended_after_its_segment_by_a_server_that_stops() -> None:
+    async with tts(LAME_DUCK_SECONDS="0") as server, server.channel() as channel:
+        stream = await begin(channel)
+        server.process.send_signal(signal.SIGTERM)
+        await server.until_health(channel, NOT_SERVING)
+
+        await stream.write(text("a", "Now the next question.", last=True))
+        while not (message := await stream.read()).HasField("done"):
+            pass
+
+        assert message.done.segment_id == "a"
+        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(await stream.trailing_metadata())
+        async with asyncio.timeout(GUARD_SECONDS):
+            assert await server.process.wait() == 0
+
+
 @pytest.mark.parametrize("line", ["Thank you for that. ", LONG], ids=["waiting", "speaking"])
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends(
     line: str,
 ) -> None:
-    settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": "0.2"}
+    settings = {"LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}
     async with tts(**settings) as server, server.channel() as channel:
         stream = await begin(channel, line)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,8 +23,7 @@ from services.tts import segment
 from services.tts.cache import SpeechCache
 from services.tts.engines.piper import PiperSynthesizer
 from services.tts.normalization import normalize
-from services.tts.segment import Caller, Chunk, Done, Output, Segment
-from services.tts.server import build
+from services.tts.segment import Caller, Chunk, Done, Outcome, Output, Segment
 from services.tts.settings import TtsSettings
 from services.tts.speaker import Speaker, SpeechOptions
 from services.tts.speech_stream import SpeechStream
@@ -65,7 +63,7 @@ async def test_a_cancelled_segment_never_reaches_the_engine(speaker: Speaker) ->
     assert len(messages) == 1
     done = messages[0]
     assert isinstance(done, Done)
-    assert not done.completed
+    assert done.outcome is Outcome.CANCELLED
     assert done.cost.batch_size == 0
 
 
@@ -132,8 +130,11 @@ async def test_phrases_past_the_deadline_are_not_spoken(speaker: Speaker) -> Non
     stream = stream_of(speaker, Caller(deadline=past))
     stream.text("a", "Too late.", last=True)
 
-    with pytest.raises(DeadlineExpired):
-        await anext(stream.messages())
+    _, done = await anext(stream.messages())
+
+    assert isinstance(done, Done)
+    assert done.outcome is Outcome.FAILED
+    assert isinstance(done.error, DeadlineExpired)
 
 
 async def test_every_style_differs_from_neutral() -> None:
@@ -185,35 +186,6 @@ def test_a_language_nobody_speaks_names_those_spoken(joe: PiperSynthesizer) -> N
 
     with pytest.raises(InvalidField, match="this server speaks en"):
         book.for_text("你好", None, None, "text")
-
-
-async def test_frequent_lines_are_made_ahead_and_kept(data_dir: Path, tmp_path: Path) -> None:
-    lines = tmp_path / "lines.txt"
-    # The Chinese one has no voice here; the others are made all the same.
-    lines.write_text("Welcome to your interview.\n\n你好。\nThank you.\n", encoding="utf-8")
-    settings = TtsSettings(
-        data_dir=tmp_path / "data", engines=("piper",), frequent_lines=lines, port=0
-    )
-
-    async with build(settings):
-        ahead = next(t for t in asyncio.all_tasks() if t.get_name() == "tts-frequent-lines")
-        await ahead
-
-    assert len(list((tmp_path / "data" / "tts" / "lines").glob("*.npz"))) == 2
-
-
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"], ids=["absent", "no text"])
-async def test_frequent_lines_that_cannot_be_read_stop_the_start(
-    content: bytes | None, tmp_path: Path
-) -> None:
-    lines = tmp_path / "lines.txt"
-    if content is not None:
-        lines.write_bytes(content)
-    settings = TtsSettings(data_dir=tmp_path, engines=("piper",), frequent_lines=lines)
-
-    with pytest.raises(ResourceMissing, match="VIVA_TTS_FREQUENT_LINES"):
-        async with build(settings):
-            pass
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def under(condition: str, samples: Float32, *, seed: int = 0) -> Float32:
             narrow = soxr.resample(samples, RATE, _NARROW)
             return np.asarray(soxr.resample(narrow, _NARROW, RATE), dtype=np.float32)
         case "clipped":
-            return np.clip(_GAIN * samples / _peak(samples), -1, 1).astype(np.float32)
+            return np.asarray(np.clip(_GAIN * samples / _peak(samples), -1, 1), dtype=np.float32)
         case "noise 10 dB":
             return _noisy(samples, np.random.default_rng(seed))
         case "long pauses":
@@ -72,7 +72,7 @@ def _noisy(samples: Float32, generator: np.random.Generator) -> Float32:
     powers = np.sort(np.mean(frames**2, axis=1)) if len(frames) else np.ones(1)
     power = float(np.mean(powers[len(powers) // 2 :])) / 10 ** (_SNR_DB / 10)
     noisy = samples + pink * np.sqrt(power / np.mean(pink**2))
-    return (noisy / max(1.0, float(np.abs(noisy).max()))).astype(np.float32)
+    return np.asarray(noisy / max(1.0, float(np.abs(noisy).max())), dtype=np.float32)
 
 
 def _paused(samples: Float32) -> Float32:

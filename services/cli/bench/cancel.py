@@ -8,7 +8,11 @@ from typing import Any
 
 import grpc
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
-from viva.interview.v1 import interview_pb2, interview_pb2_grpc
+from viva.interview.v1 import (
+    conversation_pb2,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+)
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -72,9 +76,11 @@ async def _methods(channel: grpc.aio.Channel) -> dict[tuple[str, str], Start]:
     asr = asr_pb2_grpc.AsrServiceStub(channel)
     tts = tts_pb2_grpc.TtsServiceStub(channel)
     llm = llm_pb2_grpc.LlmServiceStub(channel)
-    interviews = interview_pb2_grpc.InterviewServiceStub(channel)
-    created = await interviews.CreateInterview(interview_pb2.CreateInterviewRequest(), timeout=30)
-    join = interview_pb2.JoinInterview(interview_id=created.interview.id, input=_FORMAT)
+    interviews = interview_service_pb2_grpc.InterviewServiceStub(channel)
+    created = await interviews.CreateInterview(
+        interview_service_pb2.CreateInterviewRequest(), timeout=30
+    )
+    join = conversation_pb2.JoinInterview(interview_id=created.interview.id, input=_FORMAT)
     counter = iter(range(10**9))
 
     chunk = serving_pb2.AudioChunk(audio=_SILENCE)
@@ -94,13 +100,13 @@ async def _methods(channel: grpc.aio.Channel) -> dict[tuple[str, str], Start]:
         yield tts_pb2.StreamingSynthesizeRequest(text=piece)
         await asyncio.Event().wait()
 
-    async def converse() -> AsyncIterator[interview_pb2.ConverseRequest]:
-        yield interview_pb2.ConverseRequest(join=join)
+    async def converse() -> AsyncIterator[interview_service_pb2.ConverseRequest]:
+        yield interview_service_pb2.ConverseRequest(join=join)
         while True:
-            message = interview_pb2.CandidateMessage(
-                audio=interview_pb2.CandidateAudio(audio=_SILENCE)
+            message = conversation_pb2.CandidateMessage(
+                audio=conversation_pb2.CandidateAudio(chunk=serving_pb2.AudioChunk(audio=_SILENCE))
             )
-            yield interview_pb2.ConverseRequest(candidate=message)
+            yield interview_service_pb2.ConverseRequest(candidate=message)
             await asyncio.sleep(_PIECE_SECONDS)
 
     def chat() -> llm_pb2.ChatRequest:
@@ -118,7 +124,7 @@ async def _methods(channel: grpc.aio.Channel) -> dict[tuple[str, str], Start]:
         ("llm", "Chat"): lambda: llm.Chat(chat(), timeout=600),
         ("interview", "Converse"): lambda: interviews.Converse(converse(), timeout=600),
         ("interview", "Listen"): lambda: interviews.Listen(
-            interview_pb2.ListenRequest(join=join), timeout=600
+            interview_service_pb2.ListenRequest(join=join), timeout=600
         ),
     }
 

@@ -9,7 +9,9 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.cli.launcher import runfile
+from services.cli.launcher import control
+from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.lock import holder
 from services.cli.launcher.plan import data_dir
 
 
@@ -18,22 +20,12 @@ class Server:
     """A server process on this machine.
 
     Attributes:
-        port: Its gRPC port; its process is the one that listens there.
-        metrics_port: Its Prometheus port.
+        address: Where it takes calls; its process is the one that listens there.
+        metrics: Its Prometheus page.
     """
 
-    port: int
-    metrics_port: int
-
-    @property
-    def address(self) -> str:
-        """Where it takes calls."""
-        return f"localhost:{self.port}"
-
-    @property
-    def metrics(self) -> str:
-        """Its Prometheus page."""
-        return f"http://127.0.0.1:{self.metrics_port}/metrics"
+    address: str
+    metrics: str
 
     def process(self) -> psutil.Process:
         """The process that listens on the port.
@@ -41,11 +33,12 @@ class Server:
         Raises:
             LookupError: Nobody does.
         """
+        port = int(self.address.rpartition(":")[2])
         for connection in psutil.net_connections("tcp"):
             local = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and local and local.port == self.port:
+            if connection.status == psutil.CONN_LISTEN and local and local.port == port:
                 return psutil.Process(connection.pid)
-        raise LookupError(f"no server listens on port {self.port}")
+        raise LookupError(f"no server listens on port {port}")
 
     async def gauges(self) -> Mapping[str, float]:
         """Live tasks, running calls, and bytes that caches hold."""
@@ -64,11 +57,15 @@ def running_servers() -> Mapping[str, Server]:
     Raises:
         LookupError: None does, or its servers show no metrics.
     """
-    running = runfile.read(data_dir())
-    if running is None:
-        raise LookupError("no mesh runs on this machine; `viva up` starts one")
+    folder = data_dir()
+    try:
+        if holder(folder) is None:
+            raise LookupError("no mesh runs on this machine; `viva up` starts one")
+        entries = control.read(folder).entries
+    except NoAnswer:
+        raise LookupError("the mesh on this machine does not answer") from None
     return {
-        entry.name: Server(entry.port, entry.metrics_port)
-        for entry in running.processes
-        if entry.metrics_port is not None
+        entry.name: Server(entry.address, f"http://{entry.metrics}/metrics")
+        for entry in entries
+        if entry.metrics is not None
     }

@@ -10,13 +10,14 @@ from rich.table import Table
 
 from edge.envoy.settings import EnvoySettings
 from services.cli.calls import AsJson, out, print_json
+from services.cli.launcher.settings import LauncherSettings
 from services.runtime.settings import ServerSettings, load, variable
 
 _SERVERS = ("asr", "tts", "llm", "embed", "interview")
 
 
 def settings_classes() -> dict[str, type[BaseSettings]]:
-    """Every server's settings, and Envoy's, by name."""
+    """Every server's settings, Envoy's, and `viva up`'s own, by name."""
     found: dict[str, type[BaseSettings]] = {}
     for server in _SERVERS:
         module = importlib.import_module(f"services.{server}.settings")
@@ -28,6 +29,7 @@ def settings_classes() -> dict[str, type[BaseSettings]]:
             and value is not ServerSettings
         )
     found["envoy"] = EnvoySettings
+    found["up"] = LauncherSettings
     return found
 
 

@@ -22,9 +22,10 @@ from rich.table import Table
 from edge.envoy.binary import arguments
 from services.cli.calls import AsJson, out, print_json
 from services.cli.commands.config import settings_classes
-from services.cli.launcher import runfile
-from services.cli.launcher.mesh import PortTaken, check_ports
-from services.cli.launcher.plan import NoPort, data_dir, make_plan
+from services.cli.launcher.lock import holder
+from services.cli.launcher.plan import data_dir, make_plan
+from services.cli.launcher.ports import PortTaken, check_ports
+from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted
 from services.runtime.settings import problems
 
@@ -112,7 +113,7 @@ def _machine() -> Iterator[Finding]:
         "" if cores >= 2 else "two cores are the least for a fluent conversation",
     )
     free = psutil.virtual_memory().available
-    enough = free >= _MEMORY_BYTES or runfile.running(data_dir())
+    enough = free >= _MEMORY_BYTES or _holder() is not None
     yield Finding(
         "memory",
         f"{free / 2**30:.1f} GiB free",
@@ -204,15 +205,23 @@ def _envoy() -> Iterator[Finding]:
 
 
 def _ports() -> Iterator[Finding]:
-    if (running := runfile.read(data_dir())) is not None:
-        yield Finding("mesh", f"runs as process {running.pid} at {running.mesh}")
+    if (pid := _holder()) is not None:
+        yield Finding("mesh", f"runs as process {pid}")
         return
     try:
         check_ports(make_plan())
-    except (NoPort, PortTaken) as error:
+    except (NoPlan, PortTaken) as error:
         yield Finding("ports", "not all free", str(error))
     else:
         yield Finding("ports", "free")
+
+
+def _holder() -> int | None:
+    """The mesh that runs on the data folder; a folder that cannot be read is told elsewhere."""
+    try:
+        return holder(data_dir())
+    except OSError:
+        return None
 
 
 _Check = Callable[[], Iterator[Finding]]

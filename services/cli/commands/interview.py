@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from viva.interview.v1 import interview_pb2, report_pb2
+from viva.interview.v1 import conversation_pb2, turn_pb2
 
 from services.cli.calls import (
     DEFAULT_ADDRESS,
@@ -21,9 +22,10 @@ from services.cli.calls import (
     run,
     tell,
 )
+from services.cli.demo import INTERVIEW, rehearse
 from services.cli.interview_files import make_folder, timings, write
 from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
-from services.cli.sound_card import BadRecording
+from services.cli.sound_card import BadRecording, NoSoundDevice
 
 _STEPS = {
     "end_of_turn": "turn over",
@@ -38,12 +40,18 @@ _LONGEST_NAME = 26
 
 def interview(
     answers: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(help="The candidate's recordings: --answers first.wav second.wav third.wav"),
-    ],
+    ] = None,
     more_answers: Annotated[
         list[Path] | None, typer.Argument(hidden=True, metavar="MORE ANSWERS")
     ] = None,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Be the candidate yourself; use headphones.")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Listen to a candidate that comes with the program.")
+    ] = False,
     output: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for what comes of it.")
     ] = Path("interview"),
@@ -56,24 +64,20 @@ def interview(
     job_title: Annotated[str | None, typer.Option(help="The position.")] = None,
     name: Annotated[str | None, typer.Option(help="The candidate's name.")] = None,
     voice: Annotated[str | None, typer.Option(help="The interviewer's; see `viva voices`.")] = None,
+    persona: Annotated[
+        str | None, typer.Option(help="The interviewer: professional-man, professional-woman, …")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a spoken interview in real time, with recordings as the candidate.
+    """Hold a spoken interview in real time: with recordings, by --demo, or yourself.
 
     Writes transcript.json, timings.json, report.json, the interviewer's audio (interviewer-NN.wav)
     and both sides together (interview.wav).
     """
-    options = LiveInterview(
-        address=address,
-        answers=[*answers, *(more_answers or ())],
-        rounds=rounds,
-        follow_ups=follow_ups,
-        topics=topic or (),
-        job_title=job_title,
-        candidate_name=name,
-        voice=voice,
-    )
-    for recording in options.answers:
+    recordings = [*(answers or ()), *(more_answers or ())]
+    if [bool(recordings), microphone, demo].count(True) != 1:
+        refuse("who is the candidate? Give one of --answers RECORDING …, --microphone and --demo")
+    for recording in recordings:
         if not recording.is_file():
             refuse(f"{recording}: no such file")
     # Before the interview, not after it.
@@ -81,9 +85,22 @@ def interview(
         make_folder(output)
     except OSError as error:
         refuse(f"--out {output}: {error.strerror}")
+    options = LiveInterview(
+        address=address,
+        answers=recordings,
+        rounds=rounds,
+        follow_ups=follow_ups,
+        topics=topic or (),
+        job_title=job_title,
+        candidate_name=name,
+        voice=voice,
+        persona=persona,
+    )
+    if demo:
+        options = run(_with_demo(options, output))
     try:
         held = run(hold(options, _say, _say_broken))
-    except BadRecording as bad:
+    except (BadRecording, NoSoundDevice) as bad:
         refuse(str(bad))
     except InterviewFailed as failed:
         tell(f"{failed}; the servers' logs say more")
@@ -95,7 +112,21 @@ def interview(
         _show(held, output)
 
 
-def _say(event: interview_pb2.InterviewEvent) -> None:
+async def _with_demo(options: LiveInterview, folder: Path) -> LiveInterview:
+    """The interview with the candidate that comes with the program; the answers lie in `folder`."""
+    with err.status("the candidate prepares …") as status:
+        recordings = await rehearse(
+            options.address,
+            folder,
+            lambda done, all_: status.update(f"the candidate prepares … {done} of {all_} answers"),
+        )
+    questions = [prepared.question_id for prepared in INTERVIEW]
+    return replace(
+        options, answers=recordings, rounds=len(questions), follow_ups=1, question_ids=questions
+    )
+
+
+def _say(event: conversation_pb2.InterviewEvent) -> None:
     """Prints the conversation as it goes."""
     match event.WhichOneof("event"):
         case "utterance_ended":
@@ -110,7 +141,7 @@ def _say_broken() -> None:
     _print("viva", "The connection broke; joining again.", style="yellow")
 
 
-def _print_turn(speaker: str, turn: report_pb2.Turn) -> None:
+def _print_turn(speaker: str, turn: turn_pb2.Turn) -> None:
     _print(speaker, turn.text)
 
 

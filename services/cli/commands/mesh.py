@@ -1,4 +1,4 @@
-"""`viva up`, `viva down`, `viva status`."""
+"""`viva up`, `viva down`, `viva restart`."""
 
 from __future__ import annotations
 
@@ -8,50 +8,87 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
-import grpc
-import httpx
-import psutil
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from services.cli.calls import AsJson, err, out, print_json, refuse, run, tell
-from services.cli.commands.models import list_models
-from services.cli.launcher import runfile
-from services.cli.launcher.health import check, check_envoy
-from services.cli.launcher.mesh import Mesh, PortTaken, check_ports
-from services.cli.launcher.plan import NoPort, Plan, data_dir, make_plan
+from services.cli.calls import err, out, refuse, run, tell
+from services.cli.commands.fetch import fetch_missing
+from services.cli.commands.status import describe, rights
+from services.cli.launcher import control
+from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.fetching import FetchFailed
+from services.cli.launcher.lock import AlreadyRunning, holder, lock
+from services.cli.launcher.mesh import Mesh
+from services.cli.launcher.plan import Plan, data_dir, make_plan
+from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.process import StartFailed
-from services.cli.launcher.runfile import AlreadyRunning, RunFile
-from services.runtime.channel import open_channel
+from services.cli.launcher.programs import NoPlan
+from services.cli.launcher.settings import LauncherSettings
+from services.runtime.settings import load
 
-# Longer than the launcher itself needs: three groups, fifteen seconds each at most.
+# Longer than the launcher itself needs: Envoy and three groups of processes drain one after the
+# other, and each process gets a little more until it is killed.
 _DOWN_SECONDS = 60.0
+_DRAINS = 4
 
 
 def up(
     offset: Annotated[
         int, typer.Option(help="Added to every port: a second mesh beside the first.", min=0)
     ] = 0,
+    replicas: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How many of a server, as asr=3; once a server.",
+            metavar="SERVER=N",
+            envvar="VIVA_UP_REPLICAS",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A server to leave out; once a server.",
+            metavar="SERVER",
+            envvar="VIVA_UP_WITHOUT",
+        ),
+    ] = None,
 ) -> None:
-    """Run the whole mesh in the foreground until Ctrl-C."""
+    """Run the whole mesh in the foreground until Ctrl-C.
+
+    A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
+    """
     try:
-        plan = make_plan(offset)
+        fetch_missing()
+        plan = make_plan(offset, _counts(replicas or []), without or [])
         with _held(plan):
             check_ports(plan)
             run(_up(plan))
     except AlreadyRunning:
-        other = runfile.read(plan.data_dir)
-        where = f" (process {other.pid}, mesh at {other.mesh})" if other else ""
-        refuse(f"a mesh already runs on {plan.data_dir}{where}; `viva down` stops it")
-    except (NoPort, PortTaken) as error:
+        refuse(
+            f"a mesh already runs on {plan.data_dir} (process {holder(plan.data_dir)});"
+            " `viva down` stops it"
+        )
+    except (NoPlan, PortTaken) as error:
         refuse(str(error))
-    except StartFailed as error:
+    except (FetchFailed, StartFailed) as error:
         tell(str(error))
         raise typer.Exit(1) from None
+
+
+def _counts(told: Sequence[str]) -> Mapping[str, int]:
+    """Reads SERVER=N."""
+    counts = {}
+    for one in told:
+        server, _, number = one.partition("=")
+        if not (number.isascii() and number.isdigit()):
+            refuse(f"--replicas {one}: write SERVER=N, as asr=3")
+        counts[server] = int(number)
+    return counts
 
 
 @contextmanager
@@ -59,7 +96,7 @@ def _held(plan: Plan) -> Iterator[None]:
     """Holds the data folder, with the configuration in it."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(runfile.lock(plan.data_dir))
+            stack.enter_context(lock(plan.data_dir))
             plan.write_configuration()
         except OSError as error:
             place = error.filename or plan.data_dir
@@ -84,12 +121,12 @@ async def _up(plan: Plan) -> None:
         loop.add_signal_handler(number, asked_to_stop)
 
     async def announce() -> None:
-        table = await describe(mesh.run_file())
+        table = await describe(await mesh.overview())
         progress.close()
         out.print(table)
+        edge = f", edge http://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
         out.print(
-            f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC),"
-            f" edge http://{plan.edge} (gRPC-Web, JSON)\n"
+            f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC){edge}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
             soft_wrap=True,
         )
@@ -131,134 +168,51 @@ class _Progress:
         return table
 
 
-async def describe(file: RunFile) -> Table:
-    """The one table: server, model, device, memory, ready in."""
-    found = await list_models(file.mesh, 10)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("server", "model", "device"):
-        table.add_column(heading)
-    table.add_column("memory", justify="right")
-    table.add_column("ready in", justify="right")
-    for entry in file.processes:
-        model, device = _model(found.get(entry.name))
-        status = entry.status
-        ready_in = "" if status.ready_in is None else f"{status.ready_in:.1f} s"
-        memory = _memory(status.pid)
-        size = f"{memory / 2**20:,.0f} MB" if memory else ""
-        table.add_row(f"[bold]{entry.name}[/]", model, device, size, ready_in)
-    total = sum(_memory(entry.status.pid) for entry in file.processes)
-    table.add_row("[dim]together[/]", "", "", f"[dim]{total / 2**20:,.0f} MB[/]", "")
-    return table
-
-
-def _model(answer: object) -> tuple[str, str]:
-    if isinstance(answer, grpc.aio.AioRpcError) or not answer:
-        return "", ""
-    assert isinstance(answer, list)  # noqa: S101 - for the type checker
-    return answer[0].name, answer[0].device
-
-
-def _memory(pid: int | None) -> int:
-    """Resident bytes of a process and its children; 0 when it does not run."""
-    try:
-        process = psutil.Process(pid) if pid is not None else None
-        family = [process, *process.children(recursive=True)] if process else []
-        return sum(member.memory_info().rss for member in family)
-    except psutil.NoSuchProcess:
-        return 0
-
-
 def down() -> None:
     """Stop the running mesh in order."""
     folder = data_dir()
-    file = runfile.read(folder)
-    if file is None:
-        err.print(f"no mesh runs on {folder}")
-        return
-    os.kill(file.pid, signal.SIGTERM)
-    until = time.monotonic() + _DOWN_SECONDS
-    with err.status("stopping …"):
-        while runfile.running(folder):
-            if time.monotonic() > until:
-                tell(f"process {file.pid} does not stop; kill -9 {file.pid}")
-                raise typer.Exit(1)
-            time.sleep(0.1)
+    with rights(folder):
+        pid = holder(folder)
+        if pid is None:
+            err.print(f"no mesh runs on {folder}")
+            return
+        os.kill(pid, signal.SIGTERM)
+        with err.status("stopping …"):
+            drains = _DRAINS * load(LauncherSettings).drain_seconds
+            until = time.monotonic() + _DOWN_SECONDS + drains
+            while holder(folder) is not None:
+                if time.monotonic() > until:
+                    tell(f"process {pid} does not stop; kill -9 {pid}")
+                    raise typer.Exit(1)
+                time.sleep(0.1)
     err.print("stopped")
 
 
-def status(as_json: AsJson = False) -> None:
-    """Show what runs: process, health, model, device, memory."""
+def restart(
+    servers: Annotated[
+        list[str] | None, typer.Argument(help="Which servers; all when none is named.")
+    ] = None,
+) -> None:
+    """Replace running servers by new processes, replica by replica, without losing a call.
+
+    After a change of settings, models or code. Envoy goes on running.
+    """
     folder = data_dir()
-    file = runfile.read(folder)
-    if file is None:
-        if as_json:
-            print_json({"running": False, "servers": []})
-        else:
+    began = time.monotonic()
+
+    def note(name: str, event: str) -> None:
+        err.print(f"{time.monotonic() - began:6.1f} s  {escape(name)}: {escape(event)}")
+
+    with rights(folder):
+        if holder(folder) is None:
             err.print(f"no mesh runs on {folder}; `viva up` starts one")
-        raise typer.Exit(3)
-    servers = run(_servers(file))
-    if as_json:
-        print_json({"running": True, "mesh": file.mesh, "edge": file.edge, "servers": servers})
-    else:
-        _show(file, servers)
-    if any(server["health"] != "SERVING" for server in servers):
-        raise typer.Exit(1)
-
-
-def _show(file: RunFile, servers: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("server", "health", "pid", "model", "device", "memory", "up", "restarts"):
-        table.add_column(heading, justify="right" if heading in {"pid", "memory", "up"} else "left")
-    for server in servers:
-        good = server["health"] == "SERVING"
-        table.add_row(
-            f"[bold]{server['name']}[/]",
-            f"[{'green' if good else 'red'}]{server['health'].lower().replace('_', ' ')}[/]",
-            str(server["pid"] or ""),
-            server["model"],
-            server["device"],
-            f"{server['memory_bytes'] / 2**20:,.0f} MB",
-            _age(server["uptime_seconds"]),
-            str(server["restarts"] or ""),
-        )
-    out.print(table)
-    out.print(f"[dim]mesh {file.mesh}, edge http://{file.edge}[/]")
-
-
-def _age(seconds: float) -> str:
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if days:
-        return f"{days:.0f} d {hours % 24:.0f} h"
-    if hours:
-        return f"{hours:.0f} h {minutes % 60:.0f} min"
-    return f"{minutes:.0f} min {seconds % 60:.0f} s" if minutes else f"{seconds:.0f} s"
-
-
-async def _servers(file: RunFile) -> list[dict[str, Any]]:
-    found = await list_models(file.mesh, 10)
-    servers = []
-    for entry in file.processes:
-        model, device = _model(found.get(entry.name))
-        state = entry.status
-        if entry.admin_port is not None:
-            async with httpx.AsyncClient() as client:
-                health = await check_envoy(client, entry.admin_port)
-        else:
-            async with open_channel(f"127.0.0.1:{entry.port}") as channel:
-                health = await check(channel, entry.health_service or "")
-        servers.append(
-            {
-                "name": entry.name,
-                "pid": state.pid,
-                "health": health,
-                "model": model,
-                "device": device,
-                "memory_bytes": _memory(state.pid),
-                "port": entry.port,
-                "metrics_port": entry.metrics_port,
-                "ready_in_seconds": state.ready_in,
-                "uptime_seconds": time.time() - state.started if state.pid else 0.0,
-                "restarts": state.restarts,
-            }
-        )
-    return servers
+            raise typer.Exit(3)
+        try:
+            control.restart(folder, servers or [], note)
+        except RestartFailed as error:
+            tell(str(error))
+            raise typer.Exit(1) from None
+        except NoAnswer:
+            tell("`viva up` does not answer, or was stopped meanwhile")
+            raise typer.Exit(3) from None
+    err.print("restarted")

@@ -108,7 +108,7 @@ def _plain(answer: Models | grpc.aio.AioRpcError) -> object:
             "device": model.device,
             "languages": list(model.languages),
             "limits": {limit.name: limit.value for limit in model.limits},
-            "memory_bytes": model.memory_bytes,
+            "memory_bytes": model.memory_bytes if model.HasField("memory_bytes") else None,
             "ready": model.ready,
             "default": model.is_default,
         }

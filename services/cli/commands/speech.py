@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import soundfile
 import typer
 from google.protobuf.duration_pb2 import Duration
@@ -34,6 +36,7 @@ from services.cli.calls import (
     refuse,
     run,
 )
+from services.cli.wav_file import with_length
 from services.runtime.audio.pcm import Float32, mono, s16le_from_float
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.stats import seconds
@@ -188,6 +191,9 @@ def say(
     ] = None,
     style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = "neutral",
     speed: Annotated[float | None, typer.Option(help="0.5 to 2.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="WAV or FLAC file of a voice to imitate, 3 to 30 s.")
+    ] = None,
     timeout: Timeout = 600,
     as_json: AsJson = False,
 ) -> None:
@@ -201,31 +207,42 @@ def say(
         speed=speed,
         format=serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_WAV),
     )
+    imitated = read_file(reference) if reference else None
     request = tts_pb2.SynthesizeRequest(text=read_text(text), config=config)
-    run(_say(address, request, output, timeout, as_json=as_json))
+    run(_say(address, request, output, timeout, imitated=imitated, as_json=as_json))
 
 
 async def _say(
-    address: str, request: tts_pb2.SynthesizeRequest, output: str, timeout: float, *, as_json: bool
+    address: str,
+    request: tts_pb2.SynthesizeRequest,
+    output: str,
+    timeout: float,
+    *,
+    imitated: bytes | None = None,
+    as_json: bool = False,
 ) -> None:
     started = time.perf_counter()
     first = None
     audio = bytearray()
     done = tts_pb2.SegmentDone()
     async with open_channel(address) as channel:
-        speech = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(request, **outgoing(timeout))
+        speech = _spoken(tts_pb2_grpc.TtsServiceStub(channel), request, imitated, timeout)
         with err.status("speaking …") as status:
             async for message in speech:
-                if message.HasField("chunk"):
-                    first = first or time.perf_counter() - started
-                    audio += message.chunk.audio
-                    status.update(f"speaking … {seconds(message.chunk.offset):.1f} s")
-                else:
+                if not message.HasField("chunk"):
                     done = message.done
+                    continue
+                first = first or time.perf_counter() - started
+                if output == "-":
+                    # A pipe is heard while it is spoken; its header has to leave the length open.
+                    sys.stdout.buffer.write(message.chunk.audio)
+                    sys.stdout.buffer.flush()
+                else:
+                    audio += message.chunk.audio
+                status.update(f"speaking … {seconds(message.chunk.offset):.1f} s")
     if output == "-":
-        sys.stdout.buffer.write(audio)
         return
-    Path(output).write_bytes(audio)
+    Path(output).write_bytes(with_length(bytes(audio)))
     took, length = time.perf_counter() - started, seconds(done.duration)
     if as_json:
         print_json({"file": output, "seconds": length, "first_audio": first, "took": took})
@@ -234,6 +251,28 @@ async def _say(
             f"{output}: {length:.1f} s of speech in {took:.2f} s,"
             f" the first after {first or took:.2f} s [dim]({done.stats.model})[/]"
         )
+
+
+async def _spoken(
+    stub: tts_pb2_grpc.TtsServiceAsyncStub,
+    request: tts_pb2.SynthesizeRequest,
+    imitated: bytes | None,
+    timeout: float,
+) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
+    """The answers; a voice to imitate is named, and sent only to a server that lacks it."""
+    heard = False
+    if imitated is not None:
+        request.config.reference_voice.digest = hashlib.sha256(imitated).hexdigest()
+    try:
+        async for message in stub.Synthesize(request, **outgoing(timeout)):
+            heard = True
+            yield message
+    except grpc.aio.AioRpcError as error:
+        if imitated is None or heard or error.code() != grpc.StatusCode.NOT_FOUND:
+            raise
+        request.config.reference_voice.audio = imitated
+        async for message in stub.Synthesize(request, **outgoing(timeout)):
+            yield message
 
 
 def voices(

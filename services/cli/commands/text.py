@@ -50,6 +50,9 @@ def chat(
     ] = None,
     regex: Annotated[str | None, typer.Option(help="Expression the answer matches.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="Allowed answer; repeatable.")] = None,
+    thinking: Annotated[
+        bool, typer.Option("--thinking", help="Show what the model thinks, if it does.")
+    ] = False,
     timeout: Timeout = 120,
     as_json: AsJson = False,
 ) -> None:
@@ -61,6 +64,7 @@ def chat(
         sampling=llm_pb2.Sampling(temperature=temperature, seed=seed),
         max_tokens=max_tokens,
         choice=llm_pb2.Choice(options=choice) if choice else None,
+        include_thinking=thinking,
     )
     if schema:
         request.json_schema = read_text(schema)
@@ -90,13 +94,16 @@ def _ask() -> str:
 async def _answer(
     address: str, request: llm_pb2.ChatRequest, timeout: float, *, as_json: bool
 ) -> str:
-    text = ""
+    text = thinking = ""
     finish = llm_pb2.Finish()
     async with open_channel(address) as channel:
         answer = llm_pb2_grpc.LlmServiceStub(channel).Chat(request, **outgoing(timeout))
         async for message in answer:
             if message.HasField("delta"):
                 text += message.delta.text
+                thinking += message.delta.thinking
+                if message.delta.thinking and not as_json:
+                    err.print(f"[dim]{escape(message.delta.thinking)}[/]", end="")
                 if not as_json:
                     sys.stdout.write(message.delta.text)
                     sys.stdout.flush()
@@ -108,9 +115,10 @@ async def _answer(
         print_json(
             {
                 "text": text,
+                "thinking": thinking,
                 "reason": reason,
                 "prompt_tokens": usage.prompt_tokens,
-                "cached_tokens": usage.cached_tokens,
+                "cached_tokens": usage.cached_tokens if usage.HasField("cached_tokens") else None,
                 "completion_tokens": usage.completion_tokens,
                 "time_to_first_token": seconds(finish.time_to_first_token),
                 "model": finish.stats.model,

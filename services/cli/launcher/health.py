@@ -1,38 +1,69 @@
-"""Whether a process takes calls."""
+"""Whether a process takes calls, and whether it answers at all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from functools import cache
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from edge.envoy.contracts import contracts
-from edge.envoy.mesh_listener import REFLECTION_CLUSTER
-from services.cli.launcher.plan import Program
+from edge.envoy.settings import Endpoint
+from services.cli.launcher.programs import Program
 from services.runtime.channel import open_channel
 
 POLL_SECONDS = 0.2
+# Of so many checks in a row each must fail before a server counts as hung: one may be unlucky.
+_LIVENESS_CHECKS = 3
+
+Clusters = Mapping[str, Any]
+"""Envoy's `/clusters?format=json`."""
 
 
 async def ready(program: Program) -> None:
     """Waits until the program takes calls, however long that is."""
-    if program.admin_port is not None:
-        async with httpx.AsyncClient() as admin:
-            while await check_envoy(admin, program.admin_port) != "SERVING":  # noqa: ASYNC110
-                await asyncio.sleep(POLL_SECONDS)
-        return
-    async with open_channel(f"127.0.0.1:{program.port}") as channel:
-        while await check(channel, program.health_service or "") != "SERVING":  # noqa: ASYNC110
+    async with _health_of(program) as ask:
+        while await ask(2.0) != "SERVING":  # noqa: ASYNC110 - no event comes
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def check(channel: grpc.aio.Channel, service: str, within: float = 2.0) -> str:
-    """A service's health in a word: SERVING, NOT_SERVING, SERVICE_UNKNOWN or UNREACHABLE."""
+async def hung(program: Program, seconds: float) -> None:
+    """Waits until the program has left checks of its health unanswered for `seconds`.
+
+    What it answers does not matter: a server that says NOT_SERVING is alive.
+    """
+    interval = seconds / _LIVENESS_CHECKS
+    clock = asyncio.get_running_loop().time
+    async with _health_of(program) as ask:
+        missed = 0
+        while missed < _LIVENESS_CHECKS:
+            began = clock()
+            missed = missed + 1 if await ask(interval) == "UNREACHABLE" else 0
+            await asyncio.sleep(began + interval - clock())
+
+
+async def health(program: Program) -> str:
+    """A program's health in a word: SERVING, NOT_SERVING, SERVICE_UNKNOWN or UNREACHABLE."""
+    async with _health_of(program) as ask:
+        return await ask(2.0)
+
+
+@asynccontextmanager
+async def _health_of(program: Program) -> AsyncIterator[Callable[[float], Awaitable[str]]]:
+    """Asks for a program's health in a word, within so many seconds."""
+    if program.admin_port is not None:
+        admin = Endpoint(program.endpoint.host, program.admin_port)
+        async with httpx.AsyncClient() as client:
+            yield lambda within: _check_envoy(client, admin, within)
+    else:
+        async with open_channel(str(program.endpoint)) as channel:
+            yield lambda within: _check(channel, program.health_service or "", within)
+
+
+async def _check(channel: grpc.aio.Channel, service: str, within: float) -> str:
     try:
         answer = await health_pb2_grpc.HealthStub(channel).Check(
             health_pb2.HealthCheckRequest(service=service), timeout=within
@@ -42,34 +73,49 @@ async def check(channel: grpc.aio.Channel, service: str, within: float = 2.0) ->
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-async def check_envoy(client: httpx.AsyncClient, admin_port: int, within: float = 2.0) -> str:
-    """Envoy's health in a word: SERVING once it has found every service of the contracts healthy.
-
-    Its own checks run once a second: a server that just came up is not yet called.
-    """
+async def _check_envoy(client: httpx.AsyncClient, admin: Endpoint, within: float) -> str:
     try:
-        answer = await client.get(
-            f"http://127.0.0.1:{admin_port}/clusters", params={"format": "json"}, timeout=within
-        )
+        answer = await client.get(f"http://{admin}/ready", timeout=within)
     except httpx.TransportError:
         return "UNREACHABLE"
-    return "SERVING" if all_healthy(answer.json(), _wanted_clusters()) else "NOT_SERVING"
+    return "SERVING" if answer.is_success else "NOT_SERVING"
 
 
-@cache
-def _wanted_clusters() -> frozenset[str]:
-    return frozenset({contract.name for contract in contracts()} | {REFLECTION_CLUSTER})
+async def clusters(client: httpx.AsyncClient, admin: Endpoint, within: float = 2.0) -> Clusters:
+    """What Envoy knows of its clusters; empty when it does not answer."""
+    try:
+        answer = await client.get(
+            f"http://{admin}/clusters", params={"format": "json"}, timeout=within
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError:
+        return {}
+    found = answer.json()
+    assert isinstance(found, dict)  # noqa: S101 - for the type checker
+    return found
 
 
-def all_healthy(clusters: Mapping[str, Any], wanted: Collection[str]) -> bool:
-    """Whether each wanted cluster has an endpoint Envoy would call, by Envoy's `/clusters`."""
-    healthy = {
-        cluster["name"]
-        for cluster in clusters.get("cluster_statuses", ())
-        for host in cluster.get("host_statuses", ())
-        if _is_healthy(host["health_status"])
+def healthy_endpoints(known: Clusters) -> Mapping[str, Collection[Endpoint]]:
+    """The endpoints that Envoy would call, by cluster."""
+    return _endpoints(known, _is_healthy)
+
+
+def all_endpoints(known: Clusters) -> Mapping[str, Collection[Endpoint]]:
+    """The endpoints that Envoy has heard of, by cluster."""
+    return _endpoints(known, lambda _: True)
+
+
+def _endpoints(
+    known: Clusters, wanted: Callable[[Mapping[str, Any]], bool]
+) -> Mapping[str, Collection[Endpoint]]:
+    return {
+        cluster["name"]: {
+            Endpoint(address["address"], address["port_value"])
+            for host in cluster.get("host_statuses", ())
+            if (address := host["address"].get("socket_address")) and wanted(host["health_status"])
+        }
+        for cluster in known.get("cluster_statuses", ())
     }
-    return healthy >= set(wanted)
 
 
 def _is_healthy(status: Mapping[str, Any]) -> bool:

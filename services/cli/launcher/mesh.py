@@ -1,65 +1,49 @@
-"""All processes of the mesh: up together, watched, down in order."""
+"""All processes of the mesh: up together, watched, replaced one by one, down in order."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
-import psutil
-
+from services.cli.launcher import control
+from services.cli.launcher.control import Note, RestartFailed
+from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
+from services.cli.launcher.health import Clusters, health
 from services.cli.launcher.logfile import LogFile
-from services.cli.launcher.plan import STOP_ORDER, Plan
+from services.cli.launcher.overview import Entry, Overview
+from services.cli.launcher.plan import ENVOY, STOP_ORDER, Plan
 from services.cli.launcher.process import StartFailed, Supervised
-from services.cli.launcher.runfile import Entry, RunFile
-
-
-class PortTaken(Exception):
-    """Ports of the plan are in use; the message names each and by whom."""
-
-
-def check_ports(plan: Plan) -> None:
-    """Checks that every port of the plan is free.
-
-    Raises:
-        PortTaken: Some are not.
-    """
-    listening = {
-        connection.laddr.port: connection.pid
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr
-    }
-    taken = [
-        f"port {port} ({name}) is used by {_owner(listening[port])}"
-        for port, name in plan.ports.items()
-        if port in listening
-    ]
-    if taken:
-        taken[-1] += "; stop it, or `viva up --offset N` to move all ports"
-        raise PortTaken("\n".join(taken))
-
-
-def _owner(pid: int | None) -> str:
-    try:
-        return f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
-    except psutil.NoSuchProcess:  # it has just ended
-        return f"process {pid}"
+from services.cli.launcher.programs import Program
 
 
 class Mesh:
     """The running mesh."""
 
-    def __init__(self, plan: Plan, changed: Callable[[str, str], None]) -> None:
+    def __init__(self, plan: Plan, changed: Note) -> None:
         """Takes what to run and whom to tell `(name, event)` when something changes."""
         self.plan = plan
-        self._tell = changed
+        self._told = [changed]
         self._started = time.time()
-        logs = plan.data_dir / "logs"
-        self.processes = {
-            program.name: Supervised(program, LogFile(logs / f"{program.name}.log"), self._note)
-            for program in plan.programs
-        }
+        self._logs: dict[str, LogFile] = {}
+        self._members = [self._supervised(program) for program in plan.programs]
+        self._envoy = Envoy(plan)
+        self._tasks = asyncio.TaskGroup()
+        self._restarting: asyncio.Task[RestartFailed | None] | None = None
+        self._up = False
+
+    def _supervised(self, program: Program) -> Supervised:
+        name = program.name
+        if name not in self._logs:
+            path = self.plan.data_dir / "logs" / f"{name}.log"
+            self._logs[name] = LogFile(path, lambda event: self._note(name, event))
+        return Supervised(program, self._logs[name], self._note, self.plan.patience)
+
+    def _note(self, name: str, event: str) -> None:
+        for tell in self._told:
+            tell(name, event)
 
     async def run(self, ready: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         """Runs everything until `stop` is set, then stops it in order.
@@ -73,51 +57,169 @@ class Mesh:
         """
         failures: list[StartFailed] = []
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for process in self.processes.values():
-                    tasks.create_task(process.run(), name=process.program.name)
-                waiting = tasks.create_task(self._announce(ready))
+            async with control.serving(self, self.plan.data_dir), self._tasks as tasks:
+                coming = [tasks.create_task(self._bring_up(member)) for member in self._members]
+                coming.append(tasks.create_task(self._announce(ready)))
                 await stop.wait()
-                waiting.cancel()
+                for task in (*coming, *filter(None, [self._restarting])):
+                    task.cancel()
                 await self._stop()
         except* StartFailed as group:
             failures = [error for error in group.exceptions if isinstance(error, StartFailed)]
         finally:
             await self._stop()
-            for process in self.processes.values():
-                process.log.close()
+            for log in self._logs.values():
+                log.close()
         if failures:
             raise failures[0]
 
+    async def _bring_up(self, member: Supervised) -> None:
+        # The first replica prepares what all of them read; the others begin when it is through.
+        first = next(m for m in self._members if m.program.server == member.program.server)
+        if first is not member:
+            await first.ready.wait()
+        self._tasks.create_task(member.run(), name=member.program.name)
+
     async def _announce(self, ready: Callable[[], Awaitable[None]]) -> None:
-        for process in self.processes.values():
-            await process.ready.wait()
+        for member in list(self._members):
+            await member.ready.wait()
+        self._note(ENVOY, "looking for the servers")
+        try:
+            await self._envoy.until_serving(self.plan.patience.ready_seconds)
+        except EnvoyDisagrees as error:
+            raise StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s") from None
+        self._note(ENVOY, "ready")
+        self._up = True
         await ready()
 
     async def _stop(self) -> None:
         for group in STOP_ORDER:
-            await asyncio.gather(*(self.processes[name].stop() for name in group))
+            members = [m for m in self._members if m.program.server in group]
+            if ENVOY in group and any(member.status.pid for member in members):
+                await self._envoy.drain()
+            await asyncio.gather(*(member.stop() for member in members))
 
     def kill(self) -> None:
         """Ends everything at once."""
-        for process in self.processes.values():
-            process.kill()
+        for member in self._members:
+            member.kill()
 
-    def _note(self, name: str, event: str) -> None:
-        self.run_file().write(self.plan.data_dir)
-        self._tell(name, event)
+    async def restart(self, servers: Sequence[str], note: Note) -> None:
+        """Replaces the replicas of servers one by one; callers notice nothing.
 
-    def run_file(self) -> RunFile:
-        """What runs now."""
-        entries = [
+        A replacement is started and waited for, calls go to it, the old one gets no new ones and
+        ends when it has done what it is doing, or when its time to drain is over.
+
+        Args:
+            servers: Which; all that run here when empty.
+            note: Told of whatever happens meanwhile.
+
+        Raises:
+            RestartFailed: A replacement could not take over; the old one still runs.
+        """
+        if not self._up:
+            raise RestartFailed("the mesh is still starting")
+        if self._restarting is not None:
+            raise RestartFailed("a restart is already under way")
+        if unknown := [name for name in servers if name not in self.plan.servers]:
+            here = ", ".join(self.plan.servers)
+            raise RestartFailed(f"no {' or '.join(unknown)} runs here; these do: {here}")
+        self._told.append(note)
+        # Its own task, so that it goes on when whoever asked for it goes away.
+        self._restarting = self._tasks.create_task(self._replace_all(servers))
+        try:
+            if failure := await asyncio.shield(self._restarting):
+                raise failure
+        finally:
+            self._told.remove(note)
+
+    async def _replace_all(self, servers: Sequence[str]) -> RestartFailed | None:
+        try:
+            for server in self.plan.servers:
+                if not servers or server in servers:
+                    for old in [m for m in self._members if m.program.server == server]:
+                        await self._replace(old)
+        except (StartFailed, EnvoyDisagrees, OSError, ValueError) as error:
+            return RestartFailed(str(error))
+        finally:
+            self._restarting = None
+        return None
+
+    async def _replace(self, old: Supervised) -> None:
+        server = self.plan.servers[old.program.server]
+        others = [member.program for member in self._members]
+        new = self._supervised(server.program(old.program.name, others))
+        new.status.called = False
+        self._members.insert(self._members.index(old) + 1, new)
+        try:
+            await self._start(new)
+            new.status.called = True
+            self._publish(server.name)
+            await self._envoy.until_called(server.name, new.program.endpoint)
+            old.status.called = False
+            self._publish(server.name)
+            await self._envoy.until_left(server.name, old.program.endpoint)
+        except (StartFailed, EnvoyDisagrees, OSError):
+            old.status.called, new.status.called = True, False
+            with suppress(OSError):
+                self._publish(server.name)
+            await new.stop()
+            self._members.remove(new)
+            raise
+        self._note(old.program.name, "replaced; the old one ends what it is doing")
+        await old.stop()
+        self._members.remove(old)
+        self._note(old.program.name, "the old one has ended")
+
+    async def _start(self, new: Supervised) -> None:
+        async def outcome() -> StartFailed | None:
+            try:
+                await new.run()
+            except StartFailed as error:
+                return error
+            return None
+
+        running = self._tasks.create_task(outcome(), name=new.program.name)
+        ready = asyncio.create_task(new.ready.wait())
+        try:
+            await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if running.done() and (failure := running.result()):
+            raise failure
+
+    def _publish(self, server: str) -> None:
+        replicas = [m for m in self._members if m.program.server == server and m.status.called]
+        self._envoy.publish(server, [member.program.endpoint for member in replicas])
+
+    async def _health(self, program: Program, known: Clusters) -> str:
+        return self._envoy.health(known) if program.server == ENVOY else await health(program)
+
+    async def overview(self) -> Overview:
+        """What runs now, and how it is."""
+        members = list(self._members)
+        known = await self._envoy.known()
+        words = await asyncio.gather(*(self._health(member.program, known) for member in members))
+        here = [
             Entry(
-                name=name,
-                port=process.program.port,
-                metrics_port=process.program.metrics_port,
-                health_service=process.program.health_service,
-                admin_port=process.program.admin_port,
-                status=process.status,
+                name=member.program.name,
+                server=member.program.server,
+                address=str(member.program.endpoint),
+                metrics=member.program.metrics,
+                health=word,
+                status=member.status,
             )
-            for name, process in self.processes.items()
+            for member, word in zip(members, words, strict=True)
         ]
-        return RunFile(os.getpid(), self._started, self.plan.mesh, self.plan.edge, tuple(entries))
+        away = [
+            Entry(
+                name=server,
+                server=server,
+                address=", ".join(map(str, endpoints)),
+                metrics=None,
+                health=self._envoy.health_of(server, known),
+                status=None,
+            )
+            for server, endpoints in self.plan.elsewhere.items()
+        ]
+        return Overview(os.getpid(), self._started, self.plan.mesh, self.plan.edge, (*here, *away))

@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.envoy import binary, bootstrap
-from edge.envoy.settings import DEFAULT_PORTS, EnvoySettings
+from edge.envoy.settings import DEFAULT_PORTS, Endpoint, EnvoySettings
+from services.cli.launcher.addresses import is_local, reachable
+from services.cli.launcher.lock import run_folder
+from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
+from services.cli.launcher.settings import LauncherSettings
 from services.runtime.settings import default_data_dir, load
 
 METRICS_OFFSET = 100
 """A server's metrics port is its gRPC port and this."""
 
-SERVICES: Mapping[str, str] = {
-    "embed": "viva.embed.v1.EmbedService",
-    "asr": "viva.asr.v1.AsrService",
-    "tts": "viva.tts.v1.TtsService",
-    "llm": "viva.llm.v1.LlmService",
-    "interview": "viva.interview.v1.InterviewService",
-    "reflection": "",
-}
-"""The service whose health says that a server is ready."""
+ENVOY = "envoy"
 
-STOP_ORDER = (("interview",), ("envoy",), ("asr", "tts", "llm", "embed", "reflection"))
+STOP_ORDER = (("interview",), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection"))
 """Who calls stops before who is called."""
 
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One process of the mesh.
-
-    Attributes:
-        name: "asr", "envoy", …
-        command: The program and its arguments.
-        environment: Variables beyond the launcher's own.
-        port: Where it takes calls.
-        metrics_port: Where it shows metrics; None for none.
-        health_service: What its gRPC health is asked for; None for Envoy.
-        admin_port: Where Envoy tells what it sees; None for the others.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    port: int
-    metrics_port: int | None = None
-    health_service: str | None = None
-    admin_port: int | None = None
+_ALONE: Mapping[str, str] = {
+    "interview": "it keeps its interviews in its own memory",
+    "reflection": "it only describes the others",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +35,51 @@ class Plan:
     """Everything `viva up` starts.
 
     Attributes:
-        programs: The processes.
-        data_dir: Models, logs and the run file.
+        servers: What runs here, by name; servers elsewhere and servers left out are missing.
+        programs: The processes to begin with.
+        data_dir: Models, logs and what belongs to the running mesh.
         mesh: The mesh listener's address.
-        edge: The edge listener's address.
+        edge: The edge listener's address; None without one.
         envoy: What its configuration is made of.
+        elsewhere: Endpoints by server that calls go to beside those here.
+        patience: How long things may take.
     """
 
+    servers: Mapping[str, Server]
     programs: tuple[Program, ...]
     data_dir: Path
     mesh: str
-    edge: str
+    edge: str | None
     envoy: EnvoySettings
+    elsewhere: Mapping[str, tuple[Endpoint, ...]]
+    patience: LauncherSettings
 
     def write_configuration(self) -> None:
         """Writes what Envoy reads at its start. Only whoever holds the data folder may."""
-        bootstrap.write(self.envoy, _envoy_folder(self.data_dir))
+        bootstrap.write(self.envoy, self.envoy_folder)
+
+    @property
+    def envoy_folder(self) -> Path:
+        """Where Envoy's configuration, its files of endpoints and its admin's socket are."""
+        return run_folder(self.data_dir) / ENVOY
 
     @property
     def ports(self) -> Mapping[int, str]:
         """Every port that has to be free, and whose it is."""
-        taken = {program.port: program.name for program in self.programs}
+        taken = {program.endpoint.port: program.name for program in self.programs}
         for program in self.programs:
             if program.metrics_port is not None:
                 taken[program.metrics_port] = f"{program.name} metrics"
             if program.admin_port is not None:
                 taken[program.admin_port] = f"{program.name} admin"
-        taken[int(self.edge.rpartition(":")[2])] = "edge listener"
+        if self.edge is not None:
+            taken[self.envoy.edge_port] = "edge listener"
         return taken
+
+    def wanted_clusters(self) -> Collection[str]:
+        """The clusters that Envoy must find healthy before the mesh is ready: of servers here."""
+        clusters = bootstrap.checked_clusters(self.envoy)
+        return [name for name, server in clusters.items() if server in self.servers]
 
 
 def data_dir() -> Path:
@@ -93,12 +87,151 @@ def data_dir() -> Path:
     return Path(os.environ.get("VIVA_DATA_DIR") or default_data_dir()).expanduser().resolve()
 
 
-def _envoy_folder(folder: Path) -> Path:
-    return folder / "run" / "envoy"
+def make_plan(
+    offset: int = 0, replicas: Mapping[str, int] | None = None, without: Collection[str] = ()
+) -> Plan:
+    """The plan for this machine from the environment.
+
+    Args:
+        offset: Added to every port, so that a second mesh can run beside the first.
+        replicas: How many of a server run here, where it is not one.
+        without: Servers of which none runs here.
+
+    Raises:
+        NoPlan: They make no mesh.
+        SystemExit: A variable of Envoy's or the launcher's makes no sense; it is named on
+            standard error.
+    """
+    folder = data_dir()
+    base = load(EnvoySettings)
+    if "mesh" not in base.listeners:
+        raise NoPlan("VIVA_ENVOY_LISTENERS: `viva up` needs the mesh listener; its servers call it")
+    patience = load(LauncherSettings)
+    counts = _counts(base, replicas or {}, without)
+    listener = _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset)
+    mesh = f"{_shown(base.mesh_host)}:{listener}"
+    servers = {
+        name: _server(name, count, folder, mesh, offset, patience)
+        for name, count in counts.items()
+        if count
+    }
+    programs = [server.first_program() for server in servers.values()]
+    for server in servers.values():
+        for number in range(2, server.replicas + 1):
+            programs.append(server.program(f"{server.name}-{number}", programs))
+    elsewhere = {
+        name: tuple(Endpoint.parse(address) for address in addresses)
+        for name, addresses in base.endpoints.items()
+        if addresses
+    }
+    here: dict[str, list[str]] = {name: [] for name in DEFAULT_PORTS}
+    for program in programs:
+        here[program.server].append(str(program.endpoint))
+    envoy_folder = run_folder(folder) / ENVOY
+    envoy = base.model_copy(
+        update={
+            "endpoints": {
+                name: [*base.endpoints.get(name, ()), *here.get(name, ())]
+                for name in here.keys() | base.endpoints.keys()
+            },
+            "endpoints_folder": envoy_folder / bootstrap.ENDPOINTS,
+            # Envoy runs in its folder: the path of a Unix socket has little room.
+            "admin_socket": Path(bootstrap.ADMIN_SOCKET),
+            "mesh_port": listener,
+            "edge_port": _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset),
+            "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
+            # Into envoy.log, which does not grow for ever.
+            "access_log": "/dev/stdout",
+        }
+    )
+    for name in servers:
+        if envoy.replicas(name).are_named:
+            raise NoPlan(
+                f"{name}: a server here and host names in VIVA_ENVOY_ENDPOINTS or"
+                f" VIVA_ENVOY_FALLBACKS do not mix; write IP addresses, or `--without {name}`"
+            )
+    programs.append(_envoy(envoy, envoy_folder))
+    edge = None
+    if "edge" in base.listeners:
+        edge = f"{_shown(base.edge_host)}:{envoy.edge_port}"
+    return Plan(servers, tuple(programs), folder, mesh, edge, envoy, elsewhere, patience)
 
 
-class NoPort(ValueError):
-    """A setting, with the offset, names no port; the message says which."""
+def _counts(
+    envoy: EnvoySettings, replicas: Mapping[str, int], without: Collection[str]
+) -> Mapping[str, int]:
+    """How many replicas of each server run here."""
+    for name in (*replicas, *without):
+        if name not in SERVICES:
+            raise NoPlan(f"{name} is no server; {', '.join(SERVICES)} are")
+    for name, count in replicas.items():
+        if name in without:
+            raise NoPlan(f"{name}: --replicas and --without contradict each other")
+        if not 1 <= count <= MOST_REPLICAS:
+            raise NoPlan(f"{name}: 1 to {MOST_REPLICAS} replicas; `--without {name}` for none")
+        if count > 1 and name in _ALONE:
+            raise NoPlan(f"{name}: one replica is all there can be: {_ALONE[name]}")
+    usual = {name: 0 if name in without or name in envoy.endpoints else 1 for name in SERVICES}
+    return {**usual, **replicas}
+
+
+def _server(
+    name: str, count: int, folder: Path, mesh: str, offset: int, patience: LauncherSettings
+) -> Server:
+    prefix = f"VIVA_{name.upper()}"
+    port = _port(f"{prefix}_PORT", DEFAULT_PORTS[name], offset)
+    environment = {
+        "VIVA_DATA_DIR": str(folder),
+        "PYTHONUNBUFFERED": "1",
+        "VIVA_DRAIN_SECONDS": f"{patience.drain_seconds:g}",
+        # Nobody has to notice by health that it stops: Envoy was told before, or stops as well.
+        # What Envoy's threads sent a moment earlier is still taken.
+        f"{prefix}_LAME_DUCK_SECONDS": os.environ.get(f"{prefix}_LAME_DUCK_SECONDS", "0.5"),
+    }
+    metrics_port = None
+    module = f"services.{name}"
+    if name == "reflection":
+        module = "edge.reflection"
+        environment["VIVA_ENVOY_ENDPOINTS_FOLDER"] = str(
+            run_folder(folder) / ENVOY / bootstrap.ENDPOINTS
+        )
+    else:
+        usual = port - offset + METRICS_OFFSET
+        metrics_port = _port(f"{prefix}_METRICS_PORT", usual, offset)
+    if name == "interview":
+        for server in ("ASR", "TTS", "LLM", "EMBED"):
+            environment[f"{prefix}_{server}_ADDRESS"] = mesh
+    endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
+    command = (sys.executable, "-m", module)
+    return Server(name, command, environment, endpoint, metrics_port, count)
+
+
+def _envoy(settings: EnvoySettings, folder: Path) -> Program:
+    return Program(
+        ENVOY,
+        ENVOY,
+        tuple(binary.arguments(folder / bootstrap.CONFIGURATION, concurrency=settings.concurrency)),
+        {},
+        Endpoint(reachable(settings.mesh_host), settings.mesh_port),
+        admin_port=settings.admin_port,
+        folder=folder,
+    )
+
+
+def _host(variable: str) -> str:
+    told = os.environ.get(variable) or "127.0.0.1"
+    try:
+        return reachable(told)
+    except OSError as error:
+        raise NoPlan(f"{variable}: {told!r} has no address: {error.strerror}") from None
+
+
+def _shown(host: str) -> str:
+    """A listener's host as callers on this machine write it."""
+    address = reachable(host)
+    if is_local(address):
+        return "localhost"
+    return f"[{address}]" if ":" in address else address
 
 
 def _port(variable: str, default: int, offset: int) -> int:
@@ -106,81 +239,4 @@ def _port(variable: str, default: int, offset: int) -> int:
     if told.isascii() and told.isdigit() and 0 < int(told) + offset < 65536:
         return int(told) + offset
     more = f" and an offset of {offset}" if offset else ""
-    raise NoPort(f"{variable}: {told!r}{more} is no port; 1 to 65535 is")
-
-
-def make_plan(offset: int = 0) -> Plan:
-    """The plan for this machine from the environment.
-
-    Args:
-        offset: Added to every port, so that a second mesh can run beside the first.
-
-    Raises:
-        NoPort: A variable holds no port.
-        SystemExit: A variable of Envoy's makes no sense; it is named on standard error.
-    """
-    folder = data_dir()
-    ports = {
-        name: _port(f"VIVA_{name.upper()}_PORT", default, offset)
-        for name, default in DEFAULT_PORTS.items()
-    }
-    envoy = _envoy_settings(ports, offset)
-    mesh = f"localhost:{envoy.mesh_port}"
-    shared = {"VIVA_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
-    endpoints = json.dumps(envoy.endpoints)
-    programs = []
-    for name, service in SERVICES.items():
-        prefix = f"VIVA_{name.upper()}"
-        environment = {
-            **shared,
-            f"{prefix}_PORT": str(ports[name]),
-            # All of the mesh stops together: there is nobody left to notice a drain.
-            f"{prefix}_DRAIN_SECONDS": os.environ.get(f"{prefix}_DRAIN_SECONDS", "0"),
-        }
-        metrics_port = None
-        module = f"services.{name}"
-        if name == "reflection":
-            module = "edge.reflection"
-            environment["VIVA_ENVOY_ENDPOINTS"] = endpoints
-        else:
-            usual = ports[name] - offset + METRICS_OFFSET
-            metrics_port = _port(f"{prefix}_METRICS_PORT", usual, offset)
-            environment[f"{prefix}_METRICS_PORT"] = str(metrics_port)
-        if name == "interview":
-            for server in ("ASR", "TTS", "LLM", "EMBED"):
-                environment[f"{prefix}_{server}_ADDRESS"] = mesh
-        programs.append(
-            Program(
-                name,
-                (sys.executable, "-m", module),
-                environment,
-                ports[name],
-                metrics_port,
-                service,
-            )
-        )
-    programs.append(
-        Program(
-            "envoy",
-            tuple(binary.arguments(_envoy_folder(folder) / bootstrap.CONFIGURATION)),
-            {},
-            envoy.mesh_port,
-            admin_port=envoy.admin_port,
-        )
-    )
-    return Plan(tuple(programs), folder, mesh, f"localhost:{envoy.edge_port}", envoy)
-
-
-def _envoy_settings(ports: Mapping[str, int], offset: int) -> EnvoySettings:
-    base = load(EnvoySettings)
-    local = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
-    return base.model_copy(
-        update={
-            "endpoints": {**local, **base.endpoints},
-            "mesh_port": _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset),
-            "edge_port": _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset),
-            "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
-            # Into envoy.log, which does not grow for ever.
-            "access_log": "/dev/stdout",
-        }
-    )
+    raise NoPlan(f"{variable}: {told!r}{more} is no port; 1 to 65535 is")

@@ -7,21 +7,25 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.cli.launcher.health import ready
+from services.cli.launcher.health import hung, ready
 from services.cli.launcher.logfile import LogFile
-from services.cli.launcher.plan import Program
-from services.runtime.server import EXIT_RESOURCE_MISSING
+from services.cli.launcher.programs import Program
+from services.cli.launcher.settings import LauncherSettings
+from services.runtime.server import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 # A process that ran this long had started well: its next crash is a new story.
 STABLE_SECONDS = 60.0
-# A server gives running calls 10 s; a little more until it is killed.
-STOP_SECONDS = 15.0
+# Until a server is killed that was asked to stop: what it may take for what it is doing, and this.
+STOP_MARGIN_SECONDS = 15.0
 MOST_FAILED_STARTS = 3
+# What it said last, in the error when it does not start.
+KEPT_LINES = 8
 
 
 class StartFailed(Exception):
@@ -37,32 +41,50 @@ class Status:
         started: When it was started, in seconds since the epoch.
         ready_in: Seconds until it was ready; None before.
         restarts: How often it was started again.
+        called: Whether new calls may go to it; one that is being replaced ends what it is doing.
     """
 
     pid: int | None = None
     started: float = 0.0
     ready_in: float | None = None
     restarts: int = 0
+    called: bool = True
 
 
 class Supervised:
     """A program that is kept running. `run` is its life; `stop` ends it."""
 
-    def __init__(self, program: Program, log: LogFile, changed: Callable[[str, str], None]) -> None:
-        """Takes the program, where its output goes, and whom to tell `(name, event)`."""
+    def __init__(
+        self,
+        program: Program,
+        log: LogFile,
+        changed: Callable[[str, str], None],
+        patience: LauncherSettings,
+    ) -> None:
+        """Takes the program, where its output goes, whom to tell `(name, event)`, and how long.
+
+        Args:
+            program: What runs.
+            log: Takes its output.
+            changed: Called with its name and what has happened.
+            patience: How long things may take.
+        """
         self.program = program
         self.status = Status()
         self.log = log
         self._changed = changed
+        self._patience = patience
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._late = False
+        self._last: deque[str] = deque(maxlen=KEPT_LINES)
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Starts the program and starts it again whenever it ends, until `stop`.
 
         Raises:
-            StartFailed: It cannot start, or did not get ready three times in a row.
+            StartFailed: It cannot start, takes too long, or did not get ready three times in a row.
         """
         backoff = FIRST_BACKOFF_SECONDS
         failed_starts = 0
@@ -73,22 +95,30 @@ class Supervised:
                 return
             if not self.ready.is_set():
                 failed_starts += 1
-                if status == EXIT_RESOURCE_MISSING or failed_starts >= MOST_FAILED_STARTS:
+                hopeless = status == EXIT_RESOURCE_MISSING or self._late
+                if hopeless or failed_starts >= MOST_FAILED_STARTS:
                     raise StartFailed(self._last_words(status))
             if time.monotonic() - began > STABLE_SECONDS:
                 backoff, failed_starts = FIRST_BACKOFF_SECONDS, 0
-            self._changed(self.program.name, f"ended ({_words(status)}), again in {backoff:g} s")
-            try:
-                async with asyncio.timeout(backoff):
-                    await self._stopping.wait()
-            except TimeoutError:
-                pass
-            backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            if status == EXIT_DEVICE_LOST and self.status.ready_in is not None:
+                self._changed(self.program.name, f"ended ({_words(status)}), again at once")
+            else:
+                await self._pause(backoff, status)
+                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.status.restarts += 1
+
+    async def _pause(self, seconds: float, status: int) -> None:
+        self._changed(self.program.name, f"ended ({_words(status)}), again in {seconds:g} s")
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
 
     async def _run_once(self) -> int:
         program = self.program
-        child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()))
+        folder = str(program.folder or ".")
+        child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()), folder)
         self._process = await asyncio.create_subprocess_exec(
             *child,
             *program.command,
@@ -101,23 +131,39 @@ class Supervised:
         )
         if self._stopping.is_set():  # asked to stop while it was being started
             self._process.kill()
-        began = time.monotonic()
         self.status.pid, self.status.started = self._process.pid, time.time()
+        self.status.ready_in = None
         self._changed(program.name, "starting")
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(self._wait_ready(began))
-            await self.log.follow(self._process.stdout)
-            waiting.cancel()
+            watching = tasks.create_task(self._watch(self._process))
+            await self.log.follow(self._process.stdout, self._last)
+            watching.cancel()
         status = await self._process.wait()
         self.status.pid = None
         return status
 
-    async def _wait_ready(self, began: float) -> None:
-        await ready(self.program)
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Says when the process is ready; kills it if it never is, or when it hangs."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._patience.ready_seconds):
+                await ready(self.program)
+        except TimeoutError:
+            self._late = True
+            self._kill(process, f"not ready after {self._patience.ready_seconds:g} s, killed")
+            return
         self.status.ready_in = time.monotonic() - began
         self.ready.set()
         self._changed(self.program.name, "ready")
+        await hung(self.program, self._patience.liveness_seconds)
+        self._kill(process, f"no answer for {self._patience.liveness_seconds:g} s, killed")
+
+    def _kill(self, process: asyncio.subprocess.Process, event: str) -> None:
+        # One that is stopping does not listen any more, and has its own time to end.
+        if not self._stopping.is_set() and process.returncode is None:
+            self._changed(self.program.name, event)
+            process.kill()
 
     async def stop(self) -> None:
         """Ends the program: SIGTERM, and SIGKILL if it takes too long."""
@@ -127,7 +173,7 @@ class Supervised:
             return
         process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(self._patience.drain_seconds + STOP_MARGIN_SECONDS):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -140,8 +186,12 @@ class Supervised:
             self._process.kill()
 
     def _last_words(self, status: int) -> str:
-        lines = "\n".join(f"  {line}" for line in list(self.log.last)[-8:])
-        return f"{self.program.name} does not start ({_words(status)}):\n{lines}\n{self.log.path}"
+        why = _words(status)
+        if self._late:
+            last = self._last[-1].strip() if self._last else "nothing"
+            why = f"not ready after {self._patience.ready_seconds:g} s; it said last: {last}"
+        lines = "\n".join(f"  {line}" for line in self._last)
+        return f"{self.program.name} does not start ({why}):\n{lines}\n{self.log.path}"
 
 
 def _words(status: int) -> str:

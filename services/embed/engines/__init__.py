@@ -17,14 +17,16 @@ class EngineInfo:
     """What an engine says about itself.
 
     Attributes:
-        engine: "ctranslate2", "transformers" or "triton".
+        engine: "ctranslate2", "transformers", "onnxruntime" or "triton".
         device: "cpu", "cuda:0" or the remote server's address.
         memory_bytes: Size of the weights; 0 when they lie elsewhere.
+        parallel: Batches it runs at the same time; further ones would only wait for their turn.
     """
 
     engine: str
     device: str
     memory_bytes: int
+    parallel: int = 1
 
 
 class Encoder(Protocol):

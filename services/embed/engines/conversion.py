@@ -1,8 +1,7 @@
-"""BERT-family encoders from safetensors to CTranslate2, tensor by tensor, without torch."""
+"""BERT-family encoders to CTranslate2, tensor by tensor; torch only reads pickled ones."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import numpy as np
 from ctranslate2.specs import TransformerEncoderModelSpec, common_spec
 from ctranslate2.specs.transformer_spec import TransformerEncoderSpec
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
-from services.embed.engines.ctranslate2 import ComputeType
+from services.embed.checkpoint import Checkpoint, Format
+from services.embed.engines.tensors import read_tensors
 from services.embed.model_files import ModelFiles
+from services.embed.settings import ComputeType
 from services.runtime.errors import ResourceMissing
 
 CONVERTIBLE = {"bert", "roberta", "xlm-roberta", "camembert"}
@@ -29,38 +29,69 @@ _ACTIVATIONS = {
 }
 
 
-def convert(files: ModelFiles, compute_type: ComputeType, out: Path) -> None:
+def convert(
+    files: ModelFiles,
+    checkpoint: Checkpoint,
+    vocabulary: Mapping[str, int],
+    compute_type: ComputeType,
+    out: Path,
+) -> None:
     """Writes a model folder's encoder as a CTranslate2 model.
 
     Args:
-        files: The model; its weights in model.safetensors.
-        compute_type: How weights are stored: int8 (a scale a row) or float32.
+        files: The model.
+        checkpoint: Its weights.
+        vocabulary: Its tokens with their ids.
+        compute_type: How weights are stored: int8 (a scale a row), float16 or float32.
         out: An empty folder.
 
     Raises:
         ResourceMissing: It is of another architecture or kept in another way.
     """
-    weights = files.folder / "model.safetensors"
-    activation = _ACTIVATIONS.get(str(files.config.get("hidden_act", "gelu")))
-    if files.model_type not in CONVERTIBLE or activation is None or not weights.is_file():
+    if checkpoint.format is Format.ONNX:
         raise ResourceMissing(
-            f"{files.folder} cannot be run by the engine ctranslate2 (it takes the architectures"
-            f" {', '.join(sorted(CONVERTIBLE))} in one model.safetensors)",
+            f"{files.weights} holds an ONNX graph, which the engine ctranslate2 does not run",
+            "set VIVA_EMBED_ENGINE=onnxruntime",
+        )
+    activation = _ACTIVATIONS.get(str(files.config.get("hidden_act", "gelu")))
+    absolute = files.config.get("position_embedding_type") in {None, "absolute"}
+    if files.model_type not in CONVERTIBLE or activation is None or not absolute:
+        raise ResourceMissing(
+            f"{files.weights} cannot be run by the engine ctranslate2 (it takes the architectures"
+            f" {', '.join(sorted(CONVERTIBLE))})",
             "set VIVA_EMBED_ENGINE=transformers",
         )
     tensors = {
-        # Saved with or without the name of the part around the encoder.
-        name.removeprefix(f"{files.model_type.replace('-', '_')}.").removeprefix("roberta."): tensor
-        # Quantisation works in place, so nothing else may hold these.
-        for name, tensor in load_file(weights).items()
+        _name(name, files.model_type): tensor for name, tensor in read_tensors(checkpoint).items()
     }
-    spec = _specification(files, tensors, activation)
+    try:
+        spec = _specification(files, tensors, vocabulary, activation)
+    except KeyError as error:
+        raise ResourceMissing(
+            f"the weights in {files.weights} lack {error.args[0]}", "download them again"
+        ) from None
     spec.validate()
+    # Quantisation works in place, so nothing else may hold these.
+    del tensors
     spec.optimize(quantization=compute_type)
     spec.save(str(out))
 
 
-def _specification(files: ModelFiles, tensors: Tensors, activation: Any) -> Any:
+def _name(name: str, model_type: str) -> str:
+    """A tensor's name as this file knows it.
+
+    It may be saved with or without the name of the part around the encoder, and the first BERT
+    checkpoints had TensorFlow's names of a norm's parts.
+    """
+    bare = name.removeprefix(f"{model_type.replace('-', '_')}.").removeprefix("roberta.")
+    return bare.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
+
+
+def _specification(
+    files: ModelFiles, tensors: Tensors, vocabulary: Mapping[str, int], activation: Any
+) -> Any:
     config = files.config
     encoder = TransformerEncoderSpec(
         config["num_hidden_layers"],
@@ -80,7 +111,7 @@ def _specification(files: ModelFiles, tensors: Tensors, activation: Any) -> Any:
     for number, layer in enumerate(encoder.layer):
         _layer(layer, tensors, f"encoder.layer.{number}")
     spec = TransformerEncoderModelSpec(encoder)
-    spec.register_vocabulary(_vocabulary(files, encoder.embeddings[0].weight.shape[0]))
+    spec.register_vocabulary(_listed(vocabulary, encoder.embeddings[0].weight.shape[0]))
     spec.config.layer_norm_epsilon = config.get("layer_norm_eps", 1e-12)
     return spec
 
@@ -107,14 +138,10 @@ def _norm(spec: Any, tensors: Tensors, name: str) -> None:
     spec.beta = tensors[f"{name}.bias"]
 
 
-def _vocabulary(files: ModelFiles, size: int) -> list[str]:
+def _listed(vocabulary: Mapping[str, int], size: int) -> list[str]:
     """The tokens by id. CTranslate2 wants as many as there are embeddings; ids alone are used."""
-    model = json.loads(files.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
-    # WordPiece maps tokens to ids, Unigram lists tokens with their scores.
-    ids: dict[str, int]
-    ids = model if isinstance(model, dict) else {token: n for n, (token, _) in enumerate(model)}
     tokens = [f"[unused-{number}]" for number in range(size)]
-    for token, number in ids.items():
+    for token, number in vocabulary.items():
         if number < size:
             tokens[number] = token
     return tokens

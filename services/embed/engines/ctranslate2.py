@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.embed.checkpoint import find_checkpoint
 from services.embed.engines import EngineInfo
 from services.embed.model_files import ModelFiles
+from services.embed.settings import ComputeType
 from services.embed.tokenization import TokenizedText
+from services.embed.tokenizer_files import load_tokenizer
 from services.embed.vectors import Pooling, pool
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
@@ -24,9 +27,8 @@ except ModuleNotFoundError as error:
         f"the engine ctranslate2 needs the package {error.name}", "install viva-mesh[embed]"
     ) from None
 
-ComputeType = Literal["int8", "float32"]
 # Of the conversion; raise it when what it writes changes.
-_REVISION = 1
+_REVISION = 2
 
 
 class CTranslate2Encoder:
@@ -42,15 +44,17 @@ class CTranslate2Encoder:
             pooling: How a text's vector is made.
         """
         kind, _, index = device.partition(":")
+        parallel = threads if kind == "cpu" else 1
         self._model: Any = ctranslate2.Encoder(
             str(weights),
             device=kind,
             device_index=int(index or 0),
-            inter_threads=threads if kind == "cpu" else 1,
+            inter_threads=parallel,
             intra_threads=1,
         )
         self._pooling = pooling
-        self._info = EngineInfo("ctranslate2", device, (weights / "model.bin").stat().st_size)
+        size = (weights / "model.bin").stat().st_size
+        self._info = EngineInfo("ctranslate2", device, size, parallel)
         self._dimensions = int(self.encode([TokenizedText((0,), (0,))]).shape[1])
 
     @property
@@ -80,15 +84,18 @@ def prepare(store: WeightsStore, files: ModelFiles, name: str, compute_type: Com
     Raises:
         ResourceMissing: It cannot be converted.
     """
-    weights = files.folder / "model.safetensors"
-    stat = weights.stat() if weights.is_file() else None
-    source = (str(weights.resolve()), stat and stat.st_size, stat and stat.st_mtime_ns)
-    digest = hashlib.blake2b(repr(source).encode(), digest_size=6).hexdigest()
+    checkpoint = find_checkpoint(files.weights)
+    if checkpoint is None:
+        raise ResourceMissing(
+            f"{files.weights} holds no weights that an engine here reads", "download them again"
+        )
+    digest = hashlib.blake2b(repr(checkpoint.source).encode(), digest_size=6).hexdigest()
 
     def build(out: Path) -> None:
         # Imports torch where it is installed, which is only worth it when there is work to do.
         from services.embed.engines.conversion import convert
 
-        convert(files, compute_type, out)
+        vocabulary = load_tokenizer(files).get_vocab(with_added_tokens=True)
+        convert(files, checkpoint, vocabulary, compute_type, out)
 
     return store.prepare(f"embed-{name}", f"{compute_type}-{_REVISION}-{digest}", build)

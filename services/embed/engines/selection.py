@@ -6,12 +6,12 @@ import dataclasses
 from importlib.metadata import version
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
+from services.embed.checkpoint import Format, find_checkpoint
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.model_files import MODEL_SETTING, ModelFiles, read_model_files
-from services.embed.settings import PACKAGED_MODEL, EmbedSettings
+from services.embed.settings import PACKAGED_MODEL, ComputeType, EmbedSettings, Engine
 from services.embed.tokenization import Purpose, Tokenization
+from services.embed.tokenizer_files import load_tokenizer
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore, package_files
 
@@ -54,9 +54,12 @@ def model_version(settings: EmbedSettings) -> str:
 
 
 def tokenization(files: ModelFiles) -> Tokenization:
-    """The model's tokenizer."""
-    tokenizer = Tokenizer.from_file(str(files.tokenizer))
-    return Tokenization(tokenizer, files.max_tokens, files.instructions)
+    """The model's tokenizer.
+
+    Raises:
+        ResourceMissing: There is none, or it is another model's.
+    """
+    return Tokenization(load_tokenizer(files), files.max_tokens, files.instructions)
 
 
 def load_encoder(settings: EmbedSettings, files: ModelFiles) -> Encoder:
@@ -66,27 +69,58 @@ def load_encoder(settings: EmbedSettings, files: ModelFiles) -> Encoder:
         ResourceMissing: A package, the weights or a device it needs is not there.
     """
     choice = settings.choice()
-    if choice.engine == "transformers":
-        from services.embed.engines.transformers import TransformersEncoder
+    match _engine(settings, files):
+        case "transformers":
+            from services.embed.engines.transformers import TransformersEncoder
 
-        return TransformersEncoder(
-            files, device=choice.device, threads=settings.threads, pooling=files.pooling
+            return TransformersEncoder(
+                files,
+                device=choice.device,
+                threads=settings.threads,
+                pooling=files.pooling,
+                dtype=_torch_type(choice.compute_type),
+            )
+        case "onnxruntime":
+            from services.embed.engines.onnxruntime import OnnxEncoder
+
+            return OnnxEncoder(
+                files, device=choice.device, threads=settings.threads, pooling=files.pooling
+            )
+        case "triton":
+            from services.embed.engines.triton import TritonEncoder
+
+            return TritonEncoder(
+                settings.triton_address,
+                settings.triton_model,
+                timeout=settings.triton_timeout_seconds,
+                parallel=settings.threads,
+            )
+        case "ctranslate2":
+            from services.embed.engines.ctranslate2 import CTranslate2Encoder, prepare
+
+            store = WeightsStore(settings.data_dir / "models")
+            weights = prepare(store, files, choice.name, choice.compute_type)
+            return CTranslate2Encoder(
+                weights, device=choice.device, threads=settings.threads, pooling=files.pooling
+            )
+
+
+def _engine(settings: EmbedSettings, files: ModelFiles) -> Engine:
+    """The engine that was chosen; where none was, the one for a folder with nothing but a graph."""
+    if settings.engine is None:
+        checkpoint = find_checkpoint(files.weights)
+        if checkpoint is not None and checkpoint.format is Format.ONNX:
+            return "onnxruntime"
+    return settings.choice().engine
+
+
+def _torch_type(compute_type: ComputeType) -> str:
+    if compute_type == "int8":
+        raise ResourceMissing(
+            "the engine transformers does not compute in int8",
+            "set VIVA_EMBED_COMPUTE_TYPE to float16 or float32",
         )
-    if choice.engine == "triton":
-        from services.embed.engines.triton import TritonEncoder
-
-        return TritonEncoder(
-            settings.triton_address,
-            settings.triton_model,
-            timeout=settings.triton_timeout_seconds,
-        )
-    from services.embed.engines.ctranslate2 import CTranslate2Encoder, prepare
-
-    store = WeightsStore(settings.data_dir / "models")
-    weights = prepare(store, files, choice.name, settings.compute_type)
-    return CTranslate2Encoder(
-        weights, device=choice.device, threads=settings.threads, pooling=files.pooling
-    )
+    return compute_type
 
 
 def load_cross_encoder(settings: EmbedSettings, model: str) -> tuple[CrossEncoder, ModelFiles]:
@@ -98,8 +132,12 @@ def load_cross_encoder(settings: EmbedSettings, model: str) -> tuple[CrossEncode
     from services.embed.engines.transformers import TransformersCrossEncoder
 
     files = read_model_files(_folder(model, hub=True, setting=_RERANK_MODEL), setting=_RERANK_MODEL)
-    device = settings.choice().device
-    return TransformersCrossEncoder(files, device=device, threads=settings.threads), files
+    choice = settings.choice()
+    # int8 is a choice for the encoder, by another engine.
+    dtype = "float32" if choice.compute_type == "int8" else choice.compute_type
+    return TransformersCrossEncoder(
+        files, device=choice.device, threads=settings.threads, dtype=dtype
+    ), files
 
 
 def _folder(model: str, *, hub: bool, setting: str = MODEL_SETTING) -> Path:

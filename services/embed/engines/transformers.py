@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.embed.checkpoint import TORCH_FILES, Format, find_checkpoint
 from services.embed.engines import EngineInfo
 from services.embed.model_files import ModelFiles
-from services.embed.tokenization import TokenizedText
+from services.embed.tokenization import TokenizedText, pad
 from services.embed.vectors import Pooling
 from services.runtime.errors import ResourceMissing
 
@@ -26,39 +28,71 @@ except ModuleNotFoundError as error:
         f"the engine transformers needs the package {error.name}", "install viva-mesh[torch]"
     ) from None
 
-_FILES = ["*.json", "*.safetensors", "1_Pooling/*", "*.model"]
+# What describes a model, its tokenizer and its modules; *.txt are older vocabularies.
+_DESCRIPTIONS = ["*.json", "*.txt", "*.model"]
+# Computed by the models for other purposes than a text's vector.
+_UNUSED_PARTS = ("pooler.", "embeddings.position_ids")
 
 
-def fetch(name: str, setting: str) -> Path:
+def fetch(name: str, setting: str, endpoint: str | None = None) -> Path:
     """The folder of a model of the Hugging Face hub, downloaded once into its own cache.
+
+    Of the formats its weights come in only the better one that torch reads is fetched.
+
+    Args:
+        name: The model's on the hub.
+        setting: The variable that named it, for errors.
+        endpoint: The hub's address; None takes its own.
 
     Raises:
         ResourceMissing: The hub doesn't have it or cannot be reached.
     """
     try:
-        return Path(snapshot_download(name, allow_patterns=_FILES))
+        for weights in TORCH_FILES:
+            folder = Path(
+                snapshot_download(
+                    name, endpoint=endpoint, allow_patterns=[*_DESCRIPTIONS, *weights]
+                )
+            )
+            if any(any(folder.glob(pattern)) for pattern in weights):
+                break
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ResourceMissing(
             f"the model {name} cannot be fetched from the Hugging Face hub ({error})",
             f"check the name and the network, or set {setting} to a folder",
         ) from None
+    return folder
 
 
 class _Module:
     """A loaded torch module and the way of a batch into it."""
 
-    def __init__(self, loader: Any, files: ModelFiles, device: str, threads: int) -> None:
+    def __init__(
+        self, loader: Any, files: ModelFiles, device: str, threads: int, dtype: str
+    ) -> None:
         _check_device(device)
+        _check_weights(files)
         if device == "cpu":
             torch.set_num_threads(threads)
         try:
-            # CPUs are slow at half precision; a GPU takes the weights as they were saved.
-            dtype = torch.float32 if device == "cpu" else "auto"
-            module = loader.from_pretrained(files.folder, local_files_only=True, dtype=dtype)
-        except (OSError, ValueError) as error:
+            # Pickled tensors are read with weights_only, transformers' default: no code runs.
+            module, loading = loader.from_pretrained(
+                files.weights,
+                local_files_only=True,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
+            reason = str(error).partition("\n")[0]
             raise ResourceMissing(
-                f"{files.folder} cannot be loaded ({error})", "check the model's folder"
+                f"{files.weights} cannot be loaded ({reason})", "check the model's folder"
             ) from None
+        # transformers draws what is missing at random.
+        lost = [name for name in loading["missing_keys"] if not name.startswith(_UNUSED_PARTS)]
+        if lost:
+            raise ResourceMissing(
+                f"the weights in {files.weights} lack {min(lost)}", "download them again"
+            )
         self.device = device
         self._module = module.eval().to(device)
         self._padding = int(files.config.get("pad_token_id") or 0)
@@ -76,21 +110,27 @@ class _Module:
 
     def run(self, batch: Sequence[TokenizedText]) -> tuple[Any, Any]:
         """The module's output and the mask [n, longest] of what is not padding."""
-        longest = max(len(text.ids) for text in batch)
-        ids = torch.full((len(batch), longest), self._padding, dtype=torch.long)
-        types = torch.zeros_like(ids)
-        mask = torch.zeros_like(ids)
-        for row, text in enumerate(batch):
-            length = len(text.ids)
-            ids[row, :length] = torch.tensor(text.ids)
-            types[row, :length] = torch.tensor(text.types)
-            mask[row, :length] = 1
-        mask = mask.to(self.device)
-        inputs = {"input_ids": ids.to(self.device), "attention_mask": mask}
+        padded = pad(batch, self._padding)
+        # One copy to the device; its parts are used there.
+        ids, mask, types = torch.from_numpy(padded).to(self.device)
+        inputs = {"input_ids": ids, "attention_mask": mask}
         if self._segments:
-            inputs["token_type_ids"] = types.to(self.device)
+            inputs["token_type_ids"] = types
         with self._lock, torch.inference_mode():
             return self._module(**inputs), mask
+
+
+def _check_weights(files: ModelFiles) -> None:
+    checkpoint = find_checkpoint(files.weights)
+    if checkpoint is None:
+        raise ResourceMissing(
+            f"{files.weights} holds no weights that an engine here reads", "download them again"
+        )
+    if checkpoint.format is Format.ONNX:
+        raise ResourceMissing(
+            f"{files.weights} holds an ONNX graph, which the engine transformers does not run",
+            "set VIVA_EMBED_ENGINE=onnxruntime",
+        )
 
 
 def _check_device(device: str) -> None:
@@ -102,12 +142,29 @@ def _check_device(device: str) -> None:
         )
 
 
+def pooled(hidden: Any, mask: Any, pooling: Pooling) -> Any:
+    """One vector a text, float32 [n, d], on the device.
+
+    Args:
+        hidden: The last layer [n, longest, d], in any precision. Summed as float32: float16 ends at
+            65,504.
+        mask: 1 for a text's tokens [n, longest], 0 for padding.
+        pooling: The mean of the text's tokens, or its first token.
+    """
+    if pooling is Pooling.CLS:
+        return hidden[:, 0].float()
+    weights = mask.unsqueeze(-1).float()
+    return (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1)
+
+
 class TransformersEncoder:
     """Any encoder `AutoModel` loads."""
 
-    def __init__(self, files: ModelFiles, *, device: str, threads: int, pooling: Pooling) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N"."""
-        self._module = _Module(AutoModel, files, device, threads)
+    def __init__(
+        self, files: ModelFiles, *, device: str, threads: int, pooling: Pooling, dtype: str
+    ) -> None:
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32" or "float16"."""
+        self._module = _Module(AutoModel, files, device, threads, dtype)
         self._pooling = pooling
         self._info = EngineInfo("transformers", device, self._module.memory_bytes)
 
@@ -124,13 +181,9 @@ class TransformersEncoder:
     def encode(self, batch: Sequence[TokenizedText]) -> NDArray[np.float32]:
         """Pooled vectors, float32 [n, dimensions], not normalised."""
         output, mask = self._module.run(batch)
-        hidden = output.last_hidden_state
-        if self._pooling is Pooling.CLS:
-            pooled = hidden[:, 0]
-        else:
-            weights = mask.unsqueeze(-1).to(hidden.dtype)
-            pooled = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-        vectors: NDArray[np.float32] = pooled.float().cpu().numpy()
+        vectors: NDArray[np.float32] = (
+            pooled(output.last_hidden_state, mask, self._pooling).cpu().numpy()
+        )
         return vectors
 
     def close(self) -> None:
@@ -140,13 +193,13 @@ class TransformersEncoder:
 class TransformersCrossEncoder:
     """Any cross-encoder with one label that `AutoModelForSequenceClassification` loads."""
 
-    def __init__(self, files: ModelFiles, *, device: str, threads: int) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N".
+    def __init__(self, files: ModelFiles, *, device: str, threads: int, dtype: str) -> None:
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32" or "float16".
 
         Raises:
             ResourceMissing: It classifies into several labels, so it has no one score.
         """
-        self._module = _Module(AutoModelForSequenceClassification, files, device, threads)
+        self._module = _Module(AutoModelForSequenceClassification, files, device, threads, dtype)
         if self._module.config.num_labels != 1:
             raise ResourceMissing(
                 f"{files.folder} has {self._module.config.num_labels} labels, a reranker has one",

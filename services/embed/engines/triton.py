@@ -19,20 +19,21 @@ except (ModuleNotFoundError, RuntimeError) as error:
     # tritonclient hides what it misses behind a RuntimeError.
     raise ResourceMissing(
         f"the engine triton needs tritonclient and what it imports ({error.__cause__ or error})",
-        "install them as requirements/models-no-deps.txt says",
+        "install viva-mesh[triton]",
     ) from None
 
 
 class TritonEncoder:
     """The model that `triton_repository` writes, or one with the same inputs and output."""
 
-    def __init__(self, address: str, model: str, *, timeout: float) -> None:
+    def __init__(self, address: str, model: str, *, timeout: float, parallel: int = 1) -> None:
         """Connects and asks for the model.
 
         Args:
             address: "host:port" of Triton's gRPC endpoint.
             model: The model's name there.
             timeout: Seconds a batch may take.
+            parallel: Batches to send at the same time: the model's instances there.
 
         Raises:
             ResourceMissing: Triton is not there, or the model is not ready.
@@ -40,6 +41,7 @@ class TritonEncoder:
         self._address = address
         self._model = model
         self._timeout = timeout
+        self._parallel = parallel
         self._client = InferenceServerClient(address)
         try:
             metadata = self._client.get_model_metadata(model, client_timeout=timeout)
@@ -54,7 +56,7 @@ class TritonEncoder:
     @property
     def info(self) -> EngineInfo:
         """What it is."""
-        return EngineInfo("triton", self._address, 0)
+        return EngineInfo("triton", self._address, 0, self._parallel)
 
     @property
     def dimensions(self) -> int:

@@ -87,7 +87,7 @@ def main() -> None:
     try:
         files = model_files(settings)
         store = WeightsStore(settings.data_dir / "models")
-        weights = prepare(store, files, choice.name, settings.compute_type)
+        weights = prepare(store, files, choice.name, choice.compute_type)
     except ResourceMissing as error:
         sys.exit(str(error))
     write_repository(

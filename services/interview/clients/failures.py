@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
+from google.rpc import status_pb2
 
 from services.interview.clients.seams import DependencyFailed, ServiceName
+
+
+def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
+    """A failure that a stream tells of a part of its work, and survives."""
+    names = {code.value[0]: code.name for code in grpc.StatusCode}
+    return DependencyFailed(service, names.get(error.code, "UNKNOWN"))
 
 
 @contextmanager

@@ -47,7 +47,8 @@ class LlmClient:
         try:
             with failures("llm"):
                 async for response in call:
-                    if response.WhichOneof("message") == "delta":
+                    # An empty one would carry what the model thinks.
+                    if response.delta.text:
                         yield response.delta.text
         finally:
             call.cancel()

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from services.interview.events import AudioFormat
-from services.interview.record import Phase, SpokenWord
+from services.interview.record import SpokenWord
 
 HEARING_RATE_HZ = 16_000
 """The rate candidates' audio is brought to before recognition: what Whisper and Silero take."""
@@ -129,14 +130,36 @@ class Recogniser(Protocol):
         ...
 
 
+class Style(IntEnum):
+    """How a line is meant; the synthesis contract's numbers."""
+
+    NEUTRAL = 1
+    WELCOMING = 2
+    ENCOURAGING = 3
+    THANKFUL = 4
+    CHEERFUL = 5
+    CALM = 6
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """A voice there is, for people to choose from."""
+
+    id: str
+    display_name: str = ""
+    description: str = ""
+    languages: tuple[str, ...] = ("en",)
+    is_default: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceConfig:
     """How to speak. `ahead` says that nobody waits for it yet."""
 
     language: str
     voice: str | None
-    phase: Phase
     format: AudioFormat
+    style: Style = Style.NEUTRAL
     ahead: bool = False
 
 
@@ -164,8 +187,8 @@ class SpeechPiece:
 class Synthesiser(Protocol):
     """Text to speech."""
 
-    async def voices(self) -> frozenset[str]:
-        """The names of the voices there are."""
+    async def voices(self) -> Sequence[VoiceInfo]:
+        """The voices there are, the default first."""
         ...
 
     def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:

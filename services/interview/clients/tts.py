@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from services.interview.clients.failures import failures
-from services.interview.clients.seams import PlacedWord, SpeechPiece, VoiceConfig
+from services.interview.clients.failures import failures, told
+from services.interview.clients.seams import PlacedWord, SpeechPiece, VoiceConfig, VoiceInfo
 from services.interview.events import AudioFormat, Encoding
-from services.interview.record import Phase
 from services.runtime.channel import outgoing
 from services.runtime.stats import seconds
 
@@ -19,12 +18,6 @@ UTTERANCE_SECONDS = 60.0
 """The interviewer's lines are sentences; synthesis of one takes no longer."""
 LIST_SECONDS = 2.0
 
-_STYLES = {
-    Phase.OPENING: tts_pb2.STYLE_WELCOMING,
-    Phase.QUESTION: tts_pb2.STYLE_NEUTRAL,
-    Phase.FOLLOW_UP: tts_pb2.STYLE_ENCOURAGING,
-    Phase.CLOSING: tts_pb2.STYLE_THANKFUL,
-}
 _SEGMENT = "line"
 
 
@@ -37,13 +30,22 @@ class TtsClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: tts_pb2_grpc.TtsServiceAsyncStub = tts_pb2_grpc.TtsServiceStub(channel)
 
-    async def voices(self) -> frozenset[str]:
-        """The names of the voices there are."""
+    async def voices(self) -> Sequence[VoiceInfo]:
+        """The voices there are, the default first."""
         with failures("tts"):
             answer = await self._stub.ListVoices(
                 tts_pb2.ListVoicesRequest(), **outgoing(LIST_SECONDS)
             )
-        return frozenset(voice.id for voice in answer.voices)
+        return [
+            VoiceInfo(
+                voice.id,
+                voice.display_name,
+                voice.description,
+                tuple(voice.languages),
+                voice.is_default,
+            )
+            for voice in answer.voices
+        ]
 
     async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
         """The speech in order; closing the generator cancels the segment."""
@@ -56,6 +58,8 @@ class TtsClient:
                 await call.write(tts_pb2.StreamingSynthesizeRequest(text=piece))
                 await call.done_writing()
                 async for response in call:
+                    if response.done.HasField("error"):
+                        raise told("tts", response.done.error)
                     if response.WhichOneof("message") != "chunk":
                         continue
                     chunk = response.chunk
@@ -77,7 +81,7 @@ def _config(config: VoiceConfig) -> tts_pb2.SpeechConfig:
     return tts_pb2.SpeechConfig(
         voice=config.voice,
         language=config.language,
-        style=_STYLES.get(config.phase, tts_pb2.STYLE_NEUTRAL),
+        style=tts_pb2.Style.ValueType(config.style),
         format=audio,
         priority=ahead if config.ahead else serving_pb2.PRIORITY_INTERACTIVE,
     )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import numpy as np
+
 from services.interview.clients.seams import HEARING_RATE_HZ
 from services.interview.conversation import messages as m
 from services.interview.conversation.conversation import Conversation
+from services.interview.conversation.intake import Fit
+from services.interview.conversation.playback import ClientClock, Heard
 from services.interview.events import AudioFormat, Encoding, Entry
+from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
 from services.runtime.audio.pcm import (
+    Float32,
     StreamResampler,
     float_from_f32le,
     float_from_s16le,
@@ -22,6 +28,15 @@ CALLS_REMEMBERED = 1024
 MOST_AHEAD_SECONDS = 5.0
 """Audio a client may have recorded before it joined. More is at another rate than was said, or a
 file; it would pile up, since it is heard no faster than it was spoken."""
+MOST_SILENCE_SECONDS = 5.0
+"""Of a longer gap in the audio only so much is heard as silence: it ends any turn."""
+
+_DECODERS = {
+    Encoding.PCM_S16LE: float_from_s16le,
+    Encoding.PCM_F32LE: float_from_f32le,
+    Encoding.MULAW: float_from_mulaw,
+    Encoding.ALAW: float_from_alaw,
+}
 
 
 class Seat:
@@ -35,12 +50,15 @@ class Seat:
         self._source = source
         self._seen = last_seq
         self._ended: Exception | None = None
-        rate = source.sample_rate_hz if source else None
-        self._resampler = StreamResampler(rate or HEARING_RATE_HZ, HEARING_RATE_HZ)
+        self._rate = (source.sample_rate_hz if source else None) or HEARING_RATE_HZ
+        self._resampler = StreamResampler(self._rate, HEARING_RATE_HZ)
+        self._clock = ClientClock()
 
     def end(self, error: Exception) -> None:
-        """Ends this client's call with an error."""
-        self._ended = self._ended or error
+        """Ends this client's call with an error; what its audio still owes is heard."""
+        if self._ended is None:
+            self._ended = error
+            self._feed(np.zeros(0, dtype=np.float32), last=True)
         self.conversation.chronicle.journal.wake()
 
     def _check(self) -> None:
@@ -66,8 +84,14 @@ class Seat:
                     return
                 await changed.wait()
 
-    def hear(self, audio: bytes, field: str) -> None:
-        """Takes the candidate's samples; `field` is what to call them in an error.
+    def hear(self, audio: bytes, offset: float | None, field: str) -> None:
+        """Takes the candidate's samples.
+
+        Args:
+            audio: Whole frames in the shape the client named.
+            offset: Where the first lies, in seconds from the first audio of the interview; None
+                means right behind what came before.
+            field: What to call the chunk in an error.
 
         Raises:
             FailedPrecondition: The client said that it sends no audio.
@@ -75,14 +99,26 @@ class Seat:
                 spoken.
             Aborted: Another client has joined.
         """
-        source = self.check(audio, field)
-        decode = float_from_s16le if source.encoding is Encoding.PCM_S16LE else float_from_f32le
-        samples = self._resampler.feed(mono(decode(audio), source.channels))
-        if samples.size:
-            self.conversation.hear(s16le_from_float(samples))
+        fit = self.check(audio, offset, field)
+        source = self._source or AudioFormat()
+        samples = mono(_DECODERS[source.encoding](audio), source.channels)
+        self.conversation.ears.intake.take(fit)
+        if fit.gap:
+            silence = min(fit.gap, MOST_SILENCE_SECONDS)
+            self._feed(np.zeros(round(silence * self._rate), dtype=np.float32))
+            self.conversation.ears.skip(fit.gap - silence)
+        self._feed(samples[round(fit.repeated * self._rate) :])
 
-    def check(self, audio: bytes, field: str) -> AudioFormat:
-        """Whether `hear` would take these samples, and their shape; raises what `hear` does."""
+    def _feed(self, samples: Float32, *, last: bool = False) -> None:
+        resampled = self._resampler.feed(samples, last=last)
+        if resampled.size:
+            self.conversation.ears.hear(s16le_from_float(resampled))
+
+    def check(self, audio: bytes, offset: float | None, field: str, planned: float = 0.0) -> Fit:
+        """Whether `hear` would take these samples, and how they join; raises what `hear` does.
+
+        `planned` seconds of audio are taken to have been heard by then.
+        """
         self._check()
         source = self._source
         if source is None:
@@ -91,9 +127,10 @@ class Seat:
             )
         if len(audio) % source.frame_bytes:
             raise InvalidField(
-                field, f"{len(audio)} bytes are no whole {source.frame_bytes}-byte frames"
+                f"{field}.audio",
+                f"{len(audio)} bytes are no whole {source.frame_bytes}-byte frames",
             )
-        ahead = self.conversation.audio_ahead
+        ahead = self.conversation.ears.ahead + planned
         if ahead > MOST_AHEAD_SECONDS:
             raise InvalidField(
                 "join.input.sample_rate_hz",
@@ -101,7 +138,22 @@ class Seat:
                 " than time has passed: name the rate and the channels that are sent, and send no"
                 " faster than people speak",
             )
-        return source
+        intake = self.conversation.ears.intake
+        fit = intake.fit(offset, len(audio) / source.frame_bytes / self._rate, planned)
+        if ahead + fit.gap > MOST_AHEAD_SECONDS:
+            raise InvalidField(
+                f"{field}.offset",
+                f"lies in the future; audio was received up to {intake.received:.3f} s, and"
+                " offsets count from the first audio of the interview",
+            )
+        return fit
+
+    def played(
+        self, utterance_id: str, position: float, *, finished: bool, client_time: float | None
+    ) -> None:
+        """The client has played an utterance up to `position` at `client_time` on its clock."""
+        when = self._clock.moment(client_time, self.conversation.chronicle.clock.now())
+        self.send(m.Played(utterance_id, Heard(position, when, finished)))
 
     def send(self, message: m.Message) -> None:
         """Hands on what the candidate does."""
@@ -139,7 +191,7 @@ class Attendance:
             self._calls.clear()
         self.seat = Seat(self.conversation, source, last_seq or 0)
         self.conversation.chronicle.clock.start()
-        self.conversation.send(m.Joined(output))
+        self.conversation.join(output)
         return self.seat
 
     def leave(self, seat: Seat) -> None:

@@ -9,7 +9,7 @@ from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
 from services.interview.events import Event, StateChanged
-from services.interview.record import Interview, State, Turn
+from services.interview.record import Failure, Interview, Patience, State, Turn
 from services.interview.reports.report import Report
 from services.interview.store.store import Store
 
@@ -28,13 +28,13 @@ class Chronicle:
     @property
     def interview(self) -> Interview:
         """The record as it is now."""
-        return replace(self._interview, last_seq=self.journal.last_seq)
+        return self._interview
 
     def emit(self, event: Event) -> None:
         """Tells the clients."""
         self.journal.append(event)
 
-    async def move(self, state: State, step: Step) -> None:
+    async def move(self, state: State, step: Step, failure: Failure | None = None) -> None:
         """Changes where the interview stands, and says so."""
         now = datetime.now(UTC)
         before = self._interview
@@ -45,15 +45,32 @@ class Chronicle:
             round=step.round,
             started=before.started or now,
             ended=before.ended or (now if state.over else None),
+            failure=failure,
         )
-        self.emit(StateChanged(state, step.phase, step.round))
-        await self._store.save(self.interview)
+        self.emit(StateChanged(state, step.phase, step.asked_round))
+        await self._save()
 
     async def add(self, turn: Turn) -> None:
         """Adds a turn to the record."""
         self._interview = replace(self._interview, turns=(*self._interview.turns, turn))
-        await self._store.save(self.interview)
+        await self._save()
+
+    async def revise(self, turn: Turn) -> None:
+        """Puts a turn in the place of the one with its id."""
+        turns = tuple(turn if kept.id == turn.id else kept for kept in self._interview.turns)
+        self._interview = replace(self._interview, turns=turns)
+        await self._save()
+
+    async def set_patience(self, patience: Patience) -> None:
+        """Keeps how long a pause the interviewer bears from here on."""
+        settings = replace(self._interview.settings, patience=patience)
+        self._interview = replace(self._interview, settings=settings)
+        await self._save()
 
     async def keep(self, report: Report) -> None:
         """Adds the report."""
+        self._interview = replace(self._interview, overall_score=report.overall_score)
         await self._store.save_report(self._interview.user, report)
+
+    async def _save(self) -> None:
+        await self._store.save(self._interview)

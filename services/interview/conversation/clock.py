@@ -62,6 +62,15 @@ class AudioTimeline:
         last = self._anchors[-1]
         last.when = max(last.earliest, last.when - max(0.0, self.at(self._received) - now))
 
+    def skip(self, seconds: float) -> None:
+        """What comes next was spoken so much later than right behind what came last."""
+        when = self.at(self._received) + seconds
+        self._anchors.append(_Anchor(self._received, when, self.at(self._received)))
+
+    def places(self) -> list[tuple[float, float]]:
+        """Where stretches of the audio begin, and when on the clock; both rise."""
+        return [(anchor.place, anchor.when) for anchor in self._anchors]
+
     def at(self, position: float) -> float:
         """Seconds on the interview's clock of `position` seconds into the audio."""
         place, when = 0.0, 0.0

@@ -8,44 +8,41 @@ conversation owns and that answer with messages.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
 from services.interview.clients.seams import (
-    DependencyFailed,
-    HearingConfig,
     PartialHeard,
     ProbablyEnded,
     SpeechBegan,
     SpeechEvent,
     TurnEnded,
-    VoiceConfig,
     WentOn,
 )
 from services.interview.conversation import messages as m
+from services.interview.conversation.answers import Answers
 from services.interview.conversation.chronicle import Chronicle
-from services.interview.conversation.clock import AudioTimeline
 from services.interview.conversation.degradation import Degradation
+from services.interview.conversation.ears import Ears
 from services.interview.conversation.floor import Floor, Line, Said
 from services.interview.conversation.following_up import FollowUps
-from services.interview.conversation.hearing import Hearing
 from services.interview.conversation.interruption import Verdict, judge
 from services.interview.conversation.pace import Pace, Partners
-from services.interview.conversation.progress import OPENING, Step, after
+from services.interview.conversation.patience import TurnPatience
+from services.interview.conversation.progress import OPENING, Step, following
 from services.interview.conversation.replying import Replier, Reply
-from services.interview.conversation.stock import Stock, Voice
-from services.interview.conversation.timing import TurnClock, turn_timings
+from services.interview.conversation.reviewing import Review
+from services.interview.conversation.stock import Stock, Voice, voice_for
+from services.interview.conversation.timing import TurnClock, turn_clock, turn_timings
 from services.interview.events import (
     AudioFormat,
     CandidatePartial,
     CandidateSpeechStarted,
-    CandidateTurn,
-    ReportReady,
 )
-from services.interview.interviewer.summarising import Reviewer
+from services.interview.interviewer.personas import Cast
 from services.interview.questions.bank import Question
-from services.interview.record import Phase, Speaker, SpokenWord, State, Turn
+from services.interview.record import Failure, Phase, Speaker, State, Turn
+from services.interview.recordings.recorder import NO_RECORDER, Recorder
 from services.runtime.request import Request, set_current_request
 
 
@@ -58,23 +55,39 @@ class Conversation:
         plan: Sequence[Question],
         partners: Partners,
         pace: Pace,
+        cast: Cast = Cast(),  # noqa: B008 - a frozen value
+        recorder: Recorder = NO_RECORDER,
     ) -> None:
         self.chronicle = chronicle
         self._plan = plan
         self._partners = partners
         self._pace = pace
+        self._cast = cast
         self._settings = chronicle.interview.settings
         self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
         self._degradation = Degradation(chronicle.emit)
-        self._reviewer = Reviewer(partners.embedder, failed=self._degradation.failed)
-        self._timeline = AudioTimeline(chronicle.clock)
-        self._hearing: Hearing | None = None
+        self._review = Review(chronicle, plan, partners.embedder, self._degradation)
+        self._recorder = recorder
+        self.ears = Ears(
+            chronicle,
+            partners.recogniser,
+            self._degradation,
+            recorder,
+            pace,
+            heard=lambda event: self.send(m.Heard(event)),
+        )
         # What the interviewer said last, and what the candidate has answered to it so far.
         self._step = OPENING
-        self._answers: list[Turn] = []
+        self._answers = Answers(chronicle)
         self._line: Line | None = None
         # The step before, with its answers: where we are again if nobody heard the last line.
         self._before: tuple[Step, list[Turn]] = (OPENING, [])
+        self._patience = TurnPatience(
+            chronicle,
+            pace,
+            listen=self.ears.hearing.listen,
+            over=lambda seconds, number: self._later(seconds, m.HoldOver(number)),
+        )
         self._reply: Reply | None = None
         # Set once the candidate's turn is over and the reply may be said.
         self._released: TurnClock | None = None
@@ -97,20 +110,16 @@ class Conversation:
         if not self._over:
             self._inbox.put_nowait(message)
 
-    def hear(self, audio: bytes) -> None:
-        """Takes the candidate's 16-bit mono samples at `HEARING_RATE_HZ`; ignored unless live."""
-        if self._hearing is not None and self.chronicle.interview.state is State.LIVE:
-            self._hearing.hear(audio)
-
-    @property
-    def audio_ahead(self) -> float:
-        """Seconds of the candidate's audio beyond what can have been spoken by now."""
-        return self._timeline.ahead
+    def join(self, output: AudioFormat | None) -> None:
+        """A client is there; audio in this shape is for it, None is for text alone."""
+        if not self._over:
+            self.ears.expect_join()
+            self.send(m.Joined(output))
 
     def finish_turn(self) -> None:
         """Ends the candidate's turn without waiting for silence."""
-        if self._hearing is not None:
-            self._hearing.finish_turn()
+        self.ears.hearing.finish_turn()
+        self.send(m.Finished())
 
     # Its life.
 
@@ -121,20 +130,28 @@ class Conversation:
         set_current_request(Request(id=interview_id, caller=interview_id))
         async with asyncio.TaskGroup() as tasks:
             self._begin(tasks)
-            listening = tasks.create_task(self._listen())
+            listening = tasks.create_task(self.ears.hearing.run())
             while not self.chronicle.interview.state.over:
                 await self._handle(await self._inbox.get())
             listening.cancel()
             self._drop_reply()
             self._follow_ups.forget()
-            await self._review()
+            await self._review.finish(self._step, tasks)
             self._stock.clear(self._voice)
         self._finish()
 
-    async def abandon(self) -> None:
-        """Ends after a fault: the record is closed as it is."""
-        await self.chronicle.move(State.CANCELLED, self._step)
-        self._finish()
+    async def fail(self, failure: Failure) -> None:
+        """Ends after a fault: the record stays as it is, and says why."""
+        try:
+            await self.chronicle.move(State.FAILED, self._step, failure)
+        finally:
+            self._finish()
+
+    async def discard(self) -> None:
+        """Ends without a report, `run` having been cancelled."""
+        if not self._over:
+            await self.chronicle.move(State.CANCELLED, self._step)
+            self._finish()
 
     def _finish(self) -> None:
         self._over = True
@@ -145,12 +162,13 @@ class Conversation:
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
-        self._voice = Voice(self._partners.synthesiser, None, tasks)
+        self._voice = self._voice_in(None)
         self._stock = Stock(self._settings, self._plan, self._voice)
         self._floor = Floor(
             self.chronicle,
             self._degradation,
             tasks,
+            self._recorder,
             ended=lambda said: self.send(m.LineOver(said)),
         )
         self._follow_ups = FollowUps(
@@ -168,46 +186,21 @@ class Conversation:
             ready=lambda reply: self.send(m.ReplyReady(reply)),
         )
 
-    async def _listen(self) -> None:
-        async def heard(event: SpeechEvent) -> None:
-            self.send(m.Heard(event))
-
-        async def failed(failure: DependencyFailed) -> None:
-            self._degradation.failed(failure)
-
-        async def recovered() -> None:
-            self._degradation.worked("asr")
-
-        config = HearingConfig(
-            language=self._settings.language,
-            phrase_hints=self._settings.topics,
-            min_silence=self._pace.min_silence,
-            max_silence=self._pace.max_silence,
-        )
-        self._hearing = Hearing(
-            self._partners.recogniser,
-            config,
-            self._timeline,
-            heard=heard,
-            failed=failed,
-            recovered=recovered,
-        )
-        await self._hearing.run()
-
     async def _handle(self, message: m.Message) -> None:
         match message:
             case m.Joined():
                 await self._join(message.output)
+                self.ears.joined()
             case m.Heard():
                 await self._hear(message.event)
             case m.Typed():
                 await self._take_typed(message.text)
             case m.Played():
-                self._floor.acknowledge(
-                    message.utterance_id, message.position, finished=message.finished
-                )
+                self._floor.acknowledge(message.utterance_id, message.heard)
             case m.Interrupted():
                 await self._interrupt()
+            case m.Finished() | m.Hold() | m.HoldOver() | m.SetPatience():
+                await self._bear(message)
             case m.LineOver():
                 await self._line_over(message.said)
             case m.ReplyReady() | m.PatienceOver():
@@ -224,7 +217,7 @@ class Conversation:
     async def _join(self, output: AudioFormat | None) -> None:
         if output != self._output:
             self._output = output
-            self._voice = Voice(self._partners.synthesiser, self._voice_config(output), self._tasks)
+            self._voice = self._voice_in(output)
             self._stock.clear(self._voice)
         state = self.chronicle.interview.state
         if state is State.READY:
@@ -234,29 +227,29 @@ class Conversation:
         elif state is State.PAUSED:
             await self._resume()
 
-    def _voice_config(self, output: AudioFormat | None) -> VoiceConfig | None:
-        if output is None:
-            return None
-        settings = self._settings
-        return VoiceConfig(settings.language, settings.voice, Phase.OPENING, output)
+    def _voice_in(self, output: AudioFormat | None) -> Voice:
+        synthesiser = self._partners.synthesiser
+        return voice_for(self._settings, self._cast, output, synthesiser, self._tasks)
 
     async def _obey(self, command: m.Command) -> None:
         state = self.chronicle.interview.state
         match command:
             case m.Pause() if state is State.LIVE:
                 self._drop_reply()
+                await self._let_go()
                 await self._stop_floor()
                 await self.chronicle.move(State.PAUSED, self._step)
             case m.Resume() if state is State.PAUSED:
                 await self._resume()
             case m.End():
+                await self._let_go()
                 await self._stop_floor()
                 await self._close()
 
     async def _resume(self) -> None:
         await self.chronicle.move(State.LIVE, self._step)
-        if self._step.asks and self._answers:
-            self._release(self._turn_clock(self._answers[-1], None, 0.0))
+        if self._step.asks and self._answers.turns:
+            self._release(self._turn_clock(self._answers.turns[-1], None, 0.0))
         elif self._step.asks and self._line is not None:
             again = self._voice.say(self._line.text, self._step.phase, ahead=False)
             await self._say(replace(self._line, speech=again, timings=None))
@@ -266,14 +259,6 @@ class Conversation:
     async def _close(self) -> None:
         answered = any(t.speaker is Speaker.CANDIDATE for t in self.chronicle.interview.turns)
         await self.chronicle.move(State.REVIEWING if answered else State.CANCELLED, self._step)
-
-    async def _review(self) -> None:
-        if self.chronicle.interview.state is State.REVIEWING:
-            self._score_round()
-            report = await self._reviewer.report(self.chronicle.interview)
-            await self.chronicle.keep(report)
-            await self.chronicle.move(State.COMPLETED, self._step)
-            self.chronicle.emit(ReportReady(report))
 
     # The candidate speaks.
 
@@ -290,6 +275,7 @@ class Conversation:
             case WentOn():
                 self._eager_at = None
                 self._drop_reply()
+                self._patience.release()
             case TurnEnded():
                 await self._turn_ended(event)
 
@@ -297,6 +283,7 @@ class Conversation:
         self._speech += 1
         self._words_heard = False
         self._eager_at = None
+        self._patience.speech_began()
         self.chronicle.emit(CandidateSpeechStarted(event.start))
         if self._floor.taken:
             self._floor.pause()
@@ -305,11 +292,17 @@ class Conversation:
     async def _partial(self, event: PartialHeard) -> None:
         self.chronicle.emit(CandidatePartial(event.stable, event.unstable))
         text = event.stable + event.unstable
-        self._words_heard = self._words_heard or bool(text.strip())
+        if text.strip():
+            self._words_heard = True
+            self._patience.words_came()
         if self._floor.taken and judge(text) is Verdict.INTERRUPTION:
             await self._stop_floor()
-        if not self._floor.taken and self._step.asks and self._may_follow_up():
-            self._follow_ups.overhear(self._whole_answer(text), self._step, self._voice)
+        if self._floor.taken or not self._step.asks:
+            return
+        if text.strip():
+            self._answers.reopen()
+        if self._following(dig_deeper=True).phase is Phase.FOLLOW_UP:
+            self._follow_ups.overhear(self._answers.whole(text), self._step, self._voice)
 
     async def _probably_ended(self, event: ProbablyEnded) -> None:
         self._eager_at = self.chronicle.clock.now()
@@ -317,7 +310,9 @@ class Conversation:
             await self._stop_floor()
         if self._floor.taken or not self._step.asks or not event.text.strip():
             return
-        self._prepare(self._whole_answer(event.text), eager=True)
+        self._answers.reopen()
+        if not self._patience.held:
+            self._prepare(self._answers.whole(event.text), eager=True)
 
     async def _turn_ended(self, event: TurnEnded) -> None:
         eager_at, self._eager_at = self._eager_at, None
@@ -330,8 +325,15 @@ class Conversation:
                 self._floor.resume()
                 return
             await self._stop_floor()
-        turn = self._turn(event.text, event.start, event.end, words=event.words)
-        await self._answered(turn, self._turn_clock(turn, eager_at, event.finalization))
+        if self._step.asks:
+            self._answers.reopen()
+        turn = self._answers.spoken(event, self._step, self._stock.question_id(self._step))
+        self._patience.words_came()
+        if self._patience.held:
+            self._answers.hold(turn)
+        else:
+            await self._answered(turn, self._turn_clock(turn, eager_at, event.finalization))
+        self.ears.intake.acknowledge()
 
     async def _nothing_said(self) -> None:
         """The speech was none: everything goes on as if it had not been there."""
@@ -339,52 +341,67 @@ class Conversation:
             self._floor.resume()
         elif not self._step.asks:
             await self._move_on()
-        elif self._answers:
-            self._release(self._released or self._turn_clock(self._answers[-1], None, 0.0))
+        elif not self._patience.held:
+            await self._settle()
 
     async def _take_typed(self, text: str) -> None:
         if self.chronicle.interview.state is not State.LIVE:
             return
         await self._stop_floor()
         self._words_heard = False
-        now = self.chronicle.clock.now()
-        turn = self._turn(text, now, now, typed=True)
+        await self._let_go()
+        turn = self._answers.typed(text, self._step, self._stock.question_id(self._step))
         await self._answered(turn, self._turn_clock(turn, None, 0.0))
 
-    def _turn(
-        self,
-        text: str,
-        start: float,
-        end: float,
-        *,
-        words: tuple[SpokenWord, ...] = (),
-        typed: bool = False,
-    ) -> Turn:
-        question = self._stock.question(self._step)
-        return Turn(
-            id=uuid.uuid4().hex,
-            speaker=Speaker.CANDIDATE,
-            text=text.strip(),
-            start=start,
-            end=end,
-            words=words,
-            round=self._step.round,
-            question_id=question.id if question else "",
-            typed=typed,
-        )
-
-    def _turn_clock(self, turn: Turn, eager_at: float | None, finalization: float) -> TurnClock:
-        now = self.chronicle.clock.now()
-        return TurnClock(turn.id, turn.end, eager_at, now - finalization, now)
+    def _turn_clock(self, turn: Turn, eager: float | None, finalization: float) -> TurnClock:
+        return turn_clock(turn, self.chronicle.clock.now(), eager, finalization)
 
     async def _answered(self, turn: Turn, clock: TurnClock) -> None:
-        await self.chronicle.add(turn)
-        self.chronicle.emit(CandidateTurn(turn))
+        await self._answers.over(turn, answers=self._step.asks)
         if self._step.asks:
-            self._answers.append(turn)
             self._release(clock)
         else:
             await self._move_on()
+
+    async def _settle(self) -> None:
+        """Nothing more came: what was said stands, and is replied to."""
+        unfinished = self._answers.unfinished
+        await self._answers.settle(answers=self._step.asks)
+        if self._floor.taken:
+            return
+        if unfinished and not self._step.asks:
+            await self._move_on()
+        elif self._answers.turns:
+            last = self._answers.turns[-1]
+            self._release(self._released or self._turn_clock(last, None, 0.0))
+
+    async def _let_go(self) -> None:
+        """Nothing is held any more, and what was said of the turn stands."""
+        self._patience.release()
+        await self._answers.settle(answers=self._step.asks)
+
+    async def _bear(self, message: m.Finished | m.Hold | m.HoldOver | m.SetPatience) -> None:
+        """What the candidate wants of pauses."""
+        if self.chronicle.interview.state is not State.LIVE:
+            return
+        match message:
+            case m.SetPatience():
+                await self._patience.set(message.patience)
+            case m.Hold():
+                self._patience.hold(message.limit)
+                if self._step.asks and not self._floor.taken:
+                    self._drop_reply()
+                    self._answers.reopen()
+            case m.Finished() if self._patience.held:
+                await self._let_wait_end()
+            case m.HoldOver() if self._patience.runs(message.number):
+                await self._let_wait_end()
+
+    async def _let_wait_end(self) -> None:
+        self._patience.release()
+        # A turn that the recogniser has not ended ends there now, by its silence.
+        if not self.ears.hearing.in_turn and self._answers.unfinished:
+            await self._settle()
 
     async def _interrupt(self) -> None:
         if self._floor.taken and self.chronicle.interview.state is State.LIVE:
@@ -393,10 +410,6 @@ class Conversation:
                 await self._move_on()
 
     # The interviewer answers.
-
-    def _whole_answer(self, more: str = "") -> str:
-        parts = [turn.text for turn in self._answers] + [more.strip()]
-        return " ".join(part for part in parts if part)
 
     def _prepare(self, answer: str, *, eager: bool) -> None:
         self._drop_reply()
@@ -411,7 +424,7 @@ class Conversation:
 
     def _release(self, clock: TurnClock) -> None:
         """The candidate has finished: the reply is said as soon as it is there."""
-        answer = self._whole_answer()
+        answer = self._answers.whole()
         if self._reply is None or self._reply.answer != answer:
             self._prepare(answer, eager=False)
         assert self._reply is not None  # noqa: S101 - just prepared
@@ -441,10 +454,10 @@ class Conversation:
         """Says a line and moves to its step."""
         self._line = line
         if line.step.round != self._step.round or line.step.phase is Phase.CLOSING:
-            self._score_round()
+            self._review.score(self._step, self._tasks)
         if line.step != self._step:
-            self._before = (self._step, self._answers)
-            self._step, self._answers = line.step, []
+            self._before = (self._step, self._answers.turns)
+            self._step, self._answers.turns = line.step, []
         await self.chronicle.move(State.LIVE, line.step)
         self._floor.speak(line)
         self._look_ahead()
@@ -456,17 +469,8 @@ class Conversation:
         for deeper in (True, False):
             self._stock.line(self._following(dig_deeper=deeper), ahead=True)
 
-    def _may_follow_up(self) -> bool:
-        return self._following(dig_deeper=True).phase is Phase.FOLLOW_UP
-
     def _following(self, *, dig_deeper: bool) -> Step:
-        settings = self._settings
-        return after(
-            self._step,
-            rounds=settings.rounds,
-            follow_ups=settings.follow_ups,
-            dig_deeper=dig_deeper,
-        )
+        return following(self._step, self._settings, dig_deeper=dig_deeper)
 
     async def _move_on(self) -> None:
         """Goes on from a step that needs no answer."""
@@ -483,20 +487,13 @@ class Conversation:
             await self.chronicle.add(said.turn)
         elif self._step.asks and self._before[0].asks:
             # Nobody heard it, so it was not asked: we are still at the step before.
-            self._step, self._answers = self._before
+            self._step, self._answers.turns = self._before
 
     async def _line_over(self, said: Said) -> None:
         await self.chronicle.add(said.turn)
         live = self.chronicle.interview.state is State.LIVE
         if live and said.line.step == self._step and not self._step.asks:
             await self._move_on()
-
-    def _score_round(self) -> None:
-        """Has the round's answers scored while the conversation goes on."""
-        if self._step.asks:
-            turns = [t for t in self.chronicle.interview.turns if t.round == self._step.round]
-            question = self._plan[self._step.round - 1]
-            self._reviewer.begin(self._tasks, self._step.round, question, turns)
 
     def _later(self, seconds: float, message: m.Message) -> None:
         asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, message)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from services.interview.clients.seams import DependencyFailed, PlacedWord
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.degradation import Degradation
-from services.interview.conversation.playback import Playback, heard_text
+from services.interview.conversation.playback import Heard, Playback, heard_text
 from services.interview.conversation.progress import Step
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.events import (
@@ -24,6 +24,7 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.record import Speaker, SpokenWord, Turn
+from services.interview.recordings.recorder import Recorder, Spoken
 
 FIRST_AUDIO_SECONDS = 4.0
 """After so long without audio the text is sent alone."""
@@ -53,6 +54,8 @@ class Utterance:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     playback: Playback = field(default_factory=Playback)
     words: list[PlacedWord] = field(default_factory=list)
+    audio: bytearray = field(default_factory=bytearray)
+    format: AudioFormat | None = None
     paused: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,11 +76,13 @@ class Floor:
         chronicle: Chronicle,
         degradation: Degradation,
         tasks: asyncio.TaskGroup,
+        recorder: Recorder,
         ended: Callable[[Said], None],
     ) -> None:
         self._chronicle = chronicle
         self._degradation = degradation
         self._tasks = tasks
+        self._recorder = recorder
         self._ended = ended
         self._current: Utterance | None = None
         self._delivery: asyncio.Task[None] | None = None
@@ -122,6 +127,8 @@ class Floor:
                 if first:
                     self._announce(utterance, piece.format)
                 utterance.words.extend(piece.words)
+                utterance.audio += piece.audio
+                utterance.format = piece.format
                 words = tuple(SpokenWord(w.text, w.start, w.end) for w in piece.words)
                 emit(InterviewerAudio(utterance.id, piece.offset, piece.audio, words))
                 utterance.playback.send(piece.offset + piece.duration, now())
@@ -145,12 +152,12 @@ class Floor:
             except TimeoutError:
                 return
 
-    def acknowledge(self, utterance_id: str, position: float, *, finished: bool) -> None:
-        """The client has played the utterance up to `position` seconds."""
+    def acknowledge(self, utterance_id: str, heard: Heard) -> None:
+        """The client says how far it has played the utterance."""
         utterance = self._current
         if utterance is None or utterance.id != utterance_id:
             return
-        utterance.playback.acknowledge(position, self._chronicle.clock.now(), finished=finished)
+        utterance.playback.acknowledge(heard)
         utterance.changed.set()
 
     def pause(self) -> None:
@@ -190,16 +197,21 @@ class Floor:
 
     def _finish(self, utterance: Utterance, *, heard: str, interrupted: bool) -> Said:
         self._current = None
-        line, now = utterance.line, self._chronicle.clock.now()
+        line, playback, now = utterance.line, utterance.playback, self._chronicle.clock.now()
         turn = Turn(
             id=utterance.id,
             speaker=Speaker.INTERVIEWER,
             text=heard,
             start=now if utterance.started is None else utterance.started,
             end=now,
-            round=line.step.round,
+            round=line.step.asked_round,
             question_id=line.question_id,
         )
+        if utterance.format is not None:
+            heard_seconds = playback.position(now) if interrupted else playback.sent
+            self._recorder.interviewer(
+                Spoken(bytes(utterance.audio), utterance.format, playback.stretches, heard_seconds)
+            )
         if utterance.started is not None:
             self._chronicle.emit(UtteranceEnded(utterance.id, turn, interrupted))
         return Said(line, turn)

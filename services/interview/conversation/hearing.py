@@ -15,6 +15,7 @@ from dataclasses import replace
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
     DependencyFailed,
+    Endpointing,
     HearingConfig,
     PartialHeard,
     ProbablyEnded,
@@ -46,6 +47,9 @@ STALLED_SECONDS = 10.0
 """A stream that takes no audio for so long does not."""
 BEHIND_SECONDS = 30.0
 """Nor does one that is so far behind; beyond what a new stream is to hear again."""
+
+_Outbound = bytes | Endpointing | None
+"""Samples, other silences, or the end of the turn."""
 
 
 class Hearing:
@@ -81,11 +85,11 @@ class Hearing:
         self._kept_bytes = 0
         self._in_turn = False
         self._eager = False
-        self._outbound: asyncio.Queue[bytes | None] | None = None
+        self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
-        # From the loss of a stream until one has lasted.
-        self._lost = False
+        # At first, and from the loss of a stream, until one has lasted.
+        self._lost = True
         self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
 
@@ -99,6 +103,21 @@ class Hearing:
         if self._outbound is not None:
             self._outbound.put_nowait(audio)
             self._outbound_bytes += len(audio)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether the candidate has begun to speak, and not finished."""
+        return self._in_turn
+
+    def listen(self, endpointing: Endpointing) -> None:
+        """Changes when a turn is over, from here on."""
+        self._config = replace(
+            self._config,
+            min_silence=endpointing.min_silence,
+            max_silence=endpointing.max_silence,
+        )
+        if self._outbound is not None:
+            self._outbound.put_nowait(endpointing)
 
     def finish_turn(self) -> None:
         """Ends the running turn without waiting for silence."""
@@ -143,14 +162,15 @@ class Hearing:
     async def _listen(self) -> DependencyFailed:
         """Uses one stream until it fails or ends."""
         base = self._kept_from
-        outbound: asyncio.Queue[bytes | None] = asyncio.Queue()
+        outbound: asyncio.Queue[_Outbound] = asyncio.Queue()
         for piece in self._kept:
             outbound.put_nowait(piece)
+        # From here on: what comes while the stream is being opened is for it, too.
+        self._outbound = outbound
         self._outbound_bytes = self._kept_bytes
         most_bytes = self._kept_bytes + round(BEHIND_SECONDS * BYTES_PER_SECOND)
         try:
             async with self._recogniser.open(self._config) as stream:
-                self._outbound = outbound
                 await self._use(stream, outbound, base, most_bytes)
         except DependencyFailed as failure:
             return failure
@@ -161,7 +181,7 @@ class Hearing:
     async def _use(
         self,
         stream: RecognitionStream,
-        outbound: asyncio.Queue[bytes | None],
+        outbound: asyncio.Queue[_Outbound],
         base: float,
         most_bytes: int,
     ) -> None:
@@ -182,19 +202,28 @@ class Hearing:
     async def _send(
         self,
         stream: RecognitionStream,
-        outbound: asyncio.Queue[bytes | None],
+        outbound: asyncio.Queue[_Outbound],
         most_bytes: int,
     ) -> None:
         while True:
             piece = await outbound.get()
             if self._outbound_bytes > most_bytes:
                 raise DependencyFailed("asr", "falls behind")
-            self._outbound_bytes -= len(piece or b"")
             try:
                 async with asyncio.timeout(STALLED_SECONDS):
-                    await (stream.finalize() if piece is None else stream.send(piece))
+                    await self._pass_on(piece, stream)
             except TimeoutError:
                 raise DependencyFailed("asr", "takes no audio") from None
+
+    async def _pass_on(self, piece: _Outbound, stream: RecognitionStream) -> None:
+        match piece:
+            case bytes():
+                self._outbound_bytes -= len(piece)
+                await stream.send(piece)
+            case Endpointing():
+                await stream.set_endpointing(piece)
+            case None:
+                await stream.finalize()
 
     async def _settle(self) -> None:
         await asyncio.sleep(SETTLED_SECONDS)

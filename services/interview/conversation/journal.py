@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from services.interview.events import Entry, Event, InterviewerAudio
+from services.interview.tokens import EPOCH_BYTES
 
 OVERHEAD_BYTES = 256
 """What an event without audio counts for; the bound is on memory, roughly."""
@@ -21,6 +23,8 @@ class Journal:
 
     def __init__(self, now: Callable[[], float], max_bytes: int) -> None:
         """Takes the interview's clock, in seconds."""
+        self.epoch = secrets.token_bytes(EPOCH_BYTES)
+        """Tells this run of events from another of the same interview, with the same numbers."""
         self._now = now
         self._max_bytes = max_bytes
         self._entries: deque[Entry] = deque()

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from services.interview.clients.seams import SpeechEvent
+from services.interview.conversation import playback
 from services.interview.conversation.floor import Said
 from services.interview.conversation.replying import Reply
 from services.interview.events import AudioFormat
+from services.interview.record import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,41 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The client has played an utterance up to `position` seconds."""
+    """The client says how far it has played an utterance."""
 
     utterance_id: str
-    position: float
-    finished: bool
+    heard: playback.Heard
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
     """The candidate asks for silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The candidate says that the answer is over. The recogniser knows already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The candidate wants up to `limit` seconds to think."""
+
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOver:
+    """The time to think is over; `number` says which."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPatience:
+    """Another patience from here on."""
+
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +129,10 @@ Message = (
     | Typed
     | Played
     | Interrupted
+    | Finished
+    | Hold
+    | HoldOver
+    | SetPatience
     | LineOver
     | ReplyReady
     | PatienceOver

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.interview.record import Phase
+from services.interview.record import InterviewSettings, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class Step:
     def asks(self) -> bool:
         """Whether an answer is expected."""
         return self.phase in {Phase.QUESTION, Phase.FOLLOW_UP}
+
+    @property
+    def asked_round(self) -> int:
+        """The round, where there is a question; 0 in the opening and the close."""
+        return self.round if self.asks else 0
 
 
 OPENING = Step(Phase.OPENING)
@@ -57,3 +62,10 @@ def after(step: Step, *, rounds: int, follow_ups: int, dig_deeper: bool) -> Step
             return Step(Phase.CLOSING, step.round)
         case _:
             raise ValueError("nothing follows the closing")
+
+
+def following(step: Step, settings: InterviewSettings, *, dig_deeper: bool) -> Step:
+    """The step after `step` in an interview held like this."""
+    return after(
+        step, rounds=settings.rounds, follow_ups=settings.follow_ups, dig_deeper=dig_deeper
+    )

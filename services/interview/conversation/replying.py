@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.floor import Line
 from services.interview.conversation.following_up import FollowUps, OwnWords
-from services.interview.conversation.progress import Step, after
+from services.interview.conversation.progress import Step, following
 from services.interview.conversation.stock import Stock, Voice
 from services.interview.interviewer.deciding import dig_deeper
 from services.interview.record import InterviewSettings, Phase
@@ -73,19 +73,14 @@ class Replier:
         return reply
 
     async def _compose(self, reply: Reply, step: Step, stock: Stock, voice: Voice) -> None:
-        following = after(
-            step,
-            rounds=self._settings.rounds,
-            follow_ups=self._settings.follow_ups,
-            dig_deeper=dig_deeper(reply.answer),
-        )
+        upcoming = following(step, self._settings, dig_deeper=dig_deeper(reply.answer))
         line: Line | None = None
-        if following.phase is Phase.FOLLOW_UP:
+        if upcoming.phase is Phase.FOLLOW_UP:
             own = await self._follow_ups.question(reply.answer, step, voice, reply.hurry)
             if own is not None:
-                line = self._line(reply, own, following, stock)
+                line = self._line(reply, own, upcoming, stock)
         if line is None:
-            line = stock.line(following)
+            line = stock.line(upcoming)
         reply.first_phrase = self._clock.now()
         if line.speech is not None:
             await line.speech.begun(SPEECH_SECONDS)
@@ -95,5 +90,4 @@ class Replier:
     def _line(self, reply: Reply, own: OwnWords, step: Step, stock: Stock) -> Line:
         reply.own_words = own
         reply.first_token = own.first_token
-        question = stock.question(step)
-        return Line(step, own.text, own.speech, question.id if question else "")
+        return Line(step, own.text, own.speech, stock.question_id(step))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.interview.clients.seams import Synthesiser, VoiceConfig
+from services.interview.clients.seams import Style, Synthesiser, VoiceConfig
 from services.interview.conversation.floor import Line
 from services.interview.conversation.progress import Step
 from services.interview.conversation.speech import PreparedSpeech
+from services.interview.events import AudioFormat
 from services.interview.interviewer import lines
+from services.interview.interviewer.personas import Cast
 from services.interview.questions.bank import Question
 from services.interview.record import InterviewSettings, Phase
 
@@ -26,10 +28,15 @@ class Voice:
     """Turns lines into speech in the candidate's format; without a format, into text only."""
 
     def __init__(
-        self, synthesiser: Synthesiser, config: VoiceConfig | None, tasks: asyncio.TaskGroup
+        self,
+        synthesiser: Synthesiser,
+        config: VoiceConfig | None,
+        styles: Mapping[Phase, Style],
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._synthesiser = synthesiser
         self._config = config
+        self._styles = styles
         self._tasks = tasks
 
     def say(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech | None:
@@ -37,8 +44,21 @@ class Voice:
         if self._config is None:
             return None
         speech = PreparedSpeech(text, self._tasks)
-        speech.synthesise(self._synthesiser, replace(self._config, phase=phase, ahead=ahead))
+        style = self._styles.get(phase, Style.NEUTRAL)
+        speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
         return speech
+
+
+def voice_for(
+    settings: InterviewSettings,
+    cast: Cast,
+    output: AudioFormat | None,
+    synthesiser: Synthesiser,
+    tasks: asyncio.TaskGroup,
+) -> Voice:
+    """The interviewer's voice in a client's format; without one it only writes."""
+    config = None if output is None else VoiceConfig(settings.language, cast.voice, output)
+    return Voice(synthesiser, config, cast.styles, tasks)
 
 
 class Stock:
@@ -53,6 +73,11 @@ class Stock:
     def question(self, step: Step) -> Question | None:
         """The bank's question a step belongs to."""
         return self._plan[step.round - 1] if step.asks else None
+
+    def question_id(self, step: Step) -> str:
+        """That question's id; empty for none."""
+        question = self.question(step)
+        return question.id if question else ""
 
     def text(self, step: Step) -> str:
         """What the bank and the fixed lines have the interviewer say at a step."""
@@ -74,13 +99,8 @@ class Stock:
         made = self._made.get(step)
         if made is None or (made.speech is not None and not made.speech.usable):
             text = self.text(step)
-            question = self.question(step)
-            made = Line(
-                step,
-                text,
-                self._voice.say(text, step.phase, ahead=ahead),
-                question.id if question else "",
-            )
+            speech = self._voice.say(text, step.phase, ahead=ahead)
+            made = Line(step, text, speech, self.question_id(step))
             self._made[step] = made
         return made
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.interview.conversation.replying import Reply
 from services.interview.events import TurnTimings
+from services.interview.record import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class TurnClock:
     eager: float | None
     decided: float
     final: float
+
+
+def turn_clock(turn: Turn, now: float, eager: float | None, finalization: float) -> TurnClock:
+    """The clock of a turn whose text is final now, `finalization` seconds after its end."""
+    return TurnClock(turn.id, turn.end, eager, now - finalization, now)
 
 
 def turn_timings(reply: Reply, clock: TurnClock) -> TurnTimings:

@@ -27,10 +27,10 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A question and its similarity to the query, -1 to 1; 0 without a query."""
+    """A question and its similarity to the query, -1 to 1; None without a query."""
 
     question: Question
-    score: float
+    score: float | None
 
 
 class QuestionIndex:
@@ -114,7 +114,7 @@ class QuestionIndex:
         """The questions that are accepted, best first; without a query in the bank's order."""
         fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
         if query is None:
-            return [Found(self._questions[index], 0.0) for index in fitting[:limit]]
+            return [Found(self._questions[index], None) for index in fitting[:limit]]
         scores = await self._scores(query)
         fitting.sort(key=lambda index: -scores[index])
         return [Found(self._questions[i], float(scores[i])) for i in fitting[:limit]]

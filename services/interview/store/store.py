@@ -6,10 +6,20 @@ Every question to the store names the user; another user's interview does not ex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.interview.record import Interview
 from services.interview.reports.report import Report
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """An interview's place in a user's list, which stays when others are deleted."""
+
+    created: datetime
+    interview_id: str
 
 
 class Store(Protocol):
@@ -23,8 +33,16 @@ class Store(Protocol):
         """The interview, if the user has one of this id."""
         ...
 
-    async def page(self, user: str, limit: int, before: str | None) -> Sequence[Interview]:
-        """Up to `limit` interviews, newest first, after the one with id `before`."""
+    async def find_by_key(self, user: str, key: str) -> Interview | None:
+        """The newest interview whose creation the user named by this key."""
+        ...
+
+    async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Interview]:
+        """Up to `limit` interviews, newest first, older than the place `before`."""
+        ...
+
+    async def delete(self, user: str, interview_id: str) -> None:
+        """Forgets an interview and its report."""
         ...
 
     async def save_report(self, user: str, report: Report) -> None:

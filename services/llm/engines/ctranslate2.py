@@ -31,11 +31,10 @@ from services.llm.generator_cache import GeneratorCache, Lease
 from services.llm.guidance import Guide
 from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
+from services.llm.turns import Turns, cost
 from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import InvalidField
-
-_TURN_TOKENS = 64
-"""Tokens after which a long answer lets those who wait go first."""
 
 _SHARED_PROMPT_TOKENS = 768
 """Longer prompts run alone: a batch copies the reused prefix for each of its requests."""
@@ -52,9 +51,6 @@ _CHEAP_TOKENS = 32
 
 _OFF_LOOP_CHARACTERS = 4000
 """Longer conversations are tokenized in a thread, about 2 ms of work and more."""
-
-_DECODE_COST = 16.0
-"""What a generated token costs in prompt tokens: about 25 ms against 1.7 ms, measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +117,16 @@ class Ctranslate2Engine:
         self._generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._guided_generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._vocabulary = Vocabulary(self._tokenizer.json, self._tokenizer.size, [self._end])
+        self._turns = Turns()
+        self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self._run,
             name="llm",
+            watch=self.health.report,
             max_batch_size=limits.max_batch_size,
             max_queue=limits.max_queue,
             max_wait=_COMPANY_SECONDS,
-            cost=_cost,
+            cost=cost,
             key=_key,
             workers=limits.parallel,
         )
@@ -185,18 +184,13 @@ class Ctranslate2Engine:
             max_tokens=min(prompt.max_tokens or self._limits.default_max_tokens, room),
             text=AnswerText(prompt.stop),
             emit=events.emit,
+            caller=prompt.caller,
+            priority=prompt.priority,
+            deadline=prompt.deadline,
             matcher=matcher,
         )
 
-        async def compute(generation: Generation) -> Scheduled[None]:
-            return await self.scheduler.submit(
-                generation,
-                caller=prompt.caller,
-                priority=prompt.priority,
-                deadline=prompt.deadline,
-            )
-
-        async with aclosing(stream(generation, events, compute)) as answer:
+        async with aclosing(stream(generation, events, self._submit)) as answer:
             async for event in answer:
                 yield event
 
@@ -218,15 +212,24 @@ class Ctranslate2Engine:
 
         return await asyncio.to_thread(compiled, prompt.constraint)
 
+    async def _submit(self, generation: Generation, deadline: float | None) -> Scheduled[None]:
+        with self._turns.waiting(generation):
+            return await self.scheduler.submit(
+                generation,
+                caller=generation.caller,
+                priority=generation.priority,
+                deadline=deadline,
+            )
+
     def _run(self, batch: Sequence[Generation]) -> Sequence[Exception | None]:
         """Computes a batch of one key, in a thread of the scheduler."""
         lease = self._lease(batch[0])
         for generation in batch:
+            self._turns.begin(generation)
             if generation.cached is None:
                 generation.cached = lease.reused
         if batch[0].guided:
-            turn = _TURN_TOKENS if self.scheduler.waiting else batch[0].max_tokens
-            Guide(batch[0], self._tokenizer, self._end).run(lease, turn)
+            Guide(batch[0], self._tokenizer, self._end).run(lease, self._turns)
         else:
             self._decode(lease, batch)
         return [None] * len(batch)
@@ -255,7 +258,7 @@ class Ctranslate2Engine:
             else:
                 generation.append(token, self._tokenizer.token_bytes(token))
             turn = len(generation.answer) - begun[result.batch_id]
-            return generation.stopped or (turn >= _TURN_TOKENS and self.scheduler.waiting > 0)
+            return generation.stopped or self._turns.over(generation, turn)
 
         lease.generator.generate_batch(
             [self._tokenizer.tokens([*g.prompt[len(prefix) :], *g.answer]) for g in batch],
@@ -266,8 +269,8 @@ class Ctranslate2Engine:
             **_sampling_options(batch[0].sampling),
         )
 
-    async def warm_up(self) -> None:
-        """Answers once, so that the first caller does not pay for what is lazy."""
+    async def answer_once(self) -> None:
+        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -281,7 +284,7 @@ async def open_engine(
     """Loads a model, warms it up and yields its engine."""
     engine = await asyncio.to_thread(Ctranslate2Engine, model, device, limits)
     async with engine.scheduler:
-        await engine.warm_up()
+        await engine.answer_once()
         yield engine
 
 
@@ -303,12 +306,6 @@ def _sampling_options(sampling: Sampling) -> dict[str, Any]:
         options["sampling_topk"] = sampling.top_k or 0
         options["sampling_topp"] = sampling.top_p
     return options
-
-
-def _cost(generation: Generation) -> float:
-    """An estimate of the work, in prompt tokens."""
-    prompt = len(generation.prompt) - generation.reused + len(generation.answer)
-    return prompt + _DECODE_COST * min(generation.remaining, _TURN_TOKENS)
 
 
 def _key(generation: Generation) -> Hashable:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.llm.chat import ChatEvent, ChatPrompt, Message
+from services.runtime.engine_health import EngineHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class ChatEngine(Protocol):
 
     def describe(self) -> ModelDescription:
         """What runs where."""
+        ...
+
+    @property
+    def health(self) -> EngineHealth:
+        """Whether it works."""
         ...
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:

@@ -2,14 +2,14 @@
 
 Until the first piece of text a request is tried again, with backoff and jitter or after the time
 the server asks for. From then on it is not: an answer cannot be begun twice, so a stream that is
-cut fails.
+cut fails. No more requests are sent at once than the server is said to take; others wait here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ import httpx
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception,
+    retry_if_exception_type,
     stop_after_attempt,
     wait_exponential_jitter,
 )
@@ -31,12 +31,15 @@ from services.llm.chat import (
     Finish,
     FinishReason,
     Message,
+    Role,
+    Thought,
     Usage,
 )
 from services.llm.constraints import ConstraintBroken, Grammar, compile_constraint, verify
 from services.llm.endings import UNFINISHED
 from services.llm.engines.engine import ModelDescription
 from services.llm.openai_protocol import (
+    SERVER_UNUSABLE,
     Chunk,
     Dialect,
     MalformedStream,
@@ -45,8 +48,12 @@ from services.llm.openai_protocol import (
     read_chunks,
     refusal,
     request_body,
+    retry_after,
     token_count,
 )
+from services.llm.thinking import Piece, ThinkingSplitter
+from services.llm.upstream import Upstream
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import (
     FailedPrecondition,
     InvalidField,
@@ -61,6 +68,7 @@ _logger = logging.getLogger(__name__)
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
+_OTHER_CONNECTIONS = 4
 _REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.CONTENT_FILTER}
 
 
@@ -77,7 +85,10 @@ class Remote:
         connect_seconds: To connect.
         read_seconds: Between two pieces.
         attempts: Tries before a request is given up.
-        connections: Size of the connection pool.
+        connections: Most requests at once.
+        max_queue: Most requests that wait for one of these to end.
+        default_max_tokens: Longest answer when a request does not say.
+        thinking_begun: The model's chat format opens a thought, so answers begin inside it.
     """
 
     base_url: str
@@ -89,6 +100,9 @@ class Remote:
     read_seconds: float = 60.0
     attempts: int = 4
     connections: int = 64
+    max_queue: int = 128
+    default_max_tokens: int = 512
+    thinking_begun: bool = False
 
 
 class OpenAiEngine:
@@ -98,6 +112,13 @@ class OpenAiEngine:
         self._remote = remote
         self._client = client
         self._context_tokens = remote.context_tokens
+        self._upstream = Upstream(remote.connections, remote.max_queue)
+        self._health = EngineHealth("llm", probe=self._probe)
+
+    @property
+    def health(self) -> EngineHealth:
+        """Whether the server works."""
+        return self._health
 
     def describe(self) -> ModelDescription:
         """What runs where."""
@@ -162,102 +183,186 @@ class OpenAiEngine:
                     "stop", "a constrained answer ends by its constraint, not by a stop"
                 )
             grammar = await asyncio.to_thread(compile_constraint, prompt.constraint)
-        body = request_body(prompt, self._remote.model, self._remote.dialect)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        response, chunks = await self._begin(body, prompt.deadline)
-        reading = _Reading(AnswerText(prompt.stop), grammar)
+        remote = self._remote
+        body = request_body(prompt, remote.model, remote.dialect, remote.default_max_tokens)
+        reading = _Reading(prompt, grammar, thinking_begun=remote.thinking_begun)
+        place = self._upstream.place(
+            caller=prompt.caller, priority=prompt.priority, deadline=prompt.deadline
+        )
+        async with place as queue_time:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            try:
+                async with aclosing(self._read(body, prompt, reading)) as events:
+                    async for event in events:
+                        yield event
+            except ServiceError as error:
+                self._health.report(_as_failure(error))
+                raise
+            seconds = loop.time() - started
+        self._health.report(None)
+        # A large schema takes its time to be compared with a large answer.
+        reason = await asyncio.to_thread(reading.end)
+        yield Finish(reason, reading.usage(), queue_time, seconds, batch_size=1)
+
+    async def _read(
+        self, body: dict[str, Any], prompt: ChatPrompt, reading: _Reading
+    ) -> AsyncGenerator[ChatEvent, None]:
+        response, chunks = await self._begin(body, prompt)
         try:
             async with aclosing(chunks):
-                async for text in reading.texts(chunks):
-                    yield Delta(text)
+                async for event in reading.events(chunks):
+                    yield event
         except (httpx.HTTPError, MalformedStream) as error:
             raise Unavailable(
                 f"the answer was cut off after it had begun ({_words(error)})"
             ) from None
         finally:
             await response.aclose()
-        # A large schema takes its time to be compared with a large answer.
-        reason = await asyncio.to_thread(reading.end)
-        yield Finish(reason, reading.usage(), 0.0, loop.time() - started, batch_size=1)
 
     async def _begin(
-        self, body: dict[str, Any], deadline: float | None
+        self, body: dict[str, Any], prompt: ChatPrompt
     ) -> tuple[httpx.Response, AsyncGenerator[Chunk, None]]:
         """Sends the request until there is a first chunk with text, or an end."""
         clock = asyncio.get_running_loop().time
         backoff = wait_exponential_jitter(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
 
         def wait(state: RetryCallState) -> float:
-            asked = getattr(state.outcome and state.outcome.exception(), "retry_after", 0.0)
-            return max(asked if isinstance(asked, float) else 0.0, backoff(state))
+            return max(_asked_pause(state), backoff(state))
 
         def too_late(state: RetryCallState) -> bool:
             pause = state.upcoming_sleep
             return pause > self._remote.read_seconds or (
-                deadline is not None and clock() + pause >= deadline
+                prompt.deadline is not None and clock() + pause >= prompt.deadline
             )
 
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, Unavailable | Overloaded)),
-            wait=wait,
-            stop=stop_after_attempt(self._remote.attempts) | too_late,  # type: ignore[operator]
-            reraise=True,
-        ):
-            with attempt:
-                return await self._attempt(body)
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(_Fault),
+                wait=wait,
+                stop=stop_after_attempt(self._remote.attempts) | too_late,  # type: ignore[operator]
+                reraise=True,
+            ):
+                with attempt:
+                    return await self._attempt(body, thinking=prompt.include_thinking)
+        except _Fault as fault:
+            raise fault.error from None
         raise AssertionError("tenacity ends by a return or an error")
 
     async def _attempt(
-        self, body: dict[str, Any]
+        self, body: dict[str, Any], *, thinking: bool
     ) -> tuple[httpx.Response, AsyncGenerator[Chunk, None]]:
+        """One try; raises _Fault where another can help."""
         try:
             request = self._client.build_request("POST", "chat/completions", json=body)
             response = await self._client.send(request, stream=True)
-        except httpx.PoolTimeout:
-            raise Overloaded("all connections to the model's server are taken") from None
-        except httpx.HTTPError as error:
+        except httpx.PoolTimeout as error:
+            # Waiting for the pool again would only make the queue longer.
             raise _unreachable(error) from None
+        except httpx.HTTPError as error:
+            raise _Fault(_unreachable(error)) from None
         if not response.is_success:
-            raise await _refused(response)
+            raise await self._refused(response)
         try:
             chunks = read_chunks(response.aiter_lines())
-            early = [chunk async for chunk in _until_text(chunks)]
+            early = [chunk async for chunk in _until_text(chunks, thinking=thinking)]
         except (httpx.HTTPError, MalformedStream) as error:
             await response.aclose()
-            raise _unreachable(error) from None
+            raise _Fault(_unreachable(error)) from None
         except BaseException:
             await response.aclose()
             raise
         return response, _chain(early, chunks)
 
+    async def _refused(self, response: httpx.Response) -> Exception:
+        """The error of an answer that is not a success."""
+        try:
+            await response.aread()
+        except httpx.HTTPError as error:
+            return _Fault(_unreachable(error))
+        finally:
+            await response.aclose()
+        refused = refusal(response)
+        pause = retry_after(response)
+        if isinstance(refused, Overloaded) and pause:
+            self._upstream.pause(pause)
+        again = isinstance(refused, Overloaded | Unavailable)
+        return _Fault(refused, pause) if again else refused
+
+    async def _probe(self) -> None:
+        """Has the model say one token; raises while it cannot."""
+        prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=1)
+        body = request_body(prompt, self._remote.model, self._remote.dialect, 1)
+        try:
+            response, chunks = await self._attempt(body, thinking=True)
+        except _Fault as fault:
+            if isinstance(fault.error, Overloaded):
+                return  # Busy is not broken.
+            raise fault.error from None
+        await chunks.aclose()
+        await response.aclose()
+
+
+class _Fault(Exception):
+    """A try that failed where another may not.
+
+    Attributes:
+        error: What the caller is told if there is no other.
+        pause: Seconds the server asks to wait; 0 if it does not.
+    """
+
+    def __init__(self, error: ServiceError, pause: float = 0.0) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.pause = pause
+
+
+def _asked_pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return error.pause if isinstance(error, _Fault) else 0.0
+
 
 class _Reading:
     """An answer on its way in."""
 
-    def __init__(self, text: AnswerText, grammar: Grammar | None) -> None:
-        self._text = text
+    def __init__(
+        self, prompt: ChatPrompt, grammar: Grammar | None, *, thinking_begun: bool
+    ) -> None:
+        self._text = AnswerText(prompt.stop)
+        self._thinking = ThinkingSplitter(begun=thinking_begun, leading_only=grammar is not None)
+        self._include_thinking = prompt.include_thinking
         self._grammar = grammar
         self._whole: list[str] = []
         self._pieces = 0
         self._reason: str | None = None
         self._usage: Usage | None = None
 
-    async def texts(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[str, None]:
+    async def events(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Delta | Thought, None]:
         async for chunk in chunks:
             self._reason = chunk.finish_reason or self._reason
             self._usage = chunk.usage or self._usage
-            if chunk.text:
-                self._pieces += 1
-                self._whole.append(chunk.text)
-                if said := self._text.push_text(chunk.text):
-                    yield said
+            self._pieces += bool(chunk.text)
+            if chunk.thinking and self._include_thinking:
+                yield Thought(chunk.thinking)
+            for event in self._said(self._thinking.push(chunk.text)):
+                yield event
             if self._text.stopped:
                 return
         if self._reason is None:
             raise MalformedStream("the stream ended before the answer did")
+        for event in self._said(self._thinking.finish()):
+            yield event
         if said := self._text.finish():
-            yield said
+            yield Delta(said)
+
+    def _said(self, pieces: Sequence[Piece]) -> Iterator[Delta | Thought]:
+        for piece in pieces:
+            if not piece.thinking:
+                self._whole.append(piece.text)
+                if said := self._text.push_text(piece.text):
+                    yield Delta(said)
+            elif self._include_thinking:
+                yield Thought(piece.text)
 
     def end(self) -> FinishReason:
         """Why the answer ended.
@@ -276,23 +381,18 @@ class _Reading:
 
     def usage(self) -> Usage:
         """What the server says, or at least the pieces that came."""
-        return self._usage or Usage(0, 0, self._pieces)
+        return self._usage or Usage(0, None, self._pieces)
 
 
-async def _refused(response: httpx.Response) -> ServiceError:
-    try:
-        await response.aread()
-    except httpx.HTTPError as error:
-        return _unreachable(error)
-    finally:
-        await response.aclose()
-    return refusal(response)
-
-
-async def _until_text(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+async def _until_text(
+    chunks: AsyncGenerator[Chunk, None], *, thinking: bool
+) -> AsyncGenerator[Chunk, None]:
+    """The chunks up to the first that tells the caller something; of those before, the usage."""
     async for chunk in chunks:
-        yield chunk
-        if chunk.text or chunk.finish_reason:
+        told = bool(chunk.text or chunk.finish_reason or (thinking and chunk.thinking))
+        if told or chunk.usage:
+            yield chunk
+        if told:
             return
     raise MalformedStream("the stream ended before it began")
 
@@ -307,7 +407,14 @@ async def _chain(
             yield chunk
 
 
+def _as_failure(error: ServiceError) -> ServiceError:
+    """What an error says of the server: one that takes no key serves nobody."""
+    return Unavailable(error.message) if error.reason in SERVER_UNUSABLE else error
+
+
 def _unreachable(error: Exception) -> ServiceError:
+    if isinstance(error, httpx.PoolTimeout):
+        return Overloaded("all connections to the model's server are taken")
     return Unavailable(f"the model's server cannot be reached ({_words(error)})")
 
 
@@ -330,7 +437,9 @@ async def open_engine(remote: Remote) -> AsyncIterator[OpenAiEngine]:
             remote.read_seconds, connect=remote.connect_seconds, pool=remote.connect_seconds
         ),
         limits=httpx.Limits(
-            max_connections=remote.connections, max_keepalive_connections=remote.connections
+            # Beside the chats: counting tokens, probing.
+            max_connections=remote.connections + _OTHER_CONNECTIONS,
+            max_keepalive_connections=remote.connections,
         ),
     ) as client:
         engine = OpenAiEngine(remote, client)

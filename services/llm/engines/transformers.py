@@ -32,7 +32,9 @@ from services.llm.endings import finish_short, finish_whole
 from services.llm.engines.engine import ModelDescription
 from services.llm.generation import EventQueue, Generation, stream
 from services.llm.sampling import Sampler
+from services.llm.turns import Turns, cost
 from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMissing
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -81,12 +83,15 @@ class TransformersEngine:
         self._default_max_tokens = default_max_tokens
         self._max_batch_size = max_batch_size
         self._vocabulary: Vocabulary | None = None
+        self._turns = Turns()
+        self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self._run,
             name="llm",
+            watch=self.health.report,
             max_batch_size=max_batch_size,
             max_queue=max_queue,
-            cost=lambda generation: len(generation.prompt) + 16.0 * generation.max_tokens,
+            cost=cost,
         )
 
     def describe(self) -> ModelDescription:
@@ -113,6 +118,8 @@ class TransformersEngine:
             tokenize=False,
             add_generation_prompt=not continued,
             continue_final_message=continued,
+            # Templates of models that think read it; the rest don't.
+            enable_thinking=False,
         )
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -142,19 +149,14 @@ class TransformersEngine:
             max_tokens=min(prompt.max_tokens or self._default_max_tokens, room),
             text=AnswerText(prompt.stop),
             emit=events.emit,
+            caller=prompt.caller,
+            priority=prompt.priority,
+            deadline=prompt.deadline,
             matcher=await asyncio.to_thread(self._matcher, prompt),
             sampler=_sampler(prompt.sampling),
         )
 
-        async def compute(generation: Generation) -> Scheduled[None]:
-            return await self.scheduler.submit(
-                generation,
-                caller=prompt.caller,
-                priority=prompt.priority,
-                deadline=prompt.deadline,
-            )
-
-        async with aclosing(stream(generation, events, compute)) as answer:
+        async with aclosing(stream(generation, events, self._submit)) as answer:
             async for event in answer:
                 yield event
 
@@ -168,16 +170,27 @@ class TransformersEngine:
             self._vocabulary = Vocabulary(backend, size, sorted(self._ends))
         return self._vocabulary.matcher(grammar)
 
+    async def _submit(self, generation: Generation, deadline: float | None) -> Scheduled[None]:
+        with self._turns.waiting(generation):
+            return await self.scheduler.submit(
+                generation,
+                caller=generation.caller,
+                priority=generation.priority,
+                deadline=deadline,
+            )
+
     def _run(self, batch: Sequence[Generation]) -> Sequence[Exception | None]:
-        """Computes a batch, in the scheduler's thread."""
-        rows = [_Row(generation, self._tokenizer, self._ends) for generation in batch]
+        """Computes a turn of a batch, in the scheduler's thread."""
+        for generation in batch:
+            self._turns.begin(generation)
+        rows = [_Row(generation, self._tokenizer, self._ends, self._turns) for generation in batch]
         inputs = self._tokenizer.pad(
-            {"input_ids": [list(generation.prompt) for generation in batch]},
+            {"input_ids": [[*generation.prompt, *generation.answer] for generation in batch]},
             return_tensors="pt",
         ).to(self._device)
         self._model.generate(
             **inputs,
-            max_new_tokens=max(generation.max_tokens for generation in batch),
+            max_new_tokens=max(generation.remaining for generation in batch),
             do_sample=False,
             # The checkpoint's own sampling would get in the way: requests choose theirs.
             temperature=None,
@@ -191,8 +204,8 @@ class TransformersEngine:
         )
         return [row.end() for row in rows]
 
-    async def warm_up(self) -> None:
-        """Answers once, so that the first caller does not pay for what is lazy."""
+    async def answer_once(self) -> None:
+        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -202,16 +215,22 @@ class TransformersEngine:
 class _Row:
     """One generation of a batch, step by step."""
 
-    def __init__(self, generation: Generation, tokenizer: Any, ends: set[int]) -> None:
+    def __init__(
+        self, generation: Generation, tokenizer: Any, ends: set[int], turns: Turns
+    ) -> None:
         self.generation = generation
         self._tokenizer = tokenizer
         self._ends = ends
-        self._said = ""
+        self._turns = turns
+        self._begun = len(generation.answer)
+        # Of earlier turns; the beginning of a character was not said.
+        self._said = self._text().rstrip(_REPLACEMENT)
+        self._turn_over = False
         self._failure: Exception | None = None
 
     @property
     def over(self) -> bool:
-        return self._failure is not None or self.generation.stopped
+        return self._failure is not None or self.generation.stopped or self._turn_over
 
     def choose(self, scores: Any) -> int | None:
         """The token to take from logits [vocabulary]; None leaves it to the likeliest."""
@@ -260,6 +279,8 @@ class _Row:
                 finish_whole(generation, self._text().encode())
             elif generation.remaining <= 0:
                 self._complete(generation, generation.matcher)
+        tokens = len(generation.answer) - self._begun
+        self._turn_over = not generation.stopped and self._turns.over(generation, tokens)
 
     def _complete(self, generation: Generation, matcher: Matcher) -> None:
         finish_short(
@@ -288,7 +309,7 @@ class _Row:
 
     def end(self) -> Exception | None:
         """The row's failure, if it has one, once the batch is done."""
-        if self._failure is None and not self.generation.cancelled:
+        if self._failure is None and not self.generation.cancelled and not self._turn_over:
             self.generation.finish(FinishReason.LENGTH)
         return self._failure
 
@@ -355,5 +376,5 @@ async def open_engine(
 
     engine = await asyncio.to_thread(load)
     async with engine.scheduler:
-        await engine.warm_up()
+        await engine.answer_once()
         yield engine

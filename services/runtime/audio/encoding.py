@@ -1,4 +1,4 @@
-"""Samples to bytes, piece by piece: raw samples, WAV, FLAC and Opus in Ogg.
+"""Samples to bytes, piece by piece: raw samples (G.711 among them), WAV, FLAC and Opus in Ogg.
 
 The pieces, joined, are the file. WAV and Opus are streamed; WAV's header marks the length as
 unknown, the way ffmpeg does when it writes to a pipe. FLAC comes out at the end: libsndfile cannot
@@ -10,11 +10,13 @@ from __future__ import annotations
 import enum
 import struct
 import tempfile
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import soundfile
 
+from services.runtime.audio.g711 import alaw_from_float, mulaw_from_float
 from services.runtime.audio.pcm import Float32, s16le_from_float
 
 OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -31,6 +33,8 @@ class Encoding(enum.Enum):
     PCM_S16LE = "pcm_s16le"
     PCM_F32LE = "pcm_f32le"
     WAV = "wav"
+    MULAW = "mulaw"
+    ALAW = "alaw"
     FLAC = "flac"
     OGG_OPUS = "ogg_opus"
 
@@ -61,24 +65,34 @@ def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
     if encodable_rate(encoding, sample_rate_hz) != sample_rate_hz:
         raise ValueError(f"{encoding.value} has no rate of {sample_rate_hz} Hz")
     match encoding:
-        case Encoding.PCM_S16LE:
-            return _Raw(floats=False)
-        case Encoding.PCM_F32LE:
-            return _Raw(floats=True)
         case Encoding.WAV:
             return _Wav(sample_rate_hz)
         case Encoding.FLAC:
             return _Flac(sample_rate_hz)
         case Encoding.OGG_OPUS:
             return _OggOpus(sample_rate_hz)
+        case _:
+            return _Raw(_RAW[encoding])
+
+
+def _f32le_from_float(samples: Float32) -> bytes:
+    return samples.astype("<f4").tobytes()
+
+
+_RAW = {
+    Encoding.PCM_S16LE: s16le_from_float,
+    Encoding.PCM_F32LE: _f32le_from_float,
+    Encoding.MULAW: mulaw_from_float,
+    Encoding.ALAW: alaw_from_float,
+}
 
 
 class _Raw:
-    def __init__(self, *, floats: bool) -> None:
-        self._floats = floats
+    def __init__(self, encode: Callable[[Float32], bytes]) -> None:
+        self._encode = encode
 
     def encode(self, samples: Float32) -> bytes:
-        return samples.astype("<f4").tobytes() if self._floats else s16le_from_float(samples)
+        return self._encode(samples)
 
     def close(self) -> bytes:
         return b""

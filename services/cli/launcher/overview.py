@@ -1,0 +1,62 @@
+"""What runs, as the launcher tells other commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from services.cli.launcher.process import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One process, or one server elsewhere.
+
+    Attributes:
+        name: "asr", "asr-2", …, "envoy".
+        server: What it is a replica of.
+        address: Where it takes calls; several of a server elsewhere, with commas.
+        metrics: Where it shows metrics, host and port; None for none.
+        health: In a word: SERVING, NOT_SERVING, SERVICE_UNKNOWN or UNREACHABLE.
+        status: Of its process; None for a server elsewhere.
+    """
+
+    name: str
+    server: str
+    address: str
+    metrics: str | None
+    health: str
+    status: Status | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The running mesh.
+
+    Attributes:
+        pid: The launcher.
+        started: When it was started, in seconds since the epoch.
+        mesh: The mesh listener's address.
+        edge: The edge listener's address; None without one.
+        entries: What runs, and what is elsewhere.
+    """
+
+    pid: int
+    started: float
+    mesh: str
+    edge: str | None
+    entries: tuple[Entry, ...]
+
+    def to_json(self) -> Mapping[str, Any]:
+        """As JSON can say it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` gave."""
+        entries = tuple(
+            Entry(**{**entry, "status": entry["status"] and Status(**entry["status"])})
+            for entry in content["entries"]
+        )
+        return cls(**{**content, "entries": entries})

@@ -1,0 +1,113 @@
+"""Creating interviews: settings checked, questions chosen, a voice cast; once for a key."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.interview.interviewer.casting import Casting
+from services.interview.interviewer.personas import primary
+from services.interview.questions.bank import Bank, Question
+from services.interview.questions.index import QuestionIndex
+from services.interview.questions.planning import plan
+from services.interview.record import Interview, InterviewSettings
+from services.interview.refusals import RefusedField
+from services.interview.store.store import Store
+from services.runtime.errors import InvalidField
+
+LANGUAGES = frozenset({"en"})
+"""Languages the bank and the interviewer's lines are written in."""
+KEY_LIFE = timedelta(days=1)
+"""How long a key names the interview it created."""
+
+
+class Creation:
+    """Creates interviews."""
+
+    def __init__(self, bank: Bank, index: QuestionIndex, casting: Casting, store: Store) -> None:
+        self._bank = bank
+        self._index = index
+        self._casting = casting
+        self._store = store
+        # Creations under way, and those that wait for them; both under the same key.
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+
+    async def create(self, user: str, settings: InterviewSettings, key: str | None) -> Interview:
+        """Creates an interview and chooses its questions; with a key, only once a day.
+
+        Raises:
+            InvalidField: A language that is not spoken, a persona, voice or question that does not
+                exist, conditions that leave too few questions, or a key that has made an interview
+                with other settings.
+        """
+        if key is None:
+            return await self._create(user, settings, None)
+        lock, waiting = self._locks.get((user, key), (asyncio.Lock(), 0))
+        self._locks[user, key] = lock, waiting + 1
+        try:
+            async with lock:
+                return await self._created(user, settings, key) or await self._create(
+                    user, settings, key
+                )
+        finally:
+            lock, waiting = self._locks[user, key]
+            if waiting > 1:
+                self._locks[user, key] = lock, waiting - 1
+            else:
+                del self._locks[user, key]
+
+    async def _created(self, user: str, settings: InterviewSettings, key: str) -> Interview | None:
+        """What the key has made."""
+        made = await self._store.find_by_key(user, key)
+        if made is None or datetime.now(UTC) - made.created >= KEY_LIFE:
+            return None
+        if made.asked != settings:
+            raise RefusedField(
+                "IDEMPOTENCY_KEY_REUSED",
+                "idempotency_key",
+                "has created an interview with other settings; take a new key",
+            )
+        return made
+
+    async def _create(self, user: str, settings: InterviewSettings, key: str | None) -> Interview:
+        if primary(settings.language) not in LANGUAGES:
+            raise InvalidField(
+                "settings.language", f"interviews are held in: {', '.join(sorted(LANGUAGES))}"
+            )
+        voice = await self._casting.voice(settings)
+        chosen = [
+            self._chosen(number, question_id)
+            for number, question_id in enumerate(settings.question_ids)
+        ]
+        interview_id = uuid.uuid4().hex
+        questions = await plan(settings, self._index, chosen, seed=interview_id)
+        if len(questions) < settings.rounds:
+            raise InvalidField(
+                "settings.rounds",
+                f"only {len(questions)} questions fit these categories and this difficulty",
+            )
+        interview = Interview(
+            id=interview_id,
+            user=user,
+            settings=settings,
+            asked=settings,
+            plan=tuple(question.id for question in questions),
+            created=datetime.now(UTC),
+            key=key,
+            voice=voice,
+        )
+        await self._store.save(interview)
+        return interview
+
+    def _chosen(self, number: int, question_id: str) -> Question:
+        question = self._bank.find(question_id)
+        if question is None:
+            raise InvalidField(f"settings.question_ids[{number}]", f"no question {question_id!r}")
+        return question
+
+    def questions(self, interview: Interview) -> Sequence[Question]:
+        """The questions an interview asks, one a round."""
+        found = map(self._bank.find, interview.plan)
+        return [question for question in found if question is not None]

@@ -1,0 +1,1 @@
+"""What was heard and said, as sealed sound files."""

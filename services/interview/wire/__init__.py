@@ -1,0 +1,1 @@
+"""The domain's values as messages of the contract, and requests as values."""

@@ -1,0 +1,70 @@
+"""Reports as messages of the contract."""
+
+from __future__ import annotations
+
+from viva.interview.v1 import question_pb2, report_pb2
+
+from services.interview.reports.report import (
+    DimensionScore,
+    Evidence,
+    KeyPointResult,
+    QuestionResult,
+    Report,
+)
+from services.runtime.stats import duration
+
+
+def report(made: Report) -> report_pb2.Report:
+    """A report."""
+    return report_pb2.Report(
+        interview_id=made.interview_id,
+        overall_score=made.overall_score,
+        dimensions=[_dimension(dimension) for dimension in made.dimensions],
+        questions=[_result(result) for result in made.questions],
+        strengths=made.strengths,
+        weaknesses=made.weaknesses,
+        suggestions=made.suggestions,
+        basis=report_pb2.ScoringBasis.ValueType(made.basis),
+        summary=made.summary,
+        duration=duration(made.duration),
+    )
+
+
+def _evidence(evidence: Evidence) -> report_pb2.Evidence:
+    return report_pb2.Evidence(
+        turn_id=evidence.turn_id,
+        start=duration(evidence.start),
+        end=duration(evidence.end),
+        quote=evidence.quote,
+    )
+
+
+def _dimension(dimension: DimensionScore) -> report_pb2.DimensionScore:
+    return report_pb2.DimensionScore(
+        name=dimension.name,
+        score=dimension.score,
+        rationale=dimension.rationale,
+        evidence=[_evidence(evidence) for evidence in dimension.evidence],
+    )
+
+
+def _key_point(point: KeyPointResult) -> report_pb2.KeyPointResult:
+    return report_pb2.KeyPointResult(
+        key_point=point.key_point,
+        coverage=point.coverage,
+        covered=point.covered,
+        evidence=_evidence(point.evidence) if point.evidence else None,
+    )
+
+
+def _result(result: QuestionResult) -> report_pb2.QuestionResult:
+    return report_pb2.QuestionResult(
+        question_id=result.question_id,
+        round=result.round,
+        question=result.question,
+        category=question_pb2.QuestionCategory.ValueType(result.category),
+        score=result.score,
+        key_points=[_key_point(point) for point in result.key_points],
+        dimensions=[_dimension(dimension) for dimension in result.dimensions],
+        turn_ids=result.turn_ids,
+    )

@@ -1,0 +1,191 @@
+"""The policy: which waiting jobs make the next batch.
+
+1. The most urgent class that has work leads; in it, the job that fair sharing puts first.
+2. Jobs of its class and key join in their order, as far as the limits of a batch allow and nobody
+   in it is made late.
+3. Less urgent jobs of the key fill what is left, as far as those before them hardly notice.
+
+The workers pick with it, and admission forecasts with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, replace
+from typing import Generic, NamedTuple, TypeVar
+
+from services.runtime.queueing import Lane, Place, Priority, Waiting
+from services.runtime.speed import Speed
+
+ItemT = TypeVar("ItemT")
+
+# What less urgent work may add to the time of a more urgent batch, as a part of it.
+_NOTICED = 0.25
+# How long a batch may be, in times of the longest that more urgent work lately needed for itself.
+# With the above: whoever finds such a batch running waits no longer than twice its own time.
+_HELD_UP = 1.0
+# How slowly the longest is forgotten, a batch.
+_REMEMBERED = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a batch may be.
+
+    Attributes:
+        items: Most items.
+        cost: Most cost, unless one item alone has more.
+        seconds: Longest predicted time of more than one item.
+    """
+
+    items: int
+    cost: float = math.inf
+    seconds: float = math.inf
+
+
+class Part(NamedTuple, Generic[ItemT]):
+    """A range of a lane's jobs."""
+
+    lane: Lane[ItemT]
+    start: int
+    stop: int
+
+
+class Batch(NamedTuple, Generic[ItemT]):
+    """What runs next.
+
+    Attributes:
+        parts: Jobs of one key, the most urgent class first.
+        cost: Theirs together.
+        tightest: The earliest of their deadlines.
+    """
+
+    parts: list[Part[ItemT]]
+    cost: float
+    tightest: float
+
+
+class Cursor(Generic[ItemT]):
+    """What still waits after some picks; nothing is taken out."""
+
+    def __init__(self, waiting: Waiting[ItemT]) -> None:
+        self._waiting = waiting
+        self._taken: dict[Lane[ItemT], int] = {}
+        self._heads: list[list[tuple[Place, Lane[ItemT]]]] = []
+        self._least_urgent = max((p for p in Priority if waiting.lanes[p]), default=None)
+        for lanes in waiting.lanes:
+            heads = [(lane.places[0], lane) for lane in lanes.values()]
+            heapq.heapify(heads)
+            self._heads.append(heads)
+
+    def first(self) -> Lane[ItemT] | None:
+        """The lane of the job that goes first."""
+        for heads in self._heads:
+            while heads:
+                place, lane = heads[0]
+                taken = self._taken.get(lane, 0)
+                if taken == len(lane.places):
+                    heapq.heappop(heads)
+                elif lane.places[taken] != place:
+                    heapq.heapreplace(heads, (lane.places[taken], lane))
+                else:
+                    return lane
+        return None
+
+    def after(self, lane: Lane[ItemT]) -> list[Lane[ItemT]]:
+        """The less urgent lanes of the same key."""
+        if lane.priority == self._least_urgent:
+            return []
+        lanes = self._waiting.lanes[lane.priority + 1 :]
+        return [of[lane.key] for of in lanes if lane.key in of]
+
+    def taken(self, lane: Lane[ItemT]) -> int:
+        """How many jobs of a lane are gone."""
+        return self._taken.get(lane, 0)
+
+    def take(self, lane: Lane[ItemT], stop: int) -> None:
+        """Counts the jobs of a lane up to `stop` as gone."""
+        self._taken[lane] = stop
+
+
+class Picker:
+    """Picks batches, in the light of how long they take."""
+
+    def __init__(self, limits: Limits, speed: Speed) -> None:
+        self.limits = limits
+        self._most = limits.items
+        self._speed = speed
+        # The longest batch that a class lately needed for itself, in seconds.
+        self._longest = [math.inf for _ in Priority]
+
+    def shrink(self, items: int) -> None:
+        """Limits batches to so many items: the device has no memory for more."""
+        self.limits = replace(self.limits, items=items)
+
+    def grow(self, items: int) -> None:
+        """Feels a way back after a full batch of so many items went well."""
+        if items >= self.limits.items < self._most:
+            self.shrink(self.limits.items + 1)
+
+    def ran(self, batch: Batch[ItemT]) -> None:
+        """Notes a batch that is about to run."""
+        lane, start, stop = batch.parts[0]
+        seconds = self._speed.seconds(sum(lane.costs[start:stop]))
+        longest = self._longest[lane.priority]
+        kept = seconds if longest == math.inf else _REMEMBERED * longest
+        self._longest[lane.priority] = max(seconds, kept)
+
+    def next(self, cursor: Cursor[ItemT], now: float) -> Batch[ItemT] | None:
+        """The batch that a worker takes who is free at `now`; None when nothing waits."""
+        lead = cursor.first()
+        if lead is None:
+            return None
+        speed = self._speed
+        # A batch cannot be stopped: it must not hold up more urgent work, should some come.
+        patience = _HELD_UP * min(self._longest[: lead.priority], default=math.inf)
+        seconds = min(self.limits.seconds, patience)
+        limit = min(self.limits.cost, speed.cost_within(seconds))
+        batch: Batch[ItemT] = Batch([], 0.0, math.inf)
+        batch = self._joined(batch, cursor, lead, limit, now)
+        if company := cursor.after(lead):
+            hardly_longer = speed.cost_within((1 + _NOTICED) * speed.seconds(batch.cost))
+            limit = min(limit, hardly_longer)
+            for lane in company:
+                batch = self._joined(batch, cursor, lane, limit, now)
+        return batch
+
+    def _joined(
+        self,
+        batch: Batch[ItemT],
+        cursor: Cursor[ItemT],
+        lane: Lane[ItemT],
+        limit: float,
+        now: float,
+    ) -> Batch[ItemT]:
+        """The batch with as many more jobs of a lane as it can take."""
+        parts, cost, tightest = batch
+        start = cursor.taken(lane)
+        room = self.limits.items - sum(part.stop - part.start for part in parts)
+        costs = lane.costs[start : start + room]
+        deadlines = lane.deadlines[start : start + room]
+        if not costs:
+            return batch
+        whole, due = cost + sum(costs), min(tightest, *deadlines)
+        stop = start + len(costs)
+        if whole > limit or now + self._speed.seconds(whole) > due:
+            stop, whole, due = start, cost, tightest
+            for more, deadline in zip(costs, deadlines, strict=True):
+                if (parts or stop > start) and (
+                    whole + more > limit or self._harms(whole, more, due - now)
+                ):
+                    break
+                stop, whole, due = stop + 1, whole + more, min(due, deadline)
+            if stop == start:
+                return batch
+        cursor.take(lane, stop)
+        return Batch([*parts, Part(lane, start, stop)], whole, due)
+
+    def _harms(self, cost: float, more: float, left: float) -> bool:
+        """Whether more cost would make late what is in time without it."""
+        return self._speed.seconds(cost) <= left < self._speed.seconds(cost + more)

@@ -1,0 +1,279 @@
+"""Numbers that name something: status codes, ports, standards, hashes, and letters with digits."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from services.tts.normalization import number_words as numbers
+from services.tts.normalization.letters import spell
+from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.terms import term
+from services.tts.normalization.units import UNIT
+from services.tts.normalization.words import word_reading
+
+# What a number behind these names, not counts.
+_NAMING = frozenset(
+    [
+        "port",
+        "ports",
+        "rfc",
+        "iso",
+        "pep",
+        "http",
+        "status",
+        "error",
+        "code",
+        "codes",
+        "room",
+        "flight",
+        "rtx",
+        "gtx",
+        "geforce",
+        "radeon",
+        "ieee",
+        "highway",
+        "route",
+        "bus",
+        "boeing",
+    ]
+)
+_STATUSES = frozenset(
+    [
+        "400",
+        "401",
+        "403",
+        "404",
+        "405",
+        "408",
+        "409",
+        "410",
+        "413",
+        "415",
+        "418",
+        "422",
+        "429",
+        "500",
+        "501",
+        "502",
+        "503",
+        "504",
+        "301",
+        "302",
+        "304",
+        "307",
+        "308",
+        "200",
+        "201",
+        "202",
+        "204",
+    ]
+)
+_STATUS_BEFORE = frozenset(
+    [
+        "returns",
+        "returned",
+        "return",
+        "returning",
+        "answers",
+        "answered",
+        "gives",
+        "got",
+        "get",
+        "gets",
+        "getting",
+        "a",
+        "an",
+        "with",
+        "as",
+        "throws",
+        "threw",
+        "sends",
+        "sent",
+        "and",
+        "or",
+        "the",
+    ]
+)
+_STATUS_AFTER = frozenset(
+    [
+        "error",
+        "errors",
+        "status",
+        "response",
+        "responses",
+        "code",
+        "codes",
+        "page",
+        "not",
+        "ok",
+        "or",
+        "and",
+    ]
+)
+_HAN_NAMING = re.compile(
+    r"(?:端口|端口是|端口为|返回了?|状态码|状态码是|错误码|报了?|房间|出现了?)\s*$"
+)
+_HAN_STATUS_AFTER = re.compile(r"\s*(?:错误|状态码|端口|响应)")
+
+
+def _code(match: re.Match[str], context: Context) -> Reading:
+    """A number of 2 to 5 digits that is read in pairs."""
+    text, start, end = match.group(), match.start(), match.end()
+    if context.chinese(start):
+        before = context.text[max(0, start - 8) : start]
+        naming = context.before(start) in _NAMING or _HAN_NAMING.search(before)
+        status = text in _STATUSES and _HAN_STATUS_AFTER.match(context.text, end)
+        clean = context.text[end:].lstrip()[:1] not in "个台次条毫秒"
+        return numbers.han_digits(text) if (naming or status) and clean and len(text) > 2 else None
+    before, after = context.before(start), context.after(end)
+    if before in _NAMING:
+        return numbers.paired(text)
+    if text in _STATUSES and _is_status(before, after):
+        return numbers.paired(text)
+    return None
+
+
+def _is_status(before: str, after: str) -> bool:
+    if after.lower() in _STATUS_AFTER:
+        return before in _STATUS_BEFORE or after.lower() not in {"or", "and"}
+    return before in _STATUS_BEFORE - {"and", "or", "the", "with", "as"} and not after
+
+
+def _hexadecimal(match: re.Match[str], context: Context) -> Reading:
+    zero, digit = (
+        ("零", numbers.han_digits) if context.chinese(match.start()) else ("zero", numbers.digits)
+    )
+    head = [
+        Piece(match.start(), match.start() + 1, zero),
+        Piece(match.start() + 1, match.start() + 2, spell(match["base"])),
+    ]
+    return head + _one_by_one(match.start("digits"), match["digits"], digit)
+
+
+def _color(match: re.Match[str], context: Context) -> Reading:
+    if match["digits"].isdigit() and len(match["digits"]) != 6:
+        return None
+    return [
+        Piece(match.start(), match.start() + 1, "hash"),
+        *_one_by_one(match.start("digits"), match["digits"], numbers.digits),
+    ]
+
+
+def _one_by_one(start: int, text: str, digit: object) -> list[Piece]:
+    say = numbers.han_digits if digit is numbers.han_digits else numbers.digits
+    return [
+        Piece(
+            start + index,
+            start + index + 1,
+            say(character) if character.isdigit() else spell(character),
+        )
+        for index, character in enumerate(text)
+    ]
+
+
+def _standard(match: re.Match[str], context: Context) -> Reading:
+    """H.264."""
+    say = numbers.han_digits if context.chinese(match.start()) else numbers.paired
+    return [
+        Piece(match.start(), match.start() + 1, spell(match.group()[0])),
+        Piece(*match.span("number"), say(match["number"])),
+    ]
+
+
+def _numbered(match: re.Match[str], context: Context) -> Reading:
+    """#42."""
+    if context.chinese(match.start()):
+        return f"{numbers.han_number(match['value'])}号"
+    return f"number {numbers.integer(match['value'])}"
+
+
+def _vulnerability(match: re.Match[str], context: Context) -> Reading:
+    chinese = context.chinese(match.start())
+    year = numbers.han_digits(match["year"]) if chinese else numbers.year(int(match["year"]))
+    serial = (numbers.han_digits if chinese else numbers.digits)(match["serial"])
+    return [
+        Piece(*match.span("name"), spell(match["name"])),
+        Piece(*match.span("year"), year),
+        Piece(*match.span("serial"), serial),
+    ]
+
+
+_LINKING = frozenset(["in", "to", "of", "by", "at", "on", "or", "and", "the", "vs"])
+_GROUP = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
+_HASH = re.compile(r"[0-9a-f]{7,40}")
+
+
+def _mixed(match: re.Match[str], context: Context) -> Reading:
+    """Letters and digits in turn: "S3", "x86-64", "HTTP/2", "p99.9", "Log4j", "5G"."""
+    whole = match.group()
+    start = match.start()
+    known = term(whole)
+    if known is not None:
+        return known
+    groups = list(_GROUP.finditer(whole))
+    if groups[0].group() in _LINKING:
+        # "a 1-in-10 chance"
+        return None
+    chinese = context.chinese(start)
+    changes = sum(a.group()[0].isdigit() != b.group()[0].isdigit() for a, b in pairwise(groups))
+    if _HASH.fullmatch(whole) and changes >= 3:
+        return _one_by_one(start, whole, numbers.han_digits if chinese else numbers.digits)
+    found = []
+    for group in groups:
+        text = group.group()
+        said = _group_number(text, chinese=chinese) if text[0].isdigit() else _group_word(text)
+        found.append(Piece(start + group.start(), start + group.end(), said))
+    return found
+
+
+def _group_number(text: str, *, chinese: bool) -> str:
+    if "." in text:
+        return numbers.han_number(text) if chinese else numbers.decimal(text)
+    if chinese:
+        return numbers.han_digits(text) if len(text) > 3 else numbers.han_number(text)
+    return numbers.paired(text)
+
+
+def _group_word(text: str) -> str:
+    known = term(text)
+    if known is not None:
+        return known
+    if len(text) <= 2 and not (text.islower() and text in {"to", "go"}):
+        return spell(text)
+    return word_reading(text)
+
+
+RULES = (
+    Rule(
+        "d", re.compile(r"(?P<zero>0)(?P<base>[xXbB])(?P<digits>[0-9A-Fa-f]+)(?!\w)"), _hexadecimal
+    ),
+    Rule("s", re.compile(r"#(?P<digits>[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?!\w)"), _color),
+    Rule("s", re.compile(r"#(?P<value>\d{1,7})(?!\w)"), _numbered),
+    Rule("l", re.compile(r"(?P<name>CVE)-(?P<year>\d{4})-(?P<serial>\d{4,7})"), _vulnerability),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w.,$#])\d{2,5}(?![\w,%.]*[\d%])(?!\s?(?:%|[kKMGT]?i?B\b|ms\b|s\b))"),
+        _code,
+    ),
+    Rule("l", re.compile(r"(?<!\w)[A-Z]\.(?P<number>\d{3})(?!\w)"), _standard),
+    # A letter first: "p99.9", "x86-64", "GPT-4o", "HTTP/1.1".
+    Rule(
+        "l",
+        re.compile(
+            r"[A-Za-z]{1,12}(?:[-/]?\d+(?:\.\d+)?)(?:-?[A-Za-z]{1,4}\d*|-\d{1,4})*(?![\w])",
+            re.ASCII,
+        ),
+        _mixed,
+    ),
+    Rule("l", re.compile(r"[A-Za-z]+\d[A-Za-z\d]*(?![\w])", re.ASCII), _mixed),
+    # A digit first: "5G", "2FA", "802.11ac", and hashes.
+    Rule("d", re.compile(r"(?=[0-9a-f]*[a-f]\d)[0-9a-f]{7,40}(?!\w)", re.ASCII), _mixed),
+    Rule(
+        "d",
+        re.compile(
+            rf"\d+(?:\.\d+)?(?!(?:[KMB]|{UNIT})(?![A-Za-z]))[A-Z][A-Za-z]{{0,2}}(?!\w)", re.ASCII
+        ),
+        _mixed,
+    ),
+)

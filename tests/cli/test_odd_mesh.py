@@ -1,0 +1,116 @@
+"""A mesh in odd circumstances: servers left out or elsewhere, open hosts, a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from services.runtime.channel import open_channel
+from tests.cli.callers import END, RECOGNIZE, echoed
+from tests.cli.running_mesh import Launcher, environment, free_ports, launched, until
+
+PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
+OPTIONS = [f"--without={name}" for name in ("tts", "llm", "interview", "reflection")]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def odd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
+    data = tmp_path_factory.mktemp("mesh")
+    (data / "logs").mkdir()
+    (data / "logs" / "asr.log").symlink_to("/dev/full")
+    elsewhere = {"embed": [f"127.0.0.1:{free_ports(1)[0]}"]}
+    variables = {
+        **environment(data),
+        "VIVA_ENVOY_ENDPOINTS": json.dumps(elsewhere),
+        "VIVA_ASR_HOST": "0.0.0.0",
+        "VIVA_DRAIN_SECONDS": "1",
+    }
+    async with launched(variables, PROGRAM, OPTIONS) as running:
+        # Although nobody answers for embed: what is elsewhere is not waited for.
+        await running.read_until("ready to talk")
+        yield running
+
+
+async def test_only_what_belongs_here_runs_here(odd: Launcher) -> None:
+    code, output = await odd.viva("status", "--json")
+    servers = {server["name"]: server for server in json.loads(output)["servers"]}
+    assert set(servers) == {"asr", "envoy", "embed"}
+    assert servers["asr"]["health"] == servers["envoy"]["health"] == "SERVING"
+    assert servers["embed"]["pid"] is None
+    assert servers["embed"]["health"] == "UNREACHABLE"
+    assert code == 1
+
+
+async def test_a_full_disk_stops_neither_launcher_nor_server(odd: Launcher) -> None:
+    await odd.read_until("its log cannot be written (No space left on device); it runs on")
+    assert [entry.health for entry in await odd.replicas("asr")] == ["SERVING"]
+    before = await odd.pids("asr")
+    scratch = Path(odd.variables["VIVA_DATA_DIR"]) / "run" / "envoy" / "endpoints" / "asr.new"
+    scratch.symlink_to("/dev/full")
+    code, said = await odd.viva("restart", "asr")
+    scratch.unlink()
+    assert code == 1
+    assert "No space left on device" in said
+    assert await odd.pids("asr") == before
+
+
+async def test_a_stream_that_does_not_end_is_cut_when_the_time_to_drain_is_over(
+    odd: Launcher,
+) -> None:
+    before = await odd.pids("asr")
+    async with open_channel(f"localhost:{odd.variables['VIVA_ENVOY_MESH_PORT']}") as channel:
+        call = channel.stream_stream(RECOGNIZE)()  # type: ignore[call-arg]
+        await echoed(call, b"before")
+        code, said = await odd.viva("restart", "asr")
+        assert code == 0, said
+        with pytest.raises(grpc.aio.AioRpcError):
+            assert await call.read() != END
+    await odd.until_replaced("asr", before)
+
+
+async def test_down_lets_running_streams_end_and_nothing_new_begin(odd: Launcher) -> None:
+    port = int(odd.variables["VIVA_ENVOY_MESH_PORT"])
+    async with open_channel(f"localhost:{port}") as channel:
+        call = channel.stream_stream(RECOGNIZE)()  # type: ignore[call-arg]
+        await echoed(call, b"before")
+        stopping = asyncio.create_task(odd.viva("down"))
+
+        async def closed() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("localhost", port)
+            except OSError:
+                return True
+            writer.close()
+            return False
+
+        await until(closed)
+        await call.done_writing()
+        assert await call.read() == END
+        assert await stopping == (0, "stopped\n")
+    assert await odd.end() == 0
+
+
+async def test_a_server_that_never_gets_ready_is_named_with_its_last_line(tmp_path: Path) -> None:
+    (tmp_path / "asr.slow").touch()
+    variables = {**environment(tmp_path), "VIVA_UP_READY_SECONDS": "5"}
+    async with launched(variables, PROGRAM, ["--without", "embed", *OPTIONS]) as launcher:
+        assert await launcher.end() == 1
+    assert "asr does not start (not ready after 5 s; it said last: loading" in launcher.said
+    assert str(tmp_path / "logs" / "asr.log") in launcher.said
+
+
+async def test_a_service_that_nobody_offers_is_named(tmp_path: Path) -> None:
+    (tmp_path / "viva.interview.v1.QuestionService.missing").touch()
+    variables = {**environment(tmp_path), "VIVA_UP_READY_SECONDS": "8"}
+    options = [f"--without={name}" for name in ("embed", "asr", "tts", "llm", "reflection")]
+    async with launched(variables, PROGRAM, options) as launcher:
+        assert await launcher.end() == 1
+    assert "nobody healthy for viva.interview.v1.QuestionService after 8 s" in launcher.said

@@ -1,0 +1,135 @@
+"""What `viva up` starts: from settings and options to processes, ports and endpoints."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from edge.envoy.endpoints import published
+from edge.envoy.settings import Endpoint
+from services.cli.launcher.plan import make_plan
+from services.cli.launcher.programs import NoPlan
+from tests.cli.running_mesh import environment
+
+ALL = {"embed", "asr", "tts", "llm", "interview", "reflection", "envoy"}
+
+
+@pytest.fixture
+def variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    chosen = environment(tmp_path)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    return chosen
+
+
+def test_each_server_has_one_replica_here(variables: Mapping[str, str]) -> None:
+    plan = make_plan()
+    assert {program.name for program in plan.programs} == ALL
+    asr = next(program for program in plan.programs if program.name == "asr")
+    assert asr.endpoint == Endpoint("127.0.0.1", int(variables["VIVA_ASR_PORT"]))
+
+
+def test_replicas_have_places_of_their_own(variables: Mapping[str, str]) -> None:
+    first = int(variables["VIVA_ASR_PORT"])
+    plan = make_plan(replicas={"asr": 3})
+    replicas = [program for program in plan.programs if program.server == "asr"]
+    assert [replica.name for replica in replicas] == ["asr", "asr-2", "asr-3"]
+    assert replicas[0].endpoint.port == first
+    assert len({port for replica in replicas for port in replica.ports}) == 6
+    assert all((replica.endpoint.port - first) % 10 == 0 for replica in replicas)
+    assert replicas[1].environment["VIVA_ASR_PORT"] == str(replicas[1].endpoint.port)
+    plan.write_configuration()
+    named = published(plan.envoy_folder / "endpoints")["asr"]
+    assert named.primary == tuple(replica.endpoint for replica in replicas)
+
+
+def test_a_place_that_somebody_uses_is_passed_over(variables: Mapping[str, str]) -> None:
+    plan = make_plan()
+    asr = plan.servers["asr"]
+    place = asr.program("asr", plan.programs).endpoint
+    with socket.create_server(("127.0.0.1", place.port)):
+        assert asr.program("asr", plan.programs).endpoint.port > place.port
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_server_left_out_has_no_process_and_no_endpoint() -> None:
+    plan = make_plan(without=["tts"])
+    assert {program.name for program in plan.programs} == ALL - {"tts"}
+    assert "viva.tts.v1.TtsService" not in plan.wanted_clusters()
+    plan.write_configuration()
+    assert published(plan.envoy_folder / "endpoints")["tts"].all == ()
+
+
+def test_a_server_elsewhere_is_neither_started_nor_waited_for(
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {"asr": ["10.0.0.7:7102"], "tts": ["tts.mesh.local:7103"]}
+    monkeypatch.setenv("VIVA_ENVOY_ENDPOINTS", json.dumps(elsewhere))
+    plan = make_plan()
+    assert {program.name for program in plan.programs} == ALL - {"asr", "tts"}
+    assert not {"viva.asr.v1.AsrService", "viva.tts.v1.TtsService"} & set(plan.wanted_clusters())
+    assert plan.elsewhere["asr"] == (Endpoint("10.0.0.7", 7102),)
+    assert int(variables["VIVA_ASR_PORT"]) not in plan.ports
+    # Replicas here beside those there, when they are asked for.
+    plan = make_plan(replicas={"asr": 1})
+    assert "asr" in {program.name for program in plan.programs}
+    assert plan.envoy.endpoints["asr"] == [
+        "10.0.0.7:7102",
+        f"127.0.0.1:{variables['VIVA_ASR_PORT']}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "without", "said"),
+    [
+        ({"ears": 2}, [], "ears is no server"),
+        ({}, ["ears"], "ears is no server"),
+        ({"asr": 0}, [], "1 to 9 replicas"),
+        ({"asr": 10}, [], "1 to 9 replicas"),
+        ({"asr": 2}, ["asr"], "contradict"),
+        ({"interview": 2}, [], "one replica"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_options_that_make_no_mesh_are_refused(
+    replicas: Mapping[str, int], without: list[str], said: str
+) -> None:
+    with pytest.raises(NoPlan, match=said):
+        make_plan(replicas=replicas, without=without)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("VIVA_ASR_HOST", "nowhere.invalid", "VIVA_ASR_HOST"),
+        ("VIVA_ENVOY_LISTENERS", "edge", "needs the mesh listener"),
+        ("VIVA_ENVOY_FALLBACKS", '{"asr": ["asr.mesh.local:7102"]}', "write IP addresses"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_settings_that_make_no_mesh_are_refused(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NoPlan, match=said):
+        make_plan()
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("localhost", "127.0.0.1")]
+)
+@pytest.mark.usefixtures("variables")
+def test_a_server_that_listens_everywhere_is_called_where_it_can_be(
+    host: str, reached: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_ASR_HOST", host)
+    monkeypatch.setenv("VIVA_ENVOY_MESH_HOST", host)
+    monkeypatch.setenv("VIVA_ALLOW_INSECURE", "1")
+    plan = make_plan()
+    asr = next(program for program in plan.programs if program.name == "asr")
+    assert asr.endpoint.host == reached
+    assert plan.mesh.startswith("localhost:")

@@ -1,0 +1,144 @@
+"""`viva restart` and replicas: the real launcher and Envoy, stand-ins where the models would be."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.runtime.channel import open_channel
+from tests.cli.callers import END, RECOGNIZE, calling, echoed
+from tests.cli.running_mesh import Launcher, environment, launched, until
+
+PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
+    """A mesh with two recognisers and impatient limits, for all tests here."""
+    variables = {
+        **environment(tmp_path_factory.mktemp("mesh")),
+        "VIVA_UP_LIVENESS_SECONDS": "1.5",
+        "VIVA_UP_READY_SECONDS": "20",
+        "VIVA_DRAIN_SECONDS": "20",
+    }
+    async with launched(variables, PROGRAM, ["--replicas", "asr=2"]) as running:
+        await running.read_until("ready to talk")
+        yield running
+
+
+def mesh(launcher: Launcher) -> str:
+    return f"localhost:{launcher.variables['VIVA_ENVOY_MESH_PORT']}"
+
+
+async def test_replicas_are_shown_and_share_the_calls(standing: Launcher) -> None:
+    servers = await standing.servers()
+    assert {"asr", "asr-2"} <= set(servers)
+    assert servers["asr"]["address"] != servers["asr-2"]["address"]
+    code, table = await standing.viva("status")
+    assert code == 0
+    assert "asr-2" in table
+    assert max(map(len, table.splitlines())) <= 100
+
+
+async def test_a_restart_of_every_server_under_load_loses_no_call(standing: Launcher) -> None:
+    names = ("embed", "asr", "tts", "llm", "interview", "reflection")
+    before = {name: await standing.pids(name) for name in (*names, "envoy")}
+    async with calling(mesh(standing), each=2) as tally:
+
+        async def flowing() -> bool:
+            return len(tally.answered) == 3
+
+        await until(flowing)
+        code, said = await standing.viva("restart")
+        assert code == 0, said
+    assert tally.lost == []
+    for name in names:
+        await standing.until_replaced(name, before[name])
+    assert await standing.pids("envoy") == before["envoy"]
+    # Old and new have answered.
+    pids = [*before["embed"], *await standing.pids("embed")]
+    assert {str(pid).encode() for pid in pids} <= tally.by
+
+
+async def test_an_old_replica_stays_until_its_streams_have_ended(standing: Launcher) -> None:
+    async with open_channel(mesh(standing)) as channel:
+        call = channel.stream_stream(RECOGNIZE)()  # type: ignore[call-arg]
+        await echoed(call, b"before")
+        restarting = asyncio.create_task(standing.viva("restart", "asr"))
+
+        async def one_drains() -> bool:
+            return any(entry.health == "NOT_SERVING" for entry in await standing.replicas("asr"))
+
+        await until(one_drains)
+        await echoed(call, b"meanwhile")
+        await call.done_writing()
+        assert await call.read() == END
+        code, said = await restarting
+    assert code == 0, said
+    assert said.count("the old one has ended") == 2
+
+
+async def test_a_replacement_that_cannot_start_leaves_the_old_one(standing: Launcher) -> None:
+    before = await standing.pids("llm")
+    broken = Path(standing.variables["VIVA_DATA_DIR"]) / "llm.broken"
+    broken.touch()
+    code, said = await standing.viva("restart", "llm")
+    broken.unlink()
+    assert code == 1
+    assert "viva llm: the model is not there" in said
+    [after] = await standing.replicas("llm")
+    assert after.status
+    assert ([after.status.pid], after.health) == (before, "SERVING")
+
+
+async def test_who_is_unknown_cannot_be_restarted(standing: Launcher) -> None:
+    code, said = await standing.viva("restart", "ears")
+    assert code == 1
+    assert "no ears runs here; these do: embed, asr" in said
+
+
+async def test_a_restart_goes_on_when_who_asked_for_it_goes(standing: Launcher) -> None:
+    before = await standing.pids("embed")
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *PROGRAM,
+        "restart",
+        "embed",
+        env=standing.variables,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert asking.stderr is not None
+    assert b"embed: starting" in await asking.stderr.readline()
+    asking.kill()
+    await asking.communicate()
+    await standing.until_replaced("embed", before)
+
+
+async def test_a_hung_server_is_killed_and_started_again(standing: Launcher) -> None:
+    before = await standing.pids("tts")
+    assert before[0] is not None
+    os.kill(before[0], signal.SIGSTOP)
+    await standing.read_until("tts: no answer for 1.5 s, killed")
+    await standing.until_replaced("tts", before)
+
+
+async def test_a_server_that_lost_its_device_is_started_again_at_once(standing: Launcher) -> None:
+    [_, before] = await standing.pids("asr")
+    assert before is not None
+    os.kill(before, signal.SIGUSR1)
+    await standing.read_until("ended (exit status 3), again at once")
+
+
+async def test_what_is_known_of_the_mesh_is_its_owners(standing: Launcher) -> None:
+    run = Path(standing.variables["VIVA_DATA_DIR"]) / "run"
+    assert run.stat().st_mode & 0o777 == 0o700
+    assert (run / "control.sock").is_socket()

@@ -1,0 +1,229 @@
+"""Recordings: sealed on disk, read by the interview's clock, gone when they should be."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+
+from services.interview.events import AudioFormat, Encoding
+from services.interview.record import Speaker
+from services.interview.recordings import sealing
+from services.interview.recordings.recorder import Spoken
+from services.interview.recordings.recordings import Recordings, open_recordings
+from services.interview.recordings.sealing import SEGMENT_BYTES, SealedFile, Tampered, new_key
+from services.interview.recordings.track import spans
+
+RATE = 16_000
+LIMIT = 1 << 30
+
+
+def tone(seconds: float, level: int = 1000) -> bytes:
+    return np.full(round(seconds * RATE), level, dtype="<i2").tobytes()
+
+
+@asynccontextmanager
+async def recordings(folder: Path, most: int = LIMIT) -> AsyncIterator[Recordings]:
+    async with open_recordings(folder / "recordings", most) as opened:
+        yield opened
+
+
+def record(kept: Recordings, name: str, seconds: float) -> None:
+    """A candidate who speaks from the beginning of the clock on."""
+    recorder = kept.recorder("ann", name)
+    recorder.places_candidate(lambda: [(0.0, 0.0)])
+    recorder.candidate(tone(seconds))
+
+
+async def read(
+    kept: Recordings, speaker: Speaker, start: float = 0.0, end: float = math.inf
+) -> list[tuple[float, bytes]]:
+    track = kept.track("one", speaker)
+    assert track is not None
+    return [piece async for piece in track.read(start, end)]
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("recordings/*/*") if path.name != "lock"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 3 * SEGMENT_BYTES), max_size=4),
+    start=st.integers(0, 4 * SEGMENT_BYTES),
+    length=st.integers(0, 4 * SEGMENT_BYTES),
+)
+def test_any_stretch_of_a_sealed_file_reads_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], start: int, length: int
+) -> None:
+    path = tmp_path_factory.mktemp("sealed") / "file"
+    pieces = [os.urandom(size) for size in sizes]
+    written = b"".join(pieces)
+    with closing(SealedFile(path, new_key(), b"ann/one")) as file:
+        for piece in pieces:
+            file.append(piece)
+        assert file.length == len(written)
+        assert file.read(start, start + length) == written[start : start + length]
+    assert file.length == len(written)
+    assert file.read(start, start + length) == written[start : start + length]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_that_was_touched_is_not_read(tmp_path: Path, closed: bool) -> None:
+    path = tmp_path / "file"
+    file = SealedFile(path, new_key(), b"ann/one")
+    file.append(bytes(3 * SEGMENT_BYTES))
+    if closed:
+        file.close()
+    sealed = path.read_bytes()
+    step = SEGMENT_BYTES + 16
+    first = sealed[: -(3 if closed else 2) * step]
+    segments = [sealed[len(first) + n * step :][:step] for n in range(3 if closed else 2)]
+    for touched in (
+        sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        first + b"".join(segments[::-1]),
+        sealed[:-1],
+    ):
+        path.write_bytes(touched)
+        with pytest.raises(Tampered):
+            file.read(0, 3 * SEGMENT_BYTES)
+    file.close()
+
+
+def test_a_file_is_unreadable_without_its_key_and_for_others(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    file = SealedFile(path, new_key(), b"ann/one")
+    file.append(b"secret words " * 10_000)
+    file.close()
+    assert b"secret" not in path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_stretches_of_a_track_are_found_by_the_clock() -> None:
+    places = [(0.0, 1.0), (2.0, 10.0)]
+    assert spans(places, 5.0, 0.0, math.inf) == [(0.0, 2.0, 1.0), (2.0, 5.0, 10.0)]
+    assert spans(places, 5.0, 2.0, 11.0) == [(1.0, 2.0, 2.0), (2.0, 3.0, 10.0)]
+    assert spans(places, 5.0, 4.0, 9.0) == []
+    assert spans([], 0.0, 0.0, 1.0) == []
+
+
+async def test_what_was_recorded_is_read_while_it_goes_on_and_after(tmp_path: Path) -> None:
+    async with recordings(tmp_path) as kept:
+        recorder = kept.recorder("ann", "one")
+        recorder.places_candidate(lambda: [(0.0, 0.5), (3.0, 60.0)])
+        for level in range(6):
+            recorder.candidate(tone(1.0, level))
+        for _ in range(2):
+            pieces = await read(kept, Speaker.CANDIDATE, 2.0, 61.0)
+            assert [when for when, _ in pieces] == [2.0, 3.0, 60.0]
+            assert b"".join(audio for _, audio in pieces) == (
+                tone(0.5, 1) + tone(1.0, 2) + tone(1.0, 3)
+            )
+            kept.close("one")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        AudioFormat(Encoding.PCM_S16LE, RATE),
+        AudioFormat(Encoding.PCM_S16LE, 48_000, channels=2),
+        AudioFormat(Encoding.PCM_F32LE, 24_000),
+    ],
+)
+async def test_of_the_interviewer_is_kept_what_was_heard_when_it_was(
+    tmp_path: Path, shape: AudioFormat
+) -> None:
+    async with recordings(tmp_path) as kept:
+        recorder = kept.recorder("ann", "one")
+        first = Spoken(tone(1.0), AudioFormat(Encoding.PCM_S16LE, RATE), [(0.0, 5.0)], 1.0)
+        recorder.interviewer(first)
+        assert shape.sample_rate_hz is not None
+        audio = bytes(2 * shape.sample_rate_hz * shape.frame_bytes)
+        # Held up for 4 s after the first half second, and stopped after one.
+        recorder.interviewer(Spoken(audio, shape, [(0.0, 10.0), (0.5, 14.5)], 1.0))
+        pieces = await read(kept, Speaker.INTERVIEWER)
+        seconds = [len(audio) / 2 / RATE for _, audio in pieces]
+        assert [when for when, _ in pieces] == [5.0, 10.0, 14.5]
+        assert seconds == [1.0, 0.5, 0.5]
+
+
+async def test_a_recording_is_removed_with_its_interview(tmp_path: Path) -> None:
+    async with recordings(tmp_path) as kept:
+        record(kept, "one", 3.0)
+        await read(kept, Speaker.CANDIDATE)
+        assert len(files(tmp_path)) == 1
+        assert stat.S_IMODE(files(tmp_path)[0].parent.stat().st_mode) == 0o700
+        kept.delete("one")
+        assert kept.track("one", Speaker.CANDIDATE) is None
+    assert files(tmp_path) == []
+
+
+async def test_what_a_dead_process_left_is_removed_and_a_live_ones_is_not(tmp_path: Path) -> None:
+    left = tmp_path / "recordings" / "1-dead"
+    left.mkdir(parents=True)
+    for name in ("lock", "one.candidate"):
+        (left / name).write_bytes(b"")
+    async with recordings(tmp_path) as kept:
+        assert not left.exists()
+        record(kept, "one", 3.0)
+        before = await read(kept, Speaker.CANDIDATE, end=1.0)
+        assert before == [(0.0, tone(1.0))]
+        async with recordings(tmp_path):
+            assert await read(kept, Speaker.CANDIDATE, end=1.0) == before
+
+
+async def test_the_oldest_that_are_over_make_room(tmp_path: Path) -> None:
+    async with recordings(tmp_path, most=len(tone(10.0))) as kept:
+        for name in ("old", "one"):
+            record(kept, name, 4.0)
+        kept.close("old")
+        record(kept, "new", 4.0)
+        assert kept.track("old", Speaker.CANDIDATE) is None
+        # Both others go on: there is no room for more of them, and what they have stays.
+        record(kept, "newest", 4.0)
+        newest = kept.track("newest", Speaker.CANDIDATE)
+        assert newest is not None
+        assert newest.seconds == 0.0
+
+
+def counted() -> float:
+    name = "viva_interview_recording_failures_total"
+    return REGISTRY.get_sample_value(name, {"reason": "disk"}) or 0.0
+
+
+async def test_a_full_disk_ends_the_recording_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recordings(tmp_path) as kept:
+        recorder = kept.recorder("ann", "one")
+        recorder.places_candidate(lambda: [(0.0, 0.0)])
+        recorder.candidate(tone(1.0))
+        before = await read(kept, Speaker.CANDIDATE)
+        assert before == [(0.0, tone(1.0))]
+        failures = counted()
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(sealing.SealedFile, "_write", full)
+        for _ in range(20):
+            recorder.candidate(tone(1.0))
+        again = await read(kept, Speaker.CANDIDATE)
+        assert again[: len(before)] == before
+        assert counted() == failures + 1
+
+
+async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "recordings").write_text("a file in the way")
+    async with recordings(tmp_path) as kept:
+        record(kept, "one", 1.0)
+        assert kept.track("one", Speaker.CANDIDATE) is None
