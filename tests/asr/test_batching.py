@@ -4,7 +4,8 @@ Simulated are the people (turns of half a second to fourteen with pauses, half o
 that is not named, a third each without hints, with few and with many), what the model hears, and
 its time. A stream has one window in work at a time and lets the model rest twice as long as its
 last preview took, so the size of batches follows from how many people speak: sixty-four do not
-fill a model of that speed, a hundred and sixty nearly do.
+fill a model of that speed (mean batch 4), a hundred and sixty nearly (7.6 to 9.9, as chance has
+it); what is waiting is always split between the lengths of prompts.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def mean_batch(
 def test_many_mixed_streams_share_batches_of_eight_and_more_on_a_gpu(
     base: WhisperCTranslate2, step: float, seed: int
 ) -> None:
-    assert mean_batch(base, "cuda", streams=160, step=step, seed=seed) >= 8
+    assert mean_batch(base, "cuda", streams=192, step=step, seed=seed) >= 8
 
 
 @pytest.mark.parametrize(("device", "least"), [("cuda", 4), ("cpu", 2.5)])

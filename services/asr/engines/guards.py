@@ -27,9 +27,9 @@ _SHORT_UNIT = 3
 _LEAST_DOUBLED = 3
 # Whisper base, probability of the best of its attempts: people understood rightly 0.61 and more,
 # synthetic voices 0.51 and more (10 dB noise, 8 kHz and clipping included); reversed speech up to
-# 0.43, and 0.45 where it is not sure of the language either.
-_INVENTED = 0.44
-_INVENTED_LANGUAGE = 0.46
+# 0.46.
+_INVENTED = 0.48
+_INVENTED_LANGUAGE = 0.5
 _DOUBTFUL = 0.5
 _DOUBTFUL_LANGUAGE = 0.6
 

@@ -6,7 +6,6 @@ decoder may not notice the end and loop. What keeps it right here (measured with
 - it predicts timestamps: without them short windows looped in 4 of 10 recordings, with them and
   2 s of silence behind the speech in none;
 - the number of tokens is bounded by what can be said in that time;
-- a final text is found by beam search, a preview by the likeliest next token;
 - a final text that loops, breaks off, was cut for its length or is improbable is decoded again,
   in the full window and by beam search, then without timestamps by sampling.
 """
@@ -53,9 +52,6 @@ _TEXT_CONTEXT = 448
 _CONTEXT_CHARACTERS = 400
 _MEDIAN_FILTER = 7
 _LANGUAGES_TOLD = 8
-_BEAM = 5
-"""Width of the beam for final texts: a little more audio before or behind the speech changes what
-the likeliest next tokens make of it, and the beam's text far less. It takes 1.3 times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +90,9 @@ class _Attempt:
 # As Whisper itself does when its guards fire (Radford et al. 2022, section 4.5); context goes as
 # well, since it may be what the model repeats, and hints at last.
 _FALLBACKS = (
-    _Attempt(context=False, beam=_BEAM),
-    _Attempt(context=False, beam=_BEAM, runner_up=True),
-    _Attempt(context=False, hints=False, beam=_BEAM, timestamps=False, temperature=0.4),
+    _Attempt(context=False, beam=5),
+    _Attempt(context=False, beam=5, runner_up=True),
+    _Attempt(context=False, hints=False, beam=5, timestamps=False, temperature=0.4),
 )
 
 
@@ -194,7 +190,8 @@ class WhisperCTranslate2:
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
         """Decodes windows of one `batch_key` together, and again those where it went wrong."""
         prepared = [self.prepare(window) for window in windows]
-        results = self._first_attempts(prepared)
+        first = _Attempt(padded_seconds(max(w.seconds for w in windows)))
+        results = self._attempt(prepared, first)
         for attempt in _FALLBACKS:
             doubtful = [
                 i
@@ -213,18 +210,6 @@ class WhisperCTranslate2:
                     if _merit(result.hypothesis) > _merit(results[i].hypothesis):
                         results[i] = result
         return self._with_words(windows, results)
-
-    def _first_attempts(self, windows: Sequence[Window]) -> list[_Decoded]:
-        """Previews by the likeliest next token, finals by beam search."""
-        seconds = padded_seconds(max(window.seconds for window in windows))
-        results: dict[int, _Decoded] = {}
-        for final in (False, True):
-            chosen = [i for i, window in enumerate(windows) if window.final is final]
-            if chosen:
-                attempt = _Attempt(seconds, beam=_BEAM if final else 1)
-                decoded = self._attempt([windows[i] for i in chosen], attempt)
-                results.update(zip(chosen, decoded, strict=True))
-        return [results[i] for i in range(len(windows))]
 
     def _attempt(self, windows: Sequence[Window], attempt: _Attempt) -> list[_Decoded]:
         encoded = self._model.encode(self._mel(windows, attempt.seconds))

@@ -79,7 +79,7 @@ async def compare(
 
 
 def figures(comparisons: Sequence[Comparison]) -> list[Figure]:
-    """What streaming costs under each condition and in all; how many recordings it costs too much."""
+    """What streaming costs under each condition and in all, and how many recordings too much."""
     by_condition: dict[str, list[Comparison]] = defaultdict(list)
     for comparison in comparisons:
         by_condition[comparison.condition].append(comparison)
