@@ -23,7 +23,7 @@ from services.runtime import logs
 from services.runtime.errors import ResourceMissing
 from services.runtime.listening import listen
 from services.runtime.reflection import add_reflection
-from services.runtime.server import EXIT_RESOURCE_MISSING, new_server
+from services.runtime.server import EXIT_RESOURCE_MISSING, new_server, stop
 from services.runtime.settings import load
 
 _logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
     """Serves reflection and health until the scope ends; yields the port."""
     services = contracts()
     draining = asyncio.Event()
-    server = new_server(settings, draining)
+    server, calls = new_server(settings, draining)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     add_reflection([*(contract.name for contract in services), SERVICE_NAME], server)
@@ -59,8 +59,7 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
         finally:
             observing.cancel()
             await health.enter_graceful_shutdown()
-            draining.set()
-            await server.stop(settings.drain_seconds)
+            await stop(server, calls, draining, settings.drain_seconds)
 
 
 async def _serve_until_signal(settings: ReflectionSettings, mesh: EnvoySettings) -> None:

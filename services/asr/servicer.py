@@ -14,7 +14,7 @@ from services.asr import transcript
 from services.asr.chinese import in_named_script
 from services.asr.decoding import Decode
 from services.asr.endpointing import EndpointingConfig
-from services.asr.engines.engine import SAMPLE_RATE, EngineInfo
+from services.asr.engines.engine import SAMPLE_RATE
 from services.asr.frontend import FrontEnd, Piece
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
@@ -113,7 +113,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         self, request: asr_pb2.ListModelsRequest, context: object
     ) -> asr_pb2.ListModelsResponse:
         """Lists the loaded models, the default first."""
-        infos = [model.info for model in self._models.models.values()]
+        models = self._models.models.values()
         limits = [
             serving_pb2.ModelLimit(name=name, value=round(value))
             for name, value in (
@@ -125,7 +125,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             )
         ]
         return asr_pb2.ListModelsResponse(
-            models=[_card(info, limits, is_default=n == 0) for n, info in enumerate(infos)]
+            models=[_card(model, limits, is_default=n == 0) for n, model in enumerate(models)]
         )
 
     def _stream_config(
@@ -226,8 +226,9 @@ def _frames(length: float) -> int:
 
 
 def _card(
-    info: EngineInfo, limits: list[serving_pb2.ModelLimit], *, is_default: bool
+    model: Model, limits: list[serving_pb2.ModelLimit], *, is_default: bool
 ) -> serving_pb2.ModelInfo:
+    info = model.info
     return serving_pb2.ModelInfo(
         name=info.name,
         version=info.version,
@@ -236,6 +237,6 @@ def _card(
         languages=info.languages,
         limits=limits,
         memory_bytes=info.memory_bytes or None,
-        ready=True,
+        ready=model.health.healthy,
         is_default=is_default,
     )

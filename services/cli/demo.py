@@ -13,7 +13,7 @@ from services.runtime.channel import open_channel, outgoing
 
 VOICE = "jm_kumo"
 """Not the interviewer's; of the packaged voices the one that is understood best beside it."""
-REHEARSAL_SECONDS = 120.0
+REHEARSAL_SECONDS = 300.0
 """For one answer, on a machine that has other things to do."""
 
 
@@ -74,6 +74,8 @@ async def rehearse(
                     config=tts_pb2.SpeechConfig(
                         voice=VOICE,
                         format=serving_pb2.AudioFormat(encoding=serving_pb2.AUDIO_ENCODING_FLAC),
+                        # It may take as long as it takes: nobody is listening yet.
+                        priority=serving_pb2.PRIORITY_BATCH,
                     ),
                 ),
                 **outgoing(REHEARSAL_SECONDS),

@@ -99,7 +99,6 @@ def _card(name: str, info: EngineInfo, *, is_default: bool) -> serving_pb2.Model
         engine=info.engine,
         device=info.device,
         memory_bytes=info.memory_bytes or None,
-        ready=True,
         is_default=is_default,
     )
 

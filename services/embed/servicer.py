@@ -118,8 +118,10 @@ class EmbedServicer(embed_pb2_grpc.EmbedServiceServicer):
         self, request: embed_pb2.ListModelsRequest, context: object
     ) -> embed_pb2.ListModelsResponse:
         """Lists the encoder, then the reranker."""
+        self._encoder.card.ready = self._encoder.embedder.health.healthy
         cards = [self._encoder.card]
         if self._reranker:
+            self._reranker.card.ready = self._reranker.reranker.health.healthy
             cards.append(self._reranker.card)
         return embed_pb2.ListModelsResponse(models=cards)
 

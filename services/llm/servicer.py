@@ -109,7 +109,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
                         if value
                     ],
                     memory_bytes=model.memory_bytes or None,
-                    ready=True,
+                    ready=self._engine.health.healthy,
                     is_default=True,
                 )
             ]

@@ -164,13 +164,13 @@ class Unavailable(_Retryable):
 
 
 class Draining(_Retryable):
-    """The server stops, and ends a stream where nothing is cut; to be opened again elsewhere."""
+    """The server stops: it takes no new call, and ends streams where nothing is cut; call again."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DRAINING"
 
     def __init__(self) -> None:
-        super().__init__("the server is stopping; open the stream again", retry_after=0.1)
+        super().__init__("the server is stopping; call again", retry_after=0.1)
 
 
 class DeadlineExpired(ServiceError):

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from services.runtime import metrics
 from services.runtime.draining import unless_draining
-from services.runtime.errors import Overloaded, ServiceError, to_status
+from services.runtime.errors import Draining, Overloaded, ServiceError, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
@@ -67,7 +67,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._receive_seconds = receive_seconds
         self._draining = draining
         self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._wrapped: dict[str, Handler] = {}
+
+    async def until_idle(self) -> None:
+        """Waits until none of the service's own calls runs."""
+        await self._idle.wait()
 
     async def intercept_service(
         self,
@@ -143,6 +149,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         running = metrics.CALLS_RUNNING.labels(method)
         running.inc()
         self._running += 1
+        self._idle.clear()
         with server_span(method, sent) as span:
             try:
                 self._admit()
@@ -163,6 +170,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                 await _abort(context, request.id, error)
             finally:
                 self._running -= 1
+                if not self._running:
+                    self._idle.set()
                 running.dec()
                 end_with(span, code)
                 metrics.CALLS.labels(method, code.name).inc()
@@ -186,6 +195,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             await _abort(context, new_request_id(), error)
 
     def _admit(self) -> None:
+        if self._draining.is_set():
+            raise Draining
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
         # would be taken for one that is gone.
         if self._running > self._max_concurrent_rpcs:

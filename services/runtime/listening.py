@@ -60,7 +60,7 @@ def listen(server: grpc.aio.Server, host: str, port: int, *, allow_insecure: boo
         ResourceMissing: The address is taken, or may not be listened on.
     """
     require_allowed("calls", host, port, allow_insecure=allow_insecure)
-    address = f"{host}:{port}"
+    address = f"[{host}]:{port}" if ":" in host.strip("[") and host[0] != "[" else f"{host}:{port}"
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError:

@@ -35,6 +35,8 @@ _logger = logging.getLogger(__name__)
 EXIT_RESOURCE_MISSING = 2
 EXIT_DEVICE_LOST = 3
 _OVERALL = ""
+# For answers on their way, and for those who watch the health of a server that stops.
+_PARTING_SECONDS = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Running calls cannot be finished without the device; their ends should still be told.
 _LAST_WORDS_SECONDS = 1.0
@@ -104,14 +106,35 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
     ]
 
 
-def new_server(settings: ServerSettings, draining: asyncio.Event) -> grpc.aio.Server:
-    """A server with everything around its handlers; `draining` is set when it stops."""
+def new_server(
+    settings: ServerSettings, draining: asyncio.Event
+) -> tuple[grpc.aio.Server, CallInterceptor]:
+    """A server, and what is around its handlers; `draining` is set when it stops."""
     interceptor = CallInterceptor(
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         receive_seconds=settings.receive_seconds,
         draining=draining,
     )
-    return grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
+    server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
+    return server, interceptor
+
+
+async def stop(
+    server: grpc.aio.Server, calls: CallInterceptor, draining: asyncio.Event, seconds: float
+) -> None:
+    """Refuses new calls, tells streams to end, and cuts what still runs after `seconds`.
+
+    Not grpc.aio's own stop with a grace: what reaches a server that is being stopped so is either
+    cancelled or answered by nobody until the grace is over.
+    """
+    draining.set()
+    try:
+        async with asyncio.timeout(seconds):
+            await calls.until_idle()
+    except TimeoutError:
+        await server.stop(0)
+    else:
+        await server.stop(_PARTING_SECONDS)
 
 
 @asynccontextmanager
@@ -131,7 +154,7 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     with _metrics_endpoint(settings):
         async with build() as services:
             draining = asyncio.Event()
-            server = new_server(settings, draining)
+            server, calls = new_server(settings, draining)
             checks = HealthServicer()
             health_pb2_grpc.add_HealthServicer_to_server(checks, server)
             for service in services:
@@ -151,7 +174,11 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
                 try:
                     yield Running(port, checks, device_lost, server)
                 finally:
-                    await _drain(server, checks, draining, settings)
+                    logs.log(_logger, logging.INFO, "draining", seconds=settings.drain_seconds)
+                    await checks.enter_graceful_shutdown()
+                    await asyncio.sleep(settings.lame_duck_seconds)
+                    left = max(0.0, settings.drain_seconds - settings.lame_duck_seconds)
+                    await stop(server, calls, draining, left)
                     gc.unfreeze()
 
 
@@ -185,19 +212,6 @@ async def _engines_watched(
         for watcher in watchers:
             watcher.cancel()
         await asyncio.gather(*watchers, return_exceptions=True)
-
-
-async def _drain(
-    server: grpc.aio.Server,
-    checks: HealthServicer,
-    draining: asyncio.Event,
-    settings: ServerSettings,
-) -> None:
-    logs.log(_logger, logging.INFO, "draining", seconds=settings.drain_seconds)
-    await checks.enter_graceful_shutdown()
-    await asyncio.sleep(settings.lame_duck_seconds)
-    draining.set()
-    await server.stop(max(0.0, settings.drain_seconds - settings.lame_duck_seconds))
 
 
 @contextmanager
@@ -256,6 +270,18 @@ def run(settings: ServerSettings, name: str, build: Build) -> None:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(_serve_until_signal(settings, name, build))
-    except ResourceMissing as error:
-        sys.stderr.write(f"viva {name}: {error}\n")
+    except (ResourceMissing, BaseExceptionGroup) as error:
+        # What loads in a task group tells it in a group.
+        missing = [leaf for leaf in _leaves(error) if isinstance(leaf, ResourceMissing)]
+        if not missing:
+            raise
+        sys.stderr.writelines(f"viva {name}: {leaf}\n" for leaf in missing)
         raise SystemExit(EXIT_RESOURCE_MISSING) from None
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

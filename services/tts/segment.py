@@ -20,6 +20,7 @@ from services.runtime.batching import Priority
 from services.runtime.errors import InvalidField, ServiceError
 from services.tts.cache import FREE, Cost
 from services.tts.delivery import SegmentDelivery, deliver
+from services.tts.loudness import limit
 from services.tts.marks import WordMark, word_marks
 from services.tts.normalization import Utterance, normalize
 from services.tts.phrasing import Phrase, Phraser
@@ -415,7 +416,8 @@ class _Renderer:
         resampled: Float32 = await asyncio.to_thread(
             soxr.resample, speech.samples, speech.sample_rate_hz, self._rate, "HQ"
         )
-        return resampled.astype(np.float32)
+        # Between samples a wave may be higher than at them: at another rate that comes to light.
+        return limit(resampled.astype(np.float32), self._rate)
 
 
 def _cut(samples: Float32, size: int) -> Iterator[Float32]:

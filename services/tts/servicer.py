@@ -78,7 +78,14 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         default = self._speaker.book.engine(self._speaker.book.default)
         ordered = sorted(self._engines, key=lambda engine: engine is not default)
         return tts_pb2.ListModelsResponse(
-            models=[_model(engine, is_default=engine is default) for engine in ordered]
+            models=[
+                _model(
+                    engine,
+                    is_default=engine is default,
+                    ready=self._speaker.health[id(engine)].healthy,
+                )
+                for engine in ordered
+            ]
         )
 
     async def Synthesize(
@@ -183,7 +190,7 @@ async def _read(
         stream.fail(error)
 
 
-def _model(engine: Synthesizer, *, is_default: bool) -> serving_pb2.ModelInfo:
+def _model(engine: Synthesizer, *, is_default: bool, ready: bool) -> serving_pb2.ModelInfo:
     model = engine.model
     return serving_pb2.ModelInfo(
         name=model.name,
@@ -193,7 +200,7 @@ def _model(engine: Synthesizer, *, is_default: bool) -> serving_pb2.ModelInfo:
         languages=model.languages,
         limits=[serving_pb2.ModelLimit(name="input_characters", value=MAX_CHARACTERS)],
         memory_bytes=model.memory_bytes,
-        ready=True,
+        ready=ready,
         is_default=is_default,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.runtime.errors import InvalidField, NotFound, ResourceMissing
-from services.tts.normalization import has_han
+from services.tts.normalization import foreign_script, has_han
 from services.tts.speech import Synthesizer, Voice, primary
 
 CHINESE = "zh"
@@ -94,6 +94,8 @@ class VoiceBook:
         Raises:
             InvalidField: The voice asked for, or every voice, lacks the text's language.
         """
+        if script := foreign_script(text):
+            raise InvalidField(field, f"no voice here speaks {script} text")
         spoken = detect_language(text)
         if voice is None:
             # A Chinese phrase in English text is better said by another voice than not at all.

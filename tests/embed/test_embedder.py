@@ -23,7 +23,7 @@ from services.embed.tokenization import (
     TokenizedText,
 )
 from services.runtime.batching import BatchScheduler
-from services.runtime.errors import Overloaded
+from services.runtime.errors import DeadlineTooShort
 from services.runtime.request import Request, set_current_request
 
 
@@ -52,6 +52,6 @@ async def test_a_long_request_without_a_chance_is_refused_before_it_is_tokenized
             soon = asyncio.get_running_loop().time() + 0.2
             set_current_request(Request(deadline=soon))
             texts = [NamedText(f"inputs[{n}]", f"{n} word " * 200) for n in range(100)]
-            with pytest.raises(Overloaded):
+            with pytest.raises(DeadlineTooShort):
                 await embedder.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
             assert scheduler.waiting == 0

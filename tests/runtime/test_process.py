@@ -133,6 +133,34 @@ async def test_a_stream_may_finish_what_it_says_and_then_tells_that_the_server_d
             assert await process.wait() == 0
 
 
+async def test_what_comes_to_a_server_that_drains_is_refused_at_once_and_health_says_why() -> None:
+    port = free_port()
+    settings = {"VIVA_DEMO_LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "60"}
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), **settings) as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        running = method(channel, "stream_stream", "ManyMany")()
+        await running.write(StringValue(value="x"))
+        await running.read()
+        process.send_signal(signal.SIGTERM)
+        await until_logged(process, "draining")
+
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await method(channel, "unary_unary", "OneOne")(StringValue(value="x"), timeout=30)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "DRAINING" in repr(refused.value.trailing_metadata())
+        answer = await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=30
+        )
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+        running.cancel()
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
 async def test_a_stream_that_does_not_end_is_cut_when_the_drain_is_over() -> None:
     port = free_port()
     settings = {"VIVA_DEMO_LAME_DUCK_SECONDS": "0", "VIVA_DRAIN_SECONDS": "0.2"}

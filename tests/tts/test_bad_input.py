@@ -311,3 +311,21 @@ async def test_a_deadline_that_passes_while_speaking_ends_the_call(stub: Stub) -
         grpc.StatusCode.DEADLINE_EXCEEDED,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "script"),
+    [("Привет, мир", "Cyrillic"), ("مرحبا بالعالم", "Arabic"), ("안녕하세요", "Hangul")],
+)
+async def test_a_text_in_a_script_that_no_voice_reads_is_refused(
+    stub: Stub, said: str, script: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await one(stub.Synthesize(tts_pb2.SynthesizeRequest(text=said)))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert fields(refused.value) == ["text"]
+
+
+async def test_a_foreign_name_in_a_sentence_is_spoken(stub: Stub) -> None:
+    heard = await one(stub.Synthesize(tts_pb2.SynthesizeRequest(text="Hello Иван, welcome back.")))
+    assert heard.audio
