@@ -49,9 +49,20 @@ def continuation(stable: str, hypothesis: str) -> int:
     count = len(known.folded)
     if count == 0:
         return 0
-    if not heard.folded.startswith(known.folded):
-        count = _closest_prefix(known.folded, heard.folded)
-    return heard.ends[count - 1] if count else 0
+    if heard.folded.startswith(known.folded):
+        return heard.ends[count - 1]
+    count = _closest_prefix(known.folded, heard.folded)
+    return _between_words(hypothesis, heard.ends[count - 1]) if count else 0
+
+
+def _between_words(text: str, index: int) -> int:
+    """The end or beginning of the word that the index lies in, whichever is nearer."""
+    for word in _WORD.finditer(text):
+        if word.start() < index < word.end():
+            if index - word.start() >= word.end() - index:
+                return word.end()
+            return len(text[: word.start()].rstrip())
+    return index
 
 
 def _closest_prefix(known: str, heard: str) -> int:

@@ -102,3 +102,8 @@ def test_a_closed_window_stays_in_the_text() -> None:
     text.update(" And more is to come later on")
     assert text.stable == "One sentence. And more"
     assert text.settle(" And more is to come.") == "One sentence. And more is to come."
+
+
+def test_a_text_that_differs_is_continued_between_words() -> None:
+    hypothesis = " Customers see it short delay."
+    assert hypothesis[continuation(" Customer C is", hypothesis) :] == " see it short delay."

@@ -135,3 +135,15 @@ def test_what_is_stable_is_in_the_language_of_the_final_text() -> None:
     for seconds in (2.5, 3.0, 3.5):
         turn.absorb(turn.preview(round(seconds * SAMPLE_RATE)), replace(SURE, text=english))
     assert turn.partial().stable == "It was in March and we used"
+
+
+def test_decodes_of_the_same_speech_do_not_confirm_each_other() -> None:
+    said = replace(SURE, text=" Customer C is short delay but no errors at all")
+    turn = Turn(1, speech_start=0, audio_start=0, languages=("en",), hints=(), word_offsets=False)
+    for seconds in (2.6, 2.8, 2.9):
+        turn.absorb(turn.preview(round(seconds * SAMPLE_RATE)), said)
+    assert turn.partial().stable == ""
+    turn.absorb(turn.preview(round(3.5 * SAMPLE_RATE)), said)
+    assert turn.partial().stable == "Customer C is short delay"
+    turn.absorb(turn.preview(round(4.5 * SAMPLE_RATE)), replace(said, probability=0.5))
+    assert turn.partial().stable == "Customer C is short delay"

@@ -37,13 +37,15 @@ class Comparison:
 
     def __str__(self) -> str:
         streamed, whole = (100 * wrong / self.words for wrong in (self.streamed, self.whole))
-        return f"{self.name}, {self.condition}: streamed {streamed:.1f} %, whole {whole:.1f} %"
+        return (
+            f"{self.name}, {self.condition}: streamed {streamed:.1f} %, whole {whole:.1f} %,"
+            f" difference {streamed - whole:+.1f} points of {self.words} words"
+        )
 
     @property
     def worse(self) -> bool:
-        """Whether streaming cost more than it may, and more than a single word."""
-        cost = self.streamed - self.whole
-        return cost > 1 and 100 * cost / self.words > MOST_POINTS
+        """Whether streaming cost more than it may."""
+        return 100 * (self.streamed - self.whole) / self.words > MOST_POINTS
 
 
 async def compare(
@@ -77,10 +79,12 @@ async def compare(
 
 
 def figures(comparisons: Sequence[Comparison]) -> list[Figure]:
-    """What streaming costs under each condition, and how many recordings it costs too much."""
+    """What streaming costs under each condition and in all, and how many recordings too much."""
     by_condition: dict[str, list[Comparison]] = defaultdict(list)
     for comparison in comparisons:
         by_condition[comparison.condition].append(comparison)
+    if len(by_condition) > 1:
+        by_condition["all conditions"] = list(comparisons)
     found: list[Figure] = []
     for condition, group in by_condition.items():
         words = sum(each.words for each in group)
