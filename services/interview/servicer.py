@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -24,10 +25,11 @@ from services.interview.tokens import page_cursor, page_token, resume_token
 from services.interview.wire import events as event_wire
 from services.interview.wire import records, reports
 from services.runtime.draining import until_draining
-from services.runtime.errors import InvalidField
+from services.runtime.errors import FailedPrecondition, InvalidField
 from services.runtime.request import current_request
 from services.runtime.stats import duration, seconds
 
+_SPEECH = frozenset({"audio", "typed"})
 LOCAL_USER = "local"
 """Who calls when the edge has vouched for nobody: the one user of a machine of one's own."""
 PAGE_SIZE = 20
@@ -199,6 +201,10 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         planned = 0.0
         for field, message in named:
             planned += _check(message, seat, field, planned)
+        # What is said after the end would be told as taken, and nobody would take it.
+        speaks = any(message.WhichOneof("message") in _SPEECH for message in request.messages)
+        if attendance.conversation.over and speaks and not attendance.knows(request.call):
+            raise FailedPrecondition("WRONG_STATE", "the interview is over")
         if attendance.first_time(request.call):
             for field, message in named:
                 _take(message, seat, field)
@@ -263,10 +269,21 @@ def _check(
     message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: float
 ) -> float:
     """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
-    if message.WhichOneof("message") != "audio":
+    kind = message.WhichOneof("message")
+    if kind == "typed":
+        _typed(message, field)
+    if kind != "audio":
         return 0.0
     chunk = message.audio.chunk
     return seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk", planned).added
+
+
+def _typed(message: conversation_pb2.CandidateMessage, field: str) -> str:
+    text = message.typed.text
+    # Blanks, controls and characters without a width are no answer.
+    if all(unicodedata.category(character)[0] in "ZC" for character in text):
+        raise InvalidField(f"{field}.typed.text", "nothing in it can be seen")
+    return text
 
 
 def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) -> None:
@@ -275,7 +292,7 @@ def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) ->
             chunk = message.audio.chunk
             seat.hear(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
         case "typed":
-            seat.send(m.Typed(message.typed.text))
+            seat.send(m.Typed(_typed(message, field)))
         case "playback":
             played = message.playback
             seat.played(

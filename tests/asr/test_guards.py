@@ -70,3 +70,14 @@ def test_an_improbable_text_is_invented_and_more_so_in_an_unsure_language() -> N
     assert not guards.is_invented(heard(0.6, 0.3))
     assert guards.is_doubtful(heard(0.6, 0.3))
     assert not guards.is_doubtful(heard(0.6, 0.9))
+
+
+def test_a_few_words_that_nothing_speaks_against_are_kept() -> None:
+    def heard(text: str, probability: float, language: float = 1.0) -> Hypothesis:
+        return Hypothesis(text, (), "en", language, probability, reliable=True)
+
+    assert not guards.is_invented(heard(" ASK NOT!", 0.39))
+    assert guards.is_invented(heard(" ASK NOT!", 0.3))
+    assert guards.is_invented(heard(" ASK NOT!", 0.39, language=0.4))
+    assert guards.is_invented(heard(" Thank you very much.", 0.39))
+    assert guards.is_invented(heard(" My fellow citizens of the world, ask.", 0.39))

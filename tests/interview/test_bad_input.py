@@ -180,6 +180,7 @@ async def test_audio_recorded_while_the_client_was_away_is_taken(wire: Wire) -> 
         ),
         (typed(""), "candidate.typed.text"),
         (typed("x" * 100_000), "candidate.typed.text"),
+        (typed(" \n\u200b"), "candidate.typed.text"),
         (
             cpb.CandidateMessage(playback=cpb.PlaybackPosition(position=duration(1))),
             "candidate.playback.utterance_id",
@@ -202,6 +203,7 @@ async def test_audio_recorded_while_the_client_was_away_is_taken(wire: Wire) -> 
         "a clock before 0",
         "no text",
         "too much text",
+        "nothing to be seen",
         "nothing played",
         "before 0",
     ],
@@ -265,6 +267,28 @@ async def test_a_refused_run_of_messages_has_no_effect_and_may_come_again(wire: 
     seen = await until(listening, lambda e: e.HasField("candidate_turn"))
     listening.cancel()
     assert seen[-1].candidate_turn.turn.text == "A whole answer."
+
+
+async def test_what_is_said_after_the_end_is_refused_and_what_was_taken_is_not(wire: Wire) -> None:
+    made = await wire.create(rounds=1, follow_ups=0)
+    ann = outgoing(2 * PATIENCE, user="ann")
+    listening = wire.interviews.Listen(pb.ListenRequest(join=join(made.id)), **ann)
+    async with asyncio.timeout(PATIENCE):
+        await listening.read()
+
+    def speak(call: int) -> pb.SpeakRequest:
+        return pb.SpeakRequest(interview_id=made.id, call=call, messages=[typed("An answer.")])
+
+    await wire.interviews.Speak(speak(1), **ann)
+    await until(listening, lambda e: e.HasField("report_ready"))
+    async with asyncio.timeout(PATIENCE):
+        while await listening.read():
+            pass
+    await wire.interviews.Speak(speak(1), **ann)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.interviews.Speak(speak(2), **ann)
+    assert error.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert "WRONG_STATE" in repr(error.value.trailing_metadata())
 
 
 async def test_a_run_of_messages_that_is_too_much_together_has_no_effect(wire: Wire) -> None:

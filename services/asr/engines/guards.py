@@ -30,6 +30,15 @@ _LEAST_DOUBLED = 3
 # understood rightly from 0.43 on. Speech that is there is kept rather than all invention left out.
 _INVENTED = 0.44
 _INVENTED_LANGUAGE = 0.46
+# A few words by themselves are improbable even when they are right ("Ask not!"). Where nothing else
+# speaks against them only the least probable are dropped, and the phrases that Whisper makes of
+# sounds: those that end its training data's videos.
+_SHORT_WORDS = 4
+_INVENTED_SHORT = 0.36
+_FAREWELLS = frozenset(
+    {"thank you", "thank you very much", "thank you so much", "thanks for watching", "thanks"}
+    | {"you", "bye", "bye bye", "see you", "see you next time", "the end", "so", "oh", "okay"}
+)
 _DOUBTFUL = 0.5
 _DOUBTFUL_LANGUAGE = 0.6
 
@@ -114,8 +123,19 @@ def is_invented(hypothesis: Hypothesis) -> bool:
     Babble, reversed speech and noises like a voice have a text all the same, an improbable one in
     a language that the model is not sure of.
     """
-    if hypothesis.probability < _INVENTED:
+    if hypothesis.probability < _INVENTED and not _is_short_and_meant(hypothesis):
         return True
     return hypothesis.language_probability < _DOUBTFUL_LANGUAGE and (
         hypothesis.probability < _INVENTED_LANGUAGE or not hypothesis.reliable
+    )
+
+
+def _is_short_and_meant(hypothesis: Hypothesis) -> bool:
+    words = ["".join(filter(str.isalnum, word)).casefold() for word in hypothesis.text.split()]
+    return (
+        len(words) <= _SHORT_WORDS
+        and " ".join(words) not in _FAREWELLS
+        and hypothesis.reliable
+        and hypothesis.language_probability >= _DOUBTFUL_LANGUAGE
+        and hypothesis.probability >= _INVENTED_SHORT
     )

@@ -223,12 +223,18 @@ class Attendance:
             timer.cancel()
         self._absence = []
 
+    def _named(self, call: int) -> tuple[str | None, int]:
+        return (self.seat.client if self.seat else None, call)
+
+    def knows(self, call: int) -> bool:
+        """Whether the client's Speak call of this number was taken."""
+        return self._named(call) in self._calls
+
     def first_time(self, call: int) -> bool:
         """Whether the client's Speak call of this number has not been taken yet; now it has."""
-        taken = (self.seat.client if self.seat else None, call)
-        if taken in self._calls:
+        if self.knows(call):
             return False
-        self._calls[taken] = None
+        self._calls[self._named(call)] = None
         if len(self._calls) > CALLS_REMEMBERED:
             del self._calls[next(iter(self._calls))]
         return True

@@ -48,7 +48,8 @@ class Reviewer:
     async def _score(
         self, round_number: int, question: Question, turns: Sequence[Turn]
     ) -> QuestionResult | None:
-        answers = [turn for turn in turns if turn.speaker is Speaker.CANDIDATE]
+        said = [turn for turn in turns if turn.speaker is Speaker.CANDIDATE]
+        answers = [turn for turn in said if any(map(str.isalnum, turn.text))]
         if not answers:
             return None
         asked = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
