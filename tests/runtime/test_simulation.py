@@ -98,8 +98,8 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     alone = Simulation(model, keys=keys, workers=workers).play(talk, seconds=seconds)
     sim = Simulation(model, keys=keys, workers=workers)
     both = sim.play(talk, flood, seconds=seconds)
-    # With two workers nobody waits alone, and with a flood for the first of two batches to end, each
-    # of which takes up to three times what is expected: there the bound is not reached.
+    # With two workers nobody waits alone, and with a flood for the first of two batches to end,
+    # each of which takes up to three times what is expected: there the bound is not reached.
     bound = 2.5 if workers == 2 and cost == "noisy" else 2
     assert both["talk"].percentile(99) <= bound * alone["talk"].percentile(99)
     # What batch work was promised is kept: that may cost interactive work a refusal.
