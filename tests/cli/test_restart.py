@@ -45,8 +45,10 @@ async def test_replicas_are_shown_and_share_the_calls(standing: Launcher) -> Non
     assert servers["asr"]["address"] != servers["asr-2"]["address"]
     code, table = await standing.viva("status")
     assert code == 0
-    assert "asr-2" in table
-    assert max(map(len, table.splitlines())) <= 100
+    # In a pipe, no line is broken and no word cut, whatever COLUMNS says.
+    lines = [line.split() for line in table.splitlines()]
+    assert {("asr", "serving"), ("asr-2", "serving")} <= {tuple(line[:2]) for line in lines}
+    assert len(lines) == 1 + 8 + 1
 
 
 async def test_a_restart_of_every_server_under_load_loses_no_call(standing: Launcher) -> None:
@@ -98,6 +100,21 @@ async def test_a_replacement_that_cannot_start_leaves_the_old_one(standing: Laun
     [after] = await standing.replicas("llm")
     assert after.status
     assert ([after.status.pid], after.health) == (before, "SERVING")
+
+
+async def test_what_cannot_be_written_is_named_and_leaves_the_old_one(standing: Launcher) -> None:
+    before = await standing.pids("llm")
+    endpoints = Path(standing.variables["VIVA_DATA_DIR"]) / "run/envoy/endpoints"
+    blocked = endpoints / "llm.new"
+    blocked.mkdir()
+    code, said = await standing.viva("restart", "llm")
+    blocked.rmdir()
+    assert code == 1
+    # A terminal wraps it.
+    assert f"cannot write {endpoints / 'llm.json'}: Is a directory; the old llm stays" in " ".join(
+        said.split()
+    )
+    assert await standing.pids("llm") == before
 
 
 async def test_who_is_unknown_cannot_be_restarted(standing: Launcher) -> None:
