@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from edge.envoy.endpoints import file_of, publish, read
+from edge.envoy.settings import Replicas
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, calling, echoed
 from tests.cli.running_mesh import Launcher, environment, launched, until
@@ -159,3 +161,21 @@ async def test_what_is_known_of_the_mesh_is_its_owners(standing: Launcher) -> No
     run = Path(standing.variables["VIVA_DATA_DIR"]) / "run"
     assert run.stat().st_mode & 0o777 == 0o700
     assert (run / "control.sock").is_socket()
+
+
+async def test_a_server_that_envoy_has_nobody_to_call_for_is_not_well(standing: Launcher) -> None:
+    endpoints = Path(standing.variables["VIVA_DATA_DIR"]) / "run/envoy/endpoints"
+    before = read(file_of("llm", endpoints))
+    publish("llm", Replicas(()), endpoints)
+
+    async def told() -> bool:
+        code, table = await standing.viva("status")
+        return code == 1 and "envoy not" in " ".join(table.split())
+
+    await until(told)
+    publish("llm", before, endpoints)
+
+    async def well() -> bool:
+        return (await standing.viva("status"))[0] == 0
+
+    await until(well)
