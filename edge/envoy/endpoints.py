@@ -82,8 +82,12 @@ def publish(server: str, replicas: Replicas, folder: Path) -> None:
     content = json_format.MessageToDict(response, preserving_proto_field_name=True)
     file = file_of(server, folder)
     scratch = file.with_suffix(".new")
-    scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    scratch.replace(file)
+    try:
+        scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        scratch.replace(file)
+    except OSError as error:
+        # What a full disk says names no file.
+        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 class MalformedEndpoints(ValueError):

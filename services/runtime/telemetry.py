@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import grpc
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from services.runtime.collector import Collector
+from services.runtime.export_log import ExportLog
 
 _NAME = "viva"
 # A collector that is not there holds up the end of the process by no more than this.
@@ -45,16 +47,33 @@ def tracing(service: str, endpoint: str | None) -> Iterator[None]:
     # Loaded only where it is used: xds-protos overwrites files that it needs, until `viva fetch`.
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
+    log = ExportLog()
+
+    class Exporter(OTLPSpanExporter):
+        """Tells the log what worked."""
+
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            result = super().export(spans)
+            if result is SpanExportResult.SUCCESS:
+                log.worked()
+            return result
+
     provider = TracerProvider(resource=Resource.create({"service.name": f"viva-{service}"}))
-    exporter = OTLPSpanExporter(
+    exporter = Exporter(
         endpoint=endpoint, insecure=not Collector.parse(endpoint).tls, timeout=_EXPORT_SECONDS
     )
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
+    # A logger's filter is not asked about what its children log; a handler's is.
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(log)
     try:
         yield
     finally:
         provider.shutdown()
+        for handler in handlers:
+            handler.removeFilter(log)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from edge.envoy.settings import Endpoint
+from edge.envoy.endpoints import file_of, publish, read
+from edge.envoy.settings import Endpoint, Replicas
 from services.cli.launcher.health import clusters
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, calling, echoed
@@ -48,8 +49,10 @@ async def test_replicas_are_shown_and_share_the_calls(standing: Launcher) -> Non
     assert servers["asr"]["address"] != servers["asr-2"]["address"]
     code, table = await standing.viva("status")
     assert code == 0
-    assert "asr-2" in table
-    assert max(map(len, table.splitlines())) <= 100
+    # In a pipe, no line is broken and no word cut, whatever COLUMNS says.
+    lines = [line.split() for line in table.splitlines()]
+    assert {("asr", "serving"), ("asr-2", "serving")} <= {tuple(line[:2]) for line in lines}
+    assert len(lines) == 1 + 8 + 1
 
 
 async def test_a_restart_of_every_server_under_load_loses_no_call(standing: Launcher) -> None:
@@ -127,6 +130,21 @@ async def test_what_envoy_says_that_is_no_answer_is_none(body: str) -> None:
         assert await clusters(client, Endpoint("127.0.0.1", 1)) == {}
 
 
+async def test_what_cannot_be_written_is_named_and_leaves_the_old_one(standing: Launcher) -> None:
+    before = await standing.pids("llm")
+    endpoints = Path(standing.variables["VIVA_DATA_DIR"]) / "run/envoy/endpoints"
+    blocked = endpoints / "llm.new"
+    blocked.mkdir()
+    code, said = await standing.viva("restart", "llm")
+    blocked.rmdir()
+    assert code == 1
+    # A terminal wraps it.
+    assert f"cannot write {endpoints / 'llm.json'}: Is a directory; the old llm stays" in " ".join(
+        said.split()
+    )
+    assert await standing.pids("llm") == before
+
+
 async def test_who_is_unknown_cannot_be_restarted(standing: Launcher) -> None:
     code, said = await standing.viva("restart", "ears")
     assert code == 1
@@ -169,3 +187,21 @@ async def test_what_is_known_of_the_mesh_is_its_owners(standing: Launcher) -> No
     run = Path(standing.variables["VIVA_DATA_DIR"]) / "run"
     assert run.stat().st_mode & 0o777 == 0o700
     assert (run / "control.sock").is_socket()
+
+
+async def test_a_server_that_envoy_has_nobody_to_call_for_is_not_well(standing: Launcher) -> None:
+    endpoints = Path(standing.variables["VIVA_DATA_DIR"]) / "run/envoy/endpoints"
+    before = read(file_of("llm", endpoints))
+    publish("llm", Replicas(()), endpoints)
+
+    async def told() -> bool:
+        code, table = await standing.viva("status")
+        return code == 1 and "envoy not" in " ".join(table.split())
+
+    await until(told)
+    publish("llm", before, endpoints)
+
+    async def well() -> bool:
+        return (await standing.viva("status"))[0] == 0
+
+    await until(well)

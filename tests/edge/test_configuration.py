@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import socket
 from dataclasses import replace
@@ -303,3 +305,13 @@ def test_envoy_pings_replicas_no_oftener_than_they_allow(content: dict[str, Any]
     http2 = protocols[HTTP_PROTOCOL_OPTIONS]["explicit_http_config"]["http2_protocol_options"]
     interval = float(http2["connection_keepalive"]["interval"].removesuffix("s"))
     assert interval * 1000 >= 2 * allowed
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        publish("asr", Replicas(()), tmp_path)
+    assert caught.value.filename == str(tmp_path / "asr.json")

@@ -11,7 +11,9 @@ from typing import Any
 import grpc
 import psutil
 import typer
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.cli.calls import AsJson, err, out, print_json, run, tell
 from services.cli.commands.models import Models, list_models
@@ -22,6 +24,7 @@ from services.cli.launcher.overview import Overview
 from services.cli.launcher.plan import data_dir
 
 _MODELS_SECONDS = 10.0
+_PIPE_COLUMNS = 1000
 _NUMBERS = frozenset({"port", "pid", "memory", "ready in", "up"})
 
 
@@ -98,7 +101,12 @@ def _show(overview: Overview, servers: Sequence[Mapping[str, Any]]) -> None:
             _age(server["uptime_seconds"]) if server["pid"] else "",
             str(server["restarts"] or ""),
         )
-    out.print(table)
+    for column in table.columns[:2]:
+        # Who is well and who is not can be read in any width.
+        column.min_width = max(Text.from_markup(str(cell)).cell_len for cell in column.cells)
+    # A pipe has no width.
+    console = out if out.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
+    console.print(table)
     edge = f", edge http://{overview.edge}" if overview.edge else ""
     out.print(f"[dim]mesh {overview.mesh}{edge}[/]")
 
@@ -106,7 +114,11 @@ def _show(overview: Overview, servers: Sequence[Mapping[str, Any]]) -> None:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
+        table.add_column(
+            heading,
+            justify="right" if heading in _NUMBERS else "left",
+            no_wrap=True,
+        )
     return table
 
 
@@ -123,10 +135,10 @@ def _size(count: int) -> str:
 def _age(seconds: float) -> str:
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
-        return f"{days:.0f} d {hours % 24:.0f} h"
+        return f"{days:.0f}d{hours % 24:.0f}h"
     if hours:
-        return f"{hours:.0f} h {minutes % 60:.0f} min"
-    return f"{minutes:.0f} min {seconds % 60:.0f} s" if minutes else f"{seconds:.0f} s"
+        return f"{hours:.0f}h{minutes % 60:.0f}m"
+    return f"{minutes:.0f}m{seconds % 60:.0f}s" if minutes else f"{seconds:.0f}s"
 
 
 async def _servers(overview: Overview) -> list[dict[str, Any]]:

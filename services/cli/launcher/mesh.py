@@ -143,7 +143,10 @@ class Mesh:
                 if not servers or server in servers:
                     for old in [m for m in self._members if m.program.server == server]:
                         await self._replace(old)
-        except (StartFailed, EnvoyDisagrees, OSError, ValueError) as error:
+        except OSError as error:
+            place = f"cannot write {error.filename}: " if error.filename else ""
+            return RestartFailed(f"{place}{error.strerror}; the old {server} stays")
+        except (StartFailed, EnvoyDisagrees, ValueError) as error:
             return RestartFailed(str(error))
         except Exception as error:  # noqa: BLE001 - a bug must not take the mesh down
             log(_logger, logging.ERROR, "restart failed", cause=error)
