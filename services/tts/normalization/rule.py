@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -102,6 +102,12 @@ class Rule:
     starts: str
     pattern: re.Pattern[str]
     read: Callable[[re.Match[str], Context], Reading]
+
+
+def within_chinese(rule: Rule) -> Rule:
+    """The rule with the edges of its words where Chinese begins, which no blank parts from them."""
+    flags = rule.pattern.flags & ~re.UNICODE | re.ASCII
+    return replace(rule, pattern=re.compile(rule.pattern.pattern, flags))
 
 
 def pieces(match: re.Match[str], **spoken: str) -> list[Piece]:
