@@ -26,6 +26,8 @@ _NUMBERING = {
     "art": "article",
     "ver": "version", "ex": "example",
 }  # fmt: skip
+# In capitals these are zones of time.
+_ZONES = frozenset(["EST.", "MT."])
 _KNOWN = "|".join(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True))
 _NUMBERED = "|".join(sorted(_NUMBERING, key=len, reverse=True))
 _SPACE_ONLY = re.compile(r"\s*[\"'”’)]*\s*$")
@@ -41,6 +43,8 @@ def _said(match: re.Match[str], spoken: str) -> Reading:
 
 def _known(match: re.Match[str], context: Context) -> Reading:
     word = match.group().lower()
+    if match.group() in _ZONES and not context.shouted:
+        return None
     return _said(match, _WORDS[word] or spell(word.replace(".", "")))
 
 

@@ -53,6 +53,17 @@ def _month_year(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _numeric_month(match: re.Match[str], context: Context) -> Reading:
+    """06/2019."""
+    month = int(match["month"])
+    if context.chinese(match.start()):
+        return f"{numbers.han_digits(match['year'])}年{numbers.han_cardinal(month)}月"
+    return [
+        Piece(match.start(), match.end("month"), MONTHS[month - 1].lower()),
+        Piece(*match.span("year"), numbers.year(int(match["year"]))),
+    ]
+
+
 def _day_first(match: re.Match[str], context: Context) -> Reading:
     """5 May 2018; the month is said first."""
     said = f"{_month(match['month'])} {numbers.ordinal(int(match['day']))}"
@@ -130,6 +141,11 @@ RULES = (
         "d",
         re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>[12]\d{3})(?![\d/])"),
         _numeric,
+    ),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w/.])(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d\d)(?![\w/%]|\.\d)"),
+        _numeric_month,
     ),
     Rule("l", re.compile(rf"{_MONTH}\s{_DAY}(?:,?\s{_YEAR})?"), _named),
     Rule("l", re.compile(rf"{_MONTH},?\s{_YEAR}"), _month_year),

@@ -238,6 +238,27 @@ def _ordinal(match: re.Match[str], context: Context) -> Reading:
     return numbers.ordinal(int(match["value"]))
 
 
+def _many(match: re.Match[str], context: Context) -> Reading:
+    """Of "100s of users": hundreds; "100s of downtime" are seconds."""
+    if context.chinese(match.start()):
+        return None
+    return _ROUND[len(match["value"])]
+
+
+_ROUND = {
+    2: "tens", 3: "hundreds", 4: "thousands", 5: "tens of thousands",
+    6: "hundreds of thousands", 7: "millions",
+}  # fmt: skip
+
+
+def _feet(match: re.Match[str], context: Context) -> Reading:
+    """A person's height, in feet and inches."""
+    feet, inches = int(match["feet"]), int(match["inches"])
+    if context.chinese(match.start()):
+        return f"{numbers.han_count(str(feet))}英尺{numbers.han_count(str(inches))}英寸"
+    return f"{numbers.cardinal(feet)} foot {numbers.cardinal(inches)}"
+
+
 def _multiple(match: re.Match[str], context: Context) -> Reading:
     """Of "3x": three times as in "3x faster", else three X."""
     if context.chinese(match.start()):
@@ -304,6 +325,18 @@ RULES = (
         "d",
         re.compile(r"(?P<value>\d{1,7})(?:st|nd|rd|th)\b"),
         _ordinal,
+    ),
+    Rule(
+        "d",
+        re.compile(
+            r"(?<![\w.,])(?P<value>10{1,6})s(?=\sof\s(?:people\b|(?:[\w-]+\s){0,2}[A-Za-z]+s\b))"
+        ),
+        _many,
+    ),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w.])(?P<feet>[3-8])['’′]\s?(?P<inches>1[01]|\d)(?:[\"”″]|'')"),
+        _feet,
     ),
     Rule("d", re.compile(rf"(?P<value>{NUMBER})\s?[xX×](?![\w×])"), _multiple),
     Rule(

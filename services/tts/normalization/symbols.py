@@ -104,6 +104,47 @@ def _power(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _raised(match: re.Match[str], context: Context) -> Reading:
+    """10⁶, x⁴; squares and cubes are left to their own rule."""
+    if match["power"] in _SUPERSCRIPTS:
+        return None
+    power = unicodedata.normalize("NFKC", match["power"]).replace("⁻", "-").replace("−", "-")
+    plain = power.lstrip("+-")
+    minus = power.startswith("-")
+    base = match["base"]
+    if context.chinese(match.start()):
+        said = numbers.han_number(base) if base.isdigit() else spell(base)
+        sign = "负" if minus else ""
+        power_said = f"的{sign}{numbers.han_number(plain)}次方"
+    else:
+        said = numbers.integer(base) if base.isdigit() else spell(base)
+        number = numbers.cardinal if minus else numbers.ordinal
+        power_said = f"to the {'minus ' if minus else ''}{number(int(plain))}"
+    return [Piece(*match.span("base"), said), Piece(*match.span("power"), power_said)]
+
+
+def _starred(match: re.Match[str], context: Context) -> Reading:
+    """A*; the star that closes what another opened is emphasis."""
+    if _OPENED.search(context.text[: match.start()]):
+        return None
+    letter = match.start()
+    return [
+        Piece(letter, letter + 1, spell(match.group()[0])),
+        Piece(letter + 1, letter + 2, "star"),
+    ]
+
+
+_OPENED = re.compile(r"(?<!\w)\*\w[^*\n]*$")
+
+
+def _remainder(match: re.Match[str], context: Context) -> Reading:
+    """Of "7 % 2", a number's percent sign that is none."""
+    chinese = context.chinese(match.start())
+    say = numbers.han_number if chinese else numbers.decimal
+    signs = _HAN_BETWEEN if chinese else _BETWEEN
+    return [Piece(*match.span("low"), say(match["low"])), Piece(*match.span("sign"), signs["%"])]
+
+
 _SUPERSCRIPTS = {"²": "2", "³": "3"}
 
 
@@ -127,8 +168,13 @@ def _operator(match: re.Match[str], context: Context) -> Reading:
     return f"is {said}" if compared and written in _COMPARISONS else said
 
 
-_BETWEEN = {"-": "minus", "−": "minus", "*": "times", "/": "divided by", "^": "to the"}
-_HAN_BETWEEN = {"-": "减", "−": "减", "*": "乘", "/": "除以", "^": "的次方"}
+_BETWEEN = {
+    "-": "minus", "−": "minus", "*": "times", "/": "divided by", "^": "to the",
+    "%": "mod", "//": "floor divided by",
+}  # fmt: skip
+_HAN_BETWEEN = {
+    "-": "减", "−": "减", "*": "乘", "/": "除以", "^": "的次方", "%": "模", "//": "整除",
+}  # fmt: skip
 
 
 def _between(match: re.Match[str], context: Context) -> Reading:
@@ -200,7 +246,20 @@ RULES = (
         ),
         _up_to,
     ),
+    Rule(
+        "dl",
+        re.compile(r"(?<![A-Za-z0-9_.])(?P<base>[A-Za-z]|\d{1,6})(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]{1,3})"),
+        _raised,
+    ),
     Rule("s", re.compile(r"[²³]"), _superscript),
+    Rule("l", re.compile(r"(?<!\w)[A-Z]\*(?![\w*(])"), _starred),
+    Rule(
+        "d",
+        re.compile(rf"(?<![\w.])(?P<low>{NUMBER})\s(?P<sign>%)(?=\s(?:\d|\(|[b-z]\b))"),
+        _remainder,
+    ),
+    Rule("s", re.compile(r"(?<=[A-Za-z_)\]]\s)%(?=\s[\w(])"), _between),
+    Rule("s", re.compile(r"(?<=[\w)\]]\s)//(?=\s(?:\d|\(|[A-Za-z]\b|\w+_))"), _between),
     Rule("s", re.compile(_ALL), _operator),
     Rule("s", re.compile(r"(?<=[\w)]\s)[-−*/^](?=\s[\w(])"), _between),
     Rule("s", re.compile(r"(?<=\b[A-Za-z0-9])\*(?=[A-Za-z0-9]\b)"), _between),
