@@ -259,6 +259,12 @@ def _feet(match: re.Match[str], context: Context) -> Reading:
     return f"{numbers.cardinal(feet)} foot {numbers.cardinal(inches)}"
 
 
+def _han_rate(match: re.Match[str], context: Context) -> Reading:
+    """Of "500次/台": 每台五百次."""
+    count = "到".join(numbers.han_count(match[name]) for name in ("low", "high") if match[name])
+    return f"{han_per(match['per'])}{count}{match['what']}"
+
+
 def _multiple(match: re.Match[str], context: Context) -> Reading:
     """Of "3x": three times as in "3x faster", else three X."""
     if context.chinese(match.start()):
@@ -339,6 +345,14 @@ RULES = (
         _feet,
     ),
     Rule("d", re.compile(rf"(?P<value>{NUMBER})\s?[xX×](?![\w×])"), _multiple),
+    Rule(
+        "d",
+        re.compile(
+            rf"(?P<low>{NUMBER})(?:[-–~](?P<high>{NUMBER}))?\s?(?P<what>[{HAN}]{{1,3}})\s?/\s?"
+            rf"(?P<per>{PER})(?![\w/])"
+        ),
+        _han_rate,
+    ),
     Rule(
         "d",
         re.compile(rf"(?P<a>{NUMBER})\s?[x×](?P<b>{NUMBER})(?:\s?[x×](?P<c>{NUMBER}))?(?!\w)"),

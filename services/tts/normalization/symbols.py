@@ -262,6 +262,7 @@ RULES = (
     Rule("s", re.compile(r"(?<=[\w)\]]\s)//(?=\s(?:\d|\(|[A-Za-z]\b|\w+_))"), _between),
     Rule("s", re.compile(_ALL), _operator),
     Rule("s", re.compile(r"(?<=[\w)]\s)[-−*/^](?=\s[\w(])"), _between),
+    Rule("s", re.compile(r"(?<=\d)\*(?=\d)"), _between),
     Rule("s", re.compile(r"(?<=\b[A-Za-z0-9])\*(?=[A-Za-z0-9]\b)"), _between),
 )
 GREEK = Rule("l", re.compile("[α-ωΑ-Ωµ](?![α-ωΑ-Ω])"), sign)
