@@ -6,10 +6,10 @@ import re
 from itertools import pairwise
 
 from services.tts.normalization import number_words as numbers
-from services.tts.normalization.letters import spell
+from services.tts.normalization.letters import spell, with_names
 from services.tts.normalization.rule import Context, Piece, Reading, Rule
 from services.tts.normalization.terms import term
-from services.tts.normalization.units import UNIT
+from services.tts.normalization.units import UNIT, UNITS
 from services.tts.normalization.words import word_reading
 
 # What a number behind these names, not counts.
@@ -272,6 +272,18 @@ def _ancestor(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _bounded(match: re.Match[str], context: Context) -> Reading:
+    """Of "sub-10ms": a bound within a compound."""
+    unit = UNITS[match["unit"]]
+    chinese = context.chinese(match.start())
+    say = numbers.han_number if chinese else numbers.decimal
+    return [
+        Piece(*match.span("bound"), match["bound"].lower()),
+        Piece(*match.span("value"), say(match["value"])),
+        Piece(*match.span("unit"), with_names(unit.han) if chinese else unit.one),
+    ]
+
+
 _LINKING = frozenset(["in", "to", "of", "by", "at", "on", "or", "and", "the", "vs"])
 _GROUP = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
 _HASH = re.compile(r"[0-9a-f]{7,40}")
@@ -319,6 +331,14 @@ def _group_word(text: str) -> str:
 
 _STREET = "Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Dr|Square|Court|Place|Way|Terrace|Boulevard|Blvd"
 RULES = (
+    Rule(
+        "l",
+        re.compile(
+            r"(?<!\w)(?P<bound>[Ss]ub|[Uu]nder|[Oo]ver|[Nn]ear)-(?P<value>\d+(?:\.\d+)?)[\s-]?"
+            rf"(?P<unit>{UNIT})(?!\w)"
+        ),
+        _bounded,
+    ),
     Rule("d", re.compile(r"(?<![\w.-])(?P<series>\d{1,2})-(?P<serial>\d{3,6})(?![\w-])"), _serial),
     Rule(
         "d",

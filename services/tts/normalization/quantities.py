@@ -323,7 +323,9 @@ def _scientific(match: re.Match[str], context: Context) -> Reading:
 
 _SCALED_UNIT = (
     r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³]))?(?P<plus>\+(?!\d|\+))?(?P<gap>[\s\-]?)"
-    rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³]))?"
+    rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³])"
+    # "5 yrs. of work" goes on.
+    r"(?:(?<=[a-z]{2})\.(?=\s[a-z]))?)?"
 )
 _SPACED = rf"(?:\s?[–—~～]\s?|-)(?={NUMBER})"
 RULES = (

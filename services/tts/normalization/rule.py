@@ -35,6 +35,9 @@ _SENTENCE_END = re.compile(r"[。！？!?\n；;]|\.(?=\s|$)")
 _LATIN_WORD = re.compile(rf"[A-Za-z][^\s{HAN}]*")
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z'+#]*)[.,]?[\s(\"“]*$")
 _WORD_AFTER = re.compile(r"[\s\-]*([A-Za-z]+)")
+_GREETING_WORDS = "hello hi hey dear welcome thanks morning afternoon evening goodbye bye"
+GREETINGS = frozenset(_GREETING_WORDS.split())
+"""Words that a name follows."""
 # No context word is longer.
 _REACH = 24
 

@@ -9,6 +9,7 @@ from services.tts.normalization import number_words as numbers
 from services.tts.normalization.letters import spell
 from services.tts.normalization.number_words import NUMBER
 from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.words import identifier_reading
 
 _OPERATORS = {
     ">=": "greater than or equal to", "<=": "less than or equal to", "!==": "not equal to",
@@ -63,6 +64,15 @@ def _dotted(match: re.Match[str], context: Context) -> Reading:
     word = match["word"]
     said = "net" if word == "NET" else word.lower()
     return f"dot {said}"
+
+
+def _member(match: re.Match[str], context: Context) -> Reading:
+    """nums.sort(), x.length: no sentence ends in them."""
+    found = []
+    for part in re.finditer(r"[^.]+|\.", match.group()):
+        said = "dot" if part.group() == "." else identifier_reading(part.group())
+        found.append(Piece(match.start() + part.start(), match.start() + part.end(), said))
+    return found
 
 
 def _growth(match: re.Match[str], context: Context) -> Reading:
@@ -161,11 +171,26 @@ _VALUE_BEFORE = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]|[\d)\]])\s*$")
 def _operator(match: re.Match[str], context: Context) -> Reading:
     written, start = match.group(), match.start()
     if context.chinese(start):
+        if written in _NAMED and _HAN_NAMING.search(context.text[max(0, start - 4) : start]):
+            return _HAN_NAMED[written]
         return (_HAN_OPERATORS | _HAN_SIGNS)[written]
+    if written in _NAMED and context.before(start) in _NAMING:
+        return _NAMED[written]
     said = _OPERATORS.get(written) or _SIGNS[written]
     compared = _VALUE_BEFORE.search(context.text[max(0, start - 4) : start])
     # "x > 5" is a sentence; "we need > 5 replicas" has its verb.
-    return f"is {said}" if compared and written in _COMPARISONS else said
+    # So has "with p99 < 5 ms".
+    attached = _ATTACHED.search(context.text[max(0, start - 40) : start])
+    return f"is {said}" if compared and not attached and written in _COMPARISONS else said
+
+
+# Operators that are spoken about, not used.
+_NAMED = {"==": "double equals", "===": "triple equals"}
+_HAN_NAMED = {"==": "双等号", "===": "三等号"}
+_NAMING_WORDS = "between use using and or vs versus the of with than why does do an"
+_NAMING = frozenset(_NAMING_WORDS.split())
+_HAN_NAMING = re.compile(r"(?:^|[和与用跟或、，])\s*$")
+_ATTACHED = re.compile(r"\b(?:with|without|at|needs?|requires?|keeps?|wants?)\s[\w.]+\s*$")
 
 
 _BETWEEN = {
@@ -225,6 +250,11 @@ def _up_to(match: re.Match[str], context: Context) -> Reading:
 RULES = (
     Rule("l", re.compile(r"(?<![A-Za-z])(?:[CcGg]\+\+|[CF]#)(?![\w+])"), _language),
     Rule("s", re.compile(r"(?:(?<![\w.)])|(?=\.NET\b))\.(?P<word>NET|[a-z]{2,})(?!\w)"), _dotted),
+    Rule(
+        "l",
+        re.compile(r"[A-Za-z]\w*(?:\.[a-z]\w+)+(?![\w.-])|[A-Za-z]\w*(?:\.[a-z]\w*)+(?=\()"),
+        _member,
+    ),
     Rule("l", re.compile(r"(?<!\w)(?P<name>[OΩΘ]|[fgh](?=\([a-z]\)))(?P<of>\()"), _growth),
     Rule(
         "dl",
@@ -259,7 +289,7 @@ RULES = (
         _remainder,
     ),
     Rule("s", re.compile(r"(?<=[A-Za-z_)\]]\s)%(?=\s[\w(])"), _between),
-    Rule("s", re.compile(r"(?<=[\w)\]]\s)//(?=\s(?:\d|\(|[A-Za-z]\b|\w+_))"), _between),
+    Rule("s", re.compile(r"(?<=[\w)\]]\s)//(?=\s(?:\d|\(|[b-zA-Z]\b|\w+_))"), _between),
     Rule("s", re.compile(_ALL), _operator),
     Rule("s", re.compile(r"(?<=[\w)]\s)[-−*/^](?=\s[\w(])"), _between),
     Rule("s", re.compile(r"(?<=\d)\*(?=\d)"), _between),
