@@ -73,10 +73,15 @@ def _day_first(match: re.Match[str], context: Context) -> Reading:
     return found
 
 
+_RATIO_BEFORE = re.compile(r"(?:比例|比分|比率|配比)[是为约]{0,2}\s*$")
+
+
 def _clock(match: re.Match[str], context: Context) -> Reading:
     hour, minute = int(match["hour"]), match["minute"]
     second = match["second"]
     if context.chinese(match.start()):
+        if _RATIO_BEFORE.search(context.text[max(0, match.start() - 8) : match.start()]):
+            return None
         said = f"{numbers.han_count(str(hour))}点"
         if minute != "00" or second:
             said += f"{_han_two(minute)}分"
