@@ -69,7 +69,7 @@ _NUMERIC = frozenset("0123456789$€£¥￥")
 _LONGEST_CONNECTIVE = max(map(len, _CONNECTIVES))
 _ABBREVIATED = (
     "mr mrs ms dr prof st jr sr vs etc approx dept inc ltd corp cf al gen col rev hon mt max avg"
-    " ave blvd"
+    " ave blvd incl"
 )
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 # Abbreviations only before a number, words otherwise.
@@ -102,6 +102,9 @@ _NUMBERING = frozenset(
         "dec",
     ]
 )
+# Shortened words that end a sentence only when the next word does not go on in lower case.
+_SHORTENED_WORDS = "yr yrs hr hrs min mins sec secs lb lbs ft exp"
+_SHORTENED = frozenset(_SHORTENED_WORDS.split()) - _NUMBERING
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[A-HJ-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Ph\.D|[BM]\.Sc)$")
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _LIST_NUMBER = re.compile(r"\s*\d{1,3}")
@@ -191,11 +194,12 @@ def _ends_sentence(text: str, token: re.Match[str], *, closed: bool) -> bool | N
         return False
     last = _LAST_WORD.search(before)
     word = last.group().lower() if last else ""
-    if word in _NUMBERING:
+    if word in _NUMBERING or word in _SHORTENED:
         following = text[token.end() :].lstrip()
         if not following and not closed:
             return None
-        return not following[:1].isdigit()
+        goes_on = str.isdigit if word in _NUMBERING else str.islower
+        return not goes_on(following[:1])
     return word not in _ABBREVIATIONS
 
 

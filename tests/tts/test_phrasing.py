@@ -72,6 +72,8 @@ def test_offsets_point_into_the_text_and_lengths_are_bounded(text: str) -> None:
             ["It cost $1,200.50 then.", "See example.com for it."],
         ),
         ("I said no. Then I left.", ["I said no.", "Then I left."]),
+        ("I have 5 yrs. of work. Then go.", ["I have 5 yrs. of work.", "Then go."]),
+        ("It took 5 hrs. We left.", ["It took 5 hrs.", "We left."]),
         ("See no. 5 first. Then go.", ["See no. 5 first.", "Then go."]),
         ("1. Tell me more. 2. Explain it.", ["1. Tell me more.", "2. Explain it."]),
         ('He asked "why?" and left.', ['He asked "why?"', "and left."]),

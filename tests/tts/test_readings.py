@@ -58,6 +58,20 @@ def test_sentences_are_said_as_a_careful_speaker_says_them(name: str) -> None:
     assert not wrong
 
 
+def test_chinese_is_said_alike_without_blanks_beside_numbers_and_english() -> None:
+    pairs = [(_without_blanks(text), reading) for text, reading in readings("chinese")]
+
+    assert not {
+        text: (said(text), expected(reading))
+        for text, reading in pairs
+        if said(text) != expected(reading)
+    }
+
+
+def _without_blanks(text: str) -> str:
+    return re.sub(r"(?<=[\u3400-\u9fff，。？]) +(?=\S)|(?<=\S) +(?=[\u3400-\u9fff])", "", text)
+
+
 def test_there_are_enough_sentences() -> None:
     assert len(readings("english")) >= 300
     assert len(readings("chinese")) >= 100

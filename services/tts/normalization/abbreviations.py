@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from services.tts.normalization.letters import spell
-from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.rule import GREETINGS, Context, Piece, Reading, Rule
 
 _WORDS = {
     "mr.": "mister", "mrs.": "missis", "prof.": "professor", "jr.": "junior", "sr.": "senior",
@@ -15,6 +15,7 @@ _WORDS = {
     "w/": "with", "w/o": "without", "b/c": "because", "max.": "maximum", "avg.": "average",
     "est.": "established", "ave.": "avenue", "blvd.": "boulevard", "mt.": "mount",
     "gov.": "governor", "gen.": "general", "al.": "al", "misc.": "miscellaneous",
+    "incl.": "including",
     "ph.d.": None, "b.sc.": None,
     "m.sc.": None, "assoc.": "associate", "govt.": "government", "mgr.": "manager",
     "eng.": "engineering", "dev.": "development", "univ.": "university",
@@ -26,6 +27,8 @@ _NUMBERING = {
     "art": "article",
     "ver": "version", "ex": "example",
 }  # fmt: skip
+# In capitals these are zones of time.
+_ZONES = frozenset(["EST.", "MT."])
 _KNOWN = "|".join(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True))
 _NUMBERED = "|".join(sorted(_NUMBERING, key=len, reverse=True))
 _SPACE_ONLY = re.compile(r"\s*[\"'”’)]*\s*$")
@@ -41,6 +44,8 @@ def _said(match: re.Match[str], spoken: str) -> Reading:
 
 def _known(match: re.Match[str], context: Context) -> Reading:
     word = match.group().lower()
+    if match.group() in _ZONES and not context.shouted:
+        return None
     return _said(match, _WORDS[word] or spell(word.replace(".", "")))
 
 
@@ -52,8 +57,19 @@ def _miz(match: re.Match[str], context: Context) -> Reading:
     return [Piece(*match.span(), "miz")]
 
 
+def _experience(match: re.Match[str], context: Context) -> Reading:
+    """Of "5 yrs. of exp."; elsewhere exp is a function."""
+    if context.before(match.start()) not in _EXPERIENCED:
+        return None
+    return _said(match, "experience")
+
+
+_EXPERIENCED = frozenset(["of", "year", "years", "yrs", "work", "working", "industry"])
+
+
 def _saint_or_street(match: re.Match[str], context: Context) -> Reading:
-    if _NAME_BEFORE.search(context.text[: match.start()]):
+    greeted = context.before(match.start()) in GREETINGS
+    if not greeted and _NAME_BEFORE.search(context.text[: match.start()]):
         return _said(match, "street")
     return (
         _said(match, "saint")
@@ -77,6 +93,7 @@ RULES = (
     Rule("l", re.compile(rf"(?<![\w/])(?i:{_KNOWN})(?![\w/])"), _known),
     Rule("l", re.compile(rf"(?<!\w)(?i:(?P<word>{_NUMBERED}))\.(?=\s?\d)"), _numbered),
     Rule("l", re.compile(r"(?<!\w)Ms\.(?=\s[A-Z])"), _miz),
+    Rule("l", re.compile(r"(?<!\w)[Ee]xp\.(?!\w)"), _experience),
     Rule("l", re.compile(r"(?<!\w)St\.(?!\w)"), _saint_or_street),
     Rule("l", re.compile(r"(?<!\w)Dr\.(?!\w)"), _doctor_or_drive),
     Rule("l", re.compile(r"(?<!\w)(?:[A-Za-z]\.){2,}"), _initials),

@@ -12,6 +12,7 @@ GIT JOIN NULL TRUE FALSE POST GET PUT HEAD PATCH FROM WITH EACH WHERE INTO LIKE 
 LOCK MAP SET ADD END NONE ZERO VOID MAIN TEST PASS FAIL MOCK HASH HEAP TREE LIST PUSH POP PULL READ
 LIMIT ORDER GROUP INDEX TABLE COUNT BEGIN ABORT FAANG MAANG NOOP CRON GNU ARM BASE SWOT MOOC FOMO
 SALT TOTP VIM ZIP BASIC COBOL PERL LISP JAVA RUST NODE BASH ECHO UNIX LINUX EXEC CALL OPEN WEB
+LEFT RIGHT OUTER FULL SELF ROWS KEYS
 HOME PATH GREAT WAIT WARN INFO DEBUG ERROR TRACE FATAL VIEW USER DATA FILE NAME TYPE DATE TIME
 """
 _SAID_AS_WORDS = frozenset(_WORD_ACRONYMS.split())
@@ -30,6 +31,11 @@ def is_initials(word: str) -> bool:
         return False
     short = 2 <= len(word) <= 4 or (len(word) == 5 and not _VOWELS.intersection(word))
     return short and word not in _SAID_AS_WORDS and word not in _SHOUTED
+
+
+def can_be_a_name(word: str) -> bool:
+    """Whether capitals can be a person's name, which has a vowel and is no shorter than three."""
+    return word.isupper() and len(word) >= 3 and not _VOWELS.isdisjoint(word)
 
 
 def is_shouted(text: str) -> bool:

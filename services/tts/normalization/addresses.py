@@ -7,6 +7,7 @@ import re
 from services.tts.normalization import number_words as numbers
 from services.tts.normalization.letters import spell
 from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.script import HAN
 from services.tts.normalization.words import identifier_reading
 
 _SIGNS = {
@@ -134,7 +135,10 @@ RULES = (
     ),
     Rule("l", re.compile(r"localhost(?::\d{2,5})?(?:/[\w./-]*\w)?", re.ASCII), _plain),
     Rule("d", re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?(?!\w|\.\d)"), _host),
-    Rule("s", re.compile(r"(?<![\w.)])~?(?:/[\w.*-]*[\w*])+/?", re.ASCII), _plain),
+    # Not between Chinese words with numbers: 3号/4号.
+    Rule(
+        "s", re.compile(rf"(?<![\w.)])(?!(?<=[{HAN}])/\d)~?(?:/[\w.*-]*[\w*])+/?", re.ASCII), _plain
+    ),
     Rule(
         "ls",
         re.compile(rf"[\w*][\w*-]{{0,64}}(?:\.[\w-]{{1,64}}){{0,4}}\.(?:{_FILES})(?!\w)", re.ASCII),

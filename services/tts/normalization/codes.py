@@ -6,10 +6,10 @@ import re
 from itertools import pairwise
 
 from services.tts.normalization import number_words as numbers
-from services.tts.normalization.letters import spell
+from services.tts.normalization.letters import spell, with_names
 from services.tts.normalization.rule import Context, Piece, Reading, Rule
 from services.tts.normalization.terms import term
-from services.tts.normalization.units import UNIT
+from services.tts.normalization.units import UNIT, UNITS
 from services.tts.normalization.words import word_reading
 
 # What a number behind these names, not counts.
@@ -199,6 +199,91 @@ def _vulnerability(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _serial(match: re.Match[str], context: Context) -> Reading:
+    """Of "Ticket 22-1034": what bears a number of this form has no range."""
+    parts = [match.span("series"), match.span("serial")]
+    if context.before(match.start()) not in _NUMBERED_IN_SERIES:
+        return None
+    say = numbers.han_digits if context.chinese(match.start()) else numbers.paired
+    return [Piece(start, end, say(context.text[start:end])) for start, end in parts]
+
+
+_SERIES = "ticket case invoice docket issue reference ref number no id serial bill"
+_NUMBERED_IN_SERIES = frozenset(_SERIES.split())
+
+
+def _wireless(match: re.Match[str], context: Context) -> Reading:
+    """802.11ax: a working group of the IEEE's project 802."""
+    chinese = context.chinese(match.start())
+    group = numbers.han_digits(match["group"]) if chinese else numbers.paired(match["group"])
+    said = f"八零二点{group}" if chinese else f"{numbers.paired('802')} point {group}"
+    found = [Piece(match.start(), match.end("group"), said)]
+    if match["amendment"]:
+        found.append(Piece(*match.span("amendment"), spell(match["amendment"])))
+    return found
+
+
+def _house(match: re.Match[str], context: Context) -> Reading:
+    """Of "221B Baker Street"."""
+    return [
+        Piece(*match.span("number"), numbers.paired(match["number"])),
+        Piece(*match.span("letter"), spell(match["letter"])),
+    ]
+
+
+def _company(match: re.Match[str], context: Context) -> Reading:
+    """3M, where one works; else it is three million."""
+    employer = _EMPLOYED.search(context.text[: match.start()])
+    counted = _COUNTED.match(context.text, match.end())
+    if employer is None or counted or context.chinese(match.start()):
+        return None
+    return [
+        Piece(match.start(), match.end() - 1, numbers.cardinal(3)),
+        Piece(match.end() - 1, match.end(), spell("M")),
+    ]
+
+
+_EMPLOYED = re.compile(
+    r"(?:\b(?:[Ww]ork|[Ww]orked|[Ww]orking|jobs?|roles?|intern|interned|engineer|manager|years?|team|was"
+    r"|am|here|position) at|\b(?:[Jj]oin|[Jj]oined|[Ll]eft)|[A-Z]&[A-Z],?(?: and)?)\s$"
+)
+_COUNTED = re.compile(r"\s(?!as\b|is\b|was\b|has\b)[a-z]+s\b")
+
+
+def _initials_and(match: re.Match[str], context: Context) -> Reading:
+    """AT&T, R&D."""
+    said = "和" if context.chinese(match.start()) else "and"
+    return [
+        Piece(*match.span("first"), spell(match["first"])),
+        Piece(match.end("first"), match.start("last"), said),
+        Piece(*match.span("last"), spell(match["last"])),
+    ]
+
+
+def _ancestor(match: re.Match[str], context: Context) -> Reading:
+    """HEAD~3: a commit before a commit."""
+    count = match["count"]
+    say = numbers.han_number if context.chinese(match.start()) else numbers.integer
+    tilde = match.end("name")
+    return [
+        Piece(*match.span("name"), match["name"].lower()),
+        Piece(tilde, tilde + 1, "tilde"),
+        Piece(*match.span("count"), say(count)),
+    ]
+
+
+def _bounded(match: re.Match[str], context: Context) -> Reading:
+    """Of "sub-10ms": a bound within a compound."""
+    unit = UNITS[match["unit"]]
+    chinese = context.chinese(match.start())
+    say = numbers.han_number if chinese else numbers.decimal
+    return [
+        Piece(*match.span("bound"), match["bound"].lower()),
+        Piece(*match.span("value"), say(match["value"])),
+        Piece(*match.span("unit"), with_names(unit.han) if chinese else unit.one),
+    ]
+
+
 _LINKING = frozenset(["in", "to", "of", "by", "at", "on", "or", "and", "the", "vs"])
 _GROUP = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
 _HASH = re.compile(r"[0-9a-f]{7,40}")
@@ -244,7 +329,33 @@ def _group_word(text: str) -> str:
     return word_reading(text)
 
 
+_STREET = "Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Dr|Square|Court|Place|Way|Terrace|Boulevard|Blvd"
 RULES = (
+    Rule(
+        "l",
+        re.compile(
+            r"(?<!\w)(?P<bound>[Ss]ub|[Uu]nder|[Oo]ver|[Nn]ear)-(?P<value>\d+(?:\.\d+)?)[\s-]?"
+            rf"(?P<unit>{UNIT})(?!\w)"
+        ),
+        _bounded,
+    ),
+    Rule("d", re.compile(r"(?<![\w.-])(?P<series>\d{1,2})-(?P<serial>\d{3,6})(?![\w-])"), _serial),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w.])802\.(?P<group>[1-9]\d?)(?P<amendment>[a-z]{1,2})?(?!\w|\.\d)"),
+        _wireless,
+    ),
+    Rule(
+        "d",
+        re.compile(
+            r"(?P<number>\d{1,4})(?P<letter>[A-Z])(?!\w)"
+            rf"(?=\s(?:[A-Z][a-z]+\s){{1,3}}(?:{_STREET})\b)"
+        ),
+        _house,
+    ),
+    Rule("d", re.compile(r"(?<![\w.$])3M(?!\w)"), _company),
+    Rule("l", re.compile(r"(?P<first>[A-Z]{1,2})&(?P<last>[A-Z]{1,2})(?!\w)"), _initials_and),
+    Rule("l", re.compile(r"(?<!\w)(?P<name>HEAD|main|master)~(?P<count>\d+)(?!\w)"), _ancestor),
     Rule(
         "d", re.compile(r"(?P<zero>0)(?P<base>[xXbB])(?P<digits>[0-9A-Fa-f]+)(?!\w)"), _hexadecimal
     ),

@@ -53,6 +53,17 @@ def _month_year(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _numeric_month(match: re.Match[str], context: Context) -> Reading:
+    """06/2019."""
+    month = int(match["month"])
+    if context.chinese(match.start()):
+        return f"{numbers.han_digits(match['year'])}年{numbers.han_cardinal(month)}月"
+    return [
+        Piece(match.start(), match.end("month"), MONTHS[month - 1].lower()),
+        Piece(*match.span("year"), numbers.year(int(match["year"]))),
+    ]
+
+
 def _day_first(match: re.Match[str], context: Context) -> Reading:
     """5 May 2018; the month is said first."""
     said = f"{_month(match['month'])} {numbers.ordinal(int(match['day']))}"
@@ -62,10 +73,15 @@ def _day_first(match: re.Match[str], context: Context) -> Reading:
     return found
 
 
+_RATIO_BEFORE = re.compile(r"(?:比例|比分|比率|配比)[是为约]{0,2}\s*$")
+
+
 def _clock(match: re.Match[str], context: Context) -> Reading:
     hour, minute = int(match["hour"]), match["minute"]
     second = match["second"]
     if context.chinese(match.start()):
+        if _RATIO_BEFORE.search(context.text[max(0, match.start() - 8) : match.start()]):
+            return None
         said = f"{numbers.han_count(str(hour))}点"
         if minute != "00" or second:
             said += f"{_han_two(minute)}分"
@@ -130,6 +146,11 @@ RULES = (
         "d",
         re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>[12]\d{3})(?![\d/])"),
         _numeric,
+    ),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w/.])(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d\d)(?![\w/%]|\.\d)"),
+        _numeric_month,
     ),
     Rule("l", re.compile(rf"{_MONTH}\s{_DAY}(?:,?\s{_YEAR})?"), _named),
     Rule("l", re.compile(rf"{_MONTH},?\s{_YEAR}"), _month_year),

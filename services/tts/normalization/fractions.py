@@ -56,7 +56,10 @@ def _slashed(match: re.Match[str], context: Context) -> Reading:
     if together:
         return together
     if chinese:
-        return _with_whole(None, top, bottom, chinese=True) if bottom else None
+        if 100 <= bottom <= top:
+            # 985/211: two names.
+            together = numbers.han_digits(match["top"] + match["bottom"])
+        return together or (_with_whole(None, top, bottom, chinese=True) if bottom else None)
     if top + bottom == 100:
         # "50/50", "80/20".
         return f"{numbers.cardinal(top)} {numbers.cardinal(bottom)}"

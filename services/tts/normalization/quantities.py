@@ -238,6 +238,33 @@ def _ordinal(match: re.Match[str], context: Context) -> Reading:
     return numbers.ordinal(int(match["value"]))
 
 
+def _many(match: re.Match[str], context: Context) -> Reading:
+    """Of "100s of users": hundreds; "100s of downtime" are seconds."""
+    if context.chinese(match.start()):
+        return None
+    return _ROUND[len(match["value"])]
+
+
+_ROUND = {
+    2: "tens", 3: "hundreds", 4: "thousands", 5: "tens of thousands",
+    6: "hundreds of thousands", 7: "millions",
+}  # fmt: skip
+
+
+def _feet(match: re.Match[str], context: Context) -> Reading:
+    """A person's height, in feet and inches."""
+    feet, inches = int(match["feet"]), int(match["inches"])
+    if context.chinese(match.start()):
+        return f"{numbers.han_count(str(feet))}英尺{numbers.han_count(str(inches))}英寸"
+    return f"{numbers.cardinal(feet)} foot {numbers.cardinal(inches)}"
+
+
+def _han_rate(match: re.Match[str], context: Context) -> Reading:
+    """Of "500次/台": 每台五百次."""
+    count = "到".join(numbers.han_count(match[name]) for name in ("low", "high") if match[name])
+    return f"{han_per(match['per'])}{count}{match['what']}"
+
+
 def _multiple(match: re.Match[str], context: Context) -> Reading:
     """Of "3x": three times as in "3x faster", else three X."""
     if context.chinese(match.start()):
@@ -296,7 +323,9 @@ def _scientific(match: re.Match[str], context: Context) -> Reading:
 
 _SCALED_UNIT = (
     r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³]))?(?P<plus>\+(?!\d|\+))?(?P<gap>[\s\-]?)"
-    rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³]))?"
+    rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³])"
+    # "5 yrs. of work" goes on.
+    r"(?:(?<=[a-z]{2})\.(?=\s[a-z]))?)?"
 )
 _SPACED = rf"(?:\s?[–—~～]\s?|-)(?={NUMBER})"
 RULES = (
@@ -305,7 +334,27 @@ RULES = (
         re.compile(r"(?P<value>\d{1,7})(?:st|nd|rd|th)\b"),
         _ordinal,
     ),
+    Rule(
+        "d",
+        re.compile(
+            r"(?<![\w.,])(?P<value>10{1,6})s(?=\sof\s(?:people\b|(?:[\w-]+\s){0,2}[A-Za-z]+s\b))"
+        ),
+        _many,
+    ),
+    Rule(
+        "d",
+        re.compile(r"(?<![\w.])(?P<feet>[3-8])['’′]\s?(?P<inches>1[01]|\d)(?:[\"”″]|'')"),
+        _feet,
+    ),
     Rule("d", re.compile(rf"(?P<value>{NUMBER})\s?[xX×](?![\w×])"), _multiple),
+    Rule(
+        "d",
+        re.compile(
+            rf"(?P<low>{NUMBER})(?:[-–~](?P<high>{NUMBER}))?\s?(?P<what>[{HAN}]{{1,3}})\s?/\s?"
+            rf"(?P<per>{PER})(?![\w/])"
+        ),
+        _han_rate,
+    ),
     Rule(
         "d",
         re.compile(rf"(?P<a>{NUMBER})\s?[x×](?P<b>{NUMBER})(?:\s?[x×](?P<c>{NUMBER}))?(?!\w)"),

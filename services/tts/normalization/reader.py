@@ -28,7 +28,7 @@ from services.tts.normalization import (
     years,
 )
 from services.tts.normalization.acronyms import is_shouted
-from services.tts.normalization.rule import Context, Piece
+from services.tts.normalization.rule import Context, Piece, within_chinese
 from services.tts.normalization.script import HAN, is_speakable
 from services.tts.normalization.tokens import Token, Utterance
 
@@ -40,10 +40,15 @@ _STRENGTH = ",—:;….!?"
 _MARK = re.compile(r"\.{2,}|[,，、.。．?？!！;；:：…—–―]+")
 _SPACE = re.compile(r"\s+")
 _HAN = re.compile(f"[{HAN}]")
+# Full-width letters, digits and signs but for the marks, and blanks, are read as ASCII's.
+_MARKS_KEPT = frozenset("，．？！；：")
+_AS_ASCII = {
+    code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in _MARKS_KEPT
+} | dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
 _ALWAYS_SAID = re.compile(f"[A-Za-z0-9{HAN}]")
 
 # The more a rule asks for, the earlier it is asked.
-_RULES = (
+_EDGED = (
     *symbols.RULES[:2],
     *addresses.RULES,
     *abbreviations.RULES,
@@ -59,10 +64,9 @@ _RULES = (
     *roman.RULES,
     *quantities.RULES,
     symbols.GREEK,
-    *words.RULES,
-    words.WORD,
-    symbols.OTHER,
 )
+# Words have letters of any language.
+_RULES = (*map(within_chinese, _EDGED), *words.RULES, words.WORD, symbols.OTHER)
 _BY_START = {start: tuple(rule for rule in _RULES if start in rule.starts) for start in "dls"}
 
 
@@ -110,6 +114,8 @@ def can_be_said(text: str) -> bool:
 
 def _pieces(text: str) -> Iterator[Piece]:
     """The text's pieces in order; a mark is a piece with nothing but `after`."""
+    # One character for one, so that every place stays.
+    text = text.translate(_AS_ASCII)
     context = Context(text, is_shouted(text))
     position = 0
     while position < len(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -35,6 +35,9 @@ _SENTENCE_END = re.compile(r"[。！？!?\n；;]|\.(?=\s|$)")
 _LATIN_WORD = re.compile(rf"[A-Za-z][^\s{HAN}]*")
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z'+#]*)[.,]?[\s(\"“]*$")
 _WORD_AFTER = re.compile(r"[\s\-]*([A-Za-z]+)")
+_GREETING_WORDS = "hello hi hey dear welcome thanks morning afternoon evening goodbye bye"
+GREETINGS = frozenset(_GREETING_WORDS.split())
+"""Words that a name follows."""
 # No context word is longer.
 _REACH = 24
 
@@ -102,6 +105,12 @@ class Rule:
     starts: str
     pattern: re.Pattern[str]
     read: Callable[[re.Match[str], Context], Reading]
+
+
+def within_chinese(rule: Rule) -> Rule:
+    """The rule with the edges of its words where Chinese begins, which no blank parts from them."""
+    flags = rule.pattern.flags & ~re.UNICODE | re.ASCII
+    return replace(rule, pattern=re.compile(rule.pattern.pattern, flags))
 
 
 def pieces(match: re.Match[str], **spoken: str) -> list[Piece]:

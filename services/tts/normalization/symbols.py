@@ -9,6 +9,7 @@ from services.tts.normalization import number_words as numbers
 from services.tts.normalization.letters import spell
 from services.tts.normalization.number_words import NUMBER
 from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.words import identifier_reading
 
 _OPERATORS = {
     ">=": "greater than or equal to", "<=": "less than or equal to", "!==": "not equal to",
@@ -65,6 +66,15 @@ def _dotted(match: re.Match[str], context: Context) -> Reading:
     return f"dot {said}"
 
 
+def _member(match: re.Match[str], context: Context) -> Reading:
+    """nums.sort(), x.length: no sentence ends in them."""
+    found = []
+    for part in re.finditer(r"[^.]+|\.", match.group()):
+        said = "dot" if part.group() == "." else identifier_reading(part.group())
+        found.append(Piece(match.start() + part.start(), match.start() + part.end(), said))
+    return found
+
+
 def _growth(match: re.Match[str], context: Context) -> Reading:
     """O(n log n): the bracket is "of"; what it holds is read by the other rules."""
     letter, bracket = match.span("name"), match.span("of")
@@ -104,6 +114,47 @@ def _power(match: re.Match[str], context: Context) -> Reading:
     ]
 
 
+def _raised(match: re.Match[str], context: Context) -> Reading:
+    """10⁶, x⁴; squares and cubes are left to their own rule."""
+    if match["power"] in _SUPERSCRIPTS:
+        return None
+    power = unicodedata.normalize("NFKC", match["power"]).replace("⁻", "-").replace("−", "-")
+    plain = power.lstrip("+-")
+    minus = power.startswith("-")
+    base = match["base"]
+    if context.chinese(match.start()):
+        said = numbers.han_number(base) if base.isdigit() else spell(base)
+        sign = "负" if minus else ""
+        power_said = f"的{sign}{numbers.han_number(plain)}次方"
+    else:
+        said = numbers.integer(base) if base.isdigit() else spell(base)
+        number = numbers.cardinal if minus else numbers.ordinal
+        power_said = f"to the {'minus ' if minus else ''}{number(int(plain))}"
+    return [Piece(*match.span("base"), said), Piece(*match.span("power"), power_said)]
+
+
+def _starred(match: re.Match[str], context: Context) -> Reading:
+    """A*; the star that closes what another opened is emphasis."""
+    if _OPENED.search(context.text[: match.start()]):
+        return None
+    letter = match.start()
+    return [
+        Piece(letter, letter + 1, spell(match.group()[0])),
+        Piece(letter + 1, letter + 2, "star"),
+    ]
+
+
+_OPENED = re.compile(r"(?<!\w)\*\w[^*\n]*$")
+
+
+def _remainder(match: re.Match[str], context: Context) -> Reading:
+    """Of "7 % 2", a number's percent sign that is none."""
+    chinese = context.chinese(match.start())
+    say = numbers.han_number if chinese else numbers.decimal
+    signs = _HAN_BETWEEN if chinese else _BETWEEN
+    return [Piece(*match.span("low"), say(match["low"])), Piece(*match.span("sign"), signs["%"])]
+
+
 _SUPERSCRIPTS = {"²": "2", "³": "3"}
 
 
@@ -120,15 +171,35 @@ _VALUE_BEFORE = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]|[\d)\]])\s*$")
 def _operator(match: re.Match[str], context: Context) -> Reading:
     written, start = match.group(), match.start()
     if context.chinese(start):
+        if written in _NAMED and _HAN_NAMING.search(context.text[max(0, start - 4) : start]):
+            return _HAN_NAMED[written]
         return (_HAN_OPERATORS | _HAN_SIGNS)[written]
+    if written in _NAMED and context.before(start) in _NAMING:
+        return _NAMED[written]
     said = _OPERATORS.get(written) or _SIGNS[written]
     compared = _VALUE_BEFORE.search(context.text[max(0, start - 4) : start])
     # "x > 5" is a sentence; "we need > 5 replicas" has its verb.
-    return f"is {said}" if compared and written in _COMPARISONS else said
+    # So has "with p99 < 5 ms".
+    attached = _ATTACHED.search(context.text[max(0, start - 40) : start])
+    return f"is {said}" if compared and not attached and written in _COMPARISONS else said
 
 
-_BETWEEN = {"-": "minus", "−": "minus", "*": "times", "/": "divided by", "^": "to the"}
-_HAN_BETWEEN = {"-": "减", "−": "减", "*": "乘", "/": "除以", "^": "的次方"}
+# Operators that are spoken about, not used.
+_NAMED = {"==": "double equals", "===": "triple equals"}
+_HAN_NAMED = {"==": "双等号", "===": "三等号"}
+_NAMING_WORDS = "between use using and or vs versus the of with than why does do an"
+_NAMING = frozenset(_NAMING_WORDS.split())
+_HAN_NAMING = re.compile(r"(?:^|[和与用跟或、，])\s*$")
+_ATTACHED = re.compile(r"\b(?:with|without|at|needs?|requires?|keeps?|wants?)\s[\w.]+\s*$")
+
+
+_BETWEEN = {
+    "-": "minus", "−": "minus", "*": "times", "/": "divided by", "^": "to the",
+    "%": "mod", "//": "floor divided by",
+}  # fmt: skip
+_HAN_BETWEEN = {
+    "-": "减", "−": "减", "*": "乘", "/": "除以", "^": "的次方", "%": "模", "//": "整除",
+}  # fmt: skip
 
 
 def _between(match: re.Match[str], context: Context) -> Reading:
@@ -179,6 +250,11 @@ def _up_to(match: re.Match[str], context: Context) -> Reading:
 RULES = (
     Rule("l", re.compile(r"(?<![A-Za-z])(?:[CcGg]\+\+|[CF]#)(?![\w+])"), _language),
     Rule("s", re.compile(r"(?:(?<![\w.)])|(?=\.NET\b))\.(?P<word>NET|[a-z]{2,})(?!\w)"), _dotted),
+    Rule(
+        "l",
+        re.compile(r"[A-Za-z]\w*(?:\.[a-z]\w+)+(?![\w.-])|[A-Za-z]\w*(?:\.[a-z]\w*)+(?=\()"),
+        _member,
+    ),
     Rule("l", re.compile(r"(?<!\w)(?P<name>[OΩΘ]|[fgh](?=\([a-z]\)))(?P<of>\()"), _growth),
     Rule(
         "dl",
@@ -200,9 +276,23 @@ RULES = (
         ),
         _up_to,
     ),
+    Rule(
+        "dl",
+        re.compile(r"(?<![A-Za-z0-9_.])(?P<base>[A-Za-z]|\d{1,6})(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]{1,3})"),
+        _raised,
+    ),
     Rule("s", re.compile(r"[²³]"), _superscript),
+    Rule("l", re.compile(r"(?<!\w)[A-Z]\*(?![\w*(])"), _starred),
+    Rule(
+        "d",
+        re.compile(rf"(?<![\w.])(?P<low>{NUMBER})\s(?P<sign>%)(?=\s(?:\d|\(|[b-z]\b))"),
+        _remainder,
+    ),
+    Rule("s", re.compile(r"(?<=[A-Za-z_)\]]\s)%(?=\s[\w(])"), _between),
+    Rule("s", re.compile(r"(?<=[\w)\]]\s)//(?=\s(?:\d|\(|[b-zA-Z]\b|\w+_))"), _between),
     Rule("s", re.compile(_ALL), _operator),
     Rule("s", re.compile(r"(?<=[\w)]\s)[-−*/^](?=\s[\w(])"), _between),
+    Rule("s", re.compile(r"(?<=\d)\*(?=\d)"), _between),
     Rule("s", re.compile(r"(?<=\b[A-Za-z0-9])\*(?=[A-Za-z0-9]\b)"), _between),
 )
 GREEK = Rule("l", re.compile("[α-ωΑ-Ωµ](?![α-ωΑ-Ω])"), sign)

@@ -25,7 +25,7 @@ _READINGS = {
     "stdin": "standard in", "stdout": "standard out", "stderr": "standard error",
     "restful": "restful", "devops": "dev ops", "mlops": "M L ops", "gitops": "git ops",
     "github": "git hub", "gitlab": "git lab",
-    "regexp": "reg exp",
+    "regexp": "reg exp", "vram": "V ram", "pytorch": "pie torch", "llama": "llama",
     "asyncio": "async I O", "numpy": "num pie", "scipy": "sigh pie", "pypi": "pie P I",
     "mutex": "mutex", "websocket": "web socket", "ide": "I D E", "qps": "Q P S", "rpm": "R P M",
     "tps": "T P S", "api": "A P I", "apis": "A P I's", "url": "U R L", "urls": "U R L's",

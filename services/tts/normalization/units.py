@@ -124,6 +124,11 @@ _PER = {
     "host": ("host", "台主机"), "pod": ("pod", "个 pod"), "person": ("person", "人"),
     "item": ("item", "项"), "page": ("page", "页"), "frame": ("frame", "帧"),
     "image": ("image", "张图"), "GPU": ("G P U", "块 G P U"),
+    "秒": ("second", "秒"), "分钟": ("minute", "分钟"), "小时": ("hour", "小时"),
+    "天": ("day", "天"), "日": ("day", "日"), "周": ("week", "周"), "月": ("month", "月"),
+    "季度": ("quarter", "季度"), "年": ("year", "年"), "人": ("person", "人"),
+    "次": ("time", "次"), "个": ("item", "个"), "台": ("machine", "台"), "核": ("core", "核"),
+    "节点": ("node", "节点"), "张": ("item", "张"), "件": ("item", "件"), "户": ("household", "户"),
 }  # fmt: skip
 PER = "|".join(sorted(_PER, key=len, reverse=True))
 """What a rate is counted by, as a regular expression's part."""

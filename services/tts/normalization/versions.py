@@ -30,7 +30,8 @@ def _han_parts(text: str) -> str:
 def _marked(match: re.Match[str], context: Context) -> Reading:
     """v1.29."""
     if context.chinese(match.start()):
-        return f"{_han_parts(match['parts'])}版"
+        named = context.text[match.end() :].lstrip().startswith("版")
+        return _han_parts(match["parts"]) + ("" if named else "版")
     said = _parts(match["parts"])
     # "Version v2" has its word already.
     return said if context.before(match.start()) in {"version", "release"} else f"version {said}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from services.tts.normalization import number_words as numbers
-from services.tts.normalization.acronyms import is_initials, is_unsayable
+from services.tts.normalization.acronyms import can_be_a_name, is_initials, is_unsayable
 from services.tts.normalization.letters import spell
-from services.tts.normalization.rule import Context, Piece, Reading, Rule, pieces
+from services.tts.normalization.rule import GREETINGS, Context, Piece, Reading, Rule, pieces
 from services.tts.normalization.script import HAN, RAISED
 from services.tts.normalization.terms import term
 from services.tts.normalization.units import PER, han_per, per
@@ -63,7 +63,21 @@ def _hump(part: str) -> str:
 
 def _word(match: re.Match[str], context: Context) -> Reading:
     word = match.group()
+    if can_be_a_name(word) and term(word) is None and _is_greeted(match, context):
+        return word.capitalize()
     return word_reading(word.lower() if context.shouted else word)
+
+
+def _is_greeted(match: re.Match[str], context: Context) -> bool:
+    """Whether a name stands here: "Hello ANNA,"."""
+    before = context.text[max(0, match.start() - _GREETING_REACH) : match.start()]
+    greeted = context.before(match.start()) in GREETINGS or _GREETED.search(before)
+    return bool(greeted) and _NAME_OVER.match(context.text, match.end()) is not None
+
+
+_GREETING_REACH = 16
+_GREETED = re.compile(r"(?:[Tt]hank you,?|你好|您好|谢谢|欢迎)[,，]?\s*$")
+_NAME_OVER = re.compile(r"\s*(?:[,.!?;:，。！？、]|$)|\s[A-Z]{3,}\b")
 
 
 def _single(match: re.Match[str], context: Context) -> Reading:
