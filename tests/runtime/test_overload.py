@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from services.runtime.batching import BatchScheduler
-from services.runtime.errors import DeadlineExpired, Overloaded
+from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded
 from tests.runtime import virtual_time
 
 FIXED, EACH = 0.01, 0.002
@@ -45,7 +45,7 @@ class Offer:
         try:
             await scheduler.submit_all(range(items), caller=caller, deadline=deadline)
             self.answered[caller] += 1
-        except Overloaded:
+        except (Overloaded, DeadlineTooShort):
             self.refused[caller] += 1
         except DeadlineExpired:
             self.late[caller] += 1
@@ -142,6 +142,7 @@ def test_without_overload_nothing_is_refused() -> None:
         min_size=1,
     )
 )
+@example(callers={"c": (60.0, 37, 0.1)})
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_whatever_is_offered_hardly_any_accepted_work_is_late(
     callers: dict[str, tuple[float, int, float]],
