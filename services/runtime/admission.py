@@ -182,8 +182,12 @@ class Admission(Generic[ItemT]):
         risk = 0.0
         for lane, first, stop in step.batch.parts:
             for job in lane.jobs[first:stop]:
-                left = job.submission.deadline - step.now
-                if job.submission is not new and left < step.late:
+                other = job.submission
+                # What is worth little a moment later is given up for whoever waits.
+                if other is new or new.priority < other.priority < Priority.BATCH:
+                    continue
+                left = other.deadline - step.now
+                if left < step.late:
                     risk += _LOST if left < step.likely else step.late - left
         return risk
 

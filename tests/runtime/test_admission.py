@@ -190,6 +190,27 @@ class Payload:
     """Something heavy."""
 
 
+@pytest.mark.parametrize(
+    ("expendable", "verdicts"),
+    [(Priority.PREVIEW, {None}), (Priority.BATCH, {None, Overloaded})],
+)
+def test_a_preview_is_given_up_for_whoever_waits_and_batch_work_is_not(
+    expendable: Priority, verdicts: set[type[ServiceError] | None]
+) -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        accepted = [
+            asyncio.create_task(machine.verdict(0.75, priority=expendable)) for _ in range(24)
+        ]
+        await asyncio.sleep(0.05)
+        urgent = [machine.verdict(0.7) for _ in range(12)]
+        assert set(await asyncio.gather(*urgent)) == verdicts
+        await asyncio.gather(*accepted)
+
+    machine.play(script)
+
+
 def test_what_is_dropped_is_let_go_at_once() -> None:
     machine = Machine()
 

@@ -305,11 +305,21 @@ class WhisperCTranslate2:
 
     def _prompt(self, hints: Sequence[str], context: str) -> list[int]:
         tokens = whisper_prompt.fitted(
-            self._text_tokens(", ".join(hints) + "." if hints else ""),
+            self._hint_tokens(hints),
             self._text_tokens(context[-_CONTEXT_CHARACTERS:]),
             self._space,
         )
         return [self._id("<|startofprev|>"), *tokens] if tokens else []
+
+    def _hint_tokens(self, hints: Sequence[str]) -> list[int]:
+        """As many hints as there is room for, the likeliest last: there it is heard best."""
+        tokens: list[int] = []
+        for number, hint in enumerate(hints):
+            before = self._text_tokens(f"{hint}{',' if number else '.'}")
+            if len(before) + len(tokens) > whisper_prompt.SIZES[-1]:
+                break
+            tokens = before + tokens
+        return tokens
 
     def _text_tokens(self, text: str) -> list[int]:
         if not text:
