@@ -31,12 +31,15 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "bench cancel": (("--streams", "10", "--out", "{scratch}"), {"figures"}),
 }
 ELSEWHERE = {
-    # tests/e2e/test_spoken_interview.py, tests/cli/test_launcher.py
+    # tests/e2e/test_spoken_interview.py, tests/cli/test_{launcher,restart,fetching}.py
     "interview",
     "up",
     "down",
+    "fetch",
+    "restart",
     # Minutes of model work: what they measure with is tested with each server.
     "bench asr",
+    "bench denoise",
     "bench tts",
     "bench llm",
     "bench embed",

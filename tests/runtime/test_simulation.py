@@ -138,8 +138,9 @@ def test_an_idle_server_takes_what_it_was_once_quick_enough_for(
     traffic = Traffic("busy", 3 * workers * SIZE / model.turn, two_rounds(keys) * model.turn)
     stalls = [10 * model.turn, 20 * model.turn]
     sim = Simulation(model, keys=keys, workers=workers, stalls=stalls)
-    # As quick as one item can be: no batch was ever quicker.
-    best = (model.fixed + model.each) * (1.5 if cost == "noisy" else 1.0)
+    # As quick as one item can be; on a noisy machine as long as it can take, for under load single
+    # items were never seen, and what is known of them comes from full batches.
+    best = (model.fixed + model.each) * (3.0 if cost == "noisy" else 1.0)
     verdicts: list[str] = []
 
     async def ask() -> None:
