@@ -20,6 +20,8 @@ _ENGINES = re.compile(
     r"|tests\.(?:triton|embed\.checkpoints))\b",
     re.MULTILINE,
 )
+# These start every server, or install the wheel.
+_WHOLE_MESH = {"e2e", "test_real_mesh.py", "test_wheel.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if not config.getoption("--fast"):
         return None
+    if collection_path.name in _WHOLE_MESH:
+        return True
     # A folder whose fixtures need an engine is left out whole.
     file = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
     needs_engine = file.suffix == ".py" and file.is_file() and _ENGINES.search(file.read_text())
