@@ -8,8 +8,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --no-deps --require-hashes -r
 LAUNCHER := services/cli/launcher
 PROTOS := $(shell find protos -name '*.proto')
-# What the contracts must stay compatible with: the revision they were frozen at.
-AGAINST ?= $(shell cat protos/FROZEN)
+# What the contracts must stay compatible with: the revision they were frozen at. A shallow clone lacks
+# it, and is told that there is nothing to compare with.
+AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit}")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-check setup-test run test test-fast check lint types contracts bench lock clean

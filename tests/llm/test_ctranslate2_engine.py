@@ -299,10 +299,10 @@ async def test_an_idle_model_says_what_a_request_takes_when_its_deadline_is_too_
     engine: Ctranslate2Engine,
 ) -> None:
     await ask(engine, QUESTION)
-    deadline = asyncio.get_running_loop().time() + 0.005
+    deadline = asyncio.get_running_loop().time() + 0.1
     with pytest.raises(DeadlineTooShort) as refused:
         await ask(engine, replace(QUESTION, max_tokens=500, deadline=deadline))
-    assert refused.value.needed > 0.005
+    assert refused.value.needed > 0.1
     assert (await ask(engine, replace(QUESTION, max_tokens=1)))[0]
 
 
