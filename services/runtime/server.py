@@ -272,8 +272,11 @@ async def _serve_until_signal(settings: ServerSettings, name: str, build: Build)
 
 def _stop_loading(*_: object) -> None:
     """Ends the process at once: a thread that loads a model can't be stopped, only left."""
-    logs.log(_logger, logging.INFO, "stopped while loading")
-    os._exit(0)
+    try:
+        logs.log(_logger, logging.INFO, "stopped while loading")
+    finally:
+        # In the midst of another line the stream refuses this one: the signal counts all the same.
+        os._exit(0)
 
 
 def run(settings: ServerSettings, name: str, build: Build) -> None:
