@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from services.runtime import logs, metrics
+from services.runtime.addresses import bare
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
 from services.runtime.interception import CallInterceptor
@@ -239,9 +240,9 @@ def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
     host, port = settings.host, settings.metrics_port
     require_allowed("metrics", host, port, allow_insecure=settings.allow_insecure)
     try:
-        endpoint, thread = prometheus_client.start_http_server(port, addr=host)
+        endpoint, thread = prometheus_client.start_http_server(port, addr=bare(host))
     except OSError:
-        raise taken(f"{host}:{port}") from None
+        raise taken(host, port) from None
     try:
         yield
     finally:
