@@ -44,6 +44,8 @@ def test_the_doctor_looks_at_everything_the_mesh_needs(tmp_path: Path) -> None:
         "libraries",
         "Whisper base",
         "Silero VAD",
+        "Smart Turn",
+        "DTLN denoiser",
         "Piper voice Joe",
         "Kokoro",
         "espeak-ng",
