@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -30,6 +32,24 @@ REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
 
 def speech(audio: bytes) -> asr_pb2.StreamingRecognizeRequest:
     return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=audio))
+
+
+@dataclass
+class Waiting(Backend):
+    """Answers when it is told to."""
+
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def Embed(
+        self, request: embed_pb2.EmbedRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> embed_pb2.EmbedResponse:
+        self.began.set()
+        try:
+            await self.free.wait()
+        finally:
+            self.ended.set()
+        return await super().Embed(request, context)
 
 
 async def answered_by(channel: grpc.aio.Channel) -> str:
@@ -145,6 +165,40 @@ async def test_an_idempotent_call_is_sent_again_when_the_server_was_unavailable(
         await mesh.until_healthy(EMBED, backend.port)
         assert await answered_by(channel) == "backend"
     assert backend.calls == 3
+
+
+async def test_an_idempotent_call_that_a_stopping_server_cancels_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    # So grpc ends calls of a server that is stopped, and other programs do of one that drains.
+    backend = Backend(failures=2, failure=grpc.StatusCode.CANCELLED)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        assert await answered_by(channel) == "backend"
+    assert backend.calls == 3
+
+
+async def test_a_call_that_its_client_cancels_is_not_sent_again(tmp_path: Path) -> None:
+    backend = Waiting()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        call = embed_pb2_grpc.EmbedServiceStub(channel).Embed(REQUEST, timeout=10)
+        async with asyncio.timeout(10):
+            await backend.began.wait()
+            call.cancel()
+            await backend.ended.wait()
+        backend.free.set()
+        # Whatever was sent again would have been answered before this.
+        assert await answered_by(channel) == "backend"
+    assert backend.calls == 1
 
 
 async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:

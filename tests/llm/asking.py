@@ -7,12 +7,12 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from services.llm.chat import ChatPrompt, Delta, Finish
-from services.llm.engines.engine import Engine
+from services.llm.engines.engine import ChatEngine
 from services.runtime.batching import Priority
 
 
 async def ask(
-    engine: Engine, prompt: ChatPrompt, begun: asyncio.Event | None = None
+    engine: ChatEngine, prompt: ChatPrompt, begun: asyncio.Event | None = None
 ) -> tuple[str, Finish]:
     """The whole answer and how it ended; `begun` is set by its first event."""
     texts: list[str] = []
@@ -29,7 +29,7 @@ async def ask(
     raise AssertionError("no finish")
 
 
-async def speculative_makes_way(engine: Engine, prompt: ChatPrompt) -> None:
+async def speculative_makes_way(engine: ChatEngine, prompt: ChatPrompt) -> None:
     """Checks that a final goes before the rest of a speculative answer and does not change it."""
     eager = replace(prompt, priority=Priority.SPECULATIVE, caller="eager")
     final = replace(prompt, max_tokens=2, caller="final")
