@@ -130,6 +130,7 @@ async def test_an_unknown_model_is_not_found(stub: Stub) -> None:
     assert fields(error) == ["config.recognition.model"]
 
 
+@pytest.mark.slow
 async def test_hints_may_be_any_text(stub: Stub) -> None:
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
     hints = [
@@ -171,6 +172,7 @@ async def test_clipped_speech_is_still_understood(stub: Stub) -> None:
         assert "himself" in words(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [8_000, 48_000])
 async def test_a_wrong_rate_of_raw_samples_harms_nobody_else(stub: Stub, said: int) -> None:
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
@@ -199,6 +201,7 @@ async def test_a_file_sent_as_raw_samples_is_told_so(
     assert fields(error) == ["config.format.encoding"]
 
 
+@pytest.mark.slow
 async def test_an_hour_of_a_stream_is_heard_to_its_end_without_being_kept(stub: Stub) -> None:
     quiet = chunk(bytes(1 << 20))
     speech = audio(np.concatenate([read_wav(librivox()[4].path), silence(1)]))

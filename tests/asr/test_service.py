@@ -28,7 +28,7 @@ async def stub() -> AsyncIterator[Stub]:
         yield connected
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 # Whole recordings.

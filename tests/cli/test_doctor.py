@@ -15,6 +15,8 @@ from services.cli.commands import doctor
 from services.cli.launcher.weights import fault
 from tests.cli.running_mesh import unprepared
 
+pytestmark = pytest.mark.slow
+
 
 def viva(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -54,6 +54,7 @@ def test_a_field_that_changes_its_type_breaks_the_check(tmp_path: Path) -> None:
     assert 'changed type from "string" to "bytes"' in result.stdout
 
 
+@pytest.mark.slow
 def test_buf_generates_the_stubs_that_the_build_generates(tmp_path: Path) -> None:
     assert build("--out", str(tmp_path / "built")).returncode == 0
     image = tmp_path / "viva.binpb"

@@ -118,6 +118,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
             await backend.ended.wait()
 
 
+@pytest.mark.slow
 async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Path) -> None:
     backend = Backend()
     async with (
@@ -139,6 +140,7 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
         survivor.cancel()
 
 
+@pytest.mark.slow
 async def test_a_recording_of_128_mebibytes_passes(tmp_path: Path) -> None:
     backend = Backend()
     audio = bytes(128 * 1024 * 1024 - 1024)
@@ -216,6 +218,7 @@ async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:
     assert backend.calls == 1
 
 
+@pytest.mark.slow
 async def test_calls_go_to_the_fallback_while_the_primary_is_gone_and_come_back(
     tmp_path: Path,
 ) -> None:
@@ -270,6 +273,7 @@ async def test_a_server_that_says_not_serving_gets_no_calls(tmp_path: Path) -> N
         assert {await answered_by(channel) for _ in range(10)} == {"two"}
 
 
+@pytest.mark.slow
 async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
     failing, good = Backend("failing", failures=10_000), Backend("good")
     async with (
@@ -464,6 +468,7 @@ async def test_a_malformed_deadline_is_refused_and_others_are_served(tmp_path: P
     assert backend.calls == 4
 
 
+@pytest.mark.slow
 async def test_calls_that_a_hung_replica_holds_are_answered_by_another(tmp_path: Path) -> None:
     port, backend = free_port(), Backend()
     async with (

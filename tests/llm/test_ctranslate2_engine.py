@@ -42,7 +42,7 @@ from services.runtime.errors import (
 from tests.llm.asking import ask, speculative_makes_way
 from tests.llm.schemas import Schema, schemas
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 QUESTION = ChatPrompt(
     (Message(Role.USER, "Is the sky blue? Say why."),), max_tokens=24, sampling=Sampling(seed=0)
