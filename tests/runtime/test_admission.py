@@ -128,6 +128,22 @@ def test_failed_batches_teach_nothing() -> None:
     machine.play(script)
 
 
+def test_batches_that_end_early_because_nobody_waits_any_more_teach_nothing() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        for _ in range(30):
+            machine.seconds = 0.01
+            left = asyncio.create_task(machine.submit())
+            await asyncio.sleep(0.005)  # it runs
+            left.cancel()
+            await asyncio.sleep(0.01)
+        machine.seconds = None
+        assert await machine.verdict(0.05) is DeadlineTooShort
+
+    machine.play(script)
+
+
 def test_interactive_work_takes_no_company_it_cannot_afford() -> None:
     machine = Machine()
 
