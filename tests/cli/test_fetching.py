@@ -42,6 +42,7 @@ def test_nothing_is_missing_where_everything_is_installed() -> None:
     assert missing() == []
 
 
+@pytest.mark.slow
 def test_a_failed_fetch_says_what_to_do_by_hand(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ async def test_the_longest_texts_hold_nobody_else_up(stub: Stub) -> None:
         call.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -186,6 +187,7 @@ async def test_a_malformed_language_of_voices_is_named(stub: Stub, language: str
     assert (caught.value.code(), set(fields(caught.value))) == (INVALID, {"language"})
 
 
+@pytest.mark.slow
 async def test_a_message_over_the_servers_limit_is_refused_and_the_next_one_served(
     data_dir: Path,
 ) -> None:
