@@ -21,6 +21,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -342,10 +343,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         jobs = [job for part in batch.parts for job in self._queue.take(*part)]
         metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
         self._running[worker] = now + self._speed.seconds(batch.cost)
+        call = partial(call_model, self._run, jobs, loop.time, self._name)
         try:
-            ran = await loop.run_in_executor(
-                self._threads, call_model, self._run, jobs, loop.time, self._name
-            )
+            ran = await loop.run_in_executor(self._threads, call)
         finally:
             del self._running[worker]
         if ran.jobs:
