@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from services.interview.store.store import Place, Store
 from services.interview.tokens import resumed_seq
 from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
 from services.runtime.logs import log
+from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
 
@@ -320,8 +320,8 @@ class House:
             absence_seconds=self._limits.absence_seconds,
             abandoned_seconds=self._limits.abandoned_seconds,
         )
-        # A context of its own: the conversation outlives the call that began it.
-        holding = self._tasks.create_task(self._hold(conversation), context=contextvars.Context())
+        # Of the call that began it the conversation, which outlives it, keeps the trace alone.
+        holding = self._tasks.create_task(self._hold(conversation), context=trace_alone())
         self._holding[interview.id] = holding
         holding.add_done_callback(lambda _: self._holding.pop(interview.id))
         self._forget()

@@ -19,6 +19,8 @@ from tests.runtime.demo import demo, method, until_logged, until_serving
 from tests.runtime.demo_server import DEVICE_LOST
 from tests.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 
 async def test_sigterm_under_load_fails_no_call() -> None:
     port = free_port()
