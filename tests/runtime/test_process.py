@@ -26,7 +26,7 @@ async def test_sigterm_under_load_fails_no_call() -> None:
     port = free_port()
     answered = 0
     async with (
-        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0.5") as process,
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="2") as process,
         open_channel(f"127.0.0.1:{port}") as channel,
     ):
         await until_serving(channel)
