@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from services.runtime.channel import open_channel
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
 from tests.interview.calls import Wire
+from tests.interview.databases import Postgres
+from tests.interview.databases import postgres as running_postgres
 from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser, FakeSynthesiser
 
 
@@ -46,6 +48,12 @@ async def embedder(embed_settings: EmbedSettings) -> AsyncIterator[EmbedClient]:
         open_channel(f"127.0.0.1:{running.port}") as channel,
     ):
         yield EmbedClient(channel)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
