@@ -15,16 +15,19 @@ from services.embed.settings import EmbedSettings
 from services.interview.clients.embed import EmbedClient
 from services.interview.conversation.pace import Partners
 from services.interview.creation import Creation
-from services.interview.house import House, Limits
+from services.interview.forwarding import Forwarding
+from services.interview.house import House
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import Bank, load_bank
 from services.interview.questions.index import QuestionIndex
+from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.recordings import open_recordings
 from services.interview.server import services
 from services.interview.servicer import InterviewServicer
+from services.interview.sessions import Limits, Sessions
 from services.interview.store.memory import MemoryStore
 from services.runtime.channel import open_channel
 from services.runtime.server import Service, serving
@@ -72,13 +75,18 @@ async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
         await index.build()
         personas = load_personas()
         casting = Casting(personas, synthesiser)
+        store = MemoryStore(100)
         async with (
-            open_recordings(tmp_path / "recordings", 1 << 30) as recordings,
+            open_recordings(
+                tmp_path / "recordings", 1 << 30, store, KeyRing(KeyRing.new())
+            ) as recordings,
             asyncio.TaskGroup() as tasks,
         ):
-            store = MemoryStore(100, forgotten=recordings.delete)
-            house = House(
-                creation=Creation(bank, index, casting, store),
+            creation = Creation(bank, index, casting, store)
+            sessions = Sessions(
+                name="127.0.0.1:1/test",
+                lease_seconds=60.0,
+                creation=creation,
                 casting=casting,
                 store=store,
                 recordings=recordings,
@@ -87,12 +95,13 @@ async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
                 limits=Limits(conversations=2),
                 tasks=tasks,
             )
+            house = House(creation=creation, store=store, recordings=recordings, sessions=sessions)
             yield services(
-                InterviewServicer(house),
+                InterviewServicer(house, Forwarding(house.gone)),
                 QuestionServicer(bank, index),
                 PersonaServicer(personas, synthesiser),
             )
-            house.close()
+            await sessions.close()
 
     settings = ServerSettings(lame_duck_seconds=0, drain_seconds=1)
     async with (

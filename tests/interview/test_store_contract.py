@@ -127,7 +127,7 @@ async def test_a_commit_writes_turns_state_session_and_events(store: Store) -> N
     told: list[Event] = [
         StateChanged(State.LIVE, Phase.OPENING, 0),
         CandidateTurn(turn(1)),
-        UtteranceEnded("u", turn(2), True),  # noqa: FBT003 - an event's field
+        UtteranceEnded("u", turn(2), True),
     ]
     entries = [Entry(number * 7, 1.5, event) for number, event in enumerate(told, 1)]
     await store.commit(lease, first, b"one", entries[:2])

@@ -123,7 +123,7 @@ def _run(command: list[str], account: pwd.struct_passwd | None, text: str = "") 
         timeout=_PROGRAM_SECONDS,
         check=False,
         cwd="/",
-        preexec_fn=None if account is None else lambda: become(account),  # noqa: PLW1509
+        preexec_fn=None if account is None else lambda: become(account),
     )
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]

@@ -15,7 +15,7 @@ _ACQUIRE = """
     SELECT id, user_id, $2, 1, clock_timestamp() + $3 FROM interview WHERE id = $1
     ON CONFLICT (interview_id) DO UPDATE
         SET holder = excluded.holder, token = lease.token + 1, expires = excluded.expires
-        WHERE lease.expires <= clock_timestamp() OR lease.token = $4
+        WHERE lease.expires <= clock_timestamp() OR lease.token = $4 OR lease.holder = $2
     RETURNING token
 """
 _RENEW = """
@@ -46,6 +46,15 @@ async def acquire(
     if row is None:
         raise LeaseLost(interview_id)
     return Holder(row["holder"], row["token"])
+
+
+async def holder(connection: asyncpg.Connection, interview_id: str) -> Holder | None:
+    """Who has the lease of an interview now."""
+    row = await connection.fetchrow(
+        "SELECT holder, token FROM lease WHERE interview_id = $1 AND expires > clock_timestamp()",
+        uuid_of(interview_id),
+    )
+    return None if row is None else Holder(row["holder"], row["token"])
 
 
 async def renew(

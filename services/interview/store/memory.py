@@ -182,12 +182,20 @@ class MemoryStore:
         kept = self._kept.get(interview_id)
         if kept is None:
             raise LeaseLost(interview_id)
-        if kept.lease is not None and kept.expires > self._clock() and kept.token != beyond:
-            return Holder(kept.lease.holder, kept.token)
+        held = await self.holder(interview_id)
+        if held is not None and held.token != beyond and held.name != holder:
+            return held
         kept.token += 1
         kept.lease = Lease(interview_id, holder, kept.token)
         kept.expires = self._clock() + seconds
         return kept.lease
+
+    async def holder(self, interview_id: str) -> Holder | None:
+        """Who has the lease of an interview now."""
+        kept = self._kept.get(interview_id)
+        if kept is None or kept.lease is None or kept.expires <= self._clock():
+            return None
+        return Holder(kept.lease.holder, kept.token)
 
     async def renew(self, lease: Lease, seconds: float) -> None:
         """Keeps a lease for so many seconds from now."""

@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.interview.store.database import Server, failed
-from services.interview.store.store import StoreFailed
 from services.runtime.errors import ResourceMissing
 
 _SCRIPTS = Path(__file__).with_name("migrations")

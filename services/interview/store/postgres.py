@@ -208,6 +208,11 @@ class PostgresStore:
         async with self._database.transaction() as connection:
             return await leasing.acquire(connection, interview_id, holder, seconds, beyond)
 
+    async def holder(self, interview_id: str) -> Holder | None:
+        """Who has the lease of an interview now."""
+        async with self._database.connection() as connection:
+            return await leasing.holder(connection, interview_id)
+
     async def renew(self, lease: Lease, seconds: float) -> None:
         """Keeps a lease for so many seconds from now."""
         if await self.renew_all([lease], seconds):

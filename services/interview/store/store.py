@@ -195,13 +195,17 @@ class Store(Protocol):
 
         Args:
             interview_id: The interview; whose it is was checked before.
-            holder: Who wants it, as `Holder.name`.
+            holder: Who wants it, as `Holder.name`; one that has it gets it anew.
             seconds: How long, unless it is renewed.
             beyond: The token of a holder that is known to be gone: its lease is taken over.
 
         Raises:
             LeaseLost: There is no such interview.
         """
+        ...
+
+    async def holder(self, interview_id: str) -> Holder | None:
+        """Who has the lease of an interview now."""
         ...
 
     async def renew(self, lease: Lease, seconds: float) -> None:
