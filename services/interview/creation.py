@@ -14,11 +14,15 @@ from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
 from services.interview.record import Interview, InterviewSettings
 from services.interview.refusals import RefusedField
-from services.interview.store.store import KEY_LIFE, KeyTaken, Store
+from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
+from services.interview.store.store import KeyTaken, Store
 from services.runtime.errors import InvalidField
 
 LANGUAGES = frozenset({"en"})
 """Languages the bank and the interviewer's lines are written in."""
+
+KEY_LIFE = KEPT_KEY_LIFE
+"""How long a key names the interview it created."""
 
 
 class Creation:

@@ -55,7 +55,7 @@ class Forwarding:
     async def close(self) -> None:
         """Closes the channels."""
         for channel in self._channels.values():
-            await channel.close()
+            await channel.close(None)
 
     def _channel(self, holder: Holder) -> grpc.aio.Channel:
         if holder.address not in self._channels:

@@ -1,4 +1,4 @@
-"""What is done for interviews that nobody is in: reports finished, old ones deleted, files swept."""
+"""What is done for interviews that nobody is in: reports, old ones, files that are left."""
 
 from __future__ import annotations
 

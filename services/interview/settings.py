@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import socket
 from ipaddress import ip_address
 from typing import Literal
@@ -9,10 +11,25 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.interview.recordings.keys import told_key
 from services.runtime.settings import ServerSettings
 
 MESH = "localhost:7000"
+KEY_BYTES = 32
+
+
+def told_key(told: str) -> bytes:
+    """A key as a setting gives it: base64 of `KEY_BYTES`.
+
+    Raises:
+        ValueError: It is no key.
+    """
+    try:
+        key = base64.b64decode(told, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"must be {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` makes")
+    return key
 
 
 class InterviewServerSettings(ServerSettings):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -51,7 +52,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SECONDS = 60.0
 
 
-def interview(user: str = "ann", **changes: object) -> Interview:
+def interview(user: str = "ann", **changes: Any) -> Interview:
     made = Interview(
         id=new_id(),
         user=user,
@@ -65,7 +66,7 @@ def interview(user: str = "ann", **changes: object) -> Interview:
         created=NOW,
         voice="joe",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def turn(number: int, text: str = "I add an index.") -> Turn:
@@ -295,7 +296,7 @@ async def test_a_key_finds_what_it_created(store: Store) -> None:
 
 
 async def test_the_previous_interview_is_the_last_that_was_finished(store: Store) -> None:
-    def done(day: int, **changes: object) -> Interview:
+    def done(day: int, **changes: Any) -> Interview:
         when = NOW + timedelta(days=day)
         return interview(**{"created": when, "ended": when, "state": State.COMPLETED, **changes})
 

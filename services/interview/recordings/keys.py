@@ -7,8 +7,6 @@ and file: in another's row it opens nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -17,10 +15,10 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.interview.recordings.sealing import KEY_BITS, Tampered
+from services.interview.recordings.sealing import Tampered
+from services.interview.settings import KEY_BYTES
 from services.runtime.errors import ResourceMissing
 
-KEY_BYTES = KEY_BITS // 8
 _VERSION = b"\x01"
 _ID_BYTES = 8
 _NONCE_BYTES = 12
@@ -64,21 +62,6 @@ class KeyRing:
 
 def _bound(header: bytes, user: str, file: str) -> bytes:
     return b"\0".join((header, user.encode(), file.encode()))
-
-
-def told_key(told: str) -> bytes:
-    """A key as a setting gives it: base64 of `KEY_BYTES`.
-
-    Raises:
-        ValueError: It is no key.
-    """
-    try:
-        key = base64.b64decode(told, validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"must be {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` makes")
-    return key
 
 
 def key_in(path: Path) -> bytes:

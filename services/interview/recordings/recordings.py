@@ -39,7 +39,7 @@ from services.runtime.logs import log
 _logger = logging.getLogger(__name__)
 
 BOOKING_SECONDS = 2.0
-"""So often the record is told how far recordings are: what a process that dies may not have told."""
+"""So often the record is told how far recordings are; a process that dies may not tell the rest."""
 STRANGE_SECONDS = 3600.0
 """A file that nobody has touched for so long and that no record names is removed."""
 
@@ -219,7 +219,7 @@ class Recordings:
                 self._let_go(booked)
 
     def _let_go(self, booked: _Booked) -> None:
-        """The record knows all of a file that is over: from now on it is one of those that lie there."""
+        """The record knows all of a file that is over: now it is one of those that lie there."""
         self._booked.pop(booked.track.name, None)
         self._left[self._folder / booked.track.name] = booked.track.size
         tracks = booked.recording.tracks

@@ -174,6 +174,22 @@ async def open_database(server: Server, seconds: float) -> AsyncIterator[Databas
             pool.terminate()
 
 
+async def health(server: Server, seconds: float) -> str:
+    """A database's health in a word: SERVING, NOT_SERVING or UNREACHABLE."""
+    try:
+        async with server.address() as address, asyncio.timeout(seconds):
+            connection = await asyncpg.connect(**address, timeout=seconds)
+            try:
+                await connection.execute("SELECT 1")
+            finally:
+                connection.terminate()
+    except asyncpg.PostgresError:  # It starts or stops, or has no connection left.
+        return "NOT_SERVING"
+    except _FAULTS:
+        return "UNREACHABLE"
+    return "SERVING"
+
+
 async def until_there(server: Server, seconds: float) -> None:
     """Waits for the database, however long, and says so.
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.interview.recordings.keys import KeyRing, key_in, told_key
+from services.interview.recordings.keys import KeyRing, key_in
 from services.interview.recordings.passing import passing_folder
-from services.interview.settings import InterviewServerSettings
+from services.interview.settings import InterviewServerSettings, told_key
 from services.interview.store.database import Server, open_database, until_there
 from services.interview.store.embedded import FOLDER
 from services.interview.store.memory import MemoryStore
@@ -71,7 +71,11 @@ async def open_store(settings: InterviewServerSettings) -> AsyncIterator[Kept]:
 @asynccontextmanager
 async def _memory(settings: InterviewServerSettings, folder: Path) -> AsyncIterator[Kept]:
     kept: Kept
-    store = MemoryStore(settings.max_interviews, forgotten=lambda name: kept.forgotten(name))
+
+    def forget(interview_id: str) -> None:
+        kept.forgotten(interview_id)
+
+    store = MemoryStore(settings.max_interviews, forgotten=forget)
     keys = KeyRing(KeyRing.new())
     try:
         with passing_folder(folder / "memory") as own:
