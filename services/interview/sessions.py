@@ -206,7 +206,8 @@ class Sessions:
         )
         over = [name for name, kept in self._live.items() if kept.over]
         for name in over[: max(0, len(over) - self._limits.finished)]:
-            del self._live[name]
+            forgotten = self._live.pop(name)
+            self._tasks.create_task(self.leases.give_back(forgotten.lease))
 
     async def _hold(self, session: Session) -> None:
         """Drives a session. Whatever becomes of it, the others go on."""
@@ -222,9 +223,10 @@ class Sessions:
             await self._broke(session, error)
         finally:
             self._recordings.close(session.lease.interview_id)
+            # One that is over is kept for clients that come back, and found by its lease.
             if not session.over:
                 self._live.pop(session.lease.interview_id, None)
-            await self.leases.give_back(session.lease)
+                await self.leases.give_back(session.lease)
 
     async def _broke(self, session: Session, error: Exception) -> None:
         if _caused_by(error, LeaseLost):
@@ -262,6 +264,7 @@ class Sessions:
             session.task.cancel()
             await asyncio.wait([session.task])
         self._live.pop(interview_id, None)
+        await self.leases.give_back(session.lease)
 
     async def suspend(self, session: Session) -> None:
         """Hands a session on: what was said is kept, and another orchestrator may have it."""
@@ -290,6 +293,7 @@ class Sessions:
     async def close(self) -> None:
         """Hands on whatever runs, at the end of the server's life."""
         await asyncio.gather(*(self.suspend(session) for session in list(self._running())))
+        await asyncio.gather(*(self.leases.give_back(kept.lease) for kept in self._live.values()))
         self._renewing.cancel()
 
 

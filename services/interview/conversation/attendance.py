@@ -89,7 +89,8 @@ class Seat:
                 self._seen = entry.seq
                 yield entry
             self._check()
-            if chronicle.journal.last_seq <= self._seen:
+            # Not by the newest number: behind a rebuilt journal's there may be none yet.
+            if not chronicle.journal.after(self._seen):
                 if self.conversation.over:
                     return
                 await changed.wait()

@@ -264,18 +264,15 @@ class MemoryStore:
         known = {name for kept in self._kept.values() for name in kept.recorded}
         return known.intersection(files)
 
-    def _undriven(self) -> list[_Kept]:
-        return [kept for kept in self._kept.values() if kept.expires <= self._clock()]
-
     async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """User and id of interviews that nothing has happened in since then, nobody driving."""
-        found = [kept.interview for kept in self._undriven() if kept.changed < older_than]
+        """User and id of interviews that nothing has happened in since then."""
+        found = [kept.interview for kept in self._kept.values() if kept.changed < older_than]
         return [(interview.user, interview.id) for interview in found[:limit]]
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""
-        left = [kept.interview for kept in self._undriven()]
-        found = [interview for interview in left if interview.state is State.REVIEWING]
+        left = [kept for kept in self._kept.values() if kept.expires <= self._clock()]
+        found = [kept.interview for kept in left if kept.interview.state is State.REVIEWING]
         return [(interview.user, interview.id) for interview in found[:limit]]
 
     async def forget_deletions(self, older_than: datetime) -> None:

@@ -314,22 +314,23 @@ class PostgresStore:
         return {row["file"] for row in found}
 
     async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """User and id of interviews that nothing has happened in since then, nobody driving."""
-        return await self._undriven("i.changed < $1", older_than, limit)
+        """User and id of interviews that nothing has happened in since then."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                "SELECT user_id, id FROM interview WHERE changed < $1 ORDER BY changed LIMIT $2",
+                older_than,
+                limit,
+            )
+        return [(row["user_id"], row["id"].hex) for row in found]
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""
-        return await self._undriven("i.state = $1", int(State.REVIEWING), limit)
-
-    async def _undriven(
-        self, condition: str, value: object, limit: int
-    ) -> Sequence[tuple[str, str]]:
         async with self._database.connection() as connection:
             found = await connection.fetch(
-                f"SELECT i.user_id, i.id FROM interview i WHERE {condition} AND NOT EXISTS"  # noqa: S608
+                "SELECT i.user_id, i.id FROM interview i WHERE i.state = $1 AND NOT EXISTS"
                 " (SELECT FROM lease l WHERE l.interview_id = i.id"
                 " AND l.expires > clock_timestamp()) ORDER BY i.changed LIMIT $2",
-                value,
+                int(State.REVIEWING),
                 limit,
             )
         return [(row["user_id"], row["id"].hex) for row in found]

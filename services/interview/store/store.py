@@ -264,7 +264,7 @@ class Store(Protocol):
         ...
 
     async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """User and id of interviews that nothing has happened in since then, nobody driving."""
+        """User and id of interviews that nothing has happened in since then."""
         ...
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
