@@ -13,6 +13,7 @@ from services.cli.commands import config, doctor, mesh, models, speech, status, 
 from services.cli.commands.bench import bench
 from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
+from services.cli.commands.migrate import migrate
 
 app = typer.Typer(
     name="viva",
@@ -63,6 +64,7 @@ app.command(rich_help_panel=_MESH)(status.status)
 app.command(rich_help_panel=_MESH)(models.models)
 app.command(rich_help_panel=_MESH)(doctor.doctor)
 app.command(rich_help_panel=_MESH)(fetch)
+app.command(rich_help_panel=_MESH)(migrate)
 app.command(rich_help_panel=_MESH)(config.config)
 app.add_typer(bench, rich_help_panel=_MESH)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from services.interview.candidate_name import clean_name
+from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Bank, Question
@@ -16,12 +16,14 @@ from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
 from services.interview.record import Interview, InterviewSettings
 from services.interview.refusals import RefusedField
-from services.interview.store.store import Store
+from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
+from services.interview.store.store import KeyTaken, Store
 from services.runtime.errors import InvalidField
 
 LANGUAGES = frozenset({"en"})
 """Languages the bank and the interviewer's lines are written in."""
-KEY_LIFE = timedelta(days=1)
+
+KEY_LIFE = KEPT_KEY_LIFE
 """How long a key names the interview it created."""
 
 
@@ -52,15 +54,23 @@ class Creation:
         self._locks[user, key] = lock, waiting + 1
         try:
             async with lock:
-                return await self._created(user, settings, key) or await self._create(
-                    user, settings, key
-                )
+                made = await self._created(user, settings, key)
+                return made or await self._create_once(user, settings, key)
         finally:
             lock, waiting = self._locks[user, key]
             if waiting > 1:
                 self._locks[user, key] = lock, waiting - 1
             else:
                 del self._locks[user, key]
+
+    async def _create_once(self, user: str, settings: InterviewSettings, key: str) -> Interview:
+        try:
+            return await self._create(user, settings, key)
+        except KeyTaken:  # by another process, meanwhile
+            made = await self._created(user, settings, key)
+            if made is None:
+                raise
+            return made
 
     async def _created(self, user: str, settings: InterviewSettings, key: str) -> Interview | None:
         """What the key has made."""
@@ -85,7 +95,7 @@ class Creation:
             self._chosen(number, question_id)
             for number, question_id in enumerate(settings.question_ids)
         ]
-        interview_id = uuid.uuid4().hex
+        interview_id = new_id()
         questions = await plan(settings, self._index, chosen, seed=interview_id)
         if len(questions) < settings.rounds:
             raise InvalidField(

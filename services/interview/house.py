@@ -1,127 +1,89 @@
-"""All interviews of a server: who may join which, and how many at once."""
+"""All interviews of a server: who may do what with which."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-
-import grpc
 
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Attendance, Seat, taken_over
-from services.interview.conversation.chronicle import Chronicle
-from services.interview.conversation.clock import InterviewClock
-from services.interview.conversation.conversation import Conversation
-from services.interview.conversation.journal import Journal
-from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
 from services.interview.events import AudioFormat
-from services.interview.interviewer.casting import Casting
-from services.interview.record import Failure, Interview, InterviewSettings, Speaker, State, Turn
+from services.interview.holding import HeldElsewhere
+from services.interview.record import InterviewSettings, Speaker, State, Turn
 from services.interview.recordings.recordings import Recordings
-from services.interview.recordings.track import Track
 from services.interview.reports.report import Report
-from services.interview.store.store import Place, Store
+from services.interview.sessions import Session, Sessions
+from services.interview.store.store import Holder, LeaseLost, Place, Store, Summary
 from services.interview.tokens import resumed_seq
-from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
-from services.runtime.logs import log
-from services.runtime.telemetry import trace_alone
+from services.runtime.errors import FailedPrecondition, NotFound
 
-_logger = logging.getLogger(__name__)
-
-FULL_RETRY_SECONDS = 30.0
-"""Interviews end every few minutes; asking sooner rarely helps."""
-DELETED_REMEMBERED = 1024
-"""Deletions that may be asked for again, by a proxy or client that lost the answer."""
-BROKE_DOWN = Failure(
-    grpc.StatusCode.INTERNAL.value[0],
-    "CONVERSATION_FAILED",
-    "the conversation broke down; what was said before is kept, the server's log says more",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a server takes on.
-
-    Attributes:
-        conversations: Interviews held at the same time.
-        finished: Finished interviews whose events are kept for clients that come back.
-        journal_bytes: Events kept an interview.
-        absence_seconds: How long a candidate may be gone before the interview is paused.
-        abandoned_seconds: How long until it is ended.
-    """
-
-    conversations: int = 50
-    finished: int = 20
-    journal_bytes: int = 8 * 1024 * 1024
-    absence_seconds: float = 60.0
-    abandoned_seconds: float = 1800.0
+_EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
 class House:
-    """Finds, joins and ends interviews; owns their conversations."""
+    """Finds, joins and ends interviews. What another orchestrator drives is `HeldElsewhere`."""
 
     def __init__(
-        self,
-        *,
-        creation: Creation,
-        casting: Casting,
-        store: Store,
-        recordings: Recordings,
-        partners: Partners,
-        pace: Pace,
-        limits: Limits,
-        tasks: asyncio.TaskGroup,
+        self, *, creation: Creation, store: Store, recordings: Recordings, sessions: Sessions
     ) -> None:
         self._creation = creation
-        self._casting = casting
         self._store = store
         self._recordings = recordings
-        self._partners = partners
-        self._pace = pace
-        self._limits = limits
-        self._tasks = tasks
-        self._live: dict[str, Attendance] = {}
-        self._holding: dict[str, asyncio.Task[None]] = {}
-        self._deleted: dict[tuple[str, str], None] = {}
+        self._sessions = sessions
+
+    # Reading: from the record, which has every finished turn.
 
     async def create(
         self, user: str, settings: InterviewSettings, key: str | None = None
-    ) -> Interview:
+    ) -> Summary:
         """Creates an interview; see `Creation.create`."""
         created = await self._creation.create(user, settings, key)
         return await self.find(user, created.id)
 
-    async def find(self, user: str, interview_id: str) -> Interview:
+    async def find(self, user: str, interview_id: str) -> Summary:
         """The user's interview.
 
         Raises:
             NotFound: There is none, or it is another user's.
         """
-        interview = await self._store.find(user, interview_id)
-        if interview is None:
+        if (session := self._own(user, interview_id)) is not None:
+            interview = session.chronicle.interview
+            return Summary(interview, len(interview.turns))
+        found = await self._store.summary(user, interview_id)
+        if found is None:
             raise NotFound("interview", interview_id, "interview_id")
-        return self._newest(interview)
+        return found
 
-    def _newest(self, interview: Interview) -> Interview:
-        attendance = self._live.get(interview.id)
-        return interview if attendance is None else attendance.conversation.chronicle.interview
+    def _own(self, user: str, interview_id: str) -> Session | None:
+        """The session here, if it is this user's."""
+        session = self._sessions.here(interview_id)
+        if session is None or session.chronicle.interview.user != user:
+            return None
+        return session
+
+    def _newest(self, found: Summary) -> Summary:
+        session = self._sessions.here(found.interview.id)
+        if session is None:
+            return found
+        interview = session.chronicle.interview
+        return Summary(interview, len(interview.turns))
 
     async def page(
         self, user: str, limit: int, before: Place | None
-    ) -> tuple[Sequence[Interview], Place | None]:
+    ) -> tuple[Sequence[Summary], Place | None]:
         """Up to `limit` of the user's interviews, newest first, and the place of the last.
 
         The place is None when there are no more behind it.
         """
         found = await self._store.page(user, limit + 1, before)
         page = [self._newest(kept) for kept in found[:limit]]
-        more = len(found) > limit
-        return page, Place(page[-1].created, page[-1].id) if more else None
+        if len(found) <= limit:
+            return page, None
+        last = page[-1].interview
+        return page, Place(last.created, last.id)
 
     async def turns(
         self, user: str, interview_id: str, limit: int, start: int
@@ -131,9 +93,13 @@ class House:
         Raises:
             NotFound: No such interview.
         """
-        turns = (await self.find(user, interview_id)).turns
+        count = (await self.find(user, interview_id)).turn_count
+        if (session := self._own(user, interview_id)) is not None:
+            page: Sequence[Turn] = session.chronicle.interview.turns[start : start + limit]
+        else:
+            page = await self._store.turns(user, interview_id, limit, start)
         following = start + limit
-        return turns[start:following], following if following < len(turns) else None
+        return page, following if following < count else None
 
     async def report(self, user: str, interview_id: str) -> Report:
         """The report of a finished interview.
@@ -142,98 +108,162 @@ class House:
             NotFound: No such interview.
             FailedPrecondition: It has no report, or not yet.
         """
-        interview = await self.find(user, interview_id)
+        state = (await self.find(user, interview_id)).interview.state
         report = await self._store.report(user, interview_id)
         if report is not None:
             return report
-        if interview.state is State.CANCELLED:
+        if state is State.CANCELLED:
             raise FailedPrecondition("NO_REPORT", "the interview ended before any answer")
-        if interview.state is State.FAILED:
+        if state is State.FAILED:
             raise FailedPrecondition("NO_REPORT", "the interview failed before its report")
-        raise FailedPrecondition("REPORT_NOT_READY", "the interview is not over yet")
+        raise FailedPrecondition(
+            "REPORT_NOT_READY", f"the interview is {_named(state)}; it has no report yet"
+        )
 
     async def recording(
         self, user: str, interview_id: str, speaker: Speaker, start: float, end: float
-    ) -> tuple[Track, AsyncIterator[tuple[float, bytes]]] | None:
+    ) -> tuple[int, AsyncIterator[tuple[float, bytes]]] | None:
         """A voice between two moments of the interview's clock; None if nothing was recorded.
+
+        Returns:
+            Samples a second, and pieces with when they begin.
 
         Raises:
             NotFound: No such interview.
+            HeldElsewhere: It is being recorded by another orchestrator.
         """
-        await self.find(user, interview_id)
-        track = self._recordings.track(interview_id, speaker)
-        return None if track is None else (track, track.read(start, end))
+        state = (await self.find(user, interview_id)).interview.state
+        if state is State.LIVE and self._own(user, interview_id) is None:
+            await self._elsewhere(interview_id)
+        return await self._recordings.read(user, interview_id, speaker, start, end)
 
-    async def pause(self, user: str, interview_id: str) -> Interview:
+    async def _elsewhere(self, interview_id: str) -> None:
+        """Raises HeldElsewhere if another orchestrator drives the interview."""
+        holder = await self._store.holder(interview_id)
+        if holder is not None and not self._sessions.leases.is_mine(holder):
+            raise HeldElsewhere(interview_id, holder)
+
+    def gone(self, interview_id: str, holder: Holder) -> None:
+        """A holder does not answer: what is asked of it can be asked of this process."""
+        self._sessions.leases.gone(interview_id, holder)
+
+    # Commands.
+
+    async def pause(self, user: str, interview_id: str) -> Summary:
         """Pauses a live interview.
 
         Raises:
             NotFound: No such interview.
             FailedPrecondition: It is not live.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        return await self._command(user, interview_id, m.Pause(), {State.LIVE, State.PAUSED})
+        session = await self._fit(user, interview_id, {State.LIVE, State.PAUSED}, "paused")
+        if session is None:
+            await self._elsewhere(interview_id)
+            found = await self.find(user, interview_id)
+            if found.interview.state is State.PAUSED:
+                return found
+            session = await self._sessions.open(user, interview_id)
+        return await self._carry_out(session, m.Pause())
 
-    async def resume(self, user: str, interview_id: str) -> Interview:
-        """Goes on with a paused interview.
+    async def resume(self, user: str, interview_id: str) -> Summary:
+        """Goes on with a paused interview, also after days and in another process.
 
         Raises:
             NotFound: No such interview.
             FailedPrecondition: It is not paused.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        return await self._command(user, interview_id, m.Resume(), {State.PAUSED, State.LIVE})
+        session = await self._fit(user, interview_id, {State.PAUSED, State.LIVE}, "resumed")
+        session = session or await self._sessions.open(user, interview_id)
+        if session.attendance.seat is None:
+            session.attendance.wait()
+        return await self._carry_out(session, m.Resume())
 
-    async def end(self, user: str, interview_id: str) -> Interview:
+    async def end(self, user: str, interview_id: str) -> Summary:
         """Ends an interview; one that is over stays as it is.
 
         Raises:
             NotFound: No such interview.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        interview = await self.find(user, interview_id)
-        if interview.state.over:
-            return interview
-        if interview.state is State.READY and interview_id not in self._live:
-            now = datetime.now(UTC)
-            cancelled = replace(interview, state=State.CANCELLED, ended=now)
-            await self._store.save(cancelled)
-            return cancelled
-        return await self._command(user, interview_id, m.End(), set(State))
+        found = await self.find(user, interview_id)
+        session = self._own(user, interview_id)
+        if found.interview.state.over:
+            return found
+        if session is None and found.interview.state is State.READY:
+            return await self._cancel(user, interview_id)
+        session = session or await self._sessions.open(user, interview_id)
+        return await self._carry_out(session, m.End())
 
-    async def _command(
-        self, user: str, interview_id: str, command: m.Pause | m.Resume | m.End, fit: set[State]
-    ) -> Interview:
-        interview = await self.find(user, interview_id)
-        attendance = self._live.get(interview_id)
-        if interview.state not in fit or attendance is None or attendance.conversation.over:
-            raise FailedPrecondition(
-                "WRONG_STATE", f"the interview is {interview.state.name.lower()}"
-            )
-        attendance.conversation.send(command)
-        await command.done.wait()
+    async def _cancel(self, user: str, interview_id: str) -> Summary:
+        """Ends what nobody ever joined."""
+        lease = await self._sessions.leases.take(interview_id)
+        try:
+            interview = await self._store.find(user, interview_id)
+            if interview is None:
+                raise NotFound("interview", interview_id, "interview_id")
+            if interview.state is State.READY:
+                now = datetime.now(UTC)
+                cancelled = replace(interview, state=State.CANCELLED, ended=now)
+                await self._store.commit(lease, cancelled, b"", [])
+        finally:
+            await self._sessions.leases.give_back(lease)
         return await self.find(user, interview_id)
+
+    async def _fit(
+        self, user: str, interview_id: str, fit: set[State], moved: str
+    ) -> Session | None:
+        """The session here, if there is one, of an interview in one of these states."""
+        found = await self.find(user, interview_id)
+        session = self._own(user, interview_id)
+        if found.interview.state not in fit or (session is not None and session.over):
+            raise FailedPrecondition(
+                "WRONG_STATE",
+                f"the interview is {_named(found.interview.state)}; it cannot be {moved}",
+            )
+        return session
+
+    async def _carry_out(self, session: Session, command: m.Pause | m.Resume | m.End) -> Summary:
+        interview = session.chronicle.interview
+        session.conversation.send(command)
+        done = asyncio.create_task(command.done.wait())
+        try:
+            # A session that breaks, or is handed on, carries nothing out any more.
+            wait = {done} if session.task is None else {done, session.task}
+            await asyncio.wait(wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            done.cancel()
+        return await self.find(interview.user, interview.id)
 
     async def delete(self, user: str, interview_id: str) -> None:
         """Deletes an interview and all that is kept of it; one that is live is ended first.
 
-        Asked for again, soon after, it is answered in the same way.
+        Asked for again, soon after, it is answered in the same way. The rows go first and with them
+        the keys of the recordings, so that nothing of what was said outlives a crash.
 
         Raises:
             NotFound: No such interview.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        if (user, interview_id) in self._deleted:
+        if self._own(user, interview_id) is not None:
+            await self._sessions.end(interview_id)
+        elif await self._store.summary(user, interview_id) is None:
+            if not await self._store.deleted(user, interview_id):
+                raise NotFound("interview", interview_id, "interview_id")
+            await self._recordings.delete(interview_id)
             return
-        await self.find(user, interview_id)
-        if (attendance := self._live.get(interview_id)) is not None:
-            attendance.close()
-            if (holding := self._holding.get(interview_id)) is not None:
-                holding.cancel()
-                await asyncio.wait([holding])
-            await attendance.conversation.discard()
-        self._live.pop(interview_id, None)
-        await self._store.delete(user, interview_id)
-        self._recordings.delete(interview_id)
-        self._deleted[user, interview_id] = None
-        if len(self._deleted) > DELETED_REMEMBERED:
-            del self._deleted[next(iter(self._deleted))]
+        lease = await self._sessions.leases.take(interview_id)
+        try:
+            await self._store.delete(user, interview_id, lease)
+        except LeaseLost:
+            await self._elsewhere(interview_id)
+            raise
+        finally:
+            await self._sessions.leases.give_back(lease)
+        await self._recordings.delete(interview_id)
+
+    # Taking part.
 
     async def join(
         self,
@@ -255,31 +285,31 @@ class House:
                 token names are not.
             InvalidField: The token is not of this interview.
             Overloaded: As many interviews are held as this server takes on.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        interview = await self.find(user, interview_id)
-        attendance = self._live.get(interview_id)
+        interview = (await self.find(user, interview_id)).interview
+        session = self._own(user, interview_id)
+        if session is None and resume_token is not None:
+            # What can never be taken is refused before anything is begun for it.
+            resumed_seq(resume_token, interview_id, epoch=interview.epoch, newest=2**63)
+        session = session or await self._sessions.open(user, interview_id)
         last_seq: int | None = None
         if resume_token is not None:
-            journal = attendance.conversation.chronicle.journal if attendance else None
+            journal = session.chronicle.journal
             last_seq = resumed_seq(
-                resume_token,
-                interview_id,
-                epoch=journal.epoch if journal else b"",
-                newest=journal.last_seq if journal else 0,
+                resume_token, interview_id, epoch=journal.epoch, newest=journal.last_seq
             )
-        if attendance is None:
-            if interview.state is not State.READY:
-                raise FailedPrecondition(
-                    "WRONG_STATE", f"the interview is {interview.state.name.lower()}"
-                )
-            attendance = self._open(interview)
-        return attendance.join(source, output, last_seq, client)
+        return session.attendance.join(source, output, last_seq, client)
 
-    def leave(self, seat: Seat) -> None:
-        """A client is gone."""
-        attendance = self._live.get(seat.conversation.chronicle.interview.id)
-        if attendance is not None:
-            attendance.leave(seat)
+    def leave(self, seat: Seat, *, stopping: bool = False) -> None:
+        """A client is gone; where this process is stopping, another one has the interview next."""
+        interview = seat.conversation.chronicle.interview
+        session = self._sessions.here(interview.id)
+        if session is None or session.conversation is not seat.conversation:
+            return
+        session.attendance.leave(seat)
+        if stopping and seat is session.attendance.seat:
+            self._sessions.hand_on(interview.id)
 
     async def speaker(
         self, user: str, interview_id: str, client: str | None
@@ -290,67 +320,19 @@ class House:
             NotFound: No such interview.
             FailedPrecondition: Nobody has joined it.
             Aborted: Another client listens.
+            HeldElsewhere: Another orchestrator drives it.
         """
-        interview = await self.find(user, interview_id)
-        attendance = self._live.get(interview.id)
-        if attendance is None or attendance.seat is None:
+        session = self._own(user, interview_id)
+        if session is None:
+            await self.find(user, interview_id)
+            await self._elsewhere(interview_id)
+        if session is None or session.attendance.seat is None:
             raise FailedPrecondition("NOT_JOINED", "open Listen before Speak")
-        if attendance.seat.client != client:
+        attendance, seat = session.attendance, session.attendance.seat
+        if seat.client != client:
             raise taken_over()
-        return attendance, attendance.seat
+        return attendance, seat
 
-    def _open(self, interview: Interview) -> Attendance:
-        running = [a for a in self._live.values() if not a.conversation.over]
-        if len(running) >= self._limits.conversations:
-            raise Overloaded("as many interviews are held as this server takes", FULL_RETRY_SECONDS)
-        clock = InterviewClock()
-        chronicle = Chronicle(
-            interview, self._store, clock, Journal(clock.now, self._limits.journal_bytes)
-        )
-        conversation = Conversation(
-            chronicle,
-            self._creation.questions(interview),
-            self._partners,
-            self._pace,
-            self._casting.cast(interview),
-            self._recordings.recorder(interview.user, interview.id),
-        )
-        self._live[interview.id] = Attendance(
-            conversation,
-            absence_seconds=self._limits.absence_seconds,
-            abandoned_seconds=self._limits.abandoned_seconds,
-        )
-        # Of the call that began it the conversation, which outlives it, keeps the trace alone.
-        holding = self._tasks.create_task(self._hold(conversation), context=trace_alone())
-        self._holding[interview.id] = holding
-        holding.add_done_callback(lambda _: self._holding.pop(interview.id))
-        self._forget()
-        return self._live[interview.id]
 
-    def close(self) -> None:
-        """Gives up every conversation, at the end of the server's life."""
-        for attendance in self._live.values():
-            attendance.close()
-        for holding in self._holding.values():
-            holding.cancel()
-
-    async def _hold(self, conversation: Conversation) -> None:
-        try:
-            await conversation.run()
-        except asyncio.CancelledError:
-            # Here, and not where it was asked for: who asked may have gone away meanwhile.
-            await conversation.discard()
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, this interview ends, not the others
-            log(_logger, logging.ERROR, "conversation failed", cause=error)
-            try:
-                await conversation.fail(BROKE_DOWN)
-            except Exception as again:  # noqa: BLE001 - nor do they when that can't be kept
-                log(_logger, logging.ERROR, "failure not kept", cause=again)
-        finally:
-            self._recordings.close(conversation.chronicle.interview.id)
-
-    def _forget(self) -> None:
-        over = [name for name, kept in self._live.items() if kept.conversation.over]
-        for name in over[: max(0, len(over) - self._limits.finished)]:
-            del self._live[name]
+def _named(state: State) -> str:
+    return _EXPLAINED.get(state, state.name.lower())

@@ -6,7 +6,8 @@ Enumerations carry the numbers of the contract.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
@@ -68,6 +69,14 @@ class Patience(IntEnum):
     BRISK = 1
     NORMAL = 2
     PATIENT = 3
+
+
+EPOCH_BYTES = 8
+
+
+def new_epoch() -> bytes:
+    """A random name for an interview's run of events."""
+    return secrets.token_bytes(EPOCH_BYTES)
 
 
 DEFAULT_PERSONA = "professional-man"
@@ -149,6 +158,7 @@ class Interview:
         voice: The interviewer's voice; None leaves it to the synthesiser.
         round: From 1; 0 before the first.
         overall_score: The report's, 0 to 100.
+        epoch: Names its run of events, in resume tokens.
     """
 
     id: str
@@ -167,3 +177,4 @@ class Interview:
     voice: str | None = None
     overall_score: float | None = None
     failure: Failure | None = None
+    epoch: bytes = field(default_factory=new_epoch)

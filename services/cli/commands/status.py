@@ -125,6 +125,8 @@ def _table(*headings: str) -> Table:
 def _port(server: Mapping[str, Any]) -> str:
     """The port of a server here, the whole address of one elsewhere."""
     address = str(server["address"])
+    if address.startswith("/"):
+        return "socket"
     return address.rpartition(":")[2] if server["here"] else address
 
 

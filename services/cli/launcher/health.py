@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -54,7 +55,13 @@ async def health(program: Program) -> str:
 @asynccontextmanager
 async def _health_of(program: Program) -> AsyncIterator[Callable[[float], Awaitable[str]]]:
     """Asks for a program's health in a word, within so many seconds."""
-    if program.admin_port is not None:
+    if program.socket:
+        # What speaks to a database is installed where one runs.
+        from services.interview.store import database
+
+        server = database.Server(None, Path(program.endpoint.host))
+        yield lambda within: database.health(server, within)
+    elif program.admin_port is not None:
         admin = Endpoint(program.endpoint.host, program.admin_port)
         async with httpx.AsyncClient() as client:
             yield lambda within: _check_envoy(client, admin, within)

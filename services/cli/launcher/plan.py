@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ METRICS_OFFSET = 100
 """A server's metrics port is its gRPC port and this."""
 
 ENVOY = "envoy"
+POSTGRES = "postgres"
+_SOCKET_NUMBER = 5432
+"""In the name of PostgreSQL's socket."""
 
-STOP_ORDER = (("interview",), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection"))
+STOP_ORDER = (("interview",), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection", POSTGRES))
 """Who calls stops before who is called."""
 
 _ALONE: Mapping[str, str] = {
-    "interview": "it keeps its interviews in its own memory",
     "reflection": "it only describes the others",
 }
 
@@ -68,7 +71,9 @@ class Plan:
     @property
     def ports(self) -> Mapping[int, str]:
         """Every port that has to be free, and whose it is."""
-        taken = {program.endpoint.port: program.name for program in self.programs}
+        taken = {
+            program.endpoint.port: program.name for program in self.programs if not program.socket
+        }
         for program in self.programs:
             if program.metrics_port is not None:
                 taken[program.metrics_port] = f"{program.name} metrics"
@@ -125,6 +130,8 @@ def make_plan(
     for server in servers.values():
         for number in range(2, server.replicas + 1):
             programs.append(server.program(f"{server.name}-{number}", programs))
+    if "interview" in servers and _keeps_here():
+        programs.append(_postgres(folder))
     elsewhere = {
         name: tuple(Endpoint.parse(address) for address in addresses)
         for name, addresses in base.endpoints.items()
@@ -132,6 +139,8 @@ def make_plan(
     }
     here: dict[str, list[str]] = {name: [] for name in DEFAULT_PORTS}
     for program in programs:
+        if program.server == POSTGRES:
+            continue
         here[program.server].append(str(program.endpoint))
     envoy_folder = run_folder(folder) / ENVOY
     envoy = base.model_copy(
@@ -175,8 +184,11 @@ def _counts(
             raise NoPlan(f"{name}: --replicas and --without contradict each other")
         if not 1 <= count <= MOST_REPLICAS:
             raise NoPlan(f"{name}: 1 to {MOST_REPLICAS} replicas; `--without {name}` for none")
-        if count > 1 and name in _ALONE:
-            raise NoPlan(f"{name}: one replica is all there can be: {_ALONE[name]}")
+        alone = _ALONE.get(name)
+        if name == "interview" and _in_memory():
+            alone = "it keeps its interviews in its own memory"
+        if count > 1 and alone is not None:
+            raise NoPlan(f"{name}: one replica is all there can be: {alone}")
     usual = {name: 0 if name in without or name in envoy.endpoints else 1 for name in SERVICES}
     return {**usual, **replicas}
 
@@ -217,6 +229,29 @@ def _server(
     endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
     command = (sys.executable, "-m", module)
     return Server(name, command, environment, endpoint, metrics_port, count)
+
+
+def _in_memory() -> bool:
+    return os.environ.get("VIVA_INTERVIEW_STORE") == "memory"
+
+
+def _keeps_here() -> bool:
+    """Whether interviews are kept by a PostgreSQL of this machine's own."""
+    return not _in_memory() and not os.environ.get("VIVA_INTERVIEW_DATABASE_URL")
+
+
+def _postgres(data_dir: Path) -> Program:
+    folder = data_dir / POSTGRES
+    return Program(
+        POSTGRES,
+        POSTGRES,
+        (sys.executable, "-m", "services.interview.store.embedded", str(folder)),
+        {"PYTHONUNBUFFERED": "1"},
+        Endpoint(str(folder), _SOCKET_NUMBER),
+        socket=True,
+        # In order, without waiting for its clients: those of ours have stopped before.
+        stop_signal=signal.SIGINT,
+    )
 
 
 def _envoy(settings: EnvoySettings, folder: Path) -> Program:

@@ -166,12 +166,12 @@ class Supervised:
             process.kill()
 
     async def stop(self) -> None:
-        """Ends the program: SIGTERM, and SIGKILL if it takes too long."""
+        """Ends the program: asked first, SIGKILL if it takes too long."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(self.program.stop_signal)
         try:
             async with asyncio.timeout(self._patience.drain_seconds + STOP_MARGIN_SECONDS):
                 await process.wait()

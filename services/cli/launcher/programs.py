@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +39,14 @@ class Program:
         server: What it is a replica of: "asr", …, "envoy".
         command: The program and its arguments.
         environment: Variables beyond the launcher's own.
-        endpoint: Where it takes calls from this machine.
+        endpoint: Where it takes calls from this machine; of a Unix socket the folder, and the
+            number in its name.
         metrics_port: Where it shows metrics; None for none.
         health_service: What its gRPC health is asked for; None for Envoy.
         admin_port: Where Envoy tells what it sees; None for the others.
         folder: Where it runs; None for the launcher's own.
+        socket: Whether it listens at a Unix socket.
+        stop_signal: What asks it to stop.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Program:
     health_service: str | None = None
     admin_port: int | None = None
     folder: Path | None = None
+    socket: bool = False
+    stop_signal: int = signal.SIGTERM
 
     @property
     def metrics(self) -> str | None:
@@ -65,6 +71,8 @@ class Program:
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports it listens on."""
+        if self.socket:
+            return ()
         ports = (self.endpoint.port, self.metrics_port, self.admin_port)
         return tuple(port for port in ports if port is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
@@ -89,7 +89,8 @@ class Seat:
                 self._seen = entry.seq
                 yield entry
             self._check()
-            if chronicle.journal.last_seq <= self._seen:
+            # Not by the newest number: behind a rebuilt journal's there may be none yet.
+            if not chronicle.journal.after(self._seen):
                 if self.conversation.over:
                     return
                 await changed.wait()
@@ -174,16 +175,23 @@ class Attendance:
     """Who is there, of one interview."""
 
     def __init__(
-        self, conversation: Conversation, *, absence_seconds: float, abandoned_seconds: float
+        self,
+        conversation: Conversation,
+        *,
+        absence_seconds: float,
+        abandoned_seconds: float,
+        abandoned: Callable[[], None] | None = None,
     ) -> None:
-        """Takes how long a candidate may be gone until the interview is paused, and until it ends.
+        """Takes how long a candidate may be gone until the interview is paused, and given up.
 
-        An interview that waited for ever for somebody would take the place of another.
+        An interview that waited for ever for somebody would take the place of another. It is laid
+        aside by `abandoned`; without that it is ended.
         """
         self.conversation = conversation
         self.seat: Seat | None = None
         self._absence_seconds = absence_seconds
         self._abandoned_seconds = abandoned_seconds
+        self._abandoned = abandoned or (lambda: conversation.send(m.End()))
         self._absence: list[asyncio.TimerHandle] = []
         self._calls: dict[tuple[str | None, int], None] = {}
 
@@ -211,11 +219,16 @@ class Attendance:
     def leave(self, seat: Seat) -> None:
         """A client is gone. The seat stays for its Speak calls until another joins."""
         if seat is self.seat and not self.conversation.over:
-            later, send = asyncio.get_running_loop().call_later, self.conversation.send
-            self._absence = [
-                later(self._absence_seconds, send, m.Pause()),
-                later(self._abandoned_seconds, send, m.End()),
-            ]
+            self.wait()
+
+    def wait(self) -> None:
+        """Nobody is there: the interview is paused and ended in time."""
+        self.close()
+        later, send = asyncio.get_running_loop().call_later, self.conversation.send
+        self._absence = [
+            later(self._absence_seconds, send, m.Pause()),
+            later(self._abandoned_seconds, self._abandoned),
+        ]
 
     def close(self) -> None:
         """Waits for nobody any more."""

@@ -8,20 +8,32 @@ from datetime import UTC, datetime
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
-from services.interview.events import Event, StateChanged
+from services.interview.events import Entry, Event, StateChanged
 from services.interview.record import Failure, Interview, Patience, State, Turn
 from services.interview.reports.report import Report
-from services.interview.store.store import Store
+from services.interview.store.codec import LASTING
+from services.interview.store.store import Lease, Previous, Store
 
 
 class Chronicle:
     """The one place that changes the record of a live interview."""
 
     def __init__(
-        self, interview: Interview, store: Store, clock: InterviewClock, journal: Journal
+        self,
+        interview: Interview,
+        store: Store,
+        clock: InterviewClock,
+        journal: Journal,
+        lease: Lease | None = None,
+        previous: Previous | None = None,
     ) -> None:
         self.clock = clock
         self.journal = journal
+        self.previous = previous
+        """What the candidate finished last before this; None for nothing."""
+        self._lease = lease
+        # Events that last and are not kept yet.
+        self._unsaved: list[Entry] = []
         self._interview = interview
         self._store = store
 
@@ -32,7 +44,9 @@ class Chronicle:
 
     def emit(self, event: Event) -> None:
         """Tells the clients."""
-        self.journal.append(event)
+        entry = self.journal.append(event)
+        if isinstance(event, LASTING):
+            self._unsaved.append(entry)
 
     async def move(self, state: State, step: Step, failure: Failure | None = None) -> None:
         """Changes where the interview stands, and says so."""
@@ -72,5 +86,15 @@ class Chronicle:
         self._interview = replace(self._interview, overall_score=report.overall_score)
         await self._store.save_report(self._interview.user, report)
 
+    async def settle(self) -> None:
+        """Keeps what was told since the last change."""
+        if self._unsaved:
+            await self._save()
+
     async def _save(self) -> None:
-        await self._store.save(self._interview)
+        if self._lease is None:
+            await self._store.save(self._interview)
+            return
+        events = tuple(self._unsaved)
+        await self._store.commit(self._lease, self._interview, b"", events)
+        del self._unsaved[: len(events)]

@@ -12,11 +12,12 @@ GAP_SECONDS = 0.5
 
 
 class InterviewClock:
-    """Seconds since the first join."""
+    """Seconds since the first join. It never jumps: it runs by the event loop's clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: float | None = None) -> None:
+        """Takes the seconds that have passed, of an interview that began in another process."""
         self._loop = asyncio.get_running_loop()
-        self._start: float | None = None
+        self._start = None if elapsed is None else self._loop.time() - elapsed
 
     def start(self) -> None:
         """Starts the clock; later calls change nothing."""

@@ -56,6 +56,7 @@ class Conversation:
         pace: Pace,
         cast: Cast = Cast(),  # noqa: B008 - a frozen value
         recorder: Recorder = NO_RECORDER,
+        restored: Step = OPENING,
     ) -> None:
         self.chronicle = chronicle
         self._plan = plan
@@ -76,8 +77,10 @@ class Conversation:
             heard=lambda event: self.send(m.Heard(event)),
         )
         # What the interviewer said last, and what the candidate has answered to it so far.
-        self._step = OPENING
+        self._step = restored
         self._answers = Answers(chronicle)
+        if restored.asks:
+            self._answers.turns = _unanswered(chronicle.interview.turns)
         self._line: Line | None = None
         # The step before, with its answers: where we are again if nobody heard the last line.
         self._before: tuple[Step, list[Turn]] = (OPENING, [])
@@ -260,8 +263,9 @@ class Conversation:
         await self.chronicle.move(State.LIVE, self._step)
         if self._step.asks and self._answers.turns:
             self._release(self._turn_clock(self._answers.turns[-1]))
-        elif self._step.asks and self._line is not None:
-            await self._say(self._voice.again(self._line))
+        elif self._step.asks:
+            line = self._line and self._voice.again(self._line)
+            await self._say(line or self._stock.line(self._step))
         else:
             await self._move_on()
 
@@ -496,3 +500,13 @@ class Conversation:
 
     def _later(self, seconds: float, message: m.Message) -> None:
         asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, message)
+
+
+def _unanswered(turns: Sequence[Turn]) -> list[Turn]:
+    """What the candidate said last, and was not replied to."""
+    last: list[Turn] = []
+    for turn in reversed(turns):
+        if turn.speaker is not Speaker.CANDIDATE:
+            break
+        last.insert(0, turn)
+    return last

@@ -28,17 +28,26 @@ class Review:
         self._chronicle = chronicle
         self._plan = plan
         self._reviewer = Reviewer(embedder, failed=degradation.failed)
+        self._begun: set[int] = set()
 
     def score(self, step: Step, tasks: asyncio.TaskGroup) -> None:
         """Has the answers of the step's round scored in the background."""
         if step.asks:
-            turns = [t for t in self._chronicle.interview.turns if t.round == step.round]
-            self._reviewer.begin(tasks, step.round, self._plan[step.round - 1], turns)
+            self._score(step.round, tasks)
+
+    def _score(self, number: int, tasks: asyncio.TaskGroup) -> None:
+        self._begun.add(number)
+        turns = [t for t in self._chronicle.interview.turns if t.round == number]
+        self._reviewer.begin(tasks, number, self._plan[number - 1], turns)
 
     async def finish(self, step: Step, tasks: asyncio.TaskGroup) -> None:
         """Writes the report, if there is something to report on."""
         if self._chronicle.interview.state is State.REVIEWING:
             self.score(step, tasks)
+            # Rounds that another process began to score.
+            for number in {turn.round for turn in self._chronicle.interview.turns}:
+                if number and number not in self._begun:
+                    self._score(number, tasks)
             report = await self._reviewer.report(self._chronicle.interview)
             await self._chronicle.keep(report)
             await self._chronicle.move(State.COMPLETED, step)

@@ -32,6 +32,15 @@ def new_key() -> bytes:
     return AESGCM.generate_key(KEY_BITS)
 
 
+def context_of(user: str, file: str) -> bytes:
+    """Whose file it is: authenticated with every segment."""
+    return "\0".join((user, file)).encode()
+
+
+def _nonce(prefix: bytes, segment: int, *, last: bool) -> bytes:
+    return prefix + segment.to_bytes(4, "big") + bytes([last])
+
+
 class SealedFile:
     """One file, written from its beginning to its end. For one thread at a time.
 
@@ -86,7 +95,8 @@ class SealedFile:
 
     def _seal(self, *, last: bool) -> None:
         plain = bytes(self._tail[:SEGMENT_BYTES])
-        self._write(self._cipher.encrypt(self._nonce(last=last), plain, self._context))
+        nonce = _nonce(self._prefix, self._segments, last=last)
+        self._write(self._cipher.encrypt(nonce, plain, self._context))
         del self._tail[:SEGMENT_BYTES]
         self._length += len(plain)
         self._segments += 1
@@ -95,10 +105,6 @@ class SealedFile:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
-
-    def _nonce(self, segment: int | None = None, *, last: bool) -> bytes:
-        number = self._segments if segment is None else segment
-        return self._prefix + number.to_bytes(4, "big") + bytes([last])
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to before `end`, as far as they are there.
@@ -126,6 +132,67 @@ class SealedFile:
     def _opened(self, segment: int, sealed: bytes) -> bytes:
         last = self._file.closed and segment == self._segments - 1
         try:
-            return self._cipher.decrypt(self._nonce(segment, last=last), sealed, self._context)
+            nonce = _nonce(self._prefix, segment, last=last)
+            return self._cipher.decrypt(nonce, sealed, self._context)
         except (InvalidTag, ValueError) as error:
             raise Tampered(f"segment {segment} of {self._path.name}") from error
+
+
+class LeftFile:
+    """A sealed file that another process, or this one earlier, has written. For one thread."""
+
+    def __init__(self, path: Path, key: bytes, context: bytes, *, over: bool) -> None:
+        """Opens it; `over` says that it was written to its end, and must have all of it.
+
+        Raises:
+            OSError: It cannot be read.
+            Tampered: It is no such file.
+        """
+        self._file = path.open("rb")
+        self._name = path.name
+        self._cipher = AESGCM(key)
+        self._context = context
+        self._over = over
+        header = self._file.read(_HEADER_BYTES)
+        if len(header) != _HEADER_BYTES or not header.startswith(_MAGIC):
+            self._file.close()
+            raise Tampered(f"{path.name} is no sealed file")
+        self._prefix = header[len(_MAGIC) :]
+        size = os.fstat(self._file.fileno()).st_size - _HEADER_BYTES
+        self._segments = -(-size // _SEALED_BYTES)
+
+    def close(self) -> None:
+        """Closes it."""
+        self._file.close()
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to before `end`, as far as they are there.
+
+        Raises:
+            OSError: The file cannot be read.
+            Tampered: It is not what was written.
+        """
+        first = start // SEGMENT_BYTES
+        until = min(-(-end // SEGMENT_BYTES), self._segments)
+        if first >= until:
+            return b""
+        plain = bytearray()
+        self._file.seek(_HEADER_BYTES + first * _SEALED_BYTES)
+        for segment in range(first, until):
+            plain += self._opened(segment, self._file.read(_SEALED_BYTES))
+        begin = start - first * SEGMENT_BYTES
+        return bytes(plain[begin : begin + end - start])
+
+    def _opened(self, segment: int, sealed: bytes) -> bytes:
+        final = segment == self._segments - 1
+        # Of a file whose writer died nobody knows how it ends: sealed as the last segment, as one
+        # of many, or in the midst of being written.
+        for last in (True, False) if final and not self._over else (final,):
+            try:
+                nonce = _nonce(self._prefix, segment, last=last)
+                return self._cipher.decrypt(nonce, sealed, self._context)
+            except (InvalidTag, ValueError):
+                continue
+        if final and not self._over:
+            return b""
+        raise Tampered(f"segment {segment} of {self._name}")

@@ -54,11 +54,13 @@ class Track:
     """A voice's 16-bit mono samples.
 
     Attributes:
+        name: The file's.
         rate_hz: Samples a second.
         create: Makes the file, in the thread.
         places: Where stretches begin and when.
     """
 
+    name: str
     rate_hz: int
     create: Callable[[], SealedFile]
     places: Places

@@ -1,17 +1,80 @@
-"""Where interviews and their reports are kept: the seam between the conversation and a database.
+"""Where interviews are kept: the seam between the conversation and a database.
 
-Every question to the store names the user; another user's interview does not exist.
+Every question to the store names the user; another user's interview does not exist. What a live
+session writes names its lease instead, which only its owner can have got.
+
+    StoreFailed     UNAVAILABLE, with RetryInfo: the database could not do it
+    LeaseLost       another orchestrator drives the interview now
+    KeyTaken        another creation has used the idempotency key
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.interview.record import Interview
+from services.interview.events import Entry
+from services.interview.record import Interview, Speaker, Turn
 from services.interview.reports.report import Report
+from services.runtime.errors import Unavailable
+
+KEY_LIFE = timedelta(days=1)
+"""How long an idempotency key names the interview it created."""
+
+
+class StoreFailed(Unavailable):
+    """The database could not do it; nothing is known to have been written.
+
+    Attributes:
+        reason: STORE_LOST (no connection), STORE_TIMEOUT, STORE_FULL (disk or memory),
+            STORE_CONFLICT (serialization, deadlock), STORE_READ_ONLY or STORE_ERROR.
+    """
+
+    def __init__(self, reason: str, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(f"the interviews' record cannot be used: {message}", retry_after)
+        self.reason = reason
+
+
+class LeaseLost(Exception):
+    """Another orchestrator has taken the interview, or it was deleted: stop, and say nothing."""
+
+
+class KeyTaken(Exception):
+    """Another creation of the same user has used the key within its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive an interview.
+
+    Attributes:
+        holder: Who has it, as `Holder.name`.
+        token: The fencing token; it rises with every acquisition.
+    """
+
+    interview_id: str
+    holder: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who else has the lease of an interview.
+
+    Attributes:
+        name: "host:port/nonce": where the process takes calls, and which process it is.
+        token: Its fencing token.
+    """
+
+    name: str
+    token: int
+
+    @property
+    def address(self) -> str:
+        """Where it takes calls."""
+        return self.name.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,27 +85,93 @@ class Place:
     interview_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An interview without its turns, and how many they are."""
+
+    interview: Interview
+    turn_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The interview that the user finished last before another, and its report."""
+
+    interview: Interview
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A file with a voice of an interview.
+
+    Attributes:
+        file: Its name in the folder of recordings.
+        speaker: Whose voice.
+        rate_hz: Samples a second.
+        wrapped_key: The file's key under the key-encryption key.
+        places: Where stretches begin, in the file's seconds, and when on the interview's clock.
+        size: Bytes of samples; what a process that died had not sealed may be missing.
+        over: Whether it was written to its end.
+    """
+
+    file: str
+    interview_id: str
+    user: str
+    speaker: Speaker
+    rate_hz: int
+    wrapped_key: bytes
+    places: tuple[tuple[float, float], ...] = ()
+    size: int = 0
+    over: bool = False
+
+
 class Store(Protocol):
-    """Interviews by user and id."""
+    """Interviews by user and id. Every method may raise `StoreFailed`."""
 
     async def save(self, interview: Interview) -> None:
-        """Keeps an interview's newest state."""
+        """Keeps an interview that nobody drives.
+
+        Raises:
+            KeyTaken: Its key names another one.
+        """
         ...
 
     async def find(self, user: str, interview_id: str) -> Interview | None:
-        """The interview, if the user has one of this id."""
+        """The interview, if the user has one of this id.
+
+        One that was live when its orchestrator died is paused.
+        """
+        ...
+
+    async def summary(self, user: str, interview_id: str) -> Summary | None:
+        """`find` without the turns."""
         ...
 
     async def find_by_key(self, user: str, key: str) -> Interview | None:
         """The newest interview whose creation the user named by this key."""
         ...
 
-    async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Interview]:
+    async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Summary]:
         """Up to `limit` interviews, newest first, older than the place `before`."""
         ...
 
-    async def delete(self, user: str, interview_id: str) -> None:
-        """Forgets an interview and its report."""
+    async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
+        """Up to `limit` turns from number `start`, oldest first."""
+        ...
+
+    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+        """Removes an interview with all that belongs to it, and remembers that it did.
+
+        Speech goes first: after this the keys of its recordings exist no more.
+
+        Raises:
+            LeaseLost: Somebody drives it, and not by this lease.
+        """
+        ...
+
+    async def deleted(self, user: str, interview_id: str) -> bool:
+        """Whether the user deleted an interview of this id, not long ago."""
         ...
 
     async def save_report(self, user: str, report: Report) -> None:
@@ -51,4 +180,97 @@ class Store(Protocol):
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
+        ...
+
+    async def previous(self, user: str, interview: Interview) -> Previous | None:
+        """The user's interview in the same language that was finished last before this one."""
+        ...
+
+    # What drives an interview.
+
+    async def acquire(
+        self, interview_id: str, holder: str, seconds: float, beyond: int | None = None
+    ) -> Lease | Holder:
+        """Takes the lease of an interview for so many seconds, or says who has it.
+
+        Args:
+            interview_id: The interview; whose it is was checked before.
+            holder: Who wants it, as `Holder.name`; one that has it gets it anew.
+            seconds: How long, unless it is renewed.
+            beyond: The token of a holder that is known to be gone: its lease is taken over.
+
+        Raises:
+            LeaseLost: There is no such interview.
+        """
+        ...
+
+    async def holder(self, interview_id: str) -> Holder | None:
+        """Who has the lease of an interview now."""
+        ...
+
+    async def renew(self, lease: Lease, seconds: float) -> None:
+        """Keeps a lease for so many seconds from now.
+
+        Raises:
+            LeaseLost: Another has it.
+        """
+        ...
+
+    async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
+        """Keeps leases for so many seconds from now; those that are lost."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Gives a lease back, unless another has it."""
+        ...
+
+    async def commit(
+        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+    ) -> None:
+        """Writes what has changed of an interview, all or nothing.
+
+        Args:
+            lease: The right to.
+            interview: The record; turns that are no longer in it are removed.
+            session: The engine's state.
+            events: Those that last and are new. A ReportReady keeps its report.
+
+        Raises:
+            LeaseLost: Another drives it.
+            StoreFailed: It is not known whether it was written; the same again does no harm.
+        """
+        ...
+
+    async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
+        """The engine's state and the events that last, oldest first; None for no such interview."""
+        ...
+
+    # Recordings.
+
+    async def save_recorded(self, recorded: Recorded) -> None:
+        """Keeps what is known of a file; nothing, when the interview is gone."""
+        ...
+
+    async def recorded(
+        self, user: str, interview_id: str, speaker: Speaker | None = None
+    ) -> Sequence[Recorded]:
+        """The files of an interview, or of one voice, in their order."""
+        ...
+
+    # Housekeeping: over all users, and nothing that was said.
+
+    async def known_files(self, files: Sequence[str]) -> set[str]:
+        """Which of these recordings belong to an interview."""
+        ...
+
+    async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """User and id of interviews that nothing has happened in since then."""
+        ...
+
+    async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
+        """User and id of interviews whose report nobody writes any more."""
+        ...
+
+    async def forget_deletions(self, older_than: datetime) -> None:
+        """Forgets that interviews were deleted before then."""
         ...

@@ -62,8 +62,8 @@ def _settings(settings: InterviewSettings) -> interview_pb2.InterviewSettings:
     )
 
 
-def interview(record: Interview) -> interview_pb2.Interview:
-    """An interview, without its turns."""
+def interview(record: Interview, turn_count: int) -> interview_pb2.Interview:
+    """An interview, without its turns, of which there are so many."""
     return interview_pb2.Interview(
         id=record.id,
         state=interview_pb2.InterviewState.ValueType(record.state),
@@ -73,7 +73,7 @@ def interview(record: Interview) -> interview_pb2.Interview:
         create_time=_timestamp(record.created),
         start_time=_timestamp(record.started),
         end_time=_timestamp(record.ended),
-        turn_count=len(record.turns),
+        turn_count=turn_count,
         overall_score=record.overall_score,
         failure=_failure(record.failure),
     )

@@ -13,7 +13,7 @@ def interview(name: str, state: State = State.READY) -> Interview:
 
 
 async def kept(store: MemoryStore) -> list[str]:
-    return [found.id for found in await store.page("ann", 100, None)][::-1]
+    return [found.interview.id for found in await store.page("ann", 100, None)][::-1]
 
 
 async def test_what_is_finished_goes_first_then_what_never_began() -> None:

@@ -1,0 +1,113 @@
+"""Who drives an interview: leases taken, kept, given back, and those that others have."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+
+from services.interview.store.store import Holder, Lease, LeaseLost, Store, StoreFailed
+from services.runtime.errors import DOMAIN, NotFound, Unavailable
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 10.0
+"""An orchestrator that is gone without a word is succeeded after this at the latest."""
+_RENEWALS = 4
+"""In that time: two may fail."""
+
+
+class HeldElsewhere(Unavailable):
+    """Another orchestrator drives the interview; the same call succeeds there, or here later."""
+
+    reason = "HELD_ELSEWHERE"
+
+    def __init__(self, interview_id: str, holder: Holder) -> None:
+        super().__init__(f"the interview is held by {holder.address}; call again", 0.5)
+        self.interview_id = interview_id
+        self.holder = holder
+
+    def details(self) -> Sequence[Message]:
+        """An ErrorInfo with the holder's address, and a RetryInfo."""
+        metadata = {"holder": self.holder.address}
+        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=metadata)
+        return [info, *super().details()[1:]]
+
+
+class Leases:
+    """The leases of this process.
+
+    Args:
+        store: Where they are.
+        name: Who this process is, as `Holder.name`.
+        seconds: How long one lasts unless it is renewed.
+        lost: Called with a lease that another has now.
+    """
+
+    def __init__(
+        self, store: Store, name: str, seconds: float, lost: Callable[[Lease], None]
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._seconds = seconds
+        self._lost = lost
+        self._held: set[Lease] = set()
+        self._gone: dict[str, int] = {}
+
+    def gone(self, interview_id: str, holder: Holder) -> None:
+        """The holder of an interview does not answer: its lease may be taken."""
+        self._gone[interview_id] = holder.token
+
+    def is_mine(self, holder: Holder) -> bool:
+        """Whether the holder is this process."""
+        return holder.name == self._name
+
+    async def take(self, interview_id: str) -> Lease:
+        """Takes the lease of an interview, which is then renewed until it is given back.
+
+        Raises:
+            HeldElsewhere: Another orchestrator has it.
+            NotFound: There is no such interview any more.
+            StoreFailed: The store could not be asked.
+        """
+        beyond = self._gone.pop(interview_id, None)
+        try:
+            taken = await self._store.acquire(interview_id, self._name, self._seconds, beyond)
+        except LeaseLost:
+            raise NotFound("interview", interview_id, "interview_id") from None
+        if isinstance(taken, Holder):
+            raise HeldElsewhere(interview_id, taken)
+        self._held.add(taken)
+        return taken
+
+    async def give_back(self, lease: Lease) -> None:
+        """Lets others have it, at once if the store can be told, else when it runs out."""
+        self._held.discard(lease)
+        with suppress(StoreFailed):
+            await self._store.release(lease)
+
+    async def renew(self) -> None:
+        """Keeps all that are held, for ever."""
+        while True:
+            await asyncio.sleep(self._seconds / _RENEWALS)
+            await self.renew_once()
+
+    async def renew_once(self) -> None:
+        """Keeps all that are held for their time from now. Whatever fails is tried again."""
+        held = list(self._held)
+        if not held:
+            return
+        try:
+            lost = await self._store.renew_all(held, self._seconds)
+        except StoreFailed:
+            return  # It was logged; those that nobody takes meanwhile are still good.
+        for lease in lost:
+            if lease in self._held:
+                self._held.discard(lease)
+                log(_logger, logging.WARNING, "lease lost", interview=lease.interview_id)
+                self._lost(lease)

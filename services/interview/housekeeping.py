@@ -1,0 +1,79 @@
+"""What is done for interviews that nobody is in: reports, old ones, files that are left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from services.interview.house import House
+from services.interview.recordings.recordings import Recordings
+from services.interview.sessions import Sessions
+from services.interview.store.store import LeaseLost, Store, StoreFailed
+from services.runtime.errors import ServiceError
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+REVIEW_SECONDS = 5.0
+"""So often it is looked whether somebody's report was left half written."""
+SWEEP_SECONDS = 3600.0
+"""So often old interviews and strange files are looked for."""
+DELETIONS_REMEMBERED = timedelta(days=30)
+"""A deletion that is asked for again within this is answered as before."""
+_SOME = 50
+
+
+class Housekeeping:
+    """`run` does it all, for as long as the server lives."""
+
+    def __init__(
+        self,
+        store: Store,
+        house: House,
+        sessions: Sessions,
+        recordings: Recordings,
+        retention_days: float,
+    ) -> None:
+        """Takes after how many days without any change an interview is deleted; 0 for never."""
+        self._store = store
+        self._house = house
+        self._sessions = sessions
+        self._recordings = recordings
+        self._retention = timedelta(days=retention_days) if retention_days else None
+
+    async def run(self) -> None:
+        """Does what is due, again and again. What fails is tried again when it is due next."""
+        loop = asyncio.get_running_loop()
+        sweep_at = loop.time()
+        while True:
+            with suppress(StoreFailed):
+                await self.finish_reviews()
+                if loop.time() >= sweep_at:
+                    sweep_at = loop.time() + SWEEP_SECONDS
+                    await self.delete_old()
+                    await self._recordings.sweep()
+            await asyncio.sleep(REVIEW_SECONDS)
+
+    async def finish_reviews(self) -> None:
+        """Has the reports written whose writer died."""
+        for user, interview_id in await self._store.unreviewed(_SOME):
+            with suppress(ServiceError):  # Another was faster, or there is no room now.
+                await self._sessions.open(user, interview_id)
+
+    async def delete_old(self) -> None:
+        """Deletes what is older than it may be, with everything of it."""
+        now = datetime.now(UTC)
+        await self._store.forget_deletions(now - DELETIONS_REMEMBERED)
+        if self._retention is None:
+            return
+        while some := await self._store.expired(now - self._retention, _SOME):
+            deleted = 0
+            for user, interview_id in some:
+                with suppress(LeaseLost, ServiceError):
+                    await self._house.delete(user, interview_id)
+                    deleted += 1
+            log(_logger, logging.INFO, "old interviews deleted", count=deleted)
+            if not deleted:
+                return

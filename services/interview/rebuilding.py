@@ -1,0 +1,35 @@
+"""A session from what the store kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from services.interview.conversation.clock import InterviewClock
+from services.interview.conversation.progress import OPENING, Step
+from services.interview.events import Entry
+from services.interview.record import Interview, Phase
+
+
+def clock_of(interview: Interview, events: Sequence[Entry]) -> InterviewClock:
+    """The interview's clock, which goes on as if the process had never changed.
+
+    Wall time bridges what no process has lived through. Where it was set back meanwhile, the clock
+    goes on behind the last that is known to have happened: it never runs backwards.
+    """
+    if interview.started is None:
+        return InterviewClock()
+    wall = (datetime.now(UTC) - interview.started).total_seconds()
+    known = [entry.at for entry in events[-1:]] + [turn.end for turn in interview.turns]
+    return InterviewClock(max([wall, *known]))
+
+
+def rebuilt(interview: Interview, state: bytes) -> Step:
+    """What the record alone says of where an interview stands: at its round's question."""
+    match interview.phase:
+        case Phase.QUESTION | Phase.FOLLOW_UP:
+            return Step(Phase.QUESTION, interview.round)
+        case Phase.CLOSING:
+            return Step(Phase.CLOSING, interview.round)
+        case _:
+            return OPENING

@@ -1,0 +1,309 @@
+"""The live sessions of this process: opened from the record, driven, given up, handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
+
+import grpc
+
+from services.interview.conversation import messages as m
+from services.interview.conversation.attendance import Attendance, taken_over
+from services.interview.conversation.chronicle import Chronicle
+from services.interview.conversation.conversation import Conversation
+from services.interview.conversation.journal import Journal
+from services.interview.conversation.pace import Pace, Partners
+from services.interview.creation import Creation
+from services.interview.holding import Leases
+from services.interview.interviewer.casting import Casting
+from services.interview.rebuilding import clock_of, rebuilt
+from services.interview.record import Failure, Interview, State
+from services.interview.recordings.recordings import Recordings
+from services.interview.store.store import Lease, LeaseLost, Store, StoreFailed
+from services.runtime.errors import Draining, FailedPrecondition, NotFound, Overloaded, ServiceError
+from services.runtime.logs import log
+from services.runtime.telemetry import trace_alone
+
+_logger = logging.getLogger(__name__)
+
+FULL_RETRY_SECONDS = 30.0
+"""Interviews end every few minutes; asking sooner rarely helps."""
+SUSPEND_SECONDS = 5.0
+"""An interview that is handed on has this long for the text of what is being said."""
+BROKE_DOWN = Failure(
+    grpc.StatusCode.INTERNAL.value[0],
+    "CONVERSATION_FAILED",
+    "the conversation broke down; what was said before is kept, the server's log says more",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a server takes on.
+
+    Attributes:
+        conversations: Interviews held at the same time.
+        finished: Finished interviews whose events are kept for clients that come back.
+        journal_bytes: Events kept an interview.
+        absence_seconds: How long a candidate may be gone before the interview is paused.
+        abandoned_seconds: How long until it is laid aside, to be gone on with at any time.
+    """
+
+    conversations: int = 50
+    finished: int = 20
+    journal_bytes: int = 8 * 1024 * 1024
+    absence_seconds: float = 60.0
+    abandoned_seconds: float = 1800.0
+
+
+@dataclass
+class Session:
+    """One interview that this process drives."""
+
+    attendance: Attendance
+    lease: Lease
+    task: asyncio.Task[None] | None = None
+    suspending: bool = False
+
+    @property
+    def conversation(self) -> Conversation:
+        """What is said in it."""
+        return self.attendance.conversation
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Its record."""
+        return self.conversation.chronicle
+
+    @property
+    def over(self) -> bool:
+        """Whether it is kept only for clients that come back."""
+        return self.conversation.over
+
+    def evict(self, error: Exception) -> None:
+        """Ends the client's call with an error."""
+        self.attendance.close()
+        if self.attendance.seat is not None:
+            self.attendance.seat.end(error)
+
+
+class Sessions:
+    """All of them. `run` keeps their leases."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        lease_seconds: float,
+        creation: Creation,
+        casting: Casting,
+        store: Store,
+        recordings: Recordings,
+        partners: Partners,
+        pace: Pace,
+        limits: Limits,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._creation = creation
+        self._casting = casting
+        self._store = store
+        self._recordings = recordings
+        self._partners = partners
+        self._pace = pace
+        self._limits = limits
+        self._tasks = tasks
+        self._live: dict[str, Session] = {}
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.leases = Leases(store, name, lease_seconds, self._lease_lost)
+        self._renewing = tasks.create_task(self.leases.renew())
+
+    def here(self, interview_id: str) -> Session | None:
+        """The session of an interview, if it is this process's."""
+        return self._live.get(interview_id)
+
+    def _running(self) -> Iterator[Session]:
+        return (session for session in self._live.values() if not session.over)
+
+    async def open(self, user: str, interview_id: str) -> Session:
+        """The session of an interview, rebuilt from the record if nobody has it.
+
+        Raises:
+            NotFound: No such interview.
+            HeldElsewhere: Another orchestrator drives it.
+            FailedPrecondition: There is nothing to go on with.
+            Overloaded: As many interviews are held as this server takes on.
+            StoreFailed: The record cannot be read.
+        """
+        lock = self._opening.setdefault(interview_id, asyncio.Lock())
+        async with lock:
+            if (session := self.here(interview_id)) is not None:
+                return session
+            if sum(1 for _ in self._running()) >= self._limits.conversations:
+                raise Overloaded(
+                    "as many interviews are held as this server takes", FULL_RETRY_SECONDS
+                )
+            lease = await self.leases.take(interview_id)
+            try:
+                session = await self._rebuild(user, interview_id, lease)
+            except BaseException:
+                await self.leases.give_back(lease)
+                raise
+            self._drive(session)
+            return session
+
+    async def _rebuild(self, user: str, interview_id: str, lease: Lease) -> Session:
+        # Read under the lease: nobody else writes any more.
+        interview = await self._store.find(user, interview_id)
+        kept = await self._store.session(interview_id)
+        if interview is None or kept is None:
+            raise NotFound("interview", interview_id, "interview_id")
+        if interview.state in {State.CANCELLED, State.FAILED}:
+            raise FailedPrecondition(
+                "WRONG_STATE", f"the interview is {interview.state.name.lower()}: it is over"
+            )
+        if interview.state is State.LIVE:  # by the lease that was just taken
+            interview = replace(interview, state=State.PAUSED)
+        state, events = kept
+        clock = clock_of(interview, events)
+        journal = Journal(clock.now, self._limits.journal_bytes, interview.epoch, events)
+        chronicle = Chronicle(
+            interview,
+            self._store,
+            clock,
+            journal,
+            lease,
+            previous=await self._store.previous(user, interview),
+        )
+        return Session(self._attendance(chronicle, interview, state), lease)
+
+    def _attendance(self, chronicle: Chronicle, interview: Interview, state: bytes) -> Attendance:
+        conversation = Conversation(
+            chronicle,
+            self._creation.questions(interview),
+            self._partners,
+            self._pace,
+            self._casting.cast(interview),
+            self._recordings.recorder(interview.user, interview.id),
+            restored=rebuilt(interview, state),
+        )
+        return Attendance(
+            conversation,
+            absence_seconds=self._limits.absence_seconds,
+            abandoned_seconds=self._limits.abandoned_seconds,
+            abandoned=lambda: self.hand_on(interview.id),
+        )
+
+    def _drive(self, session: Session) -> None:
+        name = session.lease.interview_id
+        self._live[name] = session
+        # A context of its own: the conversation outlives the call that began it.
+        session.task = self._tasks.create_task(
+            self._hold(session), name=f"interview-{name}", context=trace_alone()
+        )
+        over = [name for name, kept in self._live.items() if kept.over]
+        for name in over[: max(0, len(over) - self._limits.finished)]:
+            forgotten = self._live.pop(name)
+            self._tasks.create_task(self.leases.give_back(forgotten.lease))
+
+    async def _hold(self, session: Session) -> None:
+        """Drives a session. Whatever becomes of it, the others go on."""
+        try:
+            await session.conversation.run()
+            await session.chronicle.settle()
+        except asyncio.CancelledError:
+            if not session.suspending:
+                # Here, and not where it was asked for: who asked may have gone away meanwhile.
+                await self._guarded(session, session.conversation.discard())
+            raise
+        except Exception as error:  # noqa: BLE001 - this interview ends, not the others
+            await self._broke(session, error)
+        finally:
+            self._recordings.close(session.lease.interview_id)
+            # One that is over is kept for clients that come back, and found by its lease.
+            if not session.over:
+                self._live.pop(session.lease.interview_id, None)
+                await self.leases.give_back(session.lease)
+
+    async def _broke(self, session: Session, error: Exception) -> None:
+        if _caused_by(error, LeaseLost):
+            session.evict(taken_over())
+        elif (failure := _caused_by(error, StoreFailed)) is not None:
+            # What was committed is whole: a client that comes back finds it paused.
+            session.evict(failure)
+        else:
+            log(_logger, logging.ERROR, "conversation failed", cause=error)
+            await self._guarded(session, session.conversation.fail(BROKE_DOWN))
+
+    async def _guarded(self, session: Session, ending: object) -> None:
+        """Lets a conversation end; if that can't be kept, its clients are told at least."""
+        try:
+            await ending  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 - nor must this end the others
+            log(_logger, logging.ERROR, "end not kept", cause=error)
+            told = _caused_by(error, ServiceError)
+            session.evict(told or FailedPrecondition("WRONG_STATE", "the interview is over"))
+
+    def _lease_lost(self, lease: Lease) -> None:
+        session = self._live.get(lease.interview_id)
+        if session is not None and session.lease == lease and session.task is not None:
+            session.suspending = True
+            session.evict(taken_over())
+            session.task.cancel()
+
+    async def end(self, interview_id: str) -> None:
+        """Ends a session without a report; whoever listens is told."""
+        session = self._live.get(interview_id)
+        if session is None:
+            return
+        session.attendance.close()
+        if session.task is not None and not session.task.done():
+            session.task.cancel()
+            await asyncio.wait([session.task])
+        self._live.pop(interview_id, None)
+        await self.leases.give_back(session.lease)
+
+    async def suspend(self, session: Session) -> None:
+        """Hands a session on: what was said is kept, and another orchestrator may have it."""
+        if session.task is None or session.task.done() or session.suspending:
+            return
+        session.suspending = True
+        session.attendance.close()
+        pause = m.Pause()
+        session.conversation.send(pause)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SUSPEND_SECONDS):
+                done = asyncio.create_task(pause.done.wait())
+                try:
+                    await asyncio.wait({done, session.task}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    done.cancel()
+        session.task.cancel()
+        await asyncio.wait([session.task])
+        session.evict(Draining())
+
+    def hand_on(self, interview_id: str) -> None:
+        """Has a session suspended in the background."""
+        if (session := self._live.get(interview_id)) is not None and not session.over:
+            self._tasks.create_task(self.suspend(session), context=contextvars.Context())
+
+    async def close(self) -> None:
+        """Hands on whatever runs, at the end of the server's life."""
+        await asyncio.gather(*(self.suspend(session) for session in list(self._running())))
+        await asyncio.gather(*(self.leases.give_back(kept.lease) for kept in self._live.values()))
+        self._renewing.cancel()
+
+
+_ErrorT = type[LeaseLost] | type[StoreFailed] | type[ServiceError]
+
+
+def _caused_by(error: BaseException, kind: _ErrorT) -> LeaseLost | ServiceError | None:
+    """The error of this kind in an error or group of errors; None if there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        found = (_caused_by(each, kind) for each in error.exceptions)
+        return next((each for each in found if each is not None), None)
+    return error if isinstance(error, kind) else None

@@ -1,0 +1,222 @@
+"""Connections to PostgreSQL: a pool that comes back by itself, and a deadline on everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+
+from services.interview.store.store import StoreFailed
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+DATABASE = "viva"
+SUPERUSER = "postgres"
+SOCKET = ".s.PGSQL.5432"
+_LONGEST_SOCKET = 107
+"""sockaddr_un has room for so many bytes of a path."""
+_CONNECTIONS = 8
+_SQLSTATES = {
+    "08": ("STORE_LOST", "its connection was lost"),
+    "25006": ("STORE_READ_ONLY", "it is read-only"),
+    "28": ("STORE_LOST", "it refuses the user or password"),
+    "3D000": ("STORE_LOST", "there is no such database"),
+    "40": ("STORE_CONFLICT", "it met a concurrent change"),
+    "53": ("STORE_FULL", "its disk, memory or connections are used up"),
+    "55P03": ("STORE_TIMEOUT", "it waited too long for a lock"),
+    "57014": ("STORE_TIMEOUT", "it took too long"),
+    "57": ("STORE_LOST", "it is stopping or starting"),
+    "58": ("STORE_FULL", "its disk failed or is full"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a database is.
+
+    Attributes:
+        url: postgresql://…; None for the one that `folder` holds.
+        folder: The embedded server's folder, where its socket is.
+    """
+
+    url: str | None
+    folder: Path
+
+    @property
+    def shown(self) -> str:
+        """Its place, without a secret."""
+        if self.url is None:
+            return f"the embedded PostgreSQL in {self.folder}"
+        parts = urlsplit(self.url)
+        host = parts.hostname or unquote(parse_qs(parts.query).get("host", ["localhost"])[0])
+        return f"PostgreSQL at {host}:{parts.port or 5432}{parts.path}"
+
+    @asynccontextmanager
+    async def address(self) -> AsyncIterator[Mapping[str, Any]]:
+        """What `asyncpg.connect` needs, good for as long as the scope lasts."""
+        if self.url is not None:
+            yield {"dsn": self.url}
+            return
+        own = {"user": SUPERUSER, "database": DATABASE}
+        if len(os.fsencode(self.folder / SOCKET)) <= _LONGEST_SOCKET:
+            yield {**own, "host": str(self.folder)}
+            return
+        folder = os.open(self.folder, os.O_PATH)
+        try:
+            yield {**own, "host": f"/proc/self/fd/{folder}"}
+        finally:
+            os.close(folder)
+
+
+def failed(error: BaseException) -> StoreFailed:
+    """What a fault of the database is called. Its own words may quote a row: they are not told."""
+    state = getattr(error, "sqlstate", None) or ""
+    for prefix in (state, state[:2]):
+        if prefix in _SQLSTATES:
+            return StoreFailed(*_SQLSTATES[prefix])
+    if isinstance(error, TimeoutError):
+        return StoreFailed("STORE_TIMEOUT", "it did not answer in time")
+    if isinstance(error, OSError | asyncpg.InterfaceError):
+        return StoreFailed("STORE_LOST", "it cannot be reached")
+    return StoreFailed("STORE_ERROR", f"{type(error).__name__} {state}".strip())
+
+
+_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Database:
+    """A pool of connections. Whatever goes wrong is `StoreFailed`."""
+
+    def __init__(self, server: Server, pool: asyncpg.Pool, seconds: float) -> None:
+        self.server = server
+        self._pool = pool
+        self._seconds = seconds
+
+    @asynccontextmanager
+    async def connection(self, seconds: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """A connection; all that is done with it must be done within so many seconds.
+
+        Raises:
+            StoreFailed: Something went wrong with the database.
+        """
+        within = seconds or self._seconds
+        try:
+            async with asyncio.timeout(within):
+                connection = await self._pool.acquire(timeout=within)
+                try:
+                    yield connection
+                except BaseException as error:
+                    # In the midst of something, or of nobody knows what: it is not used again. To
+                    # wait for its end could take as long as the server hangs.
+                    if (
+                        not isinstance(error, asyncpg.PostgresError)
+                        or connection.is_in_transaction()
+                    ):
+                        connection.terminate()
+                    raise
+                finally:
+                    await self._pool.release(connection, timeout=within)
+        except _FAULTS as error:
+            told = failed(error)
+            log(_logger, logging.WARNING, "store failed", reason=told.reason, cause=error)
+            raise told from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection in a transaction, which is committed at the end of the scope.
+
+        Raises:
+            StoreFailed: Something went wrong with the database; if that was the commit, nobody
+                knows whether it happened.
+        """
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def open_database(server: Server, seconds: float) -> AsyncIterator[Database]:
+    """A pool; connections are made when they are needed, and made again when they are lost.
+
+    Args:
+        server: Where.
+        seconds: What any one thing may take.
+    """
+    milliseconds = str(round(seconds * 1000))
+    async with server.address() as address:
+        pool = asyncpg.create_pool(
+            **address,
+            min_size=0,
+            max_size=_CONNECTIONS,
+            timeout=seconds,
+            command_timeout=seconds,
+            max_inactive_connection_lifetime=60.0,
+            server_settings={
+                "application_name": "viva interview",
+                "statement_timeout": milliseconds,
+                "lock_timeout": milliseconds,
+                "idle_in_transaction_session_timeout": milliseconds,
+                "timezone": "UTC",
+            },
+        )
+        await pool
+        try:
+            yield Database(server, pool, seconds)
+        finally:
+            pool.terminate()
+
+
+async def health(server: Server, seconds: float) -> str:
+    """A database's health in a word: SERVING, NOT_SERVING or UNREACHABLE."""
+    try:
+        async with server.address() as address, asyncio.timeout(seconds):
+            connection = await asyncpg.connect(**address, timeout=seconds)
+            try:
+                await connection.execute("SELECT 1")
+            finally:
+                connection.terminate()
+    except asyncpg.PostgresError:  # It starts or stops, or has no connection left.
+        return "NOT_SERVING"
+    except _FAULTS:
+        return "UNREACHABLE"
+    return "SERVING"
+
+
+async def until_there(server: Server, seconds: float) -> None:
+    """Waits for the database, however long, and says so.
+
+    Args:
+        server: Where.
+        seconds: What one attempt may take.
+    """
+    told = False
+    while True:
+        try:
+            async with server.address() as address, asyncio.timeout(seconds):
+                connection = await asyncpg.connect(**address, timeout=seconds)
+        except _FAULTS as error:
+            # A place that does not exist yet is as good as nobody there.
+            if not told:
+                told = True
+                log(
+                    _logger,
+                    logging.WARNING,
+                    f"waiting for {server.shown}",
+                    reason=failed(error).reason,
+                    message=failed(error).message,
+                )
+            await asyncio.sleep(0.2)
+        else:
+            with suppress(*_FAULTS):
+                await connection.close(timeout=seconds)
+            if told:
+                log(_logger, logging.INFO, f"found {server.shown}")
+            return

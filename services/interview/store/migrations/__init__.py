@@ -1,0 +1,1 @@
+"""What alembic runs: an environment, and the versions of the tables."""

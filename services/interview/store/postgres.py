@@ -1,0 +1,347 @@
+"""The store in PostgreSQL. Statements name the owner; what goes wrong is `StoreFailed`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from services.interview.events import Entry
+from services.interview.record import Interview, Speaker, State, Turn
+from services.interview.reports.report import Report
+from services.interview.store import codec, leasing, rows, writing
+from services.interview.store.database import Database
+from services.interview.store.rows import uuid_of
+from services.interview.store.store import (
+    KEY_LIFE,
+    Holder,
+    KeyTaken,
+    Lease,
+    LeaseLost,
+    Place,
+    Previous,
+    Recorded,
+    Summary,
+)
+from services.interview.store.writing import Written
+
+_SUMMARY = f"""
+    SELECT {rows.INTERVIEW_COLUMNS},
+        (SELECT count(*) FROM turn t WHERE t.interview_id = i.id) AS turn_count
+    FROM interview i
+"""  # noqa: S608
+
+
+class PostgresStore:
+    """Interviews in PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # What the last commit under a lease left there.
+        self._written: dict[Lease, Written] = {}
+
+    # What users ask for.
+
+    async def save(self, interview: Interview) -> None:
+        """Keeps an interview that nobody drives."""
+        values = rows.interview_values(interview)
+        owner = uuid_of(interview.id), interview.user
+        try:
+            async with self._database.transaction() as connection:
+                if await writing.write(connection, interview, None, (), None):
+                    return
+                if interview.key is not None:
+                    await connection.execute(
+                        "UPDATE interview SET key = NULL"
+                        " WHERE user_id = $1 AND key = $2 AND created <= $3",
+                        interview.user,
+                        interview.key,
+                        interview.created - KEY_LIFE,
+                    )
+                try:
+                    async with connection.transaction():
+                        await connection.execute(writing.INSERT, *owner, *values)
+                except asyncpg.UniqueViolationError as error:
+                    raise KeyTaken(interview.key or "") from error
+                await writing.write(connection, interview, None, (), None)
+        except asyncpg.UniqueViolationError as error:
+            raise KeyTaken(interview.key or "") from error
+
+    async def find(self, user: str, interview_id: str) -> Interview | None:
+        """The interview, if the user has one of this id."""
+        owner = uuid_of(interview_id), user
+        # One snapshot: a turn that is in the record belongs to the state that is told.
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow(
+                f"SELECT {rows.INTERVIEW_COLUMNS} FROM interview i WHERE id = $1 AND user_id = $2",  # noqa: S608
+                *owner,
+            )
+            if row is None:
+                return None
+            turns = await connection.fetch(
+                f"SELECT {rows.TURN_COLUMNS} FROM turn"  # noqa: S608
+                " WHERE interview_id = $1 AND user_id = $2 ORDER BY place",
+                *owner,
+            )
+        return rows.interview(row, [rows.turn(turn) for turn in turns])
+
+    async def summary(self, user: str, interview_id: str) -> Summary | None:
+        """`find` without the turns."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"{_SUMMARY} WHERE i.id = $1 AND i.user_id = $2", uuid_of(interview_id), user
+            )
+        return None if row is None else Summary(rows.interview(row), row["turn_count"])
+
+    async def find_by_key(self, user: str, key: str) -> Interview | None:
+        """The newest interview whose creation the user named by this key."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {rows.INTERVIEW_COLUMNS} FROM interview i"  # noqa: S608
+                " WHERE user_id = $1 AND key = $2",
+                user,
+                key,
+            )
+        return None if row is None else rows.interview(row)
+
+    async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Summary]:
+        """Up to `limit` interviews, newest first, older than the place `before`."""
+        place = (None, None) if before is None else (before.created, uuid_of(before.interview_id))
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                f"{_SUMMARY} WHERE i.user_id = $1"
+                " AND ($3::timestamptz IS NULL OR (i.created, i.id) < ($3, $4::uuid))"
+                " ORDER BY i.created DESC, i.id DESC LIMIT $2",
+                user,
+                limit,
+                *place,
+            )
+        return [Summary(rows.interview(row), row["turn_count"]) for row in found]
+
+    async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
+        """Up to `limit` turns from number `start`, oldest first."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                f"SELECT {rows.TURN_COLUMNS} FROM turn"  # noqa: S608
+                " WHERE interview_id = $1 AND user_id = $2 AND place >= $4"
+                " ORDER BY place LIMIT $3",
+                uuid_of(interview_id),
+                user,
+                limit,
+                start,
+            )
+        return [rows.turn(row) for row in found]
+
+    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+        """Removes an interview with all that belongs to it, and remembers that it did."""
+        owner = uuid_of(interview_id), user
+        async with self._database.transaction() as connection:
+            there = await connection.fetchrow(
+                "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR UPDATE", *owner
+            )
+            if there is None:
+                return
+            await leasing.require_free(connection, interview_id, lease)
+            await connection.execute(
+                "INSERT INTO deletion (interview_id, user_id) VALUES ($1, $2)"
+                " ON CONFLICT DO NOTHING",
+                *owner,
+            )
+            await connection.execute("DELETE FROM interview WHERE id = $1 AND user_id = $2", *owner)
+        if lease is not None:
+            self._written.pop(lease, None)
+
+    async def deleted(self, user: str, interview_id: str) -> bool:
+        """Whether the user deleted an interview of this id, not long ago."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                "SELECT FROM deletion WHERE interview_id = $1 AND user_id = $2",
+                uuid_of(interview_id),
+                user,
+            )
+        return row is not None
+
+    async def save_report(self, user: str, report: Report) -> None:
+        """Keeps a report."""
+        async with self._database.transaction() as connection:
+            await writing.write_report(connection, user, report)
+
+    async def report(self, user: str, interview_id: str) -> Report | None:
+        """The report, if there is one."""
+        async with self._database.connection() as connection:
+            content = await connection.fetchval(
+                "SELECT content FROM report WHERE interview_id = $1 AND user_id = $2",
+                uuid_of(interview_id),
+                user,
+            )
+        return None if content is None else codec.REPORT.validate_json(content)
+
+    async def previous(self, user: str, interview: Interview) -> Previous | None:
+        """The user's interview in the same language that was finished last before this one."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {rows.INTERVIEW_COLUMNS}, r.content AS report FROM interview i"  # noqa: S608
+                " JOIN report r ON r.interview_id = i.id AND r.user_id = i.user_id"
+                " WHERE i.user_id = $1 AND i.state = $2 AND i.id <> $3"
+                " AND i.settings ->> 'language' = $4 AND i.created < $5"
+                " ORDER BY i.ended DESC LIMIT 1",
+                user,
+                int(State.COMPLETED),
+                uuid_of(interview.id),
+                interview.settings.language,
+                interview.created,
+            )
+        if row is None:
+            return None
+        return Previous(rows.interview(row), codec.REPORT.validate_json(row["report"]))
+
+    # What drives an interview.
+
+    async def acquire(
+        self, interview_id: str, holder: str, seconds: float, beyond: int | None = None
+    ) -> Lease | Holder:
+        """Takes the lease of an interview for so many seconds, or says who has it."""
+        async with self._database.transaction() as connection:
+            return await leasing.acquire(connection, interview_id, holder, seconds, beyond)
+
+    async def holder(self, interview_id: str) -> Holder | None:
+        """Who has the lease of an interview now."""
+        async with self._database.connection() as connection:
+            return await leasing.holder(connection, interview_id)
+
+    async def renew(self, lease: Lease, seconds: float) -> None:
+        """Keeps a lease for so many seconds from now."""
+        if await self.renew_all([lease], seconds):
+            raise LeaseLost(lease.interview_id)
+
+    async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
+        """Keeps leases for so many seconds from now; those that are lost."""
+        async with self._database.transaction() as connection:
+            return await leasing.renew(connection, leases, seconds)
+
+    async def release(self, lease: Lease) -> None:
+        """Gives a lease back, unless another has it."""
+        self._written.pop(lease, None)
+        async with self._database.transaction() as connection:
+            await leasing.release(connection, lease)
+
+    async def commit(
+        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+    ) -> None:
+        """Writes what has changed of an interview, all or nothing."""
+        # Until it is known to have been written, nothing is known of what is there.
+        before = self._written.pop(lease, None)
+        async with self._database.transaction() as connection:
+            await leasing.require(connection, lease)
+            if not await writing.write(connection, interview, session, events, before):
+                raise LeaseLost(lease.interview_id)
+        self._written[lease] = Written(interview, session)
+
+    async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
+        """The engine's state and the events that last, oldest first."""
+        name = uuid_of(interview_id)
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            session = await connection.fetchval("SELECT session FROM interview WHERE id = $1", name)
+            if session is None:
+                return None
+            found = await connection.fetch(
+                "SELECT seq, at_seconds, kind, content FROM event"
+                " WHERE interview_id = $1 ORDER BY seq",
+                name,
+            )
+            content = await connection.fetchval(
+                "SELECT content FROM report WHERE interview_id = $1", name
+            )
+        report = None if content is None else codec.REPORT.validate_json(content)
+        return session, rows.entries(found, report)
+
+    # Recordings.
+
+    async def save_recorded(self, recorded: Recorded) -> None:
+        """Keeps what is known of a file; nothing, when the interview is gone."""
+        async with self._database.transaction() as connection:
+            owner = uuid_of(recorded.interview_id), recorded.user
+            there = await connection.fetchrow(
+                "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR KEY SHARE", *owner
+            )
+            if there is None:
+                return
+            await connection.execute(
+                f"INSERT INTO recording ({rows.RECORDED_COLUMNS})"  # noqa: S608
+                " VALUES ($3, $1, $2, $4, $5, $6, $7, $8, $9)"
+                " ON CONFLICT (file) DO UPDATE SET"
+                " places = excluded.places, size = excluded.size, over = excluded.over",
+                *owner,
+                recorded.file,
+                int(recorded.speaker),
+                recorded.rate_hz,
+                recorded.wrapped_key,
+                codec.PLACES.dump_json(recorded.places).decode(),
+                recorded.size,
+                recorded.over,
+            )
+
+    async def recorded(
+        self, user: str, interview_id: str, speaker: Speaker | None = None
+    ) -> Sequence[Recorded]:
+        """The files of an interview, or of one voice, in their order."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                f"SELECT {rows.RECORDED_COLUMNS} FROM recording"  # noqa: S608
+                " WHERE interview_id = $1 AND user_id = $2 AND ($3::int IS NULL OR speaker = $3)"
+                " ORDER BY file",
+                uuid_of(interview_id),
+                user,
+                None if speaker is None else int(speaker),
+            )
+        return [rows.recorded(row) for row in found]
+
+    # Housekeeping.
+
+    async def known_files(self, files: Sequence[str]) -> set[str]:
+        """Which of these recordings belong to an interview."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                "SELECT file FROM recording WHERE file = ANY($1)", list(files)
+            )
+        return {row["file"] for row in found}
+
+    async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """User and id of interviews that nothing has happened in since then."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                "SELECT user_id, id FROM interview WHERE changed < $1 ORDER BY changed LIMIT $2",
+                older_than,
+                limit,
+            )
+        return [(row["user_id"], row["id"].hex) for row in found]
+
+    async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
+        """User and id of interviews whose report nobody writes any more."""
+        async with self._database.connection() as connection:
+            found = await connection.fetch(
+                "SELECT i.user_id, i.id FROM interview i WHERE i.state = $1 AND NOT EXISTS"
+                " (SELECT FROM lease l WHERE l.interview_id = i.id"
+                " AND l.expires > clock_timestamp()) ORDER BY i.changed LIMIT $2",
+                int(State.REVIEWING),
+                limit,
+            )
+        return [(row["user_id"], row["id"].hex) for row in found]
+
+    async def forget_deletions(self, older_than: datetime) -> None:
+        """Forgets that interviews were deleted before then."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM deletion WHERE deleted < $1", older_than)
+
+    async def identity(self) -> str:
+        """The database's own id: files are kept apart by it."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchval("SELECT id FROM store")
+        return str(found.hex)

@@ -1,0 +1,417 @@
+"""Several orchestrators on one store: one drives an interview, all answer for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+from viva.interview.v1 import conversation_pb2 as cpb
+from viva.interview.v1 import interview_pb2, turn_pb2
+from viva.interview.v1 import interview_service_pb2 as pb
+
+from services.interview.conversation.journal import REBUILT_GAP
+from services.interview.questions.bank import Bank
+from services.interview.record import State
+from services.interview.sessions import Limits
+from services.interview.store.memory import MemoryStore
+from services.interview.store.store import Holder, Lease, Store, StoreFailed
+from services.runtime.channel import outgoing
+from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
+from tests.interview.orchestrators import Orchestrator, orchestrator
+from tests.interview.stage import PATIENCE
+from tests.interview.test_lifecycle import asked, reason
+from tests.server_process import until as until_true
+
+ANN = {"user": "ann"}
+S = interview_pb2.InterviewState
+
+
+class Clock:
+    """What leases run by: it stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FailingStore(MemoryStore):
+    """A store whose database is away while `reason` is set."""
+
+    reason: str | None = None
+
+    async def commit(self, *arguments: object) -> None:
+        if self.reason:
+            raise StoreFailed(self.reason, "it cannot be reached")
+        await super().commit(*arguments)  # type: ignore[arg-type]
+
+    async def release(self, *arguments: object) -> None:
+        if self.reason:
+            raise StoreFailed(self.reason, "it cannot be reached")
+        await super().release(*arguments)  # type: ignore[arg-type]
+
+    async def summary(self, *arguments: object) -> object:  # type: ignore[override]
+        if self.reason:
+            raise StoreFailed(self.reason, "it cannot be reached")
+        return await super().summary(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> FailingStore:
+    return FailingStore(100, clock=clock)
+
+
+@pytest_asyncio.fixture
+async def two(
+    store: Store, bank: Bank, tmp_path: Path
+) -> AsyncIterator[tuple[Orchestrator, Orchestrator]]:
+    async with (
+        orchestrator(store, bank, tmp_path) as first,
+        orchestrator(store, bank, tmp_path) as second,
+    ):
+        yield first, second
+
+
+def joins(interview_id: str, token: str | None = None) -> pb.ConverseRequest:
+    return pb.ConverseRequest(join=join(interview_id, resume_token=token, typed=True))
+
+
+def says(text: str) -> pb.ConverseRequest:
+    return pb.ConverseRequest(candidate=typed(text))
+
+
+def moved_to(state: S.ValueType) -> Callable[[cpb.InterviewEvent], bool]:
+    return lambda event: event.state_changed.state == state
+
+
+async def answered(wire: Wire, interview_id: str) -> list[str]:
+    """What the candidate has said, by the record."""
+    turns = await wire.turns(interview_id)
+    return [turn.text for turn in turns if turn.speaker == turn_pb2.SPEAKER_CANDIDATE]
+
+
+async def test_commands_reach_the_one_that_drives(two: tuple[Orchestrator, Orchestrator]) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=2, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        wanted = pb.PauseInterviewRequest(interview_id=made.id)
+        paused = await second.wire.interviews.PauseInterview(wanted, **outgoing(PATIENCE, **ANN))
+        assert paused.interview.state == S.INTERVIEW_STATE_PAUSED
+        await until(call, moved_to(S.INTERVIEW_STATE_PAUSED))
+        resume = pb.ResumeInterviewRequest(interview_id=made.id)
+        await second.wire.interviews.ResumeInterview(resume, **outgoing(PATIENCE, **ANN))
+        await until(call, moved_to(S.INTERVIEW_STATE_LIVE))
+        assert (await second.wire.get(made.id)).state == S.INTERVIEW_STATE_LIVE
+        end = pb.EndInterviewRequest(interview_id=made.id)
+        ended = await second.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
+        assert ended.interview.state == S.INTERVIEW_STATE_CANCELLED
+    assert second.sessions.here(made.id) is None
+
+
+async def test_a_client_that_comes_back_elsewhere_goes_on_as_if_it_had_not(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=1, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        seen = await until(call, asked)
+    async with second.wire.converse(joins(made.id, seen[0].resume_token)) as call:
+        again = await until(call, asked)
+        assert [event.seq for event in again] == [event.seq for event in seen[1:]]
+        await call.write(says("I add an index."))
+        await until(call, lambda e: e.HasField("report_ready"))
+    assert await answered(second.wire, made.id) == ["I add an index."]
+
+
+async def test_what_is_spoken_in_calls_reaches_the_one_that_listens(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=1, follow_ups=0)
+    listening = first.wire.interviews.Listen(
+        pb.ListenRequest(join=join(made.id, typed=True)), **outgoing(PATIENCE, **ANN)
+    )
+    await until(listening, asked)
+    words = pb.SpeakRequest(interview_id=made.id, call=1, messages=[typed("I add an index.")])
+    for _ in range(2):
+        await second.wire.interviews.Speak(words, **outgoing(PATIENCE, **ANN))
+    await until(listening, lambda e: e.HasField("report_ready"))
+    assert await answered(second.wire, made.id) == ["I add an index."]
+
+
+async def test_errors_of_the_holder_come_through_as_they_are(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    first, second = two
+    made = await first.wire.create()
+    listening = first.wire.interviews.Listen(
+        pb.ListenRequest(join=join(made.id, typed=True)), **outgoing(PATIENCE, **ANN)
+    )
+    await until(listening, asked)
+    words = pb.SpeakRequest(interview_id=made.id, call=1, messages=[audio(b"\0\0\0\0")])
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await second.wire.interviews.Speak(words, **outgoing(PATIENCE, **ANN))
+    assert (error.value.code(), reason(error.value)) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "NO_AUDIO",
+    )
+    listening.cancel()
+
+
+async def test_another_user_is_not_told_who_drives_it(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    first, second = two
+    made = await first.wire.create()
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        async with second.wire.converse(joins(made.id), user="bob") as other:
+            assert (await refused(other)).code() is grpc.StatusCode.NOT_FOUND
+        request = pb.DeleteInterviewRequest(interview_id=made.id)
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await second.wire.interviews.DeleteInterview(request, **outgoing(PATIENCE, user="bob"))
+        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_the_last_client_to_join_has_it_wherever_it_joined(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    first, second = two
+    made = await first.wire.create()
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        async with second.wire.converse(joins(made.id)) as newer:
+            await until(newer, asked)
+            assert reason(await refused(call)) == "TAKEN_OVER"
+
+
+async def test_two_that_join_at_once_meet_in_one_session(
+    two: tuple[Orchestrator, Orchestrator],
+) -> None:
+    made = await two[0].wire.create()
+
+    async def join_at(one: Orchestrator) -> str:
+        async with one.wire.converse(joins(made.id)) as call:
+            try:
+                await until(call, asked)
+            except grpc.aio.AioRpcError as error:
+                return reason(error)
+        return "JOINED"
+
+    assert sorted(await asyncio.gather(*map(join_at, two))) in (
+        ["JOINED", "JOINED"],
+        ["JOINED", "TAKEN_OVER"],
+    )
+    assert sum(one.sessions.here(made.id) is not None for one in two) == 1
+
+
+# The one that drove it is gone.
+
+
+async def test_an_interview_goes_on_where_its_dead_orchestrator_left_it(
+    store: FailingStore, bank: Bank, tmp_path: Path, clock: Clock
+) -> None:
+    async with AsyncExitStack() as stack:
+        dead = await stack.enter_async_context(orchestrator(store, bank, tmp_path))
+        made = await dead.wire.create(rounds=2, follow_ups=0)
+        async with dead.wire.converse(joins(made.id)) as call:
+            await until(call, asked)
+            await call.write(says("The first answer."))
+            seen = await until(call, asked)
+        # Nothing of it reaches the store any more; but its lease runs on for a while.
+        store.reason = "STORE_LOST"
+        await stack.aclose()
+        store.reason = None
+        async with orchestrator(store, bank, tmp_path) as heir:
+            held = await store.holder(made.id)
+            assert isinstance(held, Holder)
+            token = seen[-1].resume_token
+            async with heir.wire.converse(joins(made.id, token)) as call:
+                again = await until(call, asked)
+                assert again[0].seq > seen[-1].seq
+                assert again[-1].seq > REBUILT_GAP
+                assert again[-1].at.ToMilliseconds() >= seen[-1].at.ToMilliseconds()
+                await call.write(says("The second answer."))
+                await until(call, lambda e: e.HasField("report_ready"))
+            assert await answered(heir.wire, made.id) == ["The first answer.", "The second answer."]
+            assert (await heir.wire.get(made.id)).state == S.INTERVIEW_STATE_COMPLETED
+
+
+async def test_an_interview_whose_orchestrator_died_is_paused_and_can_be_ended(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore, clock: Clock
+) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=2, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        await call.write(says("The first answer."))
+        await until(call, asked)
+        clock.now += 1000.0
+        assert (await second.wire.get(made.id)).state == S.INTERVIEW_STATE_PAUSED
+        end = pb.EndInterviewRequest(interview_id=made.id)
+        await second.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
+        # What the old one still has to say counts for nothing, and its client is told.
+        await call.write(says("Too late."))
+        assert reason(await refused(call)) == "TAKEN_OVER"
+    assert await answered(second.wire, made.id) == ["The first answer."]
+
+
+async def test_what_lost_its_lease_stops_at_once(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore, clock: Clock
+) -> None:
+    first, _ = two
+    made = await first.wire.create()
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        clock.now += 1000.0
+        taken = await store.acquire(made.id, "elsewhere:1/x", 60.0)
+        assert isinstance(taken, Lease)
+        await first.sessions.leases.renew_once()
+        assert reason(await refused(call)) == "TAKEN_OVER"
+    found = await store.find("ann", made.id)
+    assert found is not None
+    assert found.state is State.LIVE
+
+
+async def test_a_server_that_stops_hands_its_interviews_on(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    async with orchestrator(store, bank, tmp_path) as heir:
+        async with AsyncExitStack() as stack:
+            old = await stack.enter_async_context(orchestrator(store, bank, tmp_path))
+            made = await old.wire.create(rounds=1, follow_ups=0)
+            async with old.wire.converse(joins(made.id)) as call:
+                seen = await until(call, asked)
+                stopping = asyncio.create_task(stack.aclose())
+                assert reason(await refused(call)) == "DRAINING"
+            async with heir.wire.converse(joins(made.id, seen[-1].resume_token)) as call:
+                await until(call, moved_to(S.INTERVIEW_STATE_LIVE))
+                await until(call, asked)
+                await call.write(says("An answer."))
+                await until(call, lambda e: e.HasField("report_ready"))
+            await stopping
+        assert await answered(heir.wire, made.id) == ["An answer."]
+
+
+async def test_an_absent_candidates_interview_is_laid_aside_and_gone_on_with_later(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    limits = Limits(absence_seconds=0.01, abandoned_seconds=0.02)
+    async with orchestrator(store, bank, tmp_path, limits=limits) as running:
+        made = await running.wire.create(rounds=1, follow_ups=0)
+        async with running.wire.converse(joins(made.id)) as call:
+            await until(call, asked)
+
+        async def laid_aside() -> bool:
+            return running.sessions.here(made.id) is None
+
+        await until_true(laid_aside)
+        assert (await running.wire.get(made.id)).state == S.INTERVIEW_STATE_PAUSED
+        assert await store.holder(made.id) is None
+        async with running.wire.converse(joins(made.id)) as call:
+            await until(call, moved_to(S.INTERVIEW_STATE_PAUSED))
+            await until(call, moved_to(S.INTERVIEW_STATE_LIVE))
+            await call.write(says("An answer."))
+            await until(call, lambda e: e.HasField("report_ready"))
+
+
+# The store is away.
+
+
+async def test_a_store_that_fails_ends_no_interview_and_it_goes_on_when_it_is_back(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore
+) -> None:
+    first, _ = two
+    made = await first.wire.create(rounds=2, follow_ups=0)
+    other = await first.wire.create(rounds=1, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        seen = await until(call, asked)
+        await call.write(says("The first answer."))
+        seen = await until(call, asked)
+        store.reason = "STORE_FULL"
+        await call.write(says("The second answer."))
+        error = await refused(call)
+        assert (error.code(), reason(error)) == (grpc.StatusCode.UNAVAILABLE, "STORE_FULL")
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await first.wire.get(made.id)
+        assert reason(refusal.value) == "STORE_FULL"
+        store.reason = None
+    async with first.wire.converse(joins(other.id)) as call:
+        await until(call, asked)
+    async with first.wire.converse(joins(made.id, seen[-1].resume_token)) as call:
+        await until(call, asked)
+        await call.write(says("The second answer."))
+        await until(call, lambda e: e.HasField("report_ready"))
+    assert await answered(first.wire, made.id) == ["The first answer.", "The second answer."]
+
+
+# Housekeeping.
+
+
+async def test_a_report_that_was_left_half_written_is_finished(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore
+) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=2, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        await call.write(says("I add an index to the database."))
+        await until(call, asked)
+        session = first.sessions.here(made.id)
+        assert session is not None
+        await first.sessions.suspend(session)
+    found = await store.find("ann", made.id)
+    assert found is not None
+    await store.save(replace(found, state=State.REVIEWING))
+    await second.keeping.finish_reviews()
+    async with second.wire.converse(joins(made.id)) as call:
+        told = await until(call, lambda e: e.HasField("report_ready"))
+    assert told[-1].report_ready.report.questions[0].round == 1
+    assert (await first.wire.get(made.id)).state == S.INTERVIEW_STATE_COMPLETED
+
+
+async def test_old_interviews_are_deleted_with_all_that_is_kept_of_them(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    async with orchestrator(store, bank, tmp_path, retention_days=1e-9) as running:
+        made = await running.wire.create(rounds=1, follow_ups=0)
+        async with running.wire.converse(joining(made.id)) as call:
+            await until(call, lambda e: e.HasField("utterance_started"))
+            for _ in range(20):
+                await call.write(pb.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800)))
+            await until(call, lambda e: e.HasField("audio_received"))
+            await running.recordings.book_once()
+            end = pb.EndInterviewRequest(interview_id=made.id)
+            await running.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
+            while (await call.read()) is not grpc.aio.EOF:
+                pass
+        assert list((tmp_path / "recordings").iterdir())
+        await running.keeping.delete_old()
+        assert await store.find("ann", made.id) is None
+        assert list((tmp_path / "recordings").iterdir()) == []
+
+
+async def test_a_live_interview_is_deleted_from_anywhere(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore
+) -> None:
+    first, second = two
+    made = await first.wire.create()
+    async with first.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        request = pb.DeleteInterviewRequest(interview_id=made.id)
+        for one in (second, first):
+            await one.wire.interviews.DeleteInterview(request, **outgoing(PATIENCE, **ANN))
+        assert await store.find("ann", made.id) is None
