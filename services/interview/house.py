@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import grpc
 
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat, taken_over
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import InterviewClock

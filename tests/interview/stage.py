@@ -108,7 +108,13 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = self.crash = False
+        self.broken = self.crash = self.hangs = False
+
+    async def check(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.broken:
+            raise DependencyFailed("asr", "UNAVAILABLE")
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from services.interview.events import Entry, Event, InterviewerAudio
 from services.interview.tokens import EPOCH_BYTES
 
+REBUILT_GAP = 10_000
+"""Numbers go on so much later in another process: what the first has told last is not known."""
 OVERHEAD_BYTES = 256
 """What an event without audio counts for; the bound is on memory, roughly."""
 
@@ -21,15 +25,21 @@ def _weight(event: Event) -> int:
 class Journal:
     """Events in order. The oldest are dropped once `max_bytes` is passed."""
 
-    def __init__(self, now: Callable[[], float], max_bytes: int) -> None:
-        """Takes the interview's clock, in seconds."""
-        self.epoch = secrets.token_bytes(EPOCH_BYTES)
+    def __init__(
+        self,
+        now: Callable[[], float],
+        max_bytes: int,
+        epoch: bytes | None = None,
+        kept: Sequence[Entry] = (),
+    ) -> None:
+        """Takes the interview's clock, in seconds, and what is rebuilt: the epoch, the events."""
+        self.epoch = epoch or secrets.token_bytes(EPOCH_BYTES)
         """Tells this run of events from another of the same interview, with the same numbers."""
         self._now = now
         self._max_bytes = max_bytes
-        self._entries: deque[Entry] = deque()
-        self._bytes = 0
-        self._last_seq = 0
+        self._entries: deque[Entry] = deque(kept)
+        self._bytes = sum(_weight(entry.event) for entry in kept)
+        self._last_seq = kept[-1].seq + REBUILT_GAP if kept else 0
         self._changed = asyncio.Event()
 
     @property
@@ -50,10 +60,15 @@ class Journal:
 
     def after(self, seq: int) -> Sequence[Entry]:
         """The kept events with numbers above `seq`."""
-        skip = max(0, len(self._entries) - (self._last_seq - seq))
-        if skip >= len(self._entries):
+        if not self._entries or self._entries[-1].seq <= seq:
             return ()
-        return [self._entries[index] for index in range(skip, len(self._entries))]
+        # Almost always the newest few are asked for.
+        behind = self._last_seq - seq
+        if behind <= len(self._entries) and self._entries[-behind].seq == seq + 1:
+            first = len(self._entries) - behind
+        else:
+            first = bisect_right(self._entries, seq, key=attrgetter("seq"))
+        return [self._entries[index] for index in range(first, len(self._entries))]
 
     def wake(self) -> None:
         """Wakes everyone who waits in `changed`."""

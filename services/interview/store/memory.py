@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from services.interview.events import Entry
 from services.interview.record import Interview, State
 from services.interview.reports.report import Report
-from services.interview.store.store import Place
+from services.interview.store.store import Lease, Place
 
 
 class MemoryStore:
@@ -23,6 +24,7 @@ class MemoryStore:
         self._interviews: dict[tuple[str, str], Interview] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._reports: dict[tuple[str, str], Report] = {}
+        self._sessions: dict[str, tuple[bytes, tuple[Entry, ...]]] = {}
 
     async def save(self, interview: Interview) -> None:
         """Keeps an interview's newest state."""
@@ -44,6 +46,7 @@ class MemoryStore:
     def _forget(self, user: str, interview_id: str) -> None:
         kept = self._interviews.pop((user, interview_id), None)
         self._reports.pop((user, interview_id), None)
+        self._sessions.pop(interview_id, None)
         if kept is None:
             return
         if kept.key is not None and self._keys.get((user, kept.key)) == interview_id:
@@ -80,3 +83,19 @@ class MemoryStore:
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
         return self._reports.get((user, interview_id))
+
+    async def commit(
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+    ) -> None:
+        """Keeps what has changed of an interview."""
+        await self.save(interview)
+        _, before = self._sessions.get(lease.interview_id, (b"", ()))
+        self._sessions[lease.interview_id] = session, (*before, *events)
+
+    async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
+        """The session as it was committed last, and its events that last."""
+        return self._sessions.get(interview_id)

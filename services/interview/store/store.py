@@ -10,8 +10,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.interview.events import Entry
 from services.interview.record import Interview
 from services.interview.reports.report import Report
+from services.runtime.errors import Unavailable
+
+
+class StoreFailed(Unavailable):
+    """The database could not do it; `reason` is a stable word for programs."""
+
+    def __init__(self, reason: str, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(f"the interviews' record cannot be used: {message}", retry_after)
+        self.reason = reason
+
+
+class LeaseLost(Exception):
+    """Another orchestrator has taken the interview: stop, and say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive an interview; the token rises with every acquisition."""
+
+    interview_id: str
+    holder: str
+    token: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,4 +74,19 @@ class Store(Protocol):
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
+        ...
+
+    async def commit(
+        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+    ) -> None:
+        """Writes what has changed of an interview, all or nothing.
+
+        Raises:
+            LeaseLost: Another drives it.
+            StoreFailed: It is not known whether it was written; the same again does no harm.
+        """
+        ...
+
+    async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
+        """The session as it was committed last, and its events that last."""
         ...
