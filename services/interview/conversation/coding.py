@@ -12,22 +12,24 @@ from typing import Any, TypeVar, Union
 
 ValueT = TypeVar("ValueT")
 
-_KIND = "kind"
-"""Names the class where an annotation allows several."""
+_KIND = "="
+"""Names the class, for annotations that allow several."""
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def encoded(value: Any) -> Any:
     """What `json.dumps` can write of dataclasses, tuples, enums and plain values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: encoded(getattr(value, field.name)) for field in fields(value)}
-        return {_KIND: type(value).__name__, **named}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is tuple:
+        return [encoded(item) for item in value]
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, tuple | frozenset):
-        return [encoded(item) for item in value]
-    if isinstance(value, bytes):
+    if kind is bytes:
         return value.hex()
-    return value
+    named = {name: encoded(getattr(value, name)) for name in _hints(kind)}
+    return {_KIND: kind.__name__, **named}
 
 
 def decoded(kind: type[ValueT], value: Any) -> ValueT:

@@ -60,7 +60,7 @@ def pause(scene: Scene) -> None:
         turn_taking.salvage(scene)
     _quiet_down(scene)
     # Whoever comes back, perhaps after days, hears the question once more.
-    scene.set_place(asked=False)
+    scene.set_place(repeat=True)
     speaking.move(scene, State.PAUSED)
 
 

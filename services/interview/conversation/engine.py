@@ -46,7 +46,8 @@ def step(
     if not scene.state.finished:
         commanding.carry_out(scene)
         going_on.go_on(scene)
-        _prepare_lines(scene)
+        if _differ(state, scene.state):
+            _prepare_lines(scene)
         _watch(scene, event)
         scene.commit()
         _end(scene)
@@ -251,6 +252,8 @@ def _typed(scene: Scene, text: str) -> None:
     scene.set(quiet=0, offered=False, speech=replace(scene.state.speech, worded=False))
     holding.release(scene)
     answers.settle(scene)
+    if scene.place.step.asks:
+        scene.set_place(asked=True, repeat=False)
     turn = answers.typed(scene, text)
     answers.over(scene, turn)
     if scene.live and scene.place.step.asks:
@@ -276,6 +279,14 @@ def _reviewed(scene: Scene, event: events.Reviewed) -> None:
     speaking.move(scene, State.COMPLETED if event.report is not None else State.FAILED)
     if event.report is not None:
         scene.tell_stored(ReportReady(event.report))
+
+
+def _differ(before: SessionState, after: SessionState) -> bool:
+    """Whether what may be said next can have changed."""
+    return any(
+        getattr(before, name) is not getattr(after, name)
+        for name in ("place", "reply", "draft", "output", "failing", "state", "prepared")
+    )
 
 
 def _prepare_lines(scene: Scene) -> None:

@@ -14,9 +14,16 @@ REMINDERS = 2
 
 
 def go_on(scene: Scene) -> None:
-    """Begins what is due, if nothing is under way."""
+    """Begins what is due, if nothing is under way; what is only shown is over at once."""
+    place = None
+    while place is not scene.place and scene.state.floor is None:
+        place = scene.place
+        _begin_what_is_due(scene)
+
+
+def _begin_what_is_due(scene: Scene) -> None:
     state = scene.state
-    if state.floor is not None or not state.storing:
+    if not state.storing:
         return
     if state.state is State.READY:
         if state.present:
@@ -44,7 +51,8 @@ def _begin(scene: Scene) -> None:
         _reply(scene)
     elif place.answer.turns:
         _reply(scene)
-    elif not place.asked and scene.state.running(Timer.QUIET) is None:
+    elif place.repeat or (not place.asked and scene.state.running(Timer.QUIET) is None):
+        scene.set_place(repeat=False)
         speaking.say(scene, scene.script.again(place.line))
     else:
         _listen(scene)

@@ -91,6 +91,7 @@ def _enter(scene: Scene, line: Line) -> None:
         line=line,
         answer=Answer(),
         asked=False,
+        repeat=False,
         said=(*before.said, line.text),
         levels=levels,
         level=level,
@@ -291,13 +292,18 @@ def stop(scene: Scene, *, takes_back: bool = False, read: bool = False) -> bool:
     scene.want(a.Hush(utterance.id))
     if utterance.started is None:
         _free(scene)
-        return False
+        return takes_back and take_back(scene)
     scene.tell(PlaybackControl(utterance.id, PlaybackAction.STOP))
     asked = read or content_heard(line, heard)
     _finish(scene, heard, interrupted=True, asked=asked)
+    return takes_back and take_back(scene)
+
+
+def take_back(scene: Scene) -> bool:
+    """Goes back to where the interview was before a question that nobody heard; whether it did."""
     place, before = scene.place, scene.state.before
-    unasked = line.kind is not Kind.ASIDE and place.step.asks and not place.asked
-    if not (takes_back and unasked) or before is None or place.answer.turns:
+    unasked = place.step.asks and not place.asked
+    if not unasked or before is None or place.answer.turns or place.answer.held is not None:
         return False
     scene.set(place=before, before=None)
     move(scene, State.LIVE)

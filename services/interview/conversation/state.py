@@ -186,6 +186,7 @@ class Place:
     Attributes:
         line: The line that brought it here.
         asked: Whether the question's content was heard.
+        repeat: Whether it is to be said once more all the same.
         said: The interviewer's questions so far, this one included.
         levels: How well each round before was answered, 0 to 1.
         level: How well this one was, so far.
@@ -195,6 +196,7 @@ class Place:
     line: Line | None = None
     answer: Answer = Answer()
     asked: bool = False
+    repeat: bool = False
     said: tuple[str, ...] = ()
     levels: tuple[float, ...] = ()
     level: float | None = None

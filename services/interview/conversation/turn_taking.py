@@ -134,8 +134,10 @@ def _partial(scene: Scene, event: PartialHeard) -> None:
     text = event.stable + event.unstable
     if not text.strip():
         return
-    if scene.state.speech.under_way:
-        _change(scene, text=text, end=scene.now)
+    if not scene.state.speech.under_way:
+        # Its end was waited for in vain, and it goes on.
+        _begin(scene, SpeechBegan(scene.now))
+    _change(scene, text=text, end=scene.now)
     _worded(scene, text)
     if scene.state.floor is None and scene.place.step.asks:
         replies.overhear(scene, scene.place.answer.whole(text))
@@ -152,7 +154,8 @@ def _worded(scene: Scene, text: str) -> None:
         holding.release(scene)
     if not _interrupts(scene, text, final=False):
         return
-    speaking.stop(scene, takes_back=True)
+    if not speaking.stop(scene, takes_back=True):
+        speaking.take_back(scene)
     replies.hold_back(scene)
     if scene.place.step.asks:
         answers.reopen(scene)
@@ -177,9 +180,11 @@ def situation(scene: Scene, floor: Utterance | None) -> Situation:
 
 
 def _probably_ended(scene: Scene, event: ProbablyEnded) -> None:
-    _change(scene, eager_at=scene.now)
     if not event.text.strip():
         return
+    if not scene.state.speech.under_way:
+        _begin(scene, SpeechBegan(event.start))
+    _change(scene, eager_at=scene.now)
     _change(scene, text=event.text, words=event.words, start=event.start, end=event.end)
     _worded(scene, event.text)
     if scene.state.floor is None and scene.place.step.asks and scene.state.hold is None:
@@ -296,8 +301,10 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
             speaking.resume(scene)
             return
         speaking.stop(scene, takes_back=meant is Intent.SPEECH)
-    elif floor is not None and floor.started is None:
-        speaking.stop(scene)
+    else:
+        if floor is not None and floor.started is None:
+            speaking.stop(scene)
+        speaking.take_back(scene)
     scene.set(quiet=0)
     if meant in wishes.WISHES or wishes.agrees_to_skip(scene, event.text):
         wishes.grant(scene, event, meant)
