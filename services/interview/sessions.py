@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import grpc
 
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, taken_over
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.conversation import Conversation
@@ -189,7 +189,7 @@ class Sessions:
             self._pace,
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
-            restored=rebuilt(interview, state),
+            restored=rebuilt(state),
         )
         return Attendance(
             conversation,
