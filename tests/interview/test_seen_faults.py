@@ -88,7 +88,7 @@ def test_a_tail_is_not_scored_under_a_question_that_nobody_heard() -> None:
             await s.play_out(Phase.CLOSING)
             report = (await s.until(ReportReady)).report
             assert [q.question_id for q in report.questions] == ["q1", "q2"]
-            assert all("Thank you. My last question: How" != q.question for q in report.questions)
+            assert all(q.question != "Thank you. My last question: How" for q in report.questions)
 
     run(main())
 
