@@ -13,7 +13,6 @@ from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import address_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
-from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -21,8 +20,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 from envoy.type.matcher.v3 import string_pb2
 
-from edge.envoy.endpoints import socket_address
-from edge.envoy.extensions import http_filter, packed, seconds
+from edge.envoy.extensions import http_filter, seconds
+from edge.envoy.listener import http_listener
 from edge.envoy.settings import EnvoySettings
 
 ADMIN = "admin"
@@ -90,20 +89,7 @@ def admin_listener(settings: EnvoySettings) -> Any:
         ),
         http_filters=[http_filter("envoy.filters.http.router", router_pb2.Router())],
     )
-    return listener_pb2.Listener(
-        name=ADMIN,
-        address=socket_address(settings.admin_host, settings.admin_port),
-        filter_chains=[
-            listener_components_pb2.FilterChain(
-                filters=[
-                    listener_components_pb2.Filter(
-                        name="envoy.filters.network.http_connection_manager",
-                        typed_config=packed(manager),
-                    )
-                ]
-            )
-        ],
-    )
+    return http_listener(ADMIN, settings.admin_host, settings.admin_port, manager)
 
 
 def _pipe(socket: Path) -> Any:

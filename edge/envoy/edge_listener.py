@@ -14,7 +14,6 @@ from typing import Any
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2, extension_pb2, protocol_pb2
-from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from envoy.config.rbac.v3 import rbac_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.buffer.v3 import buffer_pb2
@@ -34,10 +33,10 @@ from envoy.type.v3 import percent_pb2, token_bucket_pb2
 
 from edge.envoy.access_log import access_log
 from edge.envoy.callers import EDGE_CALLERS, caller_headers
-from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
+from edge.envoy.clusters import http2_options
 from edge.envoy.contracts import Contract, Method
-from edge.envoy.endpoints import socket_address
 from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
+from edge.envoy.listener import http_listener
 from edge.envoy.routing import (
     RETRY_BUFFER_BYTES,
     forward,
@@ -97,22 +96,7 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         ),
         tracing=tracing(settings),
     )
-    return listener_pb2.Listener(
-        name=EDGE,
-        address=socket_address(settings.edge_host, settings.edge_port),
-        per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
-        filter_chains=[
-            listener_components_pb2.FilterChain(
-                name=EDGE,
-                filters=[
-                    listener_components_pb2.Filter(
-                        name="envoy.filters.network.http_connection_manager",
-                        typed_config=packed(manager),
-                    )
-                ],
-            )
-        ],
-    )
+    return http_listener(EDGE, settings.edge_host, settings.edge_port, manager)
 
 
 def _filters(settings: EnvoySettings, public: Sequence[Contract], descriptors: Path) -> list[Any]:

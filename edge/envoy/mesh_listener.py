@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -14,10 +13,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from edge.envoy.access_log import access_log
 from edge.envoy.callers import MESH_CALLERS, caller_headers
-from edge.envoy.clusters import CONNECTION_BUFFER_BYTES, http2_options
+from edge.envoy.clusters import http2_options
 from edge.envoy.contracts import REFLECTION_SERVICES, Contract
-from edge.envoy.endpoints import socket_address
-from edge.envoy.extensions import FALSE, TRUE, http_filter, packed, seconds, uint32, uint64
+from edge.envoy.extensions import FALSE, TRUE, http_filter, seconds, uint64
+from edge.envoy.listener import http_listener
 from edge.envoy.routing import (
     RETRY_BUFFER_BYTES,
     grpc_routes,
@@ -50,22 +49,7 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
         request_id_extension=request_ids(),
         tracing=tracing(settings),
     )
-    return listener_pb2.Listener(
-        name=MESH,
-        address=socket_address(settings.mesh_host, settings.mesh_port),
-        per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
-        filter_chains=[
-            listener_components_pb2.FilterChain(
-                name=MESH,
-                filters=[
-                    listener_components_pb2.Filter(
-                        name="envoy.filters.network.http_connection_manager",
-                        typed_config=packed(manager),
-                    )
-                ],
-            )
-        ],
-    )
+    return http_listener(MESH, settings.mesh_host, settings.mesh_port, manager)
 
 
 def _routes(services: Iterable[Contract]) -> Any:

@@ -95,8 +95,9 @@ def forward(cluster: str, *, retried: bool = False) -> Any:
 def _retry_policy() -> Any:
     policy = route_components_pb2.RetryPolicy
     return policy(
-        # "reset" is a server that died with the call in its hands.
-        retry_on="connect-failure,refused-stream,reset,unavailable",
+        # "reset" is a server that died with the call in its hands; "cancelled" one that gave it up,
+        # as grpc does with calls at its end. Of a client that cancels nothing is left to retry.
+        retry_on="connect-failure,refused-stream,reset,unavailable,cancelled",
         num_retries=uint32(2),
         retry_back_off=policy.RetryBackOff(
             base_interval=seconds(0.025), max_interval=seconds(0.25)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.runtime.addresses import authority, bare
 from services.runtime.collector import Collector
 from services.runtime.listening import is_loopback
 
@@ -40,7 +41,7 @@ class Endpoint:
     def parse(cls, text: str) -> Self:
         """Reads `host:port`; raises ValueError on anything else."""
         host, colon, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
+        host = bare(host)
         if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise ValueError(f"{text!r} is no address; write host:port")
         return cls(host, int(port))
@@ -55,7 +56,7 @@ class Endpoint:
         return True
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return authority(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from services.interview.candidate_name import clean_name
 from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import primary
@@ -40,10 +42,12 @@ class Creation:
         """Creates an interview and chooses its questions; with a key, only once a day.
 
         Raises:
-            InvalidField: A language that is not spoken, a persona, voice or question that does not
-                exist, conditions that leave too few questions, or a key that has made an interview
-                with other settings.
+            InvalidField: A name that cannot be said, a language that is not spoken, a persona,
+                voice or question that does not exist, conditions that leave too few questions, or a
+                key that has made an interview with other settings.
         """
+        if settings.candidate_name is not None:
+            settings = replace(settings, candidate_name=clean_name(settings.candidate_name))
         if key is None:
             return await self._create(user, settings, None)
         lock, waiting = self._locks.get((user, key), (asyncio.Lock(), 0))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat, taken_over
 from services.interview.creation import Creation
 from services.interview.events import AudioFormat

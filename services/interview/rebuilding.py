@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.interview.conversation.clock import InterviewClock
-from services.interview.conversation.progress import OPENING, Step
+from services.interview.conversation.state import SessionState
 from services.interview.events import Entry
-from services.interview.record import Interview, Phase
+from services.interview.record import Interview
 
 
 def clock_of(interview: Interview, events: Sequence[Entry]) -> InterviewClock:
@@ -24,12 +24,10 @@ def clock_of(interview: Interview, events: Sequence[Entry]) -> InterviewClock:
     return InterviewClock(max([wall, *known]))
 
 
-def rebuilt(interview: Interview, state: bytes) -> Step:
-    """What the record alone says of where an interview stands: at its round's question."""
-    match interview.phase:
-        case Phase.QUESTION | Phase.FOLLOW_UP:
-            return Step(Phase.QUESTION, interview.round)
-        case Phase.CLOSING:
-            return Step(Phase.CLOSING, interview.round)
-        case _:
-            return OPENING
+def rebuilt(state: bytes) -> SessionState | None:
+    """The session as it was committed last; None if it never began.
+
+    Raises:
+        ValueError: It was written by a newer version.
+    """
+    return SessionState.from_json(state) if state else None

@@ -15,9 +15,9 @@ from viva.interview.v1 import conversation_pb2, interview_pb2, interview_service
 from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Seat
-from services.interview.conversation.patience import DEFAULT_HOLD_SECONDS
+from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import grpc
 
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, taken_over
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.conversation import Conversation
@@ -27,6 +27,7 @@ from services.interview.recordings.recordings import Recordings
 from services.interview.store.store import Lease, LeaseLost, Store, StoreFailed
 from services.runtime.errors import Draining, FailedPrecondition, NotFound, Overloaded, ServiceError
 from services.runtime.logs import log
+from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ class Sessions:
             self._pace,
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
-            restored=rebuilt(interview, state),
+            restored=rebuilt(state),
         )
         return Attendance(
             conversation,
@@ -202,7 +203,7 @@ class Sessions:
         self._live[name] = session
         # A context of its own: the conversation outlives the call that began it.
         session.task = self._tasks.create_task(
-            self._hold(session), name=f"interview-{name}", context=contextvars.Context()
+            self._hold(session), name=f"interview-{name}", context=trace_alone()
         )
         over = [name for name, kept in self._live.items() if kept.over]
         for name in over[: max(0, len(over) - self._limits.finished)]:

@@ -52,7 +52,10 @@ class InterviewServerSettings(ServerSettings):
         description="Seconds of silence after which a reply is prepared.",
     )
     max_silence: float = Field(
-        default=0.8, ge=0.05, le=30, description="Seconds of silence that end the candidate's turn."
+        default=4.5,
+        ge=0.05,
+        le=30,
+        description="Seconds of silence after which a turn ends whatever was said.",
     )
     follow_up_budget: float = Field(
         default=2.0, gt=0, le=30, description="Seconds the model has to write a follow-up."

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.llm.generation import Generation
+from services.runtime.batching import BatchScheduler, Scheduled
 
 TURN_TOKENS = 64
 """Tokens after which an answer lets others of its class go first."""
@@ -41,6 +42,21 @@ class Turns:
             yield
         finally:
             self.begin(generation)
+
+    async def submit(
+        self,
+        scheduler: BatchScheduler[Generation, None],
+        generation: Generation,
+        deadline: float | None,
+    ) -> Scheduled[None]:
+        """Waits for a generation's next turn and runs it."""
+        with self.waiting(generation):
+            return await scheduler.submit(
+                generation,
+                caller=generation.caller,
+                priority=generation.priority,
+                deadline=deadline,
+            )
 
     def begin(self, generation: Generation) -> None:
         """Says that its turn has begun."""

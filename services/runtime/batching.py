@@ -21,16 +21,17 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from services.runtime import metrics
 from services.runtime.admission import RESERVED, Admission, Refusal
-from services.runtime.device_memory import is_out_of_memory
-from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, Unavailable
+from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Unavailable
+from services.runtime.model_call import Ran, call_model
 from services.runtime.picking import Batch, Cursor, Limits, Picker
 from services.runtime.queueing import Job, Priority, Submission, Waiting
 from services.runtime.speed import Speed
@@ -41,8 +42,6 @@ __all__ = ["BatchScheduler", "Priority", "Scheduled"]
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-# When a device that had no memory may have some again, in seconds.
-_MEMORY_RETRY = 1.0
 # gRPC's own clock may end a call so much before its deadline on ours, in seconds.
 _SAME_MOMENT = 0.01
 
@@ -62,26 +61,6 @@ class Scheduled(Generic[ResultT]):
     queue_time: float
     compute_time: float
     batch_size: int
-
-
-class _Ran(NamedTuple, Generic[ItemT, ResultT]):
-    """What a model's thread did.
-
-    Attributes:
-        jobs: Those that reached the model.
-        results: What became of each.
-        started: On the event loop's clock, in seconds.
-        seconds: In the model.
-        error: Of a batch that failed as a whole.
-        halved: Whether the device had too little memory for all at once.
-    """
-
-    jobs: Sequence[Job[ItemT]]
-    results: Sequence[ResultT | BaseException]
-    started: float
-    seconds: float
-    error: Exception | None
-    halved: bool
 
 
 class BatchScheduler(Generic[ItemT, ResultT]):
@@ -364,8 +343,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         jobs = [job for part in batch.parts for job in self._queue.take(*part)]
         metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
         self._running[worker] = now + self._speed.seconds(batch.cost)
+        call = partial(call_model, self._run, jobs, loop.time, self._name)
         try:
-            ran = await loop.run_in_executor(self._threads, self._call_model, jobs, loop.time)
+            ran = await loop.run_in_executor(self._threads, call)
         finally:
             del self._running[worker]
         if ran.jobs:
@@ -396,54 +376,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 self._fail(submission, DeadlineExpired())
         return batch
 
-    def _call_model(
-        self, jobs: Sequence[Job[ItemT]], clock: Callable[[], float]
-    ) -> _Ran[ItemT, ResultT]:
-        # The last look before the model: a thread may have taken its time to start.
-        started = clock()
-        alive = [
-            job
-            for job in jobs
-            if job.submission.deadline > started and not job.submission.done.done()
-        ]
-        if not alive:
-            return _Ran([], [], started, 0.0, None, halved=False)
-        error, results = self._attempt(alive)
-        halved = error is not None and is_out_of_memory(error)
-        if halved:
-            half = (len(alive) + 1) // 2
-            results = []
-            for part in filter(None, (alive[:half], alive[half:])):
-                again, answers = self._attempt(part)
-                if again is not None and is_out_of_memory(again):
-                    answers = [
-                        Overloaded(f"{self._name} is out of device memory", _MEMORY_RETRY)
-                        for _ in part
-                    ]
-                results.extend(answers)
-            if not all(isinstance(result, BaseException) for result in results):
-                error = None
-        return _Ran(alive, results, started, clock() - started, error, halved)
-
-    def _attempt(
-        self, jobs: Sequence[Job[ItemT]]
-    ) -> tuple[Exception | None, list[ResultT | BaseException]]:
-        """Calls the model: the error if it failed as a whole, and what each job is answered."""
-        error: Exception
-        try:
-            results: list[ResultT | BaseException] = [*self._run([job.item for job in jobs])]
-            if len(results) == len(jobs):
-                return None, results
-            error = RuntimeError(f"{self._name}: {len(results)} results for {len(jobs)} items")
-        except Exception as raised:  # noqa: BLE001 - whatever the model raises is the answer
-            # What the stack holds of the device's memory is needed for the next attempt.
-            error = raised.with_traceback(None) if is_out_of_memory(raised) else raised
-        except BaseException as raised:  # noqa: BLE001 - no caller cancelled it, no thread exits by it
-            error = RuntimeError(f"{self._name} was ended by {type(raised).__name__}")
-            error.__cause__ = raised
-        return error, [error] * len(jobs)
-
-    def _learn(self, ran: _Ran[ItemT, ResultT], now: float) -> None:
+    def _learn(self, ran: Ran[ItemT, ResultT], now: float) -> None:
         metrics.BATCH_SIZE.labels(self._name).observe(len(ran.jobs))
         metrics.COMPUTE_SECONDS.labels(self._name).observe(ran.seconds)
         if ran.halved:
@@ -459,7 +392,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         ):
             self._speed.observe(cost, ran.seconds, now)
 
-    def _answer(self, ran: _Ran[ItemT, ResultT]) -> None:
+    def _answer(self, ran: Ran[ItemT, ResultT]) -> None:
         size = len(ran.jobs)
         for submission in dict.fromkeys(job.submission for job in ran.jobs):
             trace.get_current_span(submission.context).add_event(

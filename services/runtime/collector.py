@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from services.runtime.addresses import authority
+
 
 @dataclass(frozen=True, slots=True)
 class Collector:
@@ -36,5 +38,4 @@ class Collector:
         return cls(parts.hostname, port or 4317, parts.scheme == "https")
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{authority(self.host, self.port)}"

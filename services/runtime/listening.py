@@ -7,6 +7,7 @@ import logging
 
 import grpc
 
+from services.runtime.addresses import authority, bare
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
 
@@ -18,7 +19,7 @@ def is_loopback(host: str) -> bool:
     if host == "localhost" or host.startswith("unix:"):
         return True
     try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+        return ipaddress.ip_address(bare(host)).is_loopback
     except ValueError:
         return False
 
@@ -39,16 +40,16 @@ def require_allowed(what: str, host: str, port: int, *, allow_insecure: bool) ->
         return
     if not allow_insecure:
         raise ResourceMissing(
-            f"other machines could reach {host}:{port} ({what}) without authentication",
+            f"other machines could reach {authority(host, port)} ({what}) without authentication",
             "listen on 127.0.0.1, or set VIVA_ALLOW_INSECURE=1 where that is meant",
         )
     log(_logger, logging.WARNING, "open without authentication", what=what, host=host, port=port)
 
 
-def taken(address: str) -> ResourceMissing:
+def taken(host: str, port: int) -> ResourceMissing:
     """The error of an address that something else listens on."""
     return ResourceMissing(
-        f"{address} cannot be listened on",
+        f"{authority(host, port)} cannot be listened on",
         "stop what uses it (`viva status` shows a running mesh) or set another port",
     )
 
@@ -60,11 +61,10 @@ def listen(server: grpc.aio.Server, host: str, port: int, *, allow_insecure: boo
         ResourceMissing: The address is taken, or may not be listened on.
     """
     require_allowed("calls", host, port, allow_insecure=allow_insecure)
-    address = f"[{host}]:{port}" if ":" in host.strip("[") and host[0] != "[" else f"{host}:{port}"
     try:
-        bound = server.add_insecure_port(address)
+        bound = server.add_insecure_port(authority(host, port))
     except RuntimeError:
         bound = 0
     if bound == 0:
-        raise taken(address)
+        raise taken(host, port)
     return bound

@@ -71,7 +71,6 @@ class Cursor(Generic[ItemT]):
         self._waiting = waiting
         self._taken: dict[Lane[ItemT], int] = {}
         self._heads: list[list[tuple[Place, Lane[ItemT]]]] = []
-        self._least_urgent = max((p for p in Priority if waiting.lanes[p]), default=None)
         for lanes in waiting.lanes:
             heads = [(lane.places[0], lane) for lane in lanes.values()]
             heapq.heapify(heads)
@@ -93,8 +92,6 @@ class Cursor(Generic[ItemT]):
 
     def after(self, lane: Lane[ItemT]) -> list[Lane[ItemT]]:
         """The less urgent lanes of the same key."""
-        if lane.priority == self._least_urgent:
-            return []
         lanes = self._waiting.lanes[lane.priority + 1 :]
         return [of[lane.key] for of in lanes if lane.key in of]
 

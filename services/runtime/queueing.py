@@ -182,8 +182,8 @@ class Waiting(Generic[ItemT]):
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
-    def push(self, job: Job[ItemT]) -> Lane[ItemT]:
-        """Takes a job in, into which lane."""
+    def push(self, job: Job[ItemT]) -> None:
+        """Takes a job in."""
         priority, caller = job.submission.priority, job.submission.caller
         callers = self._callers[priority]
         time = max(callers.get(caller, 0.0), self._now[priority])
@@ -191,13 +191,11 @@ class Waiting(Generic[ItemT]):
         lanes = self.lanes[priority]
         if job.key not in lanes:
             lanes[job.key] = Lane(priority, job.key)
-        lane = lanes[job.key]
-        lane.insert(job, (time, job.order))
+        lanes[job.key].insert(job, (time, job.order))
         self.items += 1
         self.size += job.size
         cost = self.cost[priority]
         cost[caller] = cost.get(caller, 0.0) + job.cost
-        return lane
 
     def lead(self, priority: Priority, caller: str) -> float:
         """By how much a caller has asked for more than its fair part up to now, in cost."""

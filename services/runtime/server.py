@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from services.runtime import logs, metrics
+from services.runtime.addresses import bare
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
 from services.runtime.interception import CallInterceptor
@@ -174,9 +175,6 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
             port = listen(
                 server, settings.host, settings.port, allow_insecure=settings.allow_insecure
             )
-            # What loading made will live as long as the process: keep the collector out of it.
-            gc.collect()
-            gc.freeze()
             await server.start()
             await _publish(services, checks)
             logs.log(_logger, logging.INFO, "serving", name=name, port=port, services=names)
@@ -189,7 +187,6 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
                     await asyncio.sleep(settings.lame_duck_seconds)
                     left = max(0.0, settings.drain_seconds - settings.lame_duck_seconds)
                     await stop(server, calls, draining, left)
-                    gc.unfreeze()
 
 
 async def _publish(services: Sequence[Service], checks: HealthServicer) -> None:
@@ -239,15 +236,27 @@ def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
     host, port = settings.host, settings.metrics_port
     require_allowed("metrics", host, port, allow_insecure=settings.allow_insecure)
     try:
-        endpoint, thread = prometheus_client.start_http_server(port, addr=host)
+        endpoint, thread = prometheus_client.start_http_server(port, addr=bare(host))
     except OSError:
-        raise taken(f"{host}:{port}") from None
+        raise taken(host, port) from None
     try:
         yield
     finally:
         endpoint.shutdown()
         endpoint.server_close()
         thread.join()
+
+
+@asynccontextmanager
+async def _settled(build: Build) -> AsyncIterator[Sequence[Service]]:
+    """What is to be served by a process that does nothing else.
+
+    What loading made will live as long as it: the collector is kept out of it.
+    """
+    async with build() as services:
+        gc.collect()
+        gc.freeze()
+        yield services
 
 
 async def _serve_until_signal(settings: ServerSettings, name: str, build: Build) -> None:
@@ -257,7 +266,7 @@ async def _serve_until_signal(settings: ServerSettings, name: str, build: Build)
     loop.set_default_executor(ThreadPoolExecutor(None, "work", initializer=yield_to_event_loops))
     for number in _SIGNALS:
         signal.signal(number, _stop_loading)
-    async with serving(settings, name, build) as running:
+    async with serving(settings, name, partial(_settled, build)) as running:
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop.set)
         waits = [asyncio.create_task(event.wait()) for event in (stop, running.device_lost)]
@@ -272,8 +281,11 @@ async def _serve_until_signal(settings: ServerSettings, name: str, build: Build)
 
 def _stop_loading(*_: object) -> None:
     """Ends the process at once: a thread that loads a model can't be stopped, only left."""
-    logs.log(_logger, logging.INFO, "stopped while loading")
-    os._exit(0)
+    try:
+        logs.log(_logger, logging.INFO, "stopped while loading")
+    finally:
+        # In the midst of another line the stream refuses this one: the signal counts all the same.
+        os._exit(0)
 
 
 def run(settings: ServerSettings, name: str, build: Build) -> None:

@@ -100,10 +100,6 @@ class Speed:
         """Standard deviation of the prediction itself, as a part of it."""
         return self.deviation * math.sqrt((1 - _DECAY) / (1 + _DECAY))
 
-    def at_most(self, cost: float) -> float:
-        """Seconds that a batch of this cost seldom exceeds."""
-        return self.seconds(cost) * (1 + CAUTION * self.deviation)
-
     def quickest(self, cost: float) -> float:
         """Seconds in which a batch of this cost can be done, by the best ones ever seen."""
         seen = (seconds * max(1.0, cost / of) for of, seconds in self._best.values())

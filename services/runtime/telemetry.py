@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import grpc
+from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -108,6 +110,17 @@ def server_span(method: str, metadata: Mapping[str, str | bytes]) -> Iterator[tr
         span, end_on_exit=True, record_exception=False, set_status_on_exception=False
     ):
         yield span
+
+
+def trace_alone() -> contextvars.Context:
+    """A context that holds the current trace and nothing else: for what outlives its call.
+
+    What is done in it continues the trace, but writes nothing on the call's span, which ends.
+    """
+    context = contextvars.Context()
+    span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
+    context.run(otel_context.attach, trace.set_span_in_context(span, otel_context.Context()))
+    return context
 
 
 def end_with(span: trace.Span, code: grpc.StatusCode) -> None:

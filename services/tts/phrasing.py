@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from string import ascii_letters
 
-from services.tts.normalization import HAN, has_han, is_speakable
+from services.tts.normalization import HAN, ends_in_greeting, has_han, is_speakable
 
 MAX_CHARACTERS = 240
 """No phrase is longer, whatever the text."""
@@ -107,6 +107,8 @@ _SHORTENED_WORDS = "yr yrs hr hrs min mins sec secs lb lbs ft exp"
 _SHORTENED = frozenset(_SHORTENED_WORDS.split()) - _NUMBERING
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[A-HJ-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Ph\.D|[BM]\.Sc)$")
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
+_CAPITALS_AT_END = re.compile(r"\s*[A-Z]*")
+_CAPITALS_NEXT = re.compile(r"\s*[A-Z]{3,}(?!\w)")
 _LIST_NUMBER = re.compile(r"\s*\d{1,3}")
 
 
@@ -183,7 +185,18 @@ def _ends_at_mark(
         return False
     if any(mark in _SENTENCE for mark in marks):
         return _ends_sentence(text, token, closed=closed)
-    return length >= (lengths.enumeration if marks.startswith("、") else lengths.clause)
+    if length < (lengths.enumeration if marks.startswith("、") else lengths.clause):
+        return False
+    return _ends_greeting(text, token.end(), closed=closed)
+
+
+def _ends_greeting(text: str, end: int, *, closed: bool) -> bool | None:
+    """Whether no name in capitals follows a greeting: only beside it is it known for a name."""
+    if not ends_in_greeting(text[:end]):
+        return True
+    if not closed and _CAPITALS_AT_END.fullmatch(text, end):
+        return None
+    return _CAPITALS_NEXT.match(text, end) is None
 
 
 def _ends_sentence(text: str, token: re.Match[str], *, closed: bool) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 from viva.asr.v1 import asr_pb2_grpc
 
 from services.asr.engines.selection import weights
@@ -49,3 +50,10 @@ async def serve(**settings: object) -> AsyncIterator[asr_pb2_grpc.AsrServiceAsyn
         open_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield asr_pb2_grpc.AsrServiceStub(channel)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stub() -> AsyncIterator[asr_pb2_grpc.AsrServiceAsyncStub]:
+    """The server as it is by default."""
+    async with serve() as connected:
+        yield connected

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import numpy as np
 import pytest
-import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
 from viva.asr.v1 import asr_pb2
 from viva.serving.v1 import serving_pb2
@@ -33,14 +32,7 @@ from tests.asr.calls import (
 from tests.asr.conftest import serve
 from tests.recordings import librivox
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stub() -> AsyncIterator[Stub]:
-    async with serve() as connected:
-        yield connected
-
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -130,6 +122,7 @@ async def test_an_unknown_model_is_not_found(stub: Stub) -> None:
     assert fields(error) == ["config.recognition.model"]
 
 
+@pytest.mark.slow
 async def test_hints_may_be_any_text(stub: Stub) -> None:
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
     hints = [
@@ -171,6 +164,7 @@ async def test_clipped_speech_is_still_understood(stub: Stub) -> None:
         assert "himself" in words(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [8_000, 48_000])
 async def test_a_wrong_rate_of_raw_samples_harms_nobody_else(stub: Stub, said: int) -> None:
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
@@ -199,6 +193,7 @@ async def test_a_file_sent_as_raw_samples_is_told_so(
     assert fields(error) == ["config.format.encoding"]
 
 
+@pytest.mark.slow
 async def test_an_hour_of_a_stream_is_heard_to_its_end_without_being_kept(stub: Stub) -> None:
     quiet = chunk(bytes(1 << 20))
     speech = audio(np.concatenate([read_wav(librivox()[4].path), silence(1)]))
@@ -224,6 +219,7 @@ async def test_an_hour_of_a_stream_is_heard_to_its_end_without_being_kept(stub: 
     assert grown < 100
 
 
+@pytest.mark.slow
 async def test_long_recordings_hold_no_stream_up(stub: Stub) -> None:
     hour = asr_pb2.RecognizeRequest(audio=encoded(silence(3600), 16_000, "FLAC"))
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
@@ -365,6 +361,7 @@ async def test_a_client_that_vanishes_leaves_nothing_and_disturbs_nobody(stub: S
     assert not [t for t in asyncio.all_tasks() if t.get_name() == "asr-session"]
 
 
+@pytest.mark.slow
 async def test_a_message_over_the_limit_is_refused() -> None:
     async with serve(max_message_bytes=100_000) as small:
         file = encoded(white_noise(10), 16_000, "WAV")

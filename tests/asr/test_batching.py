@@ -27,6 +27,8 @@ from services.asr.vad import FRAME
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from tests.runtime import virtual_time
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10.0
 MESSAGE = 4
 """Frames in a message."""

@@ -39,7 +39,7 @@ async def stub() -> AsyncIterator[Stub]:
         yield connected
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 def sentence() -> Float32:

@@ -25,6 +25,8 @@ from services.runtime.request import Request
 from tests.asr.audio import read_wav, silence, words
 from tests.recordings import librivox
 
+pytestmark = pytest.mark.slow
+
 
 class Flaky:
     """The real engine; `goes_wrong` says in which batches, counted from 1, it raises."""

@@ -12,6 +12,7 @@ from tests.engine_faults import Fault, fails_and_comes_back, served
 from tests.recordings import librivox
 
 
+@pytest.mark.slow
 async def test_a_recognizer_that_fails_is_out_of_service_until_it_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,8 @@ from tests.asr.audio import read_wav, silence
 from tests.asr.live import streamed, whole
 from tests.recordings import Recording
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 1.8
 
 

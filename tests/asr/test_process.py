@@ -31,6 +31,8 @@ from tests.server_process import (
     server_process,
 )
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "viva.asr.v1.AsrService"
 RAW = serving_pb2.AudioFormat(sample_rate_hz=16_000)
 CLIENT = Path(__file__).with_name("vanishing_client.py")

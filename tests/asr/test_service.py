@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-import pytest_asyncio
 import soundfile
 from google.protobuf.duration_pb2 import Duration
 from viva.asr.v1 import asr_pb2
@@ -21,14 +20,7 @@ from tests.asr.calls import Request, Stub, audio, chunk, config, ends, fields, r
 from tests.asr.conftest import serve
 from tests.recordings import cards, librivox
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stub() -> AsyncIterator[Stub]:
-    async with serve() as connected:
-        yield connected
-
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 # Whole recordings.

@@ -17,6 +17,7 @@ def judge() -> TurnCompletion:
     return loaded
 
 
+@pytest.mark.slow
 def test_a_whole_sentence_sounds_more_complete_than_half_of_it(judge: TurnCompletion) -> None:
     for recording in librivox():
         samples = read_wav(recording.path)

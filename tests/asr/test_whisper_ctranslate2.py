@@ -16,6 +16,8 @@ from services.asr.engines.whisper_ctranslate2 import (
 from tests.asr.audio import read_wav, silence, words
 from tests.recordings import cards, librivox
 
+pytestmark = pytest.mark.slow
+
 
 def test_human_speech_is_understood(base: WhisperCTranslate2) -> None:
     wrong = total = 0

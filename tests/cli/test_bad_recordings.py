@@ -11,6 +11,8 @@ import soundfile
 
 from tests.cli.test_errors import viva
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = ("--address", "127.0.0.1:1")
 
 

@@ -15,6 +15,8 @@ from services.cli.commands import doctor
 from services.cli.launcher.weights import fault
 from tests.cli.running_mesh import unprepared
 
+pytestmark = pytest.mark.slow
+
 
 def viva(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -44,6 +46,8 @@ def test_the_doctor_looks_at_everything_the_mesh_needs(tmp_path: Path) -> None:
         "libraries",
         "Whisper base",
         "Silero VAD",
+        "Smart Turn",
+        "DTLN denoiser",
         "Piper voice Joe",
         "Kokoro",
         "espeak-ng",

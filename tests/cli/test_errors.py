@@ -19,6 +19,8 @@ from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

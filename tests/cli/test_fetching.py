@@ -13,7 +13,7 @@ from services.cli.launcher.fetching import WEIGHTS_LOCK, FetchFailed, fetch, mis
 from services.cli.launcher.weights import Packaged, wanted
 
 
-def test_the_lock_names_every_package_that_settings_ask_for(
+def test_the_lock_and_the_settings_name_the_same_packages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VIVA_ASR_MODEL", "tiny.en")
@@ -24,14 +24,25 @@ def test_the_lock_names_every_package_that_settings_ask_for(
         name for weights in asked if isinstance(weights, Packaged) for name in weights.packages
     }
     locked = set(re.findall(r"^([a-z0-9-]+)==", WEIGHTS_LOCK.read_text(), re.MULTILINE))
-    assert packages <= locked
-    assert len(packages) > 10
+    assert packages == locked
+
+
+def test_the_judge_of_turns_is_fetched_only_where_it_judges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = [*wanted()]
+    monkeypatch.setenv("VIVA_ASR_TURN_COMPLETION", "false")
+    without = [*wanted()]
+    [judge] = [weights for weights in everything if weights not in without]
+    assert isinstance(judge, Packaged)
+    assert judge.packages == ("pipecat-ai",)
 
 
 def test_nothing_is_missing_where_everything_is_installed() -> None:
     assert missing() == []
 
 
+@pytest.mark.slow
 def test_a_failed_fetch_says_what_to_do_by_hand(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

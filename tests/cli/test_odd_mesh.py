@@ -18,7 +18,7 @@ from tests.cli.running_mesh import Launcher, environment, free_ports, launched, 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 OPTIONS = [f"--without={name}" for name in ("tts", "llm", "interview", "reflection")]
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -22,7 +22,7 @@ from tests.cli.running_mesh import Launcher, environment, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

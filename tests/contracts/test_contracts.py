@@ -35,6 +35,7 @@ def test_the_contracts_pass_the_standard_lint_without_exceptions() -> None:
     assert "ignore" not in configuration
 
 
+@pytest.mark.slow
 def test_a_field_that_changes_its_type_breaks_the_check(tmp_path: Path) -> None:
     for path in (ROOT / "protos").rglob("*.proto"):
         target = tmp_path / path.relative_to(ROOT)
@@ -54,6 +55,7 @@ def test_a_field_that_changes_its_type_breaks_the_check(tmp_path: Path) -> None:
     assert 'changed type from "string" to "bytes"' in result.stdout
 
 
+@pytest.mark.slow
 def test_buf_generates_the_stubs_that_the_build_generates(tmp_path: Path) -> None:
     assert build("--out", str(tmp_path / "built")).returncode == 0
     image = tmp_path / "viva.binpb"

@@ -51,6 +51,7 @@ class Backend(
 
     name: str = "backend"
     failures: int = 0
+    failure: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE
     calls: int = 0
     metadata: list[dict[str, str]] = field(default_factory=list)
     remaining: list[float | None] = field(default_factory=list)
@@ -66,6 +67,8 @@ class Backend(
         )
         if self.failures > 0:
             self.failures -= 1
+            if self.failure is not grpc.StatusCode.UNAVAILABLE:
+                await context.abort(self.failure, "not now")
             await abort(context, Unavailable("not now", 0.5))
 
     async def Embed(

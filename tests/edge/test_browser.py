@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -23,6 +24,8 @@ from tests.edge import grpc_web
 from tests.edge.backend import STATUS, Backend, Mesh, envoy
 from tests.server_process import until
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 INTERVIEW = "viva.interview.v1.InterviewService"
 QUESTIONS = "viva.interview.v1.QuestionService"
 ORIGIN = "http://localhost:8080"
@@ -38,19 +41,25 @@ class Site:
     client: httpx.AsyncClient
 
 
-@pytest_asyncio.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    backend = Backend()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    backend, folder = Backend(), tmp_path_factory.mktemp("edge")
     async with (
         backend.serving(),
-        envoy(
-            tmp_path, backend.port, edge_max_request_bytes=65536, allowed_origins=[ORIGIN]
-        ) as mesh,
+        envoy(folder, backend.port, edge_max_request_bytes=65536, allowed_origins=[ORIGIN]) as mesh,
         httpx.AsyncClient(base_url=mesh.edge) as client,
     ):
         await mesh.until_healthy(INTERVIEW, backend.port)
         await mesh.until_healthy(QUESTIONS, backend.port)
         yield Site(backend, mesh, client)
+
+
+@pytest.fixture
+def site(shared: Site) -> Site:
+    """The edge, on which nobody has called yet."""
+    shared.backend.calls = 0
+    shared.backend.metadata.clear()
+    return shared
 
 
 async def test_a_browser_makes_a_unary_call(site: Site) -> None:
@@ -240,10 +249,13 @@ async def test_healthz_follows_the_public_services(site: Site) -> None:
     assert (await site.client.get("/healthz")).status_code == 200
     await site.backend.health.set(INTERVIEW, STATUS.NOT_SERVING)
 
-    async def dark() -> bool:
-        return (await site.client.get("/healthz")).status_code == 503
+    async def says(code: int) -> bool:
+        return (await site.client.get("/healthz")).status_code == code
 
-    await until(dark)
+    await until(partial(says, 503))
+    await site.backend.health.set(INTERVIEW, STATUS.SERVING)
+    await until(partial(says, 200))
+    await site.mesh.until_healthy(INTERVIEW, site.backend.port)
 
 
 async def test_requests_over_the_rate_are_refused(tmp_path: Path) -> None:

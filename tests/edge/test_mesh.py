@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -30,6 +32,24 @@ REQUEST = embed_pb2.EmbedRequest(inputs=["hello"])
 
 def speech(audio: bytes) -> asr_pb2.StreamingRecognizeRequest:
     return asr_pb2.StreamingRecognizeRequest(audio=serving_pb2.AudioChunk(audio=audio))
+
+
+@dataclass
+class Waiting(Backend):
+    """Answers when it is told to."""
+
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def Embed(
+        self, request: embed_pb2.EmbedRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> embed_pb2.EmbedResponse:
+        self.began.set()
+        try:
+            await self.free.wait()
+        finally:
+            self.ended.set()
+        return await super().Embed(request, context)
 
 
 async def answered_by(channel: grpc.aio.Channel) -> str:
@@ -98,6 +118,7 @@ async def test_a_bidirectional_stream_flows_both_ways_and_its_cancellation_arriv
             await backend.ended.wait()
 
 
+@pytest.mark.slow
 async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Path) -> None:
     backend = Backend()
     async with (
@@ -119,6 +140,7 @@ async def test_a_connection_survives_thousands_of_cancelled_streams(tmp_path: Pa
         survivor.cancel()
 
 
+@pytest.mark.slow
 async def test_a_recording_of_128_mebibytes_passes(tmp_path: Path) -> None:
     backend = Backend()
     audio = bytes(128 * 1024 * 1024 - 1024)
@@ -147,6 +169,40 @@ async def test_an_idempotent_call_is_sent_again_when_the_server_was_unavailable(
     assert backend.calls == 3
 
 
+async def test_an_idempotent_call_that_a_stopping_server_cancels_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    # So grpc ends calls of a server that is stopped, and other programs do of one that drains.
+    backend = Backend(failures=2, failure=grpc.StatusCode.CANCELLED)
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        assert await answered_by(channel) == "backend"
+    assert backend.calls == 3
+
+
+async def test_a_call_that_its_client_cancels_is_not_sent_again(tmp_path: Path) -> None:
+    backend = Waiting()
+    async with (
+        backend.serving(),
+        envoy(tmp_path, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(EMBED, backend.port)
+        call = embed_pb2_grpc.EmbedServiceStub(channel).Embed(REQUEST, timeout=10)
+        async with asyncio.timeout(10):
+            await backend.began.wait()
+            call.cancel()
+            await backend.ended.wait()
+        backend.free.set()
+        # Whatever was sent again would have been answered before this.
+        assert await answered_by(channel) == "backend"
+    assert backend.calls == 1
+
+
 async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:
     backend = Backend(failures=1)
     async with (
@@ -162,6 +218,7 @@ async def test_a_stream_is_never_sent_again(tmp_path: Path) -> None:
     assert backend.calls == 1
 
 
+@pytest.mark.slow
 async def test_calls_go_to_the_fallback_while_the_primary_is_gone_and_come_back(
     tmp_path: Path,
 ) -> None:
@@ -216,6 +273,7 @@ async def test_a_server_that_says_not_serving_gets_no_calls(tmp_path: Path) -> N
         assert {await answered_by(channel) for _ in range(10)} == {"two"}
 
 
+@pytest.mark.slow
 async def test_a_server_that_keeps_failing_is_ejected(tmp_path: Path) -> None:
     failing, good = Backend("failing", failures=10_000), Backend("good")
     async with (
@@ -410,6 +468,7 @@ async def test_a_malformed_deadline_is_refused_and_others_are_served(tmp_path: P
     assert backend.calls == 4
 
 
+@pytest.mark.slow
 async def test_calls_that_a_hung_replica_holds_are_answered_by_another(tmp_path: Path) -> None:
     port, backend = free_port(), Backend()
     async with (

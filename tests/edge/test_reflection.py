@@ -106,6 +106,7 @@ async def test_a_mesh_without_servers_is_not_serving() -> None:
         assert await status(channel, "") == STATUS.NOT_SERVING
 
 
+@pytest.mark.slow
 async def test_health_follows_the_files_of_endpoints(tmp_path: Path) -> None:
     old, new = Backend("old"), Backend("new")
     async with old.serving(), new.serving():
@@ -197,6 +198,7 @@ async def test_health_is_watched_through_an_envoy_that_traces(tmp_path: Path) ->
         watch.cancel()
 
 
+@pytest.mark.slow
 async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_path: Path) -> None:
     grpcurl = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
     assert grpcurl is not None, "install requirements/test.txt"

@@ -16,6 +16,8 @@ from tests.runtime.demo_server import SHAPES
 from tests.runtime.raw_client import call, frame
 from tests.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CLIENT = "b7ad6b7169203331"
 

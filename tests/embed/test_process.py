@@ -79,6 +79,7 @@ SERVICE = "viva.embed.v1.EmbedService"
 REQUEST = embed_pb2.EmbedRequest(inputs=["What is a deadlock?"])
 
 
+@pytest.mark.slow
 async def test_a_killed_servers_calls_are_unavailable_or_answered_by_another(
     data_dir: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ async def test_a_killed_servers_calls_are_unavailable_or_answered_by_another(
         assert {len(answer.embeddings) for answer in answers} == {1}
 
 
+@pytest.mark.slow
 async def test_a_server_that_was_stopped_twice_answers_short_deadlines_at_once_afterwards(
     data_dir: Path,
 ) -> None:

@@ -35,6 +35,7 @@ from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.pace import Pace, Partners
+from services.interview.conversation.state import SessionState
 from services.interview.events import (
     AudioFormat,
     Encoding,
@@ -54,7 +55,9 @@ from services.interview.record import (
     Phase,
     SpokenWord,
 )
+from services.interview.reports.report import Report
 from services.interview.store.memory import MemoryStore
+from services.interview.store.store import Lease, LeaseLost, StoreFailed
 
 PATIENCE = 5.0
 WORD_SECONDS = 0.3
@@ -108,7 +111,13 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = self.crash = False
+        self.broken = self.crash = self.hangs = False
+
+    async def check(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.broken:
+            raise DependencyFailed("asr", "UNAVAILABLE")
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
@@ -133,6 +142,7 @@ class FakeSynthesiser:
         self.ahead: dict[str, bool] = {}
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
+        self.hangs: asyncio.Event | None = None
 
     async def voices(self) -> Sequence[VoiceInfo]:
         if self.broken:
@@ -150,6 +160,8 @@ class FakeSynthesiser:
         try:
             if self.broken:
                 raise DependencyFailed("tts", "UNAVAILABLE")
+            if self.hangs is not None:
+                await self.hangs.wait()
             if text in self.gates:
                 await self.gates[text].wait()
             place, clock = 0, 0.0
@@ -192,6 +204,33 @@ class FakeModel:
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled.set()
             raise
+
+
+class FailingStore(MemoryStore):
+    """Keeps nothing while it is broken, and takes its time while it is slow."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.broken = self.lost = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    async def commit(
+        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+    ) -> None:
+        self.asked.set()
+        await self.gate.wait()
+        if self.lost:
+            raise LeaseLost
+        if self.broken:
+            raise StoreFailed("STORE_LOST", "no connection")
+        await super().commit(lease, interview, session, events)
+
+    async def save_report(self, user: str, report: Report) -> None:
+        if self.broken:
+            raise StoreFailed("STORE_LOST", "no connection")
+        await super().save_report(user, report)
 
 
 class FakeEmbedder:
@@ -324,6 +363,8 @@ async def stage(
     abandoned_seconds: float = 600.0,
     journal_bytes: int = 1 << 24,
     patience: Patience = Patience.NORMAL,
+    missing: Sequence[int] = (),
+    restored: tuple[Interview, SessionState] | None = None,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
         id="interview",
@@ -332,7 +373,9 @@ async def stage(
         plan=tuple(f"q{n}" for n in range(1, rounds + 1)),
         created=datetime.now(UTC),
     )
-    clock = InterviewClock()
+    if restored is not None:
+        interview = restored[0]
+    clock = InterviewClock(None if restored is None else restored[1].active_at)
     kept = store or MemoryStore(10)
     chronicle = Chronicle(interview, kept, clock, Journal(clock.now, journal_bytes))
     recogniser, synthesiser, model, embedder = (
@@ -343,9 +386,10 @@ async def stage(
     )
     conversation = Conversation(
         chronicle,
-        [question(n) for n in range(1, rounds + 1)],
+        [question(n) for n in range(1, rounds + 1) if n not in missing],
         Partners(recogniser, synthesiser, model, embedder),
         pace,
+        restored=None if restored is None else restored[1],
     )
     attendance = Attendance(
         conversation, absence_seconds=absence_seconds, abandoned_seconds=abandoned_seconds

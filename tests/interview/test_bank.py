@@ -52,6 +52,7 @@ def test_no_two_questions_share_most_of_their_words() -> None:
             assert overlap < 0.6, (one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="session")
 async def test_no_two_questions_mean_the_same(embedder: EmbedClient) -> None:
     questions = list(BANK)

@@ -12,7 +12,7 @@ from services.interview.reports.report import Basis, QuestionResult
 from tests.interview.answers import JUDGED, Judged
 from tests.interview.stage import FakeEmbedder
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 async def judge(judged: Judged, embedder: EmbedClient | FakeEmbedder) -> QuestionResult:

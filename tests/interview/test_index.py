@@ -17,6 +17,7 @@ from tests.interview.stage import FakeEmbedder
 BANK = load_bank()
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="session")
 async def test_questions_are_found_by_meaning(embedder: EmbedClient, tmp_path: Path) -> None:
     index = QuestionIndex(BANK, embedder, tmp_path)

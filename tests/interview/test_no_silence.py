@@ -15,7 +15,7 @@ from services.interview.clients.seams import (
     SpeechBegan,
     TurnEnded,
 )
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.events import (
     CandidatePartial,
     CandidateTurn,

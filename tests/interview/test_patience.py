@@ -14,7 +14,7 @@ from services.interview.clients.seams import (
     TurnEnded,
     WentOn,
 )
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.pace import Pace
 from services.interview.events import (
     CandidatePartial,
@@ -63,7 +63,8 @@ async def test_who_goes_on_before_the_reply_was_heard_has_given_one_answer() -> 
         assert (await s.until(CandidateTurnReopened)).turn_id == told.id
         again = (await s.until(CandidateTurn)).turn
         assert (again.id, again.text) == (told.id, WHOLE)
-        assert (again.start, again.end) == (told.start, spoken(SECOND, 3.0)[-1].end)
+        assert again.start == told.start
+        assert again.end == pytest.approx(spoken(SECOND, 3.0)[-1].end, abs=1.0)
         assert [word.text for word in again.words] == WHOLE.split()
         await s.play_out(Phase.FOLLOW_UP)
         assert answers(s) == [again]
@@ -119,7 +120,7 @@ async def test_a_reply_that_was_heard_is_answered_by_a_turn_of_its_own() -> None
         await s.to_first_question()
         await s.hear(*ended(FIRST, 0.0))
         name = await s.started(Phase.FOLLOW_UP)
-        s.played(name, 1.0)
+        s.played(name, 1.6)
         await s.hear(*ended(SECOND, 3.0))
         await s.until(PlaybackControl)
         await s.until(CandidateTurn, lambda e: e.turn.text == SECOND)
@@ -145,7 +146,7 @@ async def test_a_held_turn_stays_open_through_silence_until_the_candidate_goes_o
             *ended(SECOND, 40.0),
         )
         assert (await s.until(TurnHeld)).until is None
-        assert (await endpointing(stream)).max_silence == pytest.approx(0.8)
+        assert (await endpointing(stream)).max_silence == pytest.approx(4.5)
         assert (await s.until(CandidateTurn)).turn.text == WHOLE
         assert [turn.text for turn in answers(s)] == [WHOLE]
         assert not s.model.prompts or s.model.prompts[-1][-2].content == WHOLE
@@ -233,9 +234,11 @@ async def test_who_asks_for_time_right_after_the_end_of_turn_gets_it() -> None:
 
 @pytest.mark.parametrize(
     ("patience", "silence"),
-    [(Patience.BRISK, 0.56), (Patience.NORMAL, 0.8), (Patience.PATIENT, 2.0)],
+    [(Patience.BRISK, 3.15), (Patience.NORMAL, 4.5), (Patience.PATIENT, 9.0)],
 )
-async def test_patience_is_the_silence_that_is_borne(patience: Patience, silence: float) -> None:
+async def test_patience_is_the_silence_that_is_borne_at_most(
+    patience: Patience, silence: float
+) -> None:
     async with stage(patience=patience) as s:
         s.join()
         await s.started(Phase.OPENING)
@@ -248,9 +251,9 @@ async def test_patience_changes_in_mid_stream_and_for_later_streams() -> None:
         await s.started(Phase.OPENING)
         stream = await s.stream()
         s.seat.send(m.SetPatience(Patience.PATIENT))
-        assert (await endpointing(stream)).max_silence == pytest.approx(2.0)
+        assert (await endpointing(stream)).max_silence == pytest.approx(9.0)
         assert s.conversation.chronicle.interview.settings.patience is Patience.PATIENT
         s.seat.send(m.Hold(60.0))
         assert (await endpointing(stream)).max_silence == 30
         s.conversation.finish_turn()
-        assert (await endpointing(stream)).max_silence == pytest.approx(2.0)
+        assert (await endpointing(stream)).max_silence == pytest.approx(9.0)

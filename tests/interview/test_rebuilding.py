@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.interview.conversation.journal import REBUILT_GAP, Journal
-from services.interview.conversation.progress import OPENING, Step
 from services.interview.events import CandidateTurn, Entry
 from services.interview.ids import new_id
-from services.interview.rebuilding import clock_of, rebuilt
-from services.interview.record import Interview, Phase, State, may_become
+from services.interview.rebuilding import clock_of
+from services.interview.record import Interview, State, may_become
 from tests.interview.test_store_contract import interview, turn
 
 
@@ -63,22 +62,6 @@ async def test_a_journal_goes_on_far_behind_what_was_kept() -> None:
     assert list(journal.after(41)) == new
     assert list(journal.after(new[0].seq)) == new[1:]
     assert journal.after(new[1].seq) == ()
-
-
-@pytest.mark.parametrize(
-    ("phase", "number", "expected"),
-    [
-        (Phase.UNSPECIFIED, 0, OPENING),
-        (Phase.OPENING, 0, OPENING),
-        (Phase.QUESTION, 2, Step(Phase.QUESTION, 2)),
-        (Phase.FOLLOW_UP, 2, Step(Phase.QUESTION, 2)),
-        (Phase.CLOSING, 3, Step(Phase.CLOSING, 3)),
-    ],
-)
-def test_the_record_alone_says_which_question_is_open(
-    phase: Phase, number: int, expected: Step
-) -> None:
-    assert rebuilt(interview(phase=phase, round=number), b"") == expected
 
 
 def test_ids_are_uuids_of_version_7_in_their_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from viva.interview.v1 import interview_pb2, question_pb2, question_service_pb2,
 from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
+from services.interview.clients.seams import SpeechPiece, VoiceConfig
 from services.runtime.channel import outgoing
 from services.runtime.stats import seconds
 from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
@@ -210,3 +212,31 @@ async def test_questions_are_searched_and_read(wire: Wire) -> None:
             question_service_pb2.GetQuestionRequest(question_id="nowhere"), **outgoing(PATIENCE)
         )
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_what_a_conversation_calls_belongs_to_the_trace_of_the_client_that_began_it(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    calls: list[dict[str, str]] = []
+    speak = wire.synthesiser.speak
+
+    def noted(text: str, config: VoiceConfig) -> AsyncGenerator[SpeechPiece, None]:
+        calls.append(dict(outgoing(PATIENCE)["metadata"]))
+        return speak(text, config)
+
+    monkeypatch.setattr(wire.synthesiser, "speak", noted)
+    made = await wire.create()
+    client = {
+        "x-viva-user": "ann",
+        "x-request-id": "of the client",
+        "traceparent": f"00-{trace}-b7ad6b7169203331-01",
+    }
+    call = wire.interviews.Converse(None, timeout=PATIENCE, metadata=tuple(client.items()))
+    await call.write(joining(made.id))
+    await until(call, lambda e: e.HasField("utterance_started"))
+    call.cancel()
+    assert calls
+    assert {sent["traceparent"].split("-")[1] for sent in calls} == {trace}
+    # The trace and nothing else: the conversation outlives the call.
+    assert client["x-request-id"] not in {sent["x-request-id"] for sent in calls}

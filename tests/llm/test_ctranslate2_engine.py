@@ -20,7 +20,6 @@ from services.llm import chatml
 from services.llm.chat import (
     ChatPrompt,
     Choice,
-    Delta,
     Finish,
     FinishReason,
     JsonSchema,
@@ -33,7 +32,6 @@ from services.llm.engines.ctranslate2 import Ctranslate2Engine, Limits, Model, o
 from services.llm.gguf_conversion import TOKENIZER_FILE, convert, unpermute
 from services.llm.server import packaged_gguf
 from services.llm.tokenizer import ByteLevelTokenizer
-from services.runtime.batching import Priority
 from services.runtime.errors import (
     DeadlineTooShort,
     FailedPrecondition,
@@ -41,26 +39,14 @@ from services.runtime.errors import (
     Overloaded,
     ResourceMissing,
 )
+from tests.llm.asking import ask, speculative_makes_way
 from tests.llm.schemas import Schema, schemas
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 QUESTION = ChatPrompt(
     (Message(Role.USER, "Is the sky blue? Say why."),), max_tokens=24, sampling=Sampling(seed=0)
 )
-
-
-async def ask(engine: Ctranslate2Engine, prompt: ChatPrompt) -> tuple[str, Finish]:
-    texts: list[str] = []
-    async with aclosing(engine.chat(prompt)) as events:
-        async for happened in events:
-            match happened:
-                case Delta(text=text):
-                    assert text
-                    texts.append(text)
-                case Finish():
-                    return "".join(texts), happened
-    raise AssertionError("no finish")
 
 
 def greedy(folder: Path, tokens: Sequence[int], length: int) -> list[int]:
@@ -236,36 +222,10 @@ async def test_a_long_answer_lets_others_go_first(packaged: Path) -> None:
 
 
 async def test_a_speculative_answer_makes_way_at_once_and_is_none_the_worse_for_it(
-    packaged: Path,
+    precise: Ctranslate2Engine,
 ) -> None:
-    limits = Limits(compute_type="float32", parallel=1)
     # Few enough tokens that only a more urgent class ends the turn.
-    eager = replace(
-        QUESTION, max_tokens=48, priority=Priority.SPECULATIVE, sampling=Sampling(), caller="eager"
-    )
-    final = replace(eager, max_tokens=2, priority=Priority.INTERACTIVE, caller="final")
-    order: list[str] = []
-    async with open_engine(Model.read(packaged, "p"), device="cpu", limits=limits) as engine:
-        alone, _ = await ask(engine, eager)
-        begun = asyncio.Event()
-
-        async def speculate() -> str:
-            texts: list[str] = []
-            async with aclosing(engine.chat(eager)) as events:
-                async for happened in events:
-                    begun.set()
-                    if isinstance(happened, Delta):
-                        texts.append(happened.text)
-            order.append("speculative")
-            return "".join(texts)
-
-        async with asyncio.TaskGroup() as group:
-            told = group.create_task(speculate())
-            await begun.wait()
-            await ask(engine, final)
-            order.append("final")
-    assert order == ["final", "speculative"]
-    assert told.result() == alone
+    await speculative_makes_way(precise, replace(QUESTION, max_tokens=48, sampling=Sampling()))
 
 
 async def test_a_device_without_memory_for_a_batch_serves_it_in_parts(

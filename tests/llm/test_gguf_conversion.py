@@ -14,6 +14,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from services.llm.gguf_conversion import convert
 from services.runtime.errors import ResourceMissing
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEADS, HIDDEN = 16, 2, 32
 TOKENS = [*sorted(ByteLevel.alphabet()), "ab", "<|im_start|>", "<|im_end|>"]
 SHAPES = {

@@ -17,7 +17,7 @@ from services.llm.server import open_engine
 from services.llm.settings import PACKAGED_MODEL, LlmSettings
 from services.runtime.errors import ResourceMissing
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 Stub: TypeAlias = "llm_pb2_grpc.LlmServiceAsyncStub"
 

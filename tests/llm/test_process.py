@@ -17,7 +17,7 @@ from services.runtime.channel import open_channel
 from tests.edge.backend import envoy
 from tests.server_process import ServerProcess, client_process, server_process
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 SERVICE = "viva.llm.v1.LlmService"
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[llm_pb2.ChatRequest, llm_pb2.ChatResponse]"

@@ -20,8 +20,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from services.llm.chat import (
     ChatPrompt,
     Choice,
-    Delta,
-    Finish,
     FinishReason,
     JsonSchema,
     Message,
@@ -31,8 +29,8 @@ from services.llm.chat import (
 )
 from services.llm.engines.transformers import TransformersEngine, open_engine
 from services.llm.gguf_conversion import TOKENIZER_FILE
-from services.runtime.batching import Priority
 from services.runtime.errors import InvalidField, ResourceMissing
+from tests.llm.asking import ask, speculative_makes_way
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -80,18 +78,6 @@ async def tiny(checkpoint: Path) -> AsyncIterator[TransformersEngine]:
         yield engine
 
 
-async def ask(engine: TransformersEngine, prompt: ChatPrompt) -> tuple[str, Finish]:
-    texts: list[str] = []
-    async with aclosing(engine.chat(prompt)) as events:
-        async for happened in events:
-            match happened:
-                case Delta(text=text):
-                    texts.append(text)
-                case Finish():
-                    return "".join(texts), happened
-    raise AssertionError("no finish")
-
-
 async def test_an_answer_streams_with_its_usage(tiny: TransformersEngine) -> None:
     text, finish = await ask(tiny, PROMPT)
     assert text
@@ -103,29 +89,7 @@ async def test_an_answer_streams_with_its_usage(tiny: TransformersEngine) -> Non
 async def test_a_speculative_answer_makes_way_at_once_and_is_none_the_worse_for_it(
     tiny: TransformersEngine,
 ) -> None:
-    eager = replace(PROMPT, max_tokens=120, priority=Priority.SPECULATIVE, caller="eager")
-    final = replace(PROMPT, max_tokens=2, caller="final")
-    order: list[str] = []
-    alone, _ = await ask(tiny, eager)
-    begun = asyncio.Event()
-
-    async def speculate() -> str:
-        texts: list[str] = []
-        async with aclosing(tiny.chat(eager)) as events:
-            async for happened in events:
-                begun.set()
-                if isinstance(happened, Delta):
-                    texts.append(happened.text)
-        order.append("speculative")
-        return "".join(texts)
-
-    async with asyncio.TaskGroup() as group:
-        told = group.create_task(speculate())
-        await begun.wait()
-        await ask(tiny, final)
-        order.append("final")
-    assert order == ["final", "speculative"]
-    assert told.result() == alone
+    await speculative_makes_way(tiny, replace(PROMPT, max_tokens=120))
 
 
 async def test_a_template_that_thinks_is_told_not_to(checkpoint: Path, tmp_path: Path) -> None:

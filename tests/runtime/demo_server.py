@@ -7,7 +7,11 @@ They stand under the name of a service of the contracts, so that Envoy has a rou
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import os
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +26,7 @@ from services.runtime.batching import BatchScheduler
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import Draining, ResourceMissing
-from services.runtime.logs import log
+from services.runtime.logs import configure, log
 from services.runtime.request import current_request
 from services.runtime.server import Service, run
 from services.runtime.settings import ServerSettings, load
@@ -38,7 +42,18 @@ class DemoSettings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="VIVA_DEMO_")
 
     missing: bool = False
-    loading: Literal["none", "in_thread", "on_loop"] = "none"
+    loading: Literal["none", "in_thread", "on_loop", "in_log"] = "none"
+
+
+class SignalledInWrite(io.RawIOBase):
+    """Standard error that is sent SIGTERM while it writes, and refuses a line within a line."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return os.write(2, data)
 
 
 class Demo(embed_pb2_grpc.EmbedServiceServicer):
@@ -123,7 +138,12 @@ def lengths(texts: Sequence[str]) -> Sequence[float | Exception]:
 async def build(settings: DemoSettings) -> AsyncIterator[Sequence[Service]]:
     if settings.missing:
         raise ResourceMissing("no weights here", "run `make setup`")
+    if settings.loading == "in_log":
+        sys.stderr = io.TextIOWrapper(io.BufferedWriter(SignalledInWrite()), line_buffering=True)
+        configure("demo", "INFO")
     log(_logger, logging.INFO, "loading")
+    if settings.loading == "in_log":
+        time.sleep(600)  # noqa: ASYNC251 - reached only if the signal was lost
     if settings.loading == "in_thread":
         await asyncio.to_thread(time.sleep, 600)
     if settings.loading == "on_loop":

@@ -72,6 +72,19 @@ def test_stalls_do_not_teach_that_the_model_is_slow() -> None:
     machine.play(script)
 
 
+def test_a_pause_of_the_machine_under_all_workers_hardly_teaches_that_the_model_is_slow() -> None:
+    machine = Machine(workers=2, key=lambda item: item)
+
+    async def script() -> None:
+        machine.seconds = 3.0
+        await asyncio.gather(machine.submit(1), machine.submit(2))
+        machine.seconds = None
+        burst = [machine.verdict(1.5) for _ in range(16)]
+        assert await asyncio.gather(*burst) == [None] * 16
+
+    machine.play(script)
+
+
 def test_an_idle_worker_tries_what_was_quick_enough_once_and_so_learns_that_it_is_again() -> None:
     machine = Machine()
 
@@ -124,6 +137,22 @@ def test_failed_batches_teach_nothing() -> None:
         # Ten batches are ahead, of 0.18 s each.
         assert await machine.verdict(1.0) is Overloaded
         await asyncio.gather(*waiting)
+
+    machine.play(script)
+
+
+def test_batches_that_end_early_because_nobody_waits_any_more_teach_nothing() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        for _ in range(30):
+            machine.seconds = 0.01
+            left = asyncio.create_task(machine.submit())
+            await asyncio.sleep(0.005)  # it runs
+            left.cancel()
+            await asyncio.sleep(0.01)
+        machine.seconds = None
+        assert await machine.verdict(0.05) is DeadlineTooShort
 
     machine.play(script)
 

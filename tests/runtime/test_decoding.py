@@ -152,6 +152,7 @@ def test_floats_that_are_no_sound_do_not_come_through() -> None:
     assert np.argmax(np.abs(np.fft.rfft(samples))) == pytest.approx(440, abs=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(list(CONTAINERS)), st.data())
 def test_a_damaged_file_is_read_or_refused(
@@ -188,6 +189,7 @@ def test_a_reader_that_stops_early_leaves_nothing_open(
     del blocks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audio", [*CONTAINERS, S16])
 def test_a_recording_closed_under_its_reader_ends(audio: int) -> None:
     samples = tone(120, 16_000)

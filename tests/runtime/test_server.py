@@ -461,6 +461,7 @@ async def test_a_malformed_deadline_is_nobody_elses_trouble() -> None:
     assert [answer["grpc-status"] for answer in others] == ["0", "0"]
 
 
+@pytest.mark.slow
 async def test_an_idle_connection_outlives_a_proxys_pings() -> None:
     async with running(Speaker()) as (server, _):
         assert await survives_pings(f"127.0.0.1:{server.port}", count=5, interval=1.1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.speed import Speed
+from services.runtime.speed import CAUTION, Speed
 
 
 def learnt(*batches: tuple[float, float]) -> Speed:
@@ -38,7 +38,8 @@ def test_it_follows_when_the_model_becomes_slower() -> None:
 def test_a_stall_teaches_nothing() -> None:
     before = learnt(*LINE)
     after = learnt(*LINE, (8, 3.0))
-    assert after.at_most(8) == pytest.approx(before.at_most(8))
+    assert after.seconds(8) == pytest.approx(before.seconds(8))
+    assert after.deviation == pytest.approx(before.deviation)
 
 
 def test_what_was_slow_long_ago_is_forgotten_but_not_what_was_quick() -> None:
@@ -52,8 +53,8 @@ def test_what_was_slow_long_ago_is_forgotten_but_not_what_was_quick() -> None:
 def test_the_less_regular_the_model_the_more_time_is_allowed_for() -> None:
     steady = learnt(*[(4, 0.2)] * 40)
     jumpy = learnt(*[(4, 0.1), (4, 0.3)] * 20)
-    assert steady.at_most(4) < jumpy.at_most(4)
-    assert jumpy.at_most(4) > 0.3
+    assert steady.deviation < jumpy.deviation
+    assert jumpy.seconds(4) * (1 + CAUTION * jumpy.deviation) > 0.3
 
 
 def test_the_cost_that_fits_a_time_takes_that_time() -> None:

@@ -75,6 +75,7 @@ def _count(directory: Path, marks: Path, number: int) -> None:
     WeightsStore(directory).prepare("m", "1", build)
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_build_once(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()

@@ -20,6 +20,8 @@ from services.tts.marks import estimated_spans, word_marks
 from services.tts.normalization import Utterance, normalize
 from services.tts.speech import Delivery, Speech, SpeechRequest, Synthesizer
 
+pytestmark = pytest.mark.slow
+
 Recognise = Callable[[Speech, str], str]
 
 

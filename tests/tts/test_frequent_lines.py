@@ -30,6 +30,8 @@ from services.tts.voices_in_use import Use, VoicesInUse
 from tests.tts.calls import Heard, Stub, one
 from tests.tts.standin import Tones
 
+pytestmark = pytest.mark.slow
+
 LINES = ("Welcome to your interview. Take your time.", "你好。", "Thank you.")
 STYLES = (tts_pb2.STYLE_NEUTRAL, tts_pb2.STYLE_WELCOMING, tts_pb2.STYLE_THANKFUL)
 

@@ -14,6 +14,7 @@ from services.tts.settings import TtsSettings
 from tests.engine_faults import Fault, fails_and_comes_back, served
 
 
+@pytest.mark.slow
 async def test_a_synthesizer_that_fails_is_out_of_service_until_it_works(
     monkeypatch: pytest.MonkeyPatch, data_dir: Path
 ) -> None:

@@ -22,6 +22,8 @@ from services.tts.espeak import Phonemizer
 from services.tts.mandarin import MandarinPronouncer
 from services.tts.onnx_session import open_session
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

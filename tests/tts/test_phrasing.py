@@ -57,6 +57,7 @@ def test_offsets_point_into_the_text_and_lengths_are_bounded(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("Thank you, MARK. Let us begin.", ["Thank you, MARK.", "Let us begin."]),
         (
             "Thank you, that was clear. Could you tell me how you tested it?",
             ["Thank you,", "that was clear.", "Could you tell me how you tested it?"],

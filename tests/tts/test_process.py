@@ -25,6 +25,8 @@ from tests.server_process import (
 )
 from tests.tts.calls import Call, Stub, config, converse, hear, text
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "viva.tts.v1.TtsService"
 CLIENT = Path(__file__).with_name("vanishing_client.py")
 LONG = "This is one of many sentences that are said one after another. " * 200

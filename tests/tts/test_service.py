@@ -35,7 +35,7 @@ from tests.tts.calls import (
 )
 from tests.tts.conftest import no_lines
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 def ms(duration: Duration) -> float:

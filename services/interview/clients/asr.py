@@ -12,9 +12,11 @@ from viva.serving.v1 import serving_pb2
 from services.interview.clients.failures import failures
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
+    Answered,
     Endpointing,
     HearingConfig,
     PartialHeard,
+    PauseHeard,
     ProbablyEnded,
     SpeechBegan,
     SpeechEvent,
@@ -27,6 +29,8 @@ from services.runtime.stats import duration, seconds
 
 STREAM_SECONDS = 4 * 3600.0
 """An interview's stream may live so long; a longer one is reopened."""
+CHECK_SECONDS = 1.0
+"""A server that answers a question about its models no sooner is taken to hang."""
 
 _Call = grpc.aio.StreamStreamCall[
     asr_pb2.StreamingRecognizeRequest, asr_pb2.StreamingRecognizeResponse
@@ -82,6 +86,11 @@ class AsrClient:
         finally:
             call.cancel()
 
+    async def check(self) -> None:
+        """Asks the server for a sign of life."""
+        with failures("asr"):
+            await self._stub.ListModels(asr_pb2.ListModelsRequest(), **outgoing(CHECK_SECONDS))
+
 
 def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
     return asr_pb2.StreamingRecognitionConfig(
@@ -97,6 +106,7 @@ def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
             channels=1,
         ),
         endpointing=_endpointing(Endpointing(config.min_silence, config.max_silence)),
+        pause_events=True,
     )
 
 
@@ -119,25 +129,34 @@ def _words(words: Iterable[asr_pb2.Word]) -> tuple[SpokenWord, ...]:
 
 
 def _event(response: asr_pb2.StreamingRecognizeResponse) -> SpeechEvent | None:
+    made: SpeechEvent | None = None
     match response.WhichOneof("event"):
         case "speech_started":
-            return SpeechBegan(seconds(response.speech_started.start))
+            made = SpeechBegan(seconds(response.speech_started.start))
         case "partial":
-            return PartialHeard(response.partial.stable, response.partial.unstable)
+            made = PartialHeard(response.partial.stable, response.partial.unstable)
+        case "pause":
+            made = _pause(response.pause)
         case "eager_end_of_turn":
             eager = response.eager_end_of_turn
             words = _words(eager.words)
-            return ProbablyEnded(eager.text, words, seconds(eager.start), seconds(eager.end))
+            made = ProbablyEnded(eager.text, words, seconds(eager.start), seconds(eager.end))
         case "turn_resumed":
-            return WentOn(seconds(response.turn_resumed.start))
+            made = WentOn(seconds(response.turn_resumed.start))
         case "end_of_turn":
-            end = response.end_of_turn
-            return TurnEnded(
-                end.text,
-                _words(end.words),
-                seconds(end.start),
-                seconds(end.end),
-                seconds(end.finalization),
-            )
-        case _:
-            return None
+            made = _end(response.end_of_turn)
+        case "finalized":
+            made = Answered()
+    return made
+
+
+def _pause(pause: asr_pb2.Pause) -> PauseHeard:
+    known = pause.HasField("completion_probability")
+    sound = pause.completion_probability if known else None
+    return PauseHeard(seconds(pause.silence), seconds(pause.speech_end), sound)
+
+
+def _end(end: asr_pb2.EndOfTurn) -> TurnEnded:
+    words = _words(end.words)
+    finalization = seconds(end.finalization)
+    return TurnEnded(end.text, words, seconds(end.start), seconds(end.end), finalization)

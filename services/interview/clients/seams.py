@@ -64,8 +64,23 @@ class ProbablyEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseHeard:
+    """The speaker is silent, inside a turn; told again while the silence lasts.
+
+    Attributes:
+        silence: Seconds since the last speech.
+        end: Where the speech before it ended.
+        sound: The probability by the sound of the whole turn that it is complete, 0 to 1, if known.
+    """
+
+    silence: float
+    end: float
+    sound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WentOn:
-    """The speaker went on after `ProbablyEnded`."""
+    """The speaker went on after `ProbablyEnded` or `PauseHeard`."""
 
     start: float
 
@@ -82,11 +97,25 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The end of a turn that was asked for was carried out, or there was none to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechLost:
     """The stream broke during a turn; the next hears it again, and finds speech in it or not."""
 
 
-SpeechEvent = SpeechBegan | PartialHeard | ProbablyEnded | WentOn | TurnEnded | SpeechLost
+SpeechEvent = (
+    SpeechBegan
+    | PartialHeard
+    | PauseHeard
+    | ProbablyEnded
+    | WentOn
+    | TurnEnded
+    | Answered
+    | SpeechLost
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +161,10 @@ class Recogniser(Protocol):
 
     def open(self, config: HearingConfig) -> AbstractAsyncContextManager[RecognitionStream]:
         """Opens a stream; leaving the context abandons it."""
+        ...
+
+    async def check(self) -> None:
+        """Asks the server for a sign of life; raises `DependencyFailed` when none comes in time."""
         ...
 
 

@@ -1,110 +1,125 @@
-"""What the candidate has answered to the step, turn by turn. A turn that is over may yet go on."""
+"""What the candidate has said, turn by turn. A turn that is over may yet go on."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from services.interview.clients.seams import TurnEnded
-from services.interview.conversation.chronicle import Chronicle
-from services.interview.conversation.progress import Step
+from services.interview.conversation.scene import Scene
+from services.interview.conversation.state import Salvage
 from services.interview.events import CandidateTurn, CandidateTurnReopened
 from services.interview.record import Speaker, Turn
 
+REHEARD_SECONDS = 0.2
+"""Speech that begins so long before the end of what was salvaged is that, heard again."""
 
-class Answers:
-    """The turns that answer the interviewer's last line.
 
-    A spoken turn that was told is taken back when the candidate goes on before a reply was heard,
-    and told again, whole, when it is over. A turn that is held open is told when it no longer is.
-    """
+def reopen(scene: Scene) -> None:
+    """The candidate goes on: the last spoken turn, if there is one, is taken back."""
+    answer = scene.place.answer
+    if answer.turns and not answer.turns[-1].typed and not answer.reopened:
+        scene.set_place(answer=replace(answer, reopened=True))
+        scene.tell_stored(CandidateTurnReopened(answer.turns[-1].id))
 
-    def __init__(self, chronicle: Chronicle) -> None:
-        self._chronicle = chronicle
-        self.turns: list[Turn] = []
-        self._reopened = False
-        self._held: Turn | None = None
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether something was said that is not told yet, or was taken back."""
-        return self._reopened or self._held is not None
+def spoken(scene: Scene, event: TurnEnded) -> Turn:
+    """The turn a stretch of speech belongs to, whole."""
+    place = scene.place
+    turn = Turn(
+        id=scene.name(),
+        speaker=Speaker.CANDIDATE,
+        text=event.text.strip(),
+        start=event.start,
+        end=event.end,
+        words=event.words,
+        round=place.step.asked_round,
+        question_id=_question_id(scene),
+    )
+    answer, salvage = place.answer, scene.state.salvage
+    before = answer.held or (answer.turns[-1] if answer.reopened else None)
+    if before is None:
+        return turn
+    if salvage is not None and salvage.turn_id == before.id and _again(event, salvage):
+        if salvage.before is None:
+            return replace(turn, id=before.id)
+        before = salvage.before
+    return replace(
+        before,
+        text=f"{before.text} {turn.text}",
+        end=turn.end,
+        words=before.words + turn.words,
+    )
 
-    def whole(self, more: str = "") -> str:
-        """All that was answered, and `more`."""
-        told = self.turns[:-1] if self._reopened and self._held else self.turns
-        parts = [turn.text for turn in told]
-        parts += [self._held.text] if self._held else []
-        return " ".join(part for part in (*parts, more.strip()) if part)
 
-    def reopen(self) -> None:
-        """The candidate goes on: the last spoken turn, if there is one, is taken back."""
-        if self.turns and not self.turns[-1].typed and not self._reopened:
-            self._reopened = True
-            self._chronicle.emit(CandidateTurnReopened(self.turns[-1].id))
+def known_already(scene: Scene, event: TurnEnded) -> bool:
+    """Whether it was salvaged before, and what it belongs to can't be changed any more."""
+    salvage = scene.state.salvage
+    if salvage is None or not _again(event, salvage):
+        return False
+    return not any(turn.id == salvage.turn_id for turn in scene.place.answer.turns)
 
-    def spoken(self, event: TurnEnded, step: Step, question_id: str) -> Turn:
-        """The turn a stretch of speech belongs to, whole."""
-        turn = Turn(
-            id=uuid.uuid4().hex,
-            speaker=Speaker.CANDIDATE,
-            text=event.text.strip(),
-            start=event.start,
-            end=event.end,
-            words=event.words,
-            round=step.asked_round,
-            question_id=question_id,
-        )
-        before = self._held or (self.turns[-1] if self._reopened else None)
-        if before is None:
-            return turn
-        return replace(
-            before,
-            text=f"{before.text} {turn.text}",
-            end=turn.end,
-            words=before.words + turn.words,
-        )
 
-    def typed(self, text: str, step: Step, question_id: str) -> Turn:
-        """A typed turn."""
-        now = self._chronicle.clock.now()
-        return Turn(
-            id=uuid.uuid4().hex,
-            speaker=Speaker.CANDIDATE,
-            text=text.strip(),
-            start=now,
-            end=now,
-            round=step.asked_round,
-            question_id=question_id,
-            typed=True,
-        )
+def _again(event: TurnEnded, salvage: Salvage) -> bool:
+    return event.start < salvage.until - REHEARD_SECONDS
 
-    def hold(self, turn: Turn) -> None:
-        """The turn stays open although there is silence."""
-        self._held = turn
 
-    async def over(self, turn: Turn, *, answers: bool) -> None:
-        """The turn is over: it is kept and told; `answers` says that the step asked something."""
-        if self._reopened and turn.id == self.turns[-1].id:
-            self.turns[-1] = turn
-            await self._chronicle.revise(turn)
-        else:
-            if answers:
-                self.turns.append(turn)
-            await self._chronicle.add(turn)
-        self._reopened, self._held = False, None
-        self._chronicle.emit(CandidateTurn(turn))
+def typed(scene: Scene, text: str) -> Turn:
+    """A typed turn."""
+    return Turn(
+        id=scene.name(),
+        speaker=Speaker.CANDIDATE,
+        text=text.strip(),
+        start=scene.now,
+        end=scene.now,
+        round=scene.place.step.asked_round,
+        question_id=_question_id(scene),
+        typed=True,
+    )
 
-    async def keep(self, event: TurnEnded, step: Step, question_id: str) -> None:
-        """A stretch of speech is over, and the turn it belongs to."""
-        if event.text.strip():
-            if step.asks:
-                self.reopen()
-            await self.over(self.spoken(event, step, question_id), answers=step.asks)
 
-    async def settle(self, *, answers: bool) -> None:
-        """Nothing more came: what is unfinished is over as it is."""
-        if self._held is not None:
-            await self.over(self._held, answers=answers)
-        elif self._reopened:
-            await self.over(self.turns[-1], answers=answers)
+def _question_id(scene: Scene) -> str:
+    question = scene.script.question(scene.place.step)
+    return "" if question is None else question.id
+
+
+def hold(scene: Scene, turn: Turn) -> None:
+    """The turn stays open although there is silence."""
+    scene.set_place(answer=replace(scene.place.answer, held=turn))
+
+
+def over(scene: Scene, turn: Turn) -> None:
+    """The turn is over: it is kept, and told."""
+    answer = scene.place.answer
+    if answer.reopened and turn.id == answer.turns[-1].id:
+        turns = (*answer.turns[:-1], turn)
+    elif scene.place.step.asks:
+        turns = (*answer.turns, turn)
+    else:
+        turns = answer.turns
+    scene.set_place(answer=replace(answer, turns=turns, reopened=False, held=None))
+    scene.set(answered=scene.state.answered or turn.round > 0)
+    scene.keep(turn)
+    scene.tell_stored(CandidateTurn(turn))
+
+
+def aside(scene: Scene, event: TurnEnded) -> None:
+    """Something was said that answers nothing: it is kept apart from the answer."""
+    turn = Turn(
+        id=scene.name(),
+        speaker=Speaker.CANDIDATE,
+        text=event.text.strip(),
+        start=event.start,
+        end=event.end,
+        words=event.words,
+    )
+    scene.keep(turn)
+    scene.tell_stored(CandidateTurn(turn))
+
+
+def settle(scene: Scene) -> None:
+    """Nothing more came: what is unfinished is over as it is."""
+    answer = scene.place.answer
+    if answer.held is not None:
+        over(scene, answer.held)
+    elif answer.reopened:
+        over(scene, answer.turns[-1])

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 
 from services.interview.clients.seams import HEARING_RATE_HZ
-from services.interview.conversation import messages as m
+from services.interview.conversation import events as m
 from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
@@ -213,12 +213,13 @@ class Attendance:
             self._calls = {taken: None for taken in self._calls if taken[0] != client}
         self.seat = Seat(self.conversation, source, last_seq or 0, client)
         self.conversation.chronicle.clock.start()
-        self.conversation.join(output)
+        self.conversation.join(output, speaks=source is not None)
         return self.seat
 
     def leave(self, seat: Seat) -> None:
         """A client is gone. The seat stays for its Speak calls until another joins."""
         if seat is self.seat and not self.conversation.over:
+            self.conversation.send(m.Left())
             self.wait()
 
     def wait(self) -> None:

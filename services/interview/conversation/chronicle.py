@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
-from services.interview.events import Entry, Event, StateChanged
+from services.interview.events import Entry, Event
 from services.interview.record import Failure, Interview, Patience, State, Turn, may_become
 from services.interview.reports.report import Report
 from services.interview.store.codec import LASTING
@@ -31,9 +31,10 @@ class Chronicle:
         self.journal = journal
         self.previous = previous
         """What the candidate finished last before this; None for nothing."""
-        self._lease = lease
-        # Events that last and are not kept yet.
+        self.lease = lease or Lease(interview.id, "", 0)
+        # Events that last, were told, and are not kept yet with the numbers they were told by.
         self._unsaved: list[Entry] = []
+        self._session = b""
         self._interview = interview
         self._store = store
 
@@ -48,8 +49,8 @@ class Chronicle:
         if isinstance(event, LASTING):
             self._unsaved.append(entry)
 
-    async def move(self, state: State, step: Step, failure: Failure | None = None) -> None:
-        """Changes where the interview stands, and says so."""
+    def move(self, state: State, step: Step, failure: Failure | None = None) -> None:
+        """Changes where the interview stands."""
         now = datetime.now(UTC)
         before = self._interview
         if not may_become(before.state, state):
@@ -63,40 +64,39 @@ class Chronicle:
             ended=before.ended or (now if state.over else None),
             failure=failure,
         )
-        self.emit(StateChanged(state, step.phase, step.asked_round))
-        await self._save()
 
-    async def add(self, turn: Turn) -> None:
-        """Adds a turn to the record."""
-        self._interview = replace(self._interview, turns=(*self._interview.turns, turn))
-        await self._save()
-
-    async def revise(self, turn: Turn) -> None:
-        """Puts a turn in the place of the one with its id."""
-        turns = tuple(turn if kept.id == turn.id else kept for kept in self._interview.turns)
+    def keep_turn(self, turn: Turn) -> None:
+        """Adds a turn, or puts it in the place of the one with its id."""
+        before = self._interview.turns
+        if any(kept.id == turn.id for kept in before):
+            turns = tuple(turn if kept.id == turn.id else kept for kept in before)
+        else:
+            turns = (*before, turn)
         self._interview = replace(self._interview, turns=turns)
-        await self._save()
 
-    async def set_patience(self, patience: Patience) -> None:
+    def set_patience(self, patience: Patience) -> None:
         """Keeps how long a pause the interviewer bears from here on."""
         settings = replace(self._interview.settings, patience=patience)
         self._interview = replace(self._interview, settings=settings)
-        await self._save()
 
     async def keep(self, report: Report) -> None:
         """Adds the report."""
         self._interview = replace(self._interview, overall_score=report.overall_score)
         await self._store.save_report(self._interview.user, report)
 
-    async def settle(self) -> None:
-        """Keeps what was told since the last change."""
-        if self._unsaved:
-            await self._save()
+    async def commit(self, session: bytes) -> None:
+        """Stores the record as it is now and the session that goes with it, all or nothing.
 
-    async def _save(self) -> None:
-        if self._lease is None:
-            await self._store.save(self._interview)
-            return
+        Raises:
+            LeaseLost: Another orchestrator drives the interview.
+            StoreFailed: It could not be stored.
+        """
         events = tuple(self._unsaved)
-        await self._store.commit(self._lease, self._interview, b"", events)
+        self._session = session
+        await self._store.commit(self.lease, self._interview, session, events)
         del self._unsaved[: len(events)]
+
+    async def settle(self) -> None:
+        """Keeps what was told since the last commit."""
+        if self._unsaved:
+            await self.commit(self._session)

@@ -12,12 +12,15 @@ GAP_SECONDS = 0.5
 
 
 class InterviewClock:
-    """Seconds since the first join. It never jumps: it runs by the event loop's clock."""
+    """Seconds since the first join.
+
+    It runs by the machine's monotonic clock, which no correction of the time of day can move. An
+    interview that another process has begun goes on after `elapsed` seconds.
+    """
 
     def __init__(self, elapsed: float | None = None) -> None:
-        """Takes the seconds that have passed, of an interview that began in another process."""
         self._loop = asyncio.get_running_loop()
-        self._start = None if elapsed is None else self._loop.time() - elapsed
+        self._start: float | None = None if elapsed is None else self._loop.time() - elapsed
 
     def start(self) -> None:
         """Starts the clock; later calls change nothing."""
@@ -38,9 +41,10 @@ class AudioTimeline:
     moved back by as much as it runs ahead.
     """
 
-    def __init__(self, clock: InterviewClock) -> None:
+    def __init__(self, clock: InterviewClock, begins: float | None = None) -> None:
+        """Takes the clock; `begins` is when on it the first sample was spoken, if that is known."""
         self._clock = clock
-        self._anchors: list[_Anchor] = []
+        self._anchors = [] if begins is None else [_Anchor(0.0, begins, begins)]
         self._received = 0.0
 
     @property

@@ -12,47 +12,53 @@ from services.interview.clients.seams import (
 )
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import AudioTimeline
-from services.interview.conversation.degradation import Degradation
+from services.interview.conversation.events import Failed, Happening, Heard, Worked
 from services.interview.conversation.hearing import Hearing
 from services.interview.conversation.intake import Intake
 from services.interview.conversation.pace import Pace
-from services.interview.conversation.patience import endpointing
 from services.interview.record import State
 from services.interview.recordings.recorder import Recorder
 
 
 class Ears:
-    """Listens to the candidate while the interview is live; `heard` takes what was understood."""
+    """Listens to the candidate while the interview is live; `post` takes what comes of it."""
 
     def __init__(
         self,
         chronicle: Chronicle,
         recogniser: Recogniser,
-        degradation: Degradation,
         recorder: Recorder,
         pace: Pace,
-        heard: Callable[[SpeechEvent], None],
+        post: Callable[[Happening], None],
+        *,
+        received: float = 0.0,
+        begins: float | None = None,
     ) -> None:
-        self.intake = Intake(chronicle)
+        """Takes, of an interview that goes on here, up to where its audio was acknowledged.
+
+        `begins` is where on the clock that is.
+        """
+        self.intake = Intake(chronicle, received)
         self._chronicle = chronicle
         self._recorder = recorder
-        self._timeline = AudioTimeline(chronicle.clock)
+        self._timeline = AudioTimeline(chronicle.clock, begins)
+        self._received = received
         recorder.places_candidate(self._timeline.places)
         # Joins that are not carried out yet, and the audio that came behind the first of them.
         self._joins = 0
         self._early: list[bytes] = []
 
-        async def pass_on(event: SpeechEvent) -> None:
-            heard(event)
+        async def heard(event: SpeechEvent) -> None:
+            post(Heard(event))
 
         async def failed(failure: DependencyFailed) -> None:
-            degradation.failed(failure)
+            post(Failed("asr", failure.reason))
 
         async def recovered() -> None:
-            degradation.worked("asr")
+            post(Worked("asr"))
 
         settings = chronicle.interview.settings
-        silences = endpointing(pace, settings.patience)
+        silences = pace.endpointing(settings.patience)
         self.hearing = Hearing(
             recogniser,
             HearingConfig(
@@ -62,7 +68,7 @@ class Ears:
                 max_silence=silences.max_silence,
             ),
             self._timeline,
-            heard=pass_on,
+            heard=heard,
             failed=failed,
             recovered=recovered,
         )
@@ -71,6 +77,11 @@ class Ears:
     def ahead(self) -> float:
         """Seconds of the candidate's audio beyond what can have been spoken by now."""
         return self._timeline.ahead
+
+    def acknowledged(self) -> tuple[float, float]:
+        """Up to where the audio was acknowledged, in its seconds, and where on the clock."""
+        told = self.intake.told
+        return told, self._timeline.at(max(0.0, told - self._received))
 
     def hear(self, audio: bytes) -> None:
         """Takes the candidate's 16-bit mono samples at `HEARING_RATE_HZ`; ignored unless live."""

@@ -12,12 +12,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import numpy as np
+
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
+    Answered,
     DependencyFailed,
     Endpointing,
     HearingConfig,
     PartialHeard,
+    PauseHeard,
     ProbablyEnded,
     Recogniser,
     RecognitionStream,
@@ -44,8 +48,25 @@ LAST_BACKOFF = 2.0
 
 SETTLED_SECONDS = 1.0
 """A stream that lasted so long works; what began during a turn has been told so long after it."""
-STALLED_SECONDS = 10.0
-"""A stream that takes no audio for so long does not."""
+OPEN_SECONDS = 2.0
+"""A stream that takes longer to open does not open."""
+STALLED_SECONDS = 2.5
+"""A stream that takes no audio for so long does not work."""
+SILENT_SECONDS = 1.2
+"""A recogniser that should have something to tell, and tells nothing for so long, is asked whether
+it is there."""
+LOUD_SECONDS = 0.8
+"""So much sound that may be speech is something to tell."""
+WATCH_SECONDS = 0.3
+"""Between two looks at whether it should."""
+CHECKED_SECONDS = 3.0
+"""Who was there is not asked again for so long."""
+DEAF_SECONDS = 8.0
+"""A stream on which so much sound was not answered is given up, even if its server is there."""
+LOUD = 300.0
+"""Root mean square of 16-bit samples (-41 dBFS) that may be speech; and so many times the quietest
+there was:"""
+ABOVE_FLOOR = 4.0
 BEHIND_SECONDS = 30.0
 """Nor does one that is so far behind; beyond what a new stream is to hear again."""
 
@@ -90,6 +111,12 @@ class Hearing:
         self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
+        # What the recogniser owes an answer to: sound since it told something last, and an end
+        # of turn that was asked for.
+        self._loud = 0.0
+        self._floor = LOUD
+        self._asked_at: float | None = None
+        self._told_at = self._checked_at = self._heard_at = 0.0
         # At first, and from the loss of a stream, until one has lasted.
         self._lost = True
         self._loop = asyncio.get_running_loop()
@@ -98,6 +125,8 @@ class Hearing:
     def hear(self, audio: bytes) -> None:
         """Takes 16-bit mono samples at `HEARING_RATE_HZ`."""
         self._timeline.add(len(audio) / BYTES_PER_SECOND)
+        self._heard_at = self._loop.time()
+        self._loud += self._loudness(audio)
         self._kept.append(audio)
         self._kept_bytes += len(audio)
         self._trim()
@@ -105,6 +134,14 @@ class Hearing:
         if self._outbound is not None:
             self._outbound.put_nowait(audio)
             self._outbound_bytes += len(audio)
+
+    def _loudness(self, audio: bytes) -> float:
+        """Seconds of it that may be speech."""
+        samples = np.frombuffer(audio, dtype="<i2").astype(np.float32)
+        level = float(np.sqrt(np.mean(samples * samples))) if samples.size else 0.0
+        self._floor = min(level, self._floor) + 0.01 * max(0.0, level - self._floor)
+        loud = level > max(LOUD, ABOVE_FLOOR * self._floor)
+        return len(audio) / BYTES_PER_SECOND if loud else 0.0
 
     @property
     def in_turn(self) -> bool:
@@ -126,11 +163,14 @@ class Hearing:
         # Kept at its place: a stream that breaks before it has answered leaves it to the next.
         if self._kept and self._kept[-1] is not None:
             self._kept.append(None)
+        if self._asked_at is None:
+            self._asked_at = self._loop.time()
         if self._outbound is not None:
             self._outbound.put_nowait(None)
 
     def _trim(self) -> None:
-        whole = self._in_turn or self._lost or self._loop.time() < self._kept_until
+        untold = self._loud >= LOUD_SECONDS
+        whole = self._in_turn or self._lost or untold or self._loop.time() < self._kept_until
         seconds = REPLAY_SECONDS if whole else QUIET_SECONDS
         while self._kept and self._kept_bytes - self._first_bytes() >= seconds * BYTES_PER_SECOND:
             self._drop_first()
@@ -139,6 +179,12 @@ class Hearing:
         """Keeps nothing of the first `before` seconds of the audio: they were understood."""
         while self._kept and self._kept_from + self._first_bytes() / BYTES_PER_SECOND <= before:
             self._drop_first()
+        # The piece it ends in: what was said after it is in there, too.
+        understood = 2 * round((before - self._kept_from) * HEARING_RATE_HZ)
+        if self._kept and self._kept[0] is not None and understood > 0:
+            self._kept[0] = self._kept[0][understood:]
+            self._kept_bytes -= understood
+            self._kept_from += understood / BYTES_PER_SECOND
 
     def _first_bytes(self) -> int:
         return len(self._kept[0] or b"")
@@ -161,8 +207,7 @@ class Hearing:
             if self._loop.time() - opened > SETTLED_SECONDS:
                 backoff = FIRST_BACKOFF
             elif not self._troubled and backoff > FIRST_BACKOFF:
-                self._troubled = True
-                await self._failed(failure)
+                await self._trouble(failure)
             if self._in_turn:
                 self._in_turn = False
                 # After so long its beginning is not kept any more, whatever the next stream says.
@@ -170,6 +215,11 @@ class Hearing:
                 await self._heard(SpeechLost())
             await asyncio.sleep(backoff)
             backoff = min(LAST_BACKOFF, 2 * backoff)
+
+    async def _trouble(self, failure: DependencyFailed) -> None:
+        if not self._troubled:
+            self._troubled = True
+            await self._failed(failure)
 
     async def _listen(self) -> DependencyFailed:
         """Uses one stream until it fails or ends."""
@@ -181,11 +231,16 @@ class Hearing:
         self._outbound = outbound
         self._outbound_bytes = self._kept_bytes
         most_bytes = self._kept_bytes + round(BEHIND_SECONDS * BYTES_PER_SECOND)
+        self._told_at = self._loop.time()
+        opening = asyncio.timeout(OPEN_SECONDS)
         try:
-            async with self._recogniser.open(self._config) as stream:
+            async with opening, self._recogniser.open(self._config) as stream:
+                opening.reschedule(None)
                 await self._use(stream, outbound, base, most_bytes)
         except DependencyFailed as failure:
             return failure
+        except TimeoutError:
+            return DependencyFailed("asr", "does not open")
         finally:
             self._outbound = None
         return DependencyFailed("asr", "the stream ended")
@@ -200,10 +255,11 @@ class Hearing:
         tasks = [
             asyncio.create_task(self._receive(stream, base)),
             asyncio.create_task(self._send(stream, outbound, most_bytes)),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self._settle()),
         ]
         try:
-            done, _ = await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
@@ -225,7 +281,9 @@ class Hearing:
                 async with asyncio.timeout(STALLED_SECONDS):
                     await self._pass_on(piece, stream)
             except TimeoutError:
-                raise DependencyFailed("asr", "takes no audio") from None
+                failure = DependencyFailed("asr", "takes no audio")
+                await self._trouble(failure)
+                raise failure from None
 
     async def _pass_on(self, piece: _Outbound, stream: RecognitionStream) -> None:
         match piece:
@@ -237,8 +295,43 @@ class Hearing:
             case None:
                 await stream.finalize()
 
+    async def _watch(self) -> None:
+        """Ends when the recogniser owes an answer and shows no sign of life."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not self._owes():
+                continue
+            now = self._loop.time()
+            if now - self._checked_at > CHECKED_SECONDS:
+                await self._check()
+                self._checked_at = self._loop.time()
+            if self._loud > DEAF_SECONDS and now - self._told_at > DEAF_SECONDS:
+                failure = DependencyFailed("asr", "hears nothing")
+                await self._trouble(failure)
+                raise failure
+
+    def _owes(self) -> bool:
+        """Whether the recogniser should have told something by now."""
+        now = self._loop.time()
+        flowing = now - self._heard_at < SILENT_SECONDS
+        silent = now - self._told_at > SILENT_SECONDS
+        due = self._in_turn or self._loud >= LOUD_SECONDS
+        asked = self._asked_at is not None and now - self._asked_at > SILENT_SECONDS
+        return silent and (asked or (flowing and due))
+
+    async def _check(self) -> None:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                await self._recogniser.check()
+        except (TimeoutError, DependencyFailed):
+            failure = DependencyFailed("asr", "hangs")
+            await self._trouble(failure)
+            raise failure from None
+
     async def _settle(self) -> None:
         await asyncio.sleep(SETTLED_SECONDS)
+        if self._troubled:
+            await self._check()
         self._lost = False
         if self._troubled:
             self._troubled = False
@@ -255,7 +348,13 @@ class Hearing:
         def placed(words: tuple[SpokenWord, ...]) -> tuple[SpokenWord, ...]:
             return tuple(replace(word, start=at(word.start), end=at(word.end)) for word in words)
 
+        self._told_at = self._loop.time()
+        self._loud, self._asked_at = 0.0, None
         match event:
+            case Answered():
+                await self._heard(event)
+            case PauseHeard():
+                await self._heard(replace(event, end=at(event.end)))
             case SpeechBegan():
                 self._in_turn = True
                 await self._heard(SpeechBegan(at(event.start)))

@@ -31,10 +31,18 @@ class Fit:
 class Intake:
     """What was received of the candidate's audio. Offsets are seconds from its first sample."""
 
-    def __init__(self, chronicle: Chronicle) -> None:
+    def __init__(self, chronicle: Chronicle, received: float = 0.0) -> None:
+        """Takes up to where the audio was acknowledged before, by whoever held the interview."""
         self._chronicle = chronicle
-        self.received = 0.0
-        self._told = 0.0
+        self.received = received
+        self._told = received
+        self.owed = False
+        """Whether what came last is of a turn that is not stored: it may be wanted again."""
+
+    @property
+    def told(self) -> float:
+        """Up to where the audio was acknowledged."""
+        return self._told
 
     def fit(self, offset: float | None, seconds: float, planned: float = 0.0) -> Fit:
         """How a chunk of so many seconds would join; None is right behind the chunk before.
@@ -49,7 +57,7 @@ class Intake:
     def take(self, fit: Fit) -> None:
         """Counts a chunk that joins like this."""
         self.received += fit.added
-        if self.received - self._told >= ACKNOWLEDGED_SECONDS:
+        if not self.owed and self.received - self._told >= ACKNOWLEDGED_SECONDS:
             self.acknowledge()
 
     def acknowledge(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.interview.clients.seams import PlacedWord
 
@@ -16,6 +16,9 @@ LATEST_SECONDS = 5.0
 """A message that seems to have taken longer comes from a clock that did jump: it begins anew."""
 HEARD_SHARE = 0.5
 """A word counts as heard once half of it was played."""
+HORIZON_SECONDS = 1.0
+"""Between acknowledgements playback is taken to go on for so long; clients send several a second.
+Of a client that acknowledged before and has stopped, only what it acknowledged counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,73 +49,92 @@ class ClientClock:
         return now
 
 
+@dataclass(frozen=True, slots=True)
 class Playback:
     """The playing of one utterance at the client, in seconds; `now` is the interview's clock.
 
     Between acknowledgements playback is taken to go on in real time, but never beyond the audio
-    that was sent. A client that acknowledges nothing is taken to play from the first piece on.
+    that was sent, and never before there is any. A client that acknowledges nothing is taken to
+    play from the first piece on.
+
+    Attributes:
+        acknowledged: Whether the client has ever said how far it is.
+        stretches: Where in the audio playback began or went on, and when.
+        sent: Seconds of audio sent so far.
+        held: Whether playback is to stand still.
     """
 
-    def __init__(self) -> None:
-        self.acknowledged = False
-        self.stretches: list[tuple[float, float]] = []
-        """Where in the audio playback began or went on, and when."""
-        self._sent = 0.0
-        self._position = 0.0
-        self._since: float | None = None
-        self._confirmed = 0.0
-        self._confirmed_at = 0.0
+    acknowledged: bool = False
+    stretches: tuple[tuple[float, float], ...] = ()
+    sent: float = 0.0
+    held: bool = False
+    base: float = 0.0
+    since: float | None = None
+    confirmed: float = 0.0
+    confirmed_at: float = 0.0
 
     @property
     def finished(self) -> bool:
         """Whether the client says that it has played all there is."""
-        return self.acknowledged and self._confirmed >= self._sent - TOLERANCE_SECONDS
+        return self.acknowledged and self.confirmed >= self.sent - TOLERANCE_SECONDS
 
-    @property
-    def sent(self) -> float:
-        """Seconds of audio sent so far."""
-        return self._sent
-
-    def send(self, until: float, now: float) -> None:
+    def send(self, until: float, now: float) -> Playback:
         """Audio up to `until` has been sent."""
-        if self._since is None and self._sent == 0.0:
-            self._since = now
-            self.stretches.append((0.0, now))
-        self._sent = max(self._sent, until)
+        if until <= self.sent:
+            return self
+        dry = self.position(now) >= self.sent
+        if not dry or self.held:
+            return replace(self, sent=until)
+        # Playback that waited for audio goes on from there, and no earlier.
+        base = max(self.position(now), min(self.confirmed, until))
+        return replace(self, base=base, sent=until)._go_on(now)
 
-    def acknowledge(self, heard: Heard) -> None:
+    def acknowledge(self, heard: Heard) -> Playback:
         """The client says how far it has played.
 
         What is older than what was acknowledged before, or contradicts it, changes nothing: what
         was heard stays heard.
         """
-        self.acknowledged = True
-        position = max(heard.position, self._sent) if heard.finished else heard.position
-        if heard.when < self._confirmed_at or position < self._confirmed:
-            return
-        self._confirmed, self._confirmed_at = position, heard.when
-        self._position = position
-        if self._since is not None:
-            self._since = max(self._since, heard.when)
+        position = max(heard.position, self.sent) if heard.finished else heard.position
+        if heard.when < self.confirmed_at or position < self.confirmed:
+            return replace(self, acknowledged=True)
+        since = None if self.since is None else max(self.since, heard.when)
+        return replace(
+            self,
+            acknowledged=True,
+            confirmed=position,
+            confirmed_at=heard.when,
+            base=position,
+            since=since,
+        )
 
-    def pause(self, now: float) -> None:
+    def pause(self, now: float) -> Playback:
         """Playback stops."""
-        self._position = self.position(now)
-        self._since = None
+        return replace(self, base=self.position(now), since=None, held=True)
 
-    def resume(self, now: float) -> None:
-        """Playback goes on."""
-        self._since = now
-        self.stretches.append((self._position, now))
+    def resume(self, now: float) -> Playback:
+        """Playback goes on, if there is something to play."""
+        going = replace(self, held=False)
+        return going._go_on(now) if self.sent else going
+
+    def _go_on(self, now: float) -> Playback:
+        return replace(self, since=now, stretches=(*self.stretches, (self.base, now)))
 
     def position(self, now: float) -> float:
         """Up to where it has probably been played."""
-        elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
-        return min(self._sent, self._position + elapsed)
+        elapsed = 0.0 if self.since is None else max(0.0, now - self.since)
+        return min(self.sent, self.base + elapsed)
+
+    def heard(self, now: float) -> float:
+        """Up to where it counts as heard."""
+        silent = now - self.confirmed_at > HORIZON_SECONDS
+        if self.acknowledged and silent and not self.held:
+            return min(self.sent, self.confirmed)
+        return self.position(now)
 
     def remaining(self, now: float) -> float:
         """Seconds of sent audio that are probably still to be played."""
-        return self._sent - self.position(now)
+        return self.sent - self.position(now)
 
 
 def heard_text(text: str, words: Sequence[PlacedWord], position: float) -> str:

@@ -7,9 +7,11 @@ An answer moves it; a follow-up is skipped when it would not help. Nothing else 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.interview.record import InterviewSettings, Phase
+from services.interview.interviewer.deciding import Move
+from services.interview.record import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +41,22 @@ class Step:
 OPENING = Step(Phase.OPENING)
 
 
-def after(step: Step, *, rounds: int, follow_ups: int, dig_deeper: bool) -> Step:
+def after(step: Step, move: Move, rounds: Collection[int]) -> Step:
     """The step after `step`.
 
     Args:
         step: The last one.
-        rounds: Rounds of the whole interview.
-        follow_ups: Follow-ups a round may have.
-        dig_deeper: Whether a follow-up to the last answer would help.
+        move: What comes after the answer to it.
+        rounds: The rounds there is a question for.
 
     Raises:
         ValueError: The closing has no step after it.
     """
-    match step.phase:
-        case Phase.OPENING:
-            return Step(Phase.QUESTION, 1)
-        case Phase.QUESTION | Phase.FOLLOW_UP:
-            if dig_deeper and step.follow_up < follow_ups:
-                return Step(Phase.FOLLOW_UP, step.round, step.follow_up + 1)
-            if step.round < rounds:
-                return Step(Phase.QUESTION, step.round + 1)
-            return Step(Phase.CLOSING, step.round)
-        case _:
-            raise ValueError("nothing follows the closing")
-
-
-def following(step: Step, settings: InterviewSettings, *, dig_deeper: bool) -> Step:
-    """The step after `step` in an interview held like this."""
-    return after(
-        step, rounds=settings.rounds, follow_ups=settings.follow_ups, dig_deeper=dig_deeper
-    )
+    if step.phase is Phase.CLOSING:
+        raise ValueError("nothing follows the closing")
+    if move is Move.FOLLOW_UP and step.asks:
+        return Step(Phase.FOLLOW_UP, step.round, step.follow_up + 1)
+    left = [number for number in rounds if number > step.round]
+    if left and move is not Move.CLOSE:
+        return Step(Phase.QUESTION, min(left))
+    return Step(Phase.CLOSING, step.round)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
-from services.interview.clients.seams import Embedder
+from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.conversation.chronicle import Chronicle
-from services.interview.conversation.degradation import Degradation
-from services.interview.conversation.progress import Step
-from services.interview.events import ReportReady
+from services.interview.conversation.script import Script
 from services.interview.interviewer.summarising import Reviewer
 from services.interview.questions.bank import Question
-from services.interview.record import State
+from services.interview.record import Speaker, Turn
+from services.interview.reports.report import Report
 
 
 class Review:
@@ -21,34 +21,40 @@ class Review:
     def __init__(
         self,
         chronicle: Chronicle,
-        plan: Sequence[Question],
+        script: Script,
         embedder: Embedder,
-        degradation: Degradation,
+        tasks: asyncio.TaskGroup,
+        failed: Callable[[DependencyFailed], None],
     ) -> None:
         self._chronicle = chronicle
-        self._plan = plan
-        self._reviewer = Reviewer(embedder, failed=degradation.failed)
+        self._script = script
+        self._tasks = tasks
+        self._reviewer = Reviewer(embedder, failed=failed)
         self._begun: set[int] = set()
 
-    def score(self, step: Step, tasks: asyncio.TaskGroup) -> None:
-        """Has the answers of the step's round scored in the background."""
-        if step.asks:
-            self._score(step.round, tasks)
-
-    def _score(self, number: int, tasks: asyncio.TaskGroup) -> None:
+    def score(self, number: int) -> None:
+        """Has the answers of a round scored in the background."""
+        question = self._script.questions[number - 1]
+        if question is None:
+            return
         self._begun.add(number)
         turns = [t for t in self._chronicle.interview.turns if t.round == number]
-        self._reviewer.begin(tasks, number, self._plan[number - 1], turns)
+        self._reviewer.begin(self._tasks, number, question, _whole(turns, question))
 
-    async def finish(self, step: Step, tasks: asyncio.TaskGroup) -> None:
-        """Writes the report, if there is something to report on."""
-        if self._chronicle.interview.state is State.REVIEWING:
-            self.score(step, tasks)
-            # Rounds that another process began to score.
-            for number in {turn.round for turn in self._chronicle.interview.turns}:
-                if number and number not in self._begun:
-                    self._score(number, tasks)
-            report = await self._reviewer.report(self._chronicle.interview)
-            await self._chronicle.keep(report)
-            await self._chronicle.move(State.COMPLETED, step)
-            self._chronicle.emit(ReportReady(report))
+    async def report(self) -> Report:
+        """Writes the report, and keeps it."""
+        # Rounds that another process began to score.
+        for number in {turn.round for turn in self._chronicle.interview.turns}:
+            if number and number not in self._begun:
+                self.score(number)
+        report = await self._reviewer.report(self._chronicle.interview)
+        await self._chronicle.keep(report)
+        return report
+
+
+def _whole(turns: list[Turn], question: Question) -> list[Turn]:
+    """The turns; where the question itself was cut short it is quoted whole."""
+    first = next((n for n, turn in enumerate(turns) if turn.speaker is Speaker.INTERVIEWER), None)
+    if first is None or question.text in turns[first].text:
+        return turns
+    return [*turns[:first], replace(turns[first], text=question.text), *turns[first + 1 :]]

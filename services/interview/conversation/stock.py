@@ -1,4 +1,4 @@
-"""The lines that are known before they are needed, spoken ahead while the candidate talks."""
+"""The interviewer's lines as sound: made ahead of their use, and read when their moment comes."""
 
 from __future__ import annotations
 
@@ -6,31 +6,25 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.interview.clients.seams import Style, Synthesiser, VoiceConfig
-from services.interview.conversation.floor import Line
-from services.interview.conversation.progress import Step, following
-from services.interview.conversation.speech import PreparedSpeech
-from services.interview.events import AudioFormat
-from services.interview.interviewer import lines
-from services.interview.interviewer.personas import Cast
-from services.interview.questions.bank import Question
-from services.interview.record import InterviewSettings, Phase
-
-SPARE_FOLLOW_UPS = (
-    "Could you give me a concrete example of that?",
-    "What would you do differently if you did it again?",
-    "What did you learn from it?",
+from services.interview.clients.seams import (
+    Style,
+    Synthesiser,
+    VoiceConfig,
 )
-"""For rounds with more follow-ups than the bank has for the question."""
+from services.interview.conversation.speech import PreparedSpeech
+from services.interview.conversation.state import Prepared
+from services.interview.events import AudioFormat
+from services.interview.interviewer.personas import Cast
+from services.interview.record import InterviewSettings, Phase
 
 
 class Voice:
-    """Turns lines into speech in the candidate's format; without a format, into text only."""
+    """Turns lines into speech in a client's format."""
 
     def __init__(
         self,
         synthesiser: Synthesiser,
-        config: VoiceConfig | None,
+        config: VoiceConfig,
         styles: Mapping[Phase, Style],
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -39,28 +33,12 @@ class Voice:
         self._styles = styles
         self._tasks = tasks
 
-    def say(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech | None:
-        """Starts making the speech of a text; None when only text is wanted."""
-        if self._config is None:
-            return None
+    def say(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech:
+        """Starts making the speech of a text."""
         speech = PreparedSpeech(text, self._tasks)
         style = self._styles.get(phase, Style.NEUTRAL)
         speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
         return speech
-
-    def again(self, line: Line) -> Line:
-        """The line in this voice, from its beginning."""
-        return replace(line, speech=self.say(line.text, line.step.phase, ahead=False), timings=None)
-
-    def fit(self, line: Line) -> Line:
-        """The line as it is, or, if it was made for a client of another format, for this one."""
-        wanted = None if self._config is None else self._config.format
-        speech = line.speech
-        if (None if speech is None else speech.format) == wanted:
-            return line
-        if speech is not None:
-            speech.discard()
-        return replace(self.again(line), timings=line.timings)
 
 
 def voice_for(
@@ -69,65 +47,50 @@ def voice_for(
     output: AudioFormat | None,
     synthesiser: Synthesiser,
     tasks: asyncio.TaskGroup,
-) -> Voice:
+) -> Voice | None:
     """The interviewer's voice in a client's format; without one it only writes."""
-    config = None if output is None else VoiceConfig(settings.language, cast.voice, output)
+    if output is None:
+        return None
+    config = VoiceConfig(settings.language, cast.voice, output)
     return Voice(synthesiser, config, cast.styles, tasks)
 
 
 class Stock:
-    """The opening, the questions, their own follow-ups, the closing."""
+    """The lines that were made, by their text and the phase they belong to."""
 
-    def __init__(self, settings: InterviewSettings, plan: Sequence[Question], voice: Voice) -> None:
-        self._settings = settings
-        self._plan = plan
+    def __init__(self) -> None:
+        self._voice: Voice | None = None
+        self._made: dict[tuple[str, Phase], PreparedSpeech] = {}
+
+    def set_voice(self, voice: Voice | None) -> None:
+        """Throws everything away, for another voice or format."""
+        self.clear()
         self._voice = voice
-        self._made: dict[Step, Line] = {}
 
-    def question(self, step: Step) -> Question | None:
-        """The bank's question a step belongs to."""
-        return self._plan[step.round - 1] if step.asks else None
+    def prepare(self, lines: Sequence[Prepared]) -> None:
+        """Has these lines made, and gives the others up."""
+        wanted = {(line.text, line.phase) for line in lines}
+        for name in [name for name in self._made if name not in wanted]:
+            self._made.pop(name).discard()
+        for line in lines:
+            self._make(line.text, line.phase, ahead=line.ahead)
 
-    def question_id(self, step: Step) -> str:
-        """That question's id; empty for none."""
-        question = self.question(step)
-        return question.id if question else ""
-
-    def text(self, step: Step) -> str:
-        """What the bank and the fixed lines have the interviewer say at a step."""
-        match step.phase:
-            case Phase.OPENING:
-                return lines.opening(self._settings)
-            case Phase.QUESTION:
-                question = self._plan[step.round - 1]
-                return lines.question(question.text, step.round, len(self._plan))
-            case Phase.FOLLOW_UP:
-                own = self._plan[step.round - 1].follow_ups
-                spare = (*own, *SPARE_FOLLOW_UPS)
-                return spare[min(step.follow_up, len(spare)) - 1]
-            case _:
-                return lines.closing(self._settings)
-
-    def line(self, step: Step, *, ahead: bool = False) -> Line:
-        """The line of a step. Made ahead it is ready when its moment comes."""
-        made = self._made.get(step)
-        if made is None or (made.speech is not None and not made.speech.usable):
-            text = self.text(step)
-            speech = self._voice.say(text, step.phase, ahead=ahead)
-            made = Line(step, text, speech, self.question_id(step))
-            self._made[step] = made
+    def _make(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech | None:
+        made = self._made.get((text, phase))
+        if made is None or not made.usable:
+            if self._voice is None:
+                return None
+            made = self._made[text, phase] = self._voice.say(text, phase, ahead=ahead)
         return made
 
-    def make_ahead(self, step: Step) -> None:
-        """Has the lines made that may be needed after the answer to `step`."""
-        if step.phase is not Phase.CLOSING:
-            for deeper in (True, False):
-                self.line(following(step, self._settings, dig_deeper=deeper), ahead=True)
+    def take(self, text: str, phase: Phase) -> PreparedSpeech | None:
+        """The sound of a line that is said now, the taker's from here on; None without a voice."""
+        speech = self._make(text, phase, ahead=False)
+        self._made.pop((text, phase), None)
+        return speech
 
-    def clear(self, voice: Voice) -> None:
-        """Throws everything away, for another voice or format."""
-        for line in self._made.values():
-            if line.speech is not None:
-                line.speech.discard()
+    def clear(self) -> None:
+        """Throws everything away."""
+        for speech in self._made.values():
+            speech.discard()
         self._made.clear()
-        self._voice = voice

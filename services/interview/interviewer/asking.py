@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from services.interview.clients.seams import ChatMessage, ChatModel
 from services.interview.interviewer.guarding import acceptable, question_from
+from services.interview.questions.bank import Question
 
 MAX_TOKENS = 32
 ANSWER_WORDS = 60
@@ -36,6 +37,39 @@ _EXAMPLES = (
         "How did you learn to program next to your studies?",
     ),
 )
+
+
+SPARE_FOLLOW_UPS = (
+    "Could you give me a concrete example of that?",
+    "What would you do differently if you did it again?",
+    "What did you learn from it?",
+)
+"""For rounds with more follow-ups than the bank has for the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a follow-up is asked about.
+
+    Attributes:
+        covered, missed: The question's key points that the answer makes, and does not.
+        recent: The last two turns, each with its speaker.
+        asked: What the interviewer has said before.
+    """
+
+    question: Question
+    answer: str
+    covered: tuple[str, ...]
+    missed: tuple[str, ...]
+    recent: tuple[tuple[str, str], ...]
+    asked: tuple[str, ...]
+    language: str
+
+
+def bank_follow_up(context: Context) -> str:
+    """The bank's own follow-up, one that was not asked before if there is one."""
+    spare = (*context.question.follow_ups, *SPARE_FOLLOW_UPS)
+    return next((text for text in spare if text not in context.asked), spare[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +105,8 @@ async def warm_up(model: ChatModel) -> None:
 
 async def follow_up(
     model: ChatModel,
+    context: Context,
     *,
-    answer: str,
-    asked: Sequence[str],
     budget: float,
     now: Callable[[], float],
 ) -> FollowUp | None:
@@ -81,8 +114,7 @@ async def follow_up(
 
     Args:
         model: The model.
-        answer: The candidate's answer so far.
-        asked: What the interviewer asked before.
+        context: The answer so far, and what it answers.
         budget: Seconds the model has.
         now: The clock of `FollowUp.first_token`.
 
@@ -94,7 +126,9 @@ async def follow_up(
     try:
         async with (
             asyncio.timeout(budget),
-            aclosing(model.chat(prompt(answer), max_tokens=MAX_TOKENS, stop=("\n",))) as pieces,
+            aclosing(
+                model.chat(prompt(context.answer), max_tokens=MAX_TOKENS, stop=("\n",))
+            ) as pieces,
         ):
             async for piece in pieces:
                 if first_token is None:
@@ -107,6 +141,6 @@ async def follow_up(
     question = question_from(text)
     if first_token is None or question is None:
         return None
-    if not acceptable(question, answer=answer, asked=asked):
+    if not acceptable(question, answer=context.answer, asked=context.asked):
         return None
     return FollowUp(question, first_token)

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from services.llm.guidance import Guide
 from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
 from services.llm.turns import Turns, cost
-from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.batching import BatchScheduler
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import InvalidField
 
@@ -190,7 +191,8 @@ class Ctranslate2Engine:
             matcher=matcher,
         )
 
-        async with aclosing(stream(generation, events, self._submit)) as answer:
+        submit = partial(self._turns.submit, self.scheduler)
+        async with aclosing(stream(generation, events, submit)) as answer:
             async for event in answer:
                 yield event
 
@@ -211,15 +213,6 @@ class Ctranslate2Engine:
             return self._vocabulary.matcher(compile_constraint(constraint))
 
         return await asyncio.to_thread(compiled, prompt.constraint)
-
-    async def _submit(self, generation: Generation, deadline: float | None) -> Scheduled[None]:
-        with self._turns.waiting(generation):
-            return await self.scheduler.submit(
-                generation,
-                caller=generation.caller,
-                priority=generation.priority,
-                deadline=deadline,
-            )
 
     def _run(self, batch: Sequence[Generation]) -> Sequence[Exception | None]:
         """Computes a batch of one key, in a thread of the scheduler."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from services.llm.engines.engine import ModelDescription
 from services.llm.generation import EventQueue, Generation, stream
 from services.llm.sampling import Sampler
 from services.llm.turns import Turns, cost
-from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.batching import BatchScheduler
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMissing
 
@@ -156,7 +157,8 @@ class TransformersEngine:
             sampler=_sampler(prompt.sampling),
         )
 
-        async with aclosing(stream(generation, events, self._submit)) as answer:
+        submit = partial(self._turns.submit, self.scheduler)
+        async with aclosing(stream(generation, events, submit)) as answer:
             async for event in answer:
                 yield event
 
@@ -169,15 +171,6 @@ class TransformersEngine:
             size = self._model.get_output_embeddings().weight.shape[0]
             self._vocabulary = Vocabulary(backend, size, sorted(self._ends))
         return self._vocabulary.matcher(grammar)
-
-    async def _submit(self, generation: Generation, deadline: float | None) -> Scheduled[None]:
-        with self._turns.waiting(generation):
-            return await self.scheduler.submit(
-                generation,
-                caller=generation.caller,
-                priority=generation.priority,
-                deadline=deadline,
-            )
 
     def _run(self, batch: Sequence[Generation]) -> Sequence[Exception | None]:
         """Computes a turn of a batch, in the scheduler's thread."""

@@ -23,6 +23,9 @@ WELL THEN THEY THEM HERE THERE HAVE HAS HAD WILL CAN MAY BE BY AT AS AN FOR TELL
 """
 _SHOUTED = frozenset(_SHORT_WORDS.split())
 _VOWELS = frozenset("AEIOUY")
+# "NINA", "FIFO"; "EMMA". Nobody spells what is so easily said.
+_CONSONANT = "[B-DF-HJ-NP-TV-Z]"
+_OPEN_SYLLABLES = re.compile(rf"(?:{_CONSONANT}[AEIOUY]){{2}}|[AEIOU]({_CONSONANT})\1[AEIOUY]")
 
 
 def is_initials(word: str) -> bool:
@@ -30,7 +33,13 @@ def is_initials(word: str) -> bool:
     if not (word.isascii() and word.isalpha() and word.isupper()):
         return False
     short = 2 <= len(word) <= 4 or (len(word) == 5 and not _VOWELS.intersection(word))
-    return short and word not in _SAID_AS_WORDS and word not in _SHOUTED
+    said = word in _SAID_AS_WORDS or word in _SHOUTED or has_open_syllables(word)
+    return short and not said
+
+
+def has_open_syllables(word: str) -> bool:
+    """Whether four capitals are two syllables that end in vowels."""
+    return _OPEN_SYLLABLES.fullmatch(word) is not None
 
 
 def can_be_a_name(word: str) -> bool:

@@ -250,6 +250,15 @@ _EMPLOYED = re.compile(
 _COUNTED = re.compile(r"\s(?!as\b|is\b|was\b|has\b)[a-z]+s\b")
 
 
+def _section(match: re.Match[str], context: Context) -> Reading:
+    """Of a law, as in "401(k)"."""
+    say = numbers.han_digits if context.chinese(match.start()) else numbers.paired
+    return [
+        Piece(*match.span("number"), say(match["number"])),
+        Piece(*match.span("letter"), spell(match["letter"])),
+    ]
+
+
 def _initials_and(match: re.Match[str], context: Context) -> Reading:
     """AT&T, R&D."""
     said = "和" if context.chinese(match.start()) else "and"
@@ -354,6 +363,7 @@ RULES = (
         _house,
     ),
     Rule("d", re.compile(r"(?<![\w.$])3M(?!\w)"), _company),
+    Rule("d", re.compile(r"(?<![\w.,$])(?P<number>\d{3})\((?P<letter>[a-m])\)"), _section),
     Rule("l", re.compile(r"(?P<first>[A-Z]{1,2})&(?P<last>[A-Z]{1,2})(?!\w)"), _initials_and),
     Rule("l", re.compile(r"(?<!\w)(?P<name>HEAD|main|master)~(?P<count>\d+)(?!\w)"), _ancestor),
     Rule(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 from services.tts.normalization import number_words as numbers
-from services.tts.normalization.acronyms import can_be_a_name, is_initials, is_unsayable
+from services.tts.normalization.acronyms import (
+    can_be_a_name,
+    has_open_syllables,
+    is_initials,
+    is_unsayable,
+)
 from services.tts.normalization.letters import spell
 from services.tts.normalization.rule import GREETINGS, Context, Piece, Reading, Rule, pieces
 from services.tts.normalization.script import HAN, RAISED
@@ -48,8 +53,17 @@ def _stem(stem: str, ending: str) -> str:
         # "APIs": a plural, not a possessive, and said alike.
         return f"{_stem(stem[:-1], '')}'s"
     if stem.isascii() and not (stem.islower() or stem.isupper() or stem.istitle()):
-        return " ".join(_hump(part) for part in _HUMP.findall(stem)) + tail
+        return " ".join(_hump(part) for part in _humps(stem)) + tail
     return (stem.lower() if len(stem) > 1 and stem.isupper() else stem) + tail
+
+
+def _humps(stem: str) -> list[str]:
+    humps = _HUMP.findall(stem)
+    # "LoRA", "QLoRA": capitals that only end the name's second syllable.
+    last = "".join(humps[-2:])
+    if humps[-1].isupper() and has_open_syllables(last.upper()):
+        humps[-2:] = [last.capitalize()]
+    return humps
 
 
 def _hump(part: str) -> str:
@@ -70,13 +84,21 @@ def _word(match: re.Match[str], context: Context) -> Reading:
 
 def _is_greeted(match: re.Match[str], context: Context) -> bool:
     """Whether a name stands here: "Hello ANNA,"."""
-    before = context.text[max(0, match.start() - _GREETING_REACH) : match.start()]
-    greeted = context.before(match.start()) in GREETINGS or _GREETED.search(before)
-    return bool(greeted) and _NAME_OVER.match(context.text, match.end()) is not None
+    greeted = ends_in_greeting(context.text[: match.start()])
+    return greeted and _NAME_OVER.match(context.text, match.end()) is not None
 
 
-_GREETING_REACH = 16
-_GREETED = re.compile(r"(?:[Tt]hank you,?|你好|您好|谢谢|欢迎)[,，]?\s*$")
+def ends_in_greeting(text: str) -> bool:
+    """Whether a text ends in words that a name may follow: "Thank you, "."""
+    return _GREETING.search(text[-_GREETING_REACH:]) is not None
+
+
+_GREETING_REACH = 24
+_GREETING = re.compile(
+    rf"(?:\b(?:{'|'.join(GREETINGS)}|(?:thank|meet|see) you)[.,]?|(?:你好|您好|谢谢你?|欢迎)[,，]?)"
+    r"[\s(\"“]*$",
+    re.IGNORECASE,
+)
 _NAME_OVER = re.compile(r"\s*(?:[,.!?;:，。！？、]|$)|\s[A-Z]{3,}\b")
 
 

@@ -1,0 +1,107 @@
+"""Which servers fail now: each change is told once, with what to do meanwhile."""
+
+from __future__ import annotations
+
+from services.interview.clients.seams import ServiceName
+from services.interview.conversation import actions as a
+from services.interview.conversation.scene import Scene
+from services.interview.conversation.state import Timer
+from services.interview.events import CandidateTurn, Remedy, ServiceDegraded
+
+STORE = "store"
+FIRST_STORE_SECONDS = 0.5
+LAST_STORE_SECONDS = 10.0
+"""Between attempts to store, doubling from the first to the last."""
+
+_ADVICE: dict[str, tuple[str, Remedy]] = {
+    "tts": ("The interviewer's voice is not available; please read the text.", Remedy.READ_TEXT),
+    "asr": ("Speech is not understood at the moment; please type.", Remedy.TYPE_ANSWERS),
+    "llm": ("Follow-up questions come from the question bank.", Remedy.CARRY_ON),
+    "embed": ("Answers are compared word by word for the moment.", Remedy.CARRY_ON),
+    STORE: (
+        "The interview can't be stored at the moment and waits; nothing you said is lost.",
+        Remedy.NONE,
+    ),
+}
+_BACK: dict[str, str] = {
+    "tts": "The interviewer's voice is back.",
+    "asr": "Speech is understood again.",
+    "llm": "Follow-up questions are made to measure again.",
+    "embed": "Answers are compared by meaning again.",
+    STORE: "The interview is stored again and goes on.",
+}
+
+
+def failed(scene: Scene, service: ServiceName, reason: str) -> None:
+    """A server could not be used: it is not waited for until it works again."""
+    if service in scene.state.failing:
+        return
+    _tell(scene, service)
+    # Recognition is tried all the time, by the microphone itself.
+    if service != "asr":
+        scene.want(a.Probe(service))
+
+
+def worked(scene: Scene, service: ServiceName) -> None:
+    """A server did what it was asked."""
+    if service in scene.state.failing:
+        _take_back(scene, service)
+
+
+def _tell(scene: Scene, service: str) -> None:
+    scene.set(failing=(*scene.state.failing, service))
+    message, remedy = _ADVICE[service]
+    scene.tell(ServiceDegraded(service, recovered=False, message=message, remedy=remedy))
+
+
+def _take_back(scene: Scene, service: str) -> None:
+    scene.set(failing=tuple(name for name in scene.state.failing if name != service))
+    message = _BACK[service]
+    scene.tell(ServiceDegraded(service, recovered=True, message=message, remedy=Remedy.NONE))
+
+
+# Storing.
+
+
+def not_stored(scene: Scene) -> None:
+    """The store fails: nothing new is begun until what happened so far is stored."""
+    if STORE not in scene.state.failing:
+        _tell(scene, STORE)
+    attempts = scene.state.store_attempts
+    seconds = min(LAST_STORE_SECONDS, FIRST_STORE_SECONDS * 2**attempts)
+    scene.set(storing=False, store_attempts=min(attempts + 1, 8))
+    scene.start(Timer.STORE, seconds)
+    _report_orders(scene, scene.state.commit)
+
+
+def store_again(scene: Scene) -> None:
+    """Another attempt."""
+    scene.want(a.Commit(scene.state.commit))
+
+
+def stored(scene: Scene, number: int) -> None:
+    """Everything up to this commit is stored: what waited for it is told."""
+    state = scene.state
+    due = [kept for kept in state.untold if kept.commit <= number]
+    scene.set(
+        committed=max(state.committed, number),
+        untold=tuple(kept for kept in state.untold if kept.commit > number),
+        storing=True,
+        store_attempts=0,
+    )
+    scene.cancel(Timer.STORE)
+    if STORE in state.failing:
+        _take_back(scene, STORE)
+    for kept in due:
+        scene.tell(kept.event)
+    if any(isinstance(kept.event, CandidateTurn) for kept in due):
+        scene.want(a.Acknowledge())
+    _report_orders(scene, number)
+
+
+def _report_orders(scene: Scene, number: int) -> None:
+    """Who has ordered something waits no longer, whether or not it could be stored."""
+    for kept in scene.state.obeyed:
+        if kept.commit <= number:
+            scene.want(a.Obey(kept.order))
+    scene.set(obeyed=tuple(kept for kept in scene.state.obeyed if kept.commit > number))

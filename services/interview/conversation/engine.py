@@ -1,0 +1,334 @@
+"""The turn engine: one event in, the new state and what is wanted of the world out.
+
+Pure: no clock, no task, no I/O. The same state, event and moment give the same result. Each
+concern has a module of its own; this one says which event is whose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.interview.conversation import actions as a
+from services.interview.conversation import (
+    answers,
+    commanding,
+    degrading,
+    events,
+    going_on,
+    holding,
+    replies,
+    speaking,
+    turn_taking,
+)
+from services.interview.conversation.scene import Scene
+from services.interview.conversation.script import Script
+from services.interview.conversation.state import Prepared, SessionState, Speech, Timer
+from services.interview.events import AudioFormat, ReportReady
+from services.interview.record import Patience, Phase, State
+
+
+def step(
+    script: Script, state: SessionState, event: events.Happening, now: float
+) -> tuple[SessionState, Sequence[a.Action]]:
+    """Deals with one event.
+
+    Args:
+        script: What is fixed for the session.
+        state: The session before.
+        event: What has happened.
+        now: When, on the interview's clock.
+    """
+    if state.finished:
+        return state, ()
+    scene = Scene(script, state, now)
+    _take(scene, event)
+    if not scene.state.finished:
+        commanding.carry_out(scene)
+        going_on.go_on(scene)
+        if _differ(state, scene.state):
+            _prepare_lines(scene)
+        _watch(scene, event)
+        scene.commit()
+        _end(scene)
+    return scene.state, scene.actions
+
+
+def _take(scene: Scene, event: events.Happening) -> None:
+    match event:
+        case events.Heard():
+            turn_taking.heard(scene, event.event)
+        case events.Fired():
+            _fired(scene, event)
+        case events.PieceMade() | events.SpeechMade() | events.Played():
+            _sounded(scene, event)
+        case events.Assessed() | events.Composed():
+            _thought(scene, event)
+        case events.Committed() | events.CommitFailed() | events.LeaseGone():
+            _stored(scene, event)
+        case events.Failed() | events.Worked():
+            _served(scene, event)
+        case events.Joined():
+            _joined(scene, event.output, speaks=event.speaks)
+        case events.Left():
+            scene.set(present=False)
+            scene.cancel(Timer.QUIET)
+            speaking.nobody_listens(scene)
+        case events.Ordered():
+            commanding.take(scene, event.kind, event.number)
+        case events.Reviewed():
+            _reviewed(scene, event)
+        case events.Restored():
+            _restored(scene)
+        case _:
+            _wanted(scene, event)
+
+
+def _wanted(scene: Scene, event: events.Happening) -> None:
+    """What the candidate does, besides speaking."""
+    match event:
+        case events.Typed():
+            _typed(scene, event.text)
+        case events.SetPatience():
+            _set_patience(scene, event.patience)
+        case _ if not scene.live:
+            return
+        case events.Interrupted():
+            speaking.stop(scene, read=True)
+        case events.Hold():
+            holding.hold(scene, event.limit)
+        case events.Finished():
+            turn_taking.finished(scene)
+        case _:
+            return
+
+
+def _sounded(scene: Scene, event: events.PieceMade | events.SpeechMade | events.Played) -> None:
+    match event:
+        case events.PieceMade():
+            speaking.piece_made(scene, event.utterance_id, event.piece)
+        case events.SpeechMade():
+            speaking.speech_made(scene, event.utterance_id, event.failure)
+        case events.Played():
+            speaking.played(scene, event.utterance_id, event.heard)
+
+
+def _thought(scene: Scene, event: events.Assessed | events.Composed) -> None:
+    match event:
+        case events.Assessed():
+            replies.assessed(scene, event.number, event.assessment)
+        case events.Composed():
+            replies.composed(scene, event.number, event.text, event.first_token)
+
+
+def _stored(scene: Scene, event: events.Committed | events.CommitFailed | events.LeaseGone) -> None:
+    match event:
+        case events.Committed():
+            degrading.stored(scene, event.number)
+        case events.CommitFailed():
+            degrading.not_stored(scene)
+        case events.LeaseGone():
+            # Another process speaks for the session now: not a word more from here.
+            if scene.state.floor is not None:
+                scene.want(a.Hush(scene.state.floor.id))
+            scene.set(finished=True)
+            scene.want(a.Finish())
+
+
+def _served(scene: Scene, event: events.Failed | events.Worked) -> None:
+    if isinstance(event, events.Worked):
+        degrading.worked(scene, event.service)
+        return
+    degrading.failed(scene, event.service, event.reason)
+    floor, reply = scene.state.floor, scene.state.reply
+    if event.service == "tts" and floor is not None and floor.started is None:
+        scene.want(a.Hush(floor.id))
+        speaking.show(scene)
+    if event.service == "llm" and reply is not None and reply.composing:
+        replies.fall_back(scene)
+
+
+def _fired(scene: Scene, event: events.Fired) -> None:
+    running = scene.state.running(event.timer)
+    if running is None or running.number != event.number:
+        return
+    others = tuple(kept for kept in scene.state.timers if kept is not running)
+    scene.set(timers=others)
+    match event.timer:
+        case Timer.SUSPICION:
+            speaking.resume(scene)
+        case Timer.LOSS | Timer.FINAL:
+            turn_taking.nothing_in_time(scene)
+        case Timer.LOOK_AGAIN:
+            turn_taking.consider(scene)
+        case Timer.HOLD:
+            holding.release(scene)
+            turn_taking.consider(scene)
+        case Timer.REPLY:
+            replies.overdue(scene)
+        case Timer.SOUND:
+            speaking.sound_overdue(scene)
+        case Timer.QUIET:
+            going_on.still_quiet(scene)
+        case Timer.ORDERS:
+            commanding.hurry(scene)
+        case Timer.STORE:
+            degrading.store_again(scene)
+        case Timer.WATCHDOG:
+            _look_after(scene)
+
+
+# Who is there.
+
+
+def _joined(scene: Scene, output: AudioFormat | None, *, speaks: bool) -> None:
+    changed = output != scene.state.output or scene.state.state is State.READY
+    scene.set(present=True, speaks=speaks, output=output)
+    if changed:
+        scene.want(a.SetVoice(output))
+        scene.set(prepared=())
+    floor = scene.state.floor
+    if changed and floor is not None:
+        _say_anew(scene)
+    else:
+        speaking.somebody_listens(scene)
+    if scene.state.state is State.READY and scene.script.settings.follow_ups:
+        scene.want(a.WarmUp())
+    if scene.state.state is State.PAUSED:
+        commanding.resume(scene)
+    if scene.state.speech.lost and scene.state.speech.under_way:
+        scene.start(Timer.LOSS, scene.script.pace.suspicion)
+    scene.want(a.OpenEars())
+
+
+def _say_anew(scene: Scene) -> None:
+    """What is being said is in a shape that nobody takes any more: it is said in the new one."""
+    floor = scene.state.floor
+    assert floor is not None  # noqa: S101 - callers have looked
+    line, timings = floor.line, floor.timings
+    told = floor.started is not None
+    speaking.stop(scene)
+    if told:
+        speaking.say(scene, scene.script.again(line))
+    else:
+        speaking.say(scene, line, timings)
+
+
+def _restored(scene: Scene) -> None:
+    """What ran when the session was written runs no more; what was said of it is known."""
+    state, commit = scene.state, scene.state.commit
+    scene.set(
+        floor=None,
+        reply=None,
+        draft=None,
+        hold=None,
+        timers=(),
+        prepared=(),
+        failing=(),
+        storing=True,
+        orders=(),
+        obeyed=(),
+        present=False,
+        output=None,
+        # The client sends what nobody has acknowledged once more.
+        speech=replace(Speech(state.speech.number), under_way=state.speech.under_way, lost=True),
+        # Perhaps they were told, perhaps not: better twice than never.
+        untold=tuple(replace(kept, commit=commit + 1) for kept in state.untold),
+    )
+    scene.touch()
+    if state.state is State.REVIEWING:
+        scene.want(a.Review())
+
+
+# What else the candidate does.
+
+
+def _typed(scene: Scene, text: str) -> None:
+    state = scene.state.state
+    if not text.strip() or state not in {State.LIVE, State.PAUSED}:
+        return
+    speaking.stop(scene, read=True)
+    replies.hold_back(scene)
+    scene.set(quiet=0, offered=False, speech=replace(scene.state.speech, worded=False))
+    holding.release(scene)
+    answers.settle(scene)
+    if scene.place.step.asks:
+        scene.set_place(asked=True, repeat=False)
+    turn = answers.typed(scene, text)
+    answers.over(scene, turn)
+    if scene.live and scene.place.step.asks:
+        replies.release(scene, replies.turn_clock(scene, turn))
+
+
+def _set_patience(scene: Scene, patience: Patience) -> None:
+    if scene.state.state.over:
+        return
+    scene.set(patience=patience)
+    scene.want(a.ChangePatience(patience))
+    scene.touch()
+    held = scene.state.hold is not None
+    scene.want(a.Listen(scene.script.pace.endpointing(patience, held=held)))
+
+
+# The end of a step, and of the session.
+
+
+def _reviewed(scene: Scene, event: events.Reviewed) -> None:
+    if scene.state.state is not State.REVIEWING:
+        return
+    speaking.move(scene, State.COMPLETED if event.report is not None else State.FAILED)
+    if event.report is not None:
+        scene.tell_stored(ReportReady(event.report))
+
+
+def _differ(before: SessionState, after: SessionState) -> bool:
+    """Whether what may be said next can have changed."""
+    return any(
+        getattr(before, name) is not getattr(after, name)
+        for name in ("place", "reply", "draft", "output", "failing", "state", "prepared")
+    )
+
+
+def _prepare_lines(scene: Scene) -> None:
+    """Has made ready what may be said next."""
+    lines = tuple(dict.fromkeys(_wanted_lines(scene)))
+    if lines != scene.state.prepared:
+        scene.set(prepared=lines)
+        scene.want(a.Prepare(lines))
+
+
+def _wanted_lines(scene: Scene) -> Sequence[Prepared]:
+    state = scene.state
+    if state.output is None or "tts" in state.failing or state.state is not State.LIVE:
+        return ()
+    wanted = []
+    if state.reply is not None and state.reply.line is not None:
+        line = state.reply.line
+        wanted.append(Prepared(line.text, line.step.phase, ahead=False))
+    if state.draft is not None and state.draft.text is not None:
+        wanted.append(Prepared(state.draft.text, Phase.FOLLOW_UP))
+    return [*wanted, *scene.script.ahead(state.place)]
+
+
+def _watch(scene: Scene, event: events.Happening) -> None:
+    """A live session is looked after: what hangs in it is noticed."""
+    if not isinstance(event, events.Fired) or event.timer is not Timer.WATCHDOG:
+        scene.set(active_at=scene.now)
+    if scene.live and scene.state.running(Timer.WATCHDOG) is None:
+        scene.start(Timer.WATCHDOG, scene.script.pace.watchdog)
+
+
+def _look_after(scene: Scene) -> None:
+    idle = scene.now - scene.state.active_at
+    if idle >= scene.script.pace.watchdog:
+        scene.set(active_at=scene.now)
+        going_on.shake(scene)
+
+
+def _end(scene: Scene) -> None:
+    """Finishes a session that is over once everything about it is stored and told."""
+    state = scene.state
+    ended = state.state.over and state.state is not State.REVIEWING
+    if ended and not state.untold and not state.obeyed and not state.finished:
+        scene.set(finished=True, timers=())
+        scene.want(a.Finish())

@@ -1,0 +1,109 @@
+"""What is due when nothing goes on. It is asked after every event, so that nobody waits in vain."""
+
+from __future__ import annotations
+
+from services.interview.conversation import answers, commanding, replies, speaking, turn_taking
+from services.interview.conversation.progress import OPENING, after
+from services.interview.conversation.scene import Scene
+from services.interview.conversation.state import Timer
+from services.interview.interviewer.deciding import Move
+from services.interview.record import Phase, State
+
+REMINDERS = 2
+"""A silent candidate is asked again, then offered to skip; then the interview pauses."""
+
+
+def go_on(scene: Scene) -> None:
+    """Begins what is due, if nothing is under way; what is only shown is over at once."""
+    place = None
+    while place is not scene.place and scene.state.floor is None:
+        place = scene.place
+        _begin_what_is_due(scene)
+
+
+def _begin_what_is_due(scene: Scene) -> None:
+    state = scene.state
+    if not state.storing:
+        return
+    if state.state is State.READY:
+        if state.present:
+            speaking.move(scene, State.LIVE)
+            speaking.say(scene, scene.script.line(OPENING))
+        return
+    if not scene.live:
+        return
+    replies.say_if_due(scene)
+    state = scene.state
+    waits = state.reply is not None and state.reply.released is not None
+    free = state.floor is None and not state.speech.under_way and state.hold is None
+    if free and not waits and state.present:
+        _begin(scene)
+
+
+def _begin(scene: Scene) -> None:
+    place = scene.place
+    if place.line is None:
+        speaking.say(scene, scene.script.line(OPENING))
+    elif not place.step.asks:
+        _move_on(scene)
+    elif place.answer.unfinished:
+        answers.settle(scene)
+        _reply(scene)
+    elif place.answer.turns:
+        _reply(scene)
+    elif place.repeat or (not place.asked and scene.state.running(Timer.QUIET) is None):
+        scene.set_place(repeat=False)
+        speaking.say(scene, scene.script.again(place.line))
+    else:
+        _listen(scene)
+
+
+def _move_on(scene: Scene) -> None:
+    """Goes on from a step that needs no answer."""
+    answers.settle(scene)
+    if scene.place.step.phase is Phase.CLOSING:
+        commanding.close(scene)
+    else:
+        step = after(scene.place.step, Move.NEXT, scene.script.rounds)
+        speaking.say(scene, scene.script.line(step))
+
+
+def _reply(scene: Scene) -> None:
+    replies.release(scene, replies.turn_clock(scene, scene.place.answer.turns[-1]))
+    replies.say_if_due(scene)
+
+
+def _listen(scene: Scene) -> None:
+    state = scene.state
+    if state.present and state.speaks and state.running(Timer.QUIET) is None:
+        scene.start(Timer.QUIET, scene.script.pace.quiet_seconds(state.patience))
+
+
+def still_quiet(scene: Scene) -> None:
+    """The candidate has said nothing for long."""
+    state, place = scene.state, scene.place
+    busy = state.floor is not None or state.speech.under_way or state.hold is not None
+    if busy or not (scene.live and state.present and place.step.asks and place.line is not None):
+        return
+    scene.set(quiet=state.quiet + 1)
+    if state.quiet == 0:
+        speaking.say(scene, scene.script.repeated(place.line))
+    elif state.quiet < REMINDERS:
+        scene.set(offered=True)
+        speaking.say(scene, scene.script.aside(scene.script.skip_offer(), place))
+    else:
+        scene.set(quiet=0)
+        commanding.pause(scene)
+
+
+def shake(scene: Scene) -> None:
+    """Nothing has happened for long, and something should have: whatever hangs is given up."""
+    state, floor = scene.state, scene.state.floor
+    if floor is not None and floor.suspended and state.running(Timer.SUSPICION) is None:
+        speaking.resume(scene)
+    elif floor is not None and not floor.playback.held and state.running(Timer.SOUND) is None:
+        speaking.sound_overdue(scene)
+    elif state.speech.under_way and state.hold is None:
+        turn_taking.salvage(scene)
+    elif state.reply is not None and state.reply.released is not None:
+        replies.fall_back(scene)

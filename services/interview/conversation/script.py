@@ -1,0 +1,178 @@
+"""What is fixed for a session: its settings, its questions, and the words for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.interview.conversation.pace import Pace
+from services.interview.conversation.progress import Step, after
+from services.interview.conversation.state import Kind, Line, Place, Prepared
+from services.interview.endpointing.deciding import Asked
+from services.interview.interviewer import lines
+from services.interview.interviewer.asking import Context, bank_follow_up
+from services.interview.interviewer.assessing import Assessment
+from services.interview.interviewer.deciding import Course, Move
+from services.interview.questions.bank import Question
+from services.interview.record import Interview, InterviewSettings, Phase
+
+AHEAD_FOLLOW_UPS = 2
+"""So many of a question's own follow-ups are made ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The settings and the questions of a session.
+
+    Attributes:
+        questions: By round, from the first; None where the bank has the planned one no longer.
+    """
+
+    interview_id: str
+    settings: InterviewSettings
+    questions: tuple[Question | None, ...]
+    pace: Pace
+
+    @classmethod
+    def of(cls, interview: Interview, questions: Sequence[Question], pace: Pace) -> Script:
+        """The script of an interview whose planned questions were found as far as they exist."""
+        by_id = {question.id: question for question in questions}
+        planned = tuple(by_id.get(question_id) for question_id in interview.plan)
+        return cls(interview.id, interview.settings, planned, pace)
+
+    @property
+    def rounds(self) -> list[int]:
+        """The rounds there is a question for."""
+        return [number for number, found in enumerate(self.questions, 1) if found is not None]
+
+    def question(self, step: Step) -> Question | None:
+        """The bank's question a step belongs to."""
+        return self.questions[step.round - 1] if step.asks else None
+
+    def course(self, place: Place, elapsed: float) -> Course:
+        """How the interview has gone so far."""
+        rounds = self.rounds
+        level = () if place.level is None else (place.level,)
+        return Course(
+            rounds=rounds[-1] if rounds else 0,
+            follow_ups=self.settings.follow_ups,
+            levels=(*place.levels, *level),
+            round=place.step.round,
+            follow_up=place.step.follow_up,
+            elapsed=elapsed,
+        )
+
+    def middling(self, place: Place, answer: str) -> Assessment:
+        """What an answer is taken to say as long as nobody has looked at it."""
+        question = self.question(place.step)
+        missed = question.key_points if question is not None else ()
+        return Assessment(
+            covered=(),
+            missed=tuple(missed),
+            level=0.5,
+            declined=False,
+            words=len(answer.split()),
+        )
+
+    def context(self, place: Place, answer: str, assessment: Assessment) -> Context:
+        """What a follow-up to the answer is built from."""
+        question = self.question(place.step)
+        assert question is not None  # noqa: S101 - only an answer to a question is followed up
+        recent = ((("interviewer", place.line.text),) if place.line else ()) + (
+            ("candidate", answer),
+        )
+        return Context(
+            question=question,
+            answer=answer,
+            covered=assessment.covered,
+            missed=assessment.missed,
+            recent=recent,
+            asked=place.said,
+            language=self.settings.language,
+        )
+
+    def asked(self, place: Place) -> Asked:
+        """What is being answered, for the decision whether the answer is over."""
+        question = self.question(place.step)
+        return Asked(
+            text=place.line.text if place.line is not None else "",
+            phase=place.step.phase,
+            category=None if question is None else question.category,
+            language=self.settings.language,
+        )
+
+    # The words.
+
+    def line(self, step: Step, text: str | None = None) -> Line:
+        """The line of a step; `text` is a follow-up's."""
+        question = self.question(step)
+        match step.phase:
+            case Phase.OPENING:
+                return Line(step, lines.opening(self.settings))
+            case Phase.QUESTION if question is not None:
+                said = lines.question(question.text, step.round, len(self.questions))
+                return Line(step, said, Kind.CONTENT, _place_of(question.text, said), question.id)
+            case Phase.FOLLOW_UP if question is not None and text is not None:
+                return Line(step, text, question_id=question.id)
+            case _:
+                return Line(step, lines.closing(self.settings))
+
+    def again(self, line: Line) -> Line:
+        """The same line once more."""
+        return Line(line.step, line.text, Kind.AGAIN, line.content, line.question_id)
+
+    def repeated(self, line: Line) -> Line:
+        """The question of a line once more, as one repeats it."""
+        question = line.text[line.content :]
+        text = lines.repeated(question, self.settings.language)
+        return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
+
+    def rephrased(self, line: Line) -> Line:
+        """The question of a line in other words."""
+        question = line.text[line.content :]
+        text = lines.rephrased(question, self.settings.language)
+        return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
+
+    def aside(self, text: str, place: Place) -> Line:
+        """Words that commit to nothing."""
+        return Line(place.step, text, Kind.ASIDE)
+
+    def opener(self, number: int) -> str:
+        """A short sign that an answer was taken."""
+        choices = lines.openers(self.settings.language)
+        return choices[number % len(choices)]
+
+    def take_your_time(self) -> str:
+        """What is said in a long pause."""
+        return lines.take_your_time(self.settings.language)
+
+    def skip_offer(self) -> str:
+        """What a candidate is asked who says nothing."""
+        return lines.skip_offer(self.settings.language)
+
+    def bank_follow_up(self, place: Place, answer: str, assessment: Assessment | None) -> str:
+        """The bank's follow-up to an answer."""
+        known = assessment or self.middling(place, answer)
+        return bank_follow_up(self.context(place, answer, known))
+
+    def ahead(self, place: Place) -> list[Prepared]:
+        """The lines that may be wanted after the answer to the place's step."""
+        step = place.step
+        if step.phase is Phase.CLOSING:
+            return []
+        wanted = []
+        question = self.question(step)
+        if question is not None and step.follow_up < self.settings.follow_ups:
+            middling = self.bank_follow_up(place, "", None)
+            own = [middling, *(t for t in question.follow_ups if t not in {middling, *place.said})]
+            wanted += [Prepared(text, Phase.FOLLOW_UP) for text in own[:AHEAD_FOLLOW_UPS]]
+        following = self.line(after(step, Move.NEXT, self.rounds))
+        wanted.append(Prepared(following.text, following.step.phase))
+        if question is not None:
+            openers = lines.openers(self.settings.language)
+            wanted += [Prepared(text, step.phase) for text in openers]
+        return wanted
+
+
+def _place_of(question: str, text: str) -> int:
+    return max(0, text.find(question))

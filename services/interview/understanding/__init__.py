@@ -1,0 +1,1 @@
+"""What the candidate's words are meant as."""

@@ -1,0 +1,14 @@
+"""How a host and a port are written as one."""
+
+from __future__ import annotations
+
+
+def bare(host: str) -> str:
+    """A host without the brackets an IPv6 address may be written in."""
+    return host.removeprefix("[").removesuffix("]")
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    host = bare(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

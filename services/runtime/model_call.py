@@ -1,0 +1,98 @@
+"""One call of the model, in a thread of the scheduler: who still wants it, what became of it.
+
+A batch that the device has too little memory for is tried once more in two halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from services.runtime.device_memory import is_out_of_memory
+from services.runtime.errors import Overloaded
+from services.runtime.queueing import Job
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+# When a device that had no memory may have some again, in seconds.
+_MEMORY_RETRY = 1.0
+
+
+class Ran(NamedTuple, Generic[ItemT, ResultT]):
+    """What a model's thread did.
+
+    Attributes:
+        jobs: Those that reached the model.
+        results: What became of each.
+        started: On the event loop's clock, in seconds.
+        seconds: In the model.
+        error: Of a batch that failed as a whole.
+        halved: Whether the device had too little memory for all at once.
+    """
+
+    jobs: Sequence[Job[ItemT]]
+    results: Sequence[ResultT | BaseException]
+    started: float
+    seconds: float
+    error: Exception | None
+    halved: bool
+
+
+def call_model(
+    run: Callable[[Sequence[ItemT]], Sequence[ResultT | Exception]],
+    jobs: Sequence[Job[ItemT]],
+    clock: Callable[[], float],
+    name: str,
+) -> Ran[ItemT, ResultT]:
+    """Runs the jobs whose callers still wait; raises nothing.
+
+    Args:
+        run: The model.
+        jobs: A batch.
+        clock: The event loop's.
+        name: The scheduler's, for errors.
+    """
+    # The last look before the model: a thread may have taken its time to start.
+    started = clock()
+    alive = [
+        job for job in jobs if job.submission.deadline > started and not job.submission.done.done()
+    ]
+    if not alive:
+        return Ran([], [], started, 0.0, None, halved=False)
+    error, results = _attempt(run, alive, name)
+    halved = error is not None and is_out_of_memory(error)
+    if halved:
+        half = (len(alive) + 1) // 2
+        results = []
+        for part in filter(None, (alive[:half], alive[half:])):
+            again, answers = _attempt(run, part, name)
+            if again is not None and is_out_of_memory(again):
+                answers = [
+                    Overloaded(f"{name} is out of device memory", _MEMORY_RETRY) for _ in part
+                ]
+            results.extend(answers)
+        if not all(isinstance(result, BaseException) for result in results):
+            error = None
+    return Ran(alive, results, started, clock() - started, error, halved)
+
+
+def _attempt(
+    run: Callable[[Sequence[ItemT]], Sequence[ResultT | Exception]],
+    jobs: Sequence[Job[ItemT]],
+    name: str,
+) -> tuple[Exception | None, list[ResultT | BaseException]]:
+    """Calls the model: the error if it failed as a whole, and what each job is answered."""
+    error: Exception
+    try:
+        results: list[ResultT | BaseException] = [*run([job.item for job in jobs])]
+        if len(results) == len(jobs):
+            return None, results
+        error = RuntimeError(f"{name}: {len(results)} results for {len(jobs)} items")
+    except Exception as raised:  # noqa: BLE001 - whatever the model raises is the answer
+        # What the stack holds of the device's memory is needed for the next attempt.
+        error = raised.with_traceback(None) if is_out_of_memory(raised) else raised
+    except BaseException as raised:  # noqa: BLE001 - no caller cancelled it, no thread exits by it
+        error = RuntimeError(f"{name} was ended by {type(raised).__name__}")
+        error.__cause__ = raised
+    return error, [error] * len(jobs)
