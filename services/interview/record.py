@@ -29,6 +29,20 @@ class State(IntEnum):
         return self >= State.REVIEWING
 
 
+_ENDS = frozenset({State.CANCELLED, State.FAILED})
+_MOVES = {
+    State.READY: {State.LIVE, *_ENDS},
+    State.LIVE: {State.PAUSED, State.REVIEWING, *_ENDS},
+    State.PAUSED: {State.LIVE, State.REVIEWING, *_ENDS},
+    State.REVIEWING: {State.COMPLETED, State.FAILED},
+}
+
+
+def may_become(state: State, other: State) -> bool:
+    """Whether an interview may move so; to stay is no move, and is always allowed."""
+    return other is state or other in _MOVES.get(state, ())
+
+
 class Phase(IntEnum):
     """What part of the conversation is going on."""
 

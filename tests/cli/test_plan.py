@@ -55,6 +55,38 @@ def test_a_place_that_somebody_uses_is_passed_over(variables: Mapping[str, str])
         assert asr.program("asr", plan.programs).endpoint.port > place.port
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VIVA_INTERVIEW_STORE", "memory"),
+        ("VIVA_INTERVIEW_DATABASE_URL", "postgresql://me@db.example/viva"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_a_database_elsewhere_or_none_is_not_started(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert {program.name for program in make_plan().programs} == ALL - {"postgres"}
+
+
+@pytest.mark.usefixtures("variables")
+def test_without_the_interview_there_is_no_database() -> None:
+    plan = make_plan(without=["interview"])
+    assert {program.name for program in plan.programs} == ALL - {"interview", "postgres"}
+
+
+@pytest.mark.usefixtures("variables")
+def test_interviews_have_replicas_where_they_share_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = {program.name for program in make_plan(replicas={"interview": 2}).programs}
+    assert names == ALL | {"interview-2"}
+    monkeypatch.setenv("VIVA_INTERVIEW_STORE", "memory")
+    with pytest.raises(NoPlan, match="in its own memory"):
+        make_plan(replicas={"interview": 2})
+
+
 @pytest.mark.usefixtures("variables")
 def test_a_server_left_out_has_no_process_and_no_endpoint() -> None:
     plan = make_plan(without=["tts"])

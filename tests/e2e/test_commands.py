@@ -114,3 +114,9 @@ def test_a_refusal_names_the_field(mesh: RealMesh) -> None:
     result = mesh.viva("say", "hello", "--voice", "nobody")
     assert result.returncode == 2
     assert "nobody" in result.stderr
+
+
+def test_the_tables_are_of_this_programs_version(mesh: RealMesh) -> None:
+    looked = mesh.viva("migrate", "--check")
+    assert looked.returncode == 0, looked.stderr
+    assert "nothing to do" in looked.stderr

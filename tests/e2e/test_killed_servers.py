@@ -8,11 +8,10 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 
-import pytest
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import turn_pb2
 
-from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
+from services.cli.live_interview import Held, LiveInterview, hold
 from tests.e2e.conftest import RealMesh
 from tests.recordings import librivox
 
@@ -101,13 +100,13 @@ def test_envoy_may_die_and_the_client_comes_back_to_the_same_interview(mesh: Rea
     assert held.report is not None
 
 
-def test_an_interview_that_died_with_its_server_is_told(mesh: RealMesh) -> None:
-    with pytest.raises(InterviewFailed, match="no longer knows the interview"):
-        interview(mesh, {"interview": answering(1)}, rounds=1)
+def test_the_interview_server_may_die_and_the_interview_goes_on(mesh: RealMesh) -> None:
+    held = interview(mesh, {"interview": answering(1)}, rounds=1)
+    assert_understood(held, 1)
+    assert held.report is not None
 
 
-def test_the_command_says_so_in_a_line(mesh: RealMesh) -> None:
-    """And with the exit status of a failure, while another interview can begin at once."""
+def test_the_command_goes_on_as_well(mesh: RealMesh) -> None:
     servers = {server["name"]: server["pid"] for server in mesh.json("status")["servers"]}
     answer = str(librivox()[PICKED[0]].path)
     with mesh.start("interview", "--answers", answer, "--out", str(mesh.scratch / "lost")) as held:
@@ -116,7 +115,12 @@ def test_the_command_says_so_in_a_line(mesh: RealMesh) -> None:
         os.kill(servers["interview"], signal.SIGKILL)
         _, said = held.communicate(timeout=LONGEST_SECONDS)
     mesh.wait_until_healthy()
-    assert held.returncode == 1
+    assert held.returncode == 0, said
     assert "The connection broke" in said
-    assert "error: the interview server was started again" in said
     assert "Traceback" not in said
+
+
+def test_postgres_may_die_and_the_interview_goes_on(mesh: RealMesh) -> None:
+    held = interview(mesh, {"postgres": answering(1)}, rounds=1)
+    assert_understood(held, 1)
+    assert held.report is not None

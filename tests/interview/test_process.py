@@ -15,6 +15,7 @@ async def test_a_port_in_use_is_one_line(variable: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = await failed_start("interview", **{variable: str(port)})
+        settings = {"STORE": "memory", variable: str(port)}
+        said = await failed_start("interview", **settings)
     assert f"viva interview: 127.0.0.1:{port} cannot be listened on; " in said
     assert "Traceback" not in said

@@ -6,6 +6,7 @@ import math
 import os
 import stat
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +20,21 @@ from prometheus_client import REGISTRY
 from services.interview.events import AudioFormat, Encoding
 from services.interview.record import Interview, InterviewSettings, Speaker, State
 from services.interview.recordings import sealing
-from services.interview.recordings.keys import KeyRing
+from services.interview.recordings.keys import KeyRing, key_in
+from services.interview.recordings.passing import passing_folder
 from services.interview.recordings.recorder import Spoken
 from services.interview.recordings.recordings import Recordings, open_recordings
-from services.interview.recordings.sealing import SEGMENT_BYTES, SealedFile, Tampered, new_key
+from services.interview.recordings.sealing import (
+    SEGMENT_BYTES,
+    LeftFile,
+    SealedFile,
+    Tampered,
+    context_of,
+    new_key,
+)
 from services.interview.recordings.track import spans
 from services.interview.store.memory import MemoryStore
+from services.runtime.errors import ResourceMissing
 
 RATE = 16_000
 LIMIT = 1 << 30
@@ -229,3 +239,137 @@ async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
     async with recordings(tmp_path) as kept:
         record(kept, "one", 1.0)
         assert await read(kept, Speaker.CANDIDATE) == []
+
+
+# Beyond the process.
+
+
+async def test_what_an_earlier_process_recorded_is_read_and_goes_on(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    async with recordings(tmp_path, store=store) as first:
+        record(first, "one", 3.0)
+    async with recordings(tmp_path, store=store) as second:
+        recorder = second.recorder("ann", "one")
+        recorder.places_candidate(lambda: [(0.0, 100.0)])
+        recorder.candidate(tone(2.0, 7))
+        pieces = await read(second, Speaker.CANDIDATE)
+        assert [when for when, _ in pieces] == [0.0, 1.0, 2.0, 100.0, 101.0]
+        assert b"".join(audio for _, audio in pieces) == tone(3.0) + tone(2.0, 7)
+        await second.delete("one")
+    assert files(tmp_path) == []
+
+
+async def test_of_a_process_that_died_all_but_the_last_seconds_is_read(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    async with recordings(tmp_path, store=store) as dead:
+        record(dead, "one", 10.0)
+        await read(dead, Speaker.CANDIDATE)
+        await dead.book_once()
+        # What lies on the disk now is what a kill would leave, and the record says no more.
+        left = {path: path.read_bytes() for path in files(tmp_path)}
+        [recorded] = await store.recorded("ann", "one")
+    for path, content in left.items():
+        path.write_bytes(content)
+    await store.save_recorded(recorded)
+    async with recordings(tmp_path, store=store) as heir:
+        whole = b"".join(audio for _, audio in await read(heir, Speaker.CANDIDATE))
+        lost = len(tone(10.0)) - len(whole)
+        assert whole == tone(10.0)[: len(whole)]
+        assert lost <= SEGMENT_BYTES + 2 * RATE
+
+
+async def test_without_the_key_nothing_is_read(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    async with recordings(tmp_path, store=store) as first:
+        record(first, "one", 3.0)
+    async with recordings(tmp_path, store=store, keys=KeyRing(KeyRing.new())) as other:
+        assert await read(other, Speaker.CANDIDATE) == []
+
+
+async def test_a_file_that_lost_its_end_is_not_taken_for_whole(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    async with recordings(tmp_path, store=store) as first:
+        record(first, "one", 10.0)
+    [path] = files(tmp_path)
+    sealed = path.read_bytes()
+    path.write_bytes(sealed[: -(len(sealed) % (SEGMENT_BYTES + 16))])
+    [recorded] = await store.recorded("ann", "one")
+    key = KEYS.unwrap(recorded.wrapped_key, "ann", recorded.file)
+    file = LeftFile(path, key, context_of("ann", recorded.file), over=recorded.over)
+    with closing(file), pytest.raises(Tampered):
+        file.read(0, recorded.size)
+
+
+async def test_parts_of_another_rate_are_read_at_the_first_ones(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    for rate, when in ((16_000, 0.0), (48_000, 10.0)):
+        async with recordings(tmp_path, store=store) as kept:
+            shape = AudioFormat(Encoding.PCM_S16LE, rate)
+            audio = bytes(2 * rate)
+            kept.recorder("ann", "one").interviewer(Spoken(audio, shape, [(0.0, when)], 1.0))
+    async with recordings(tmp_path, store=store) as kept:
+        found = await kept.read("ann", "one", Speaker.INTERVIEWER, 0.0, math.inf)
+        assert found is not None
+        rate_hz, pieces = found
+        assert [(when, len(audio)) async for when, audio in pieces] == [
+            (0.0, 2 * rate_hz),
+            (10.0, 2 * rate_hz),
+        ]
+
+
+async def test_files_that_no_record_names_are_swept(tmp_path: Path) -> None:
+    store = await kept_interviews()
+    async with recordings(tmp_path, store=store) as kept:
+        record(kept, "one", 3.0)
+    [known] = files(tmp_path)
+    strange, fresh = (known.with_name(f"gone.candidate.{n}") for n in "12")
+    for path in (strange, fresh):
+        path.write_bytes(b"x")
+    for path in (strange, known):
+        os.utime(path, (0, 0))
+    async with recordings(tmp_path, store=store) as kept:
+        await kept.sweep()
+        assert sorted(files(tmp_path)) == sorted([known, fresh])
+
+
+def test_a_wrapped_key_opens_for_its_owner_and_file_alone() -> None:
+    key = new_key()
+    wrapped = KEYS.wrap(key, "ann", "file")
+    assert KEYS.unwrap(wrapped, "ann", "file") == key
+    assert key not in wrapped
+    for user, file, touched in (
+        ("bob", "file", wrapped),
+        ("ann", "other", wrapped),
+        ("ann", "file", wrapped[:-1] + bytes([wrapped[-1] ^ 1])),
+        ("ann", "file", b""),
+    ):
+        with pytest.raises(Tampered):
+            KEYS.unwrap(touched, user, file)
+    with pytest.raises(Tampered, match="another key"):
+        KeyRing(KeyRing.new()).unwrap(wrapped, "ann", "file")
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "interview" / "recordings.key"
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(lambda _: key_in(path), range(32)))
+    assert len(made) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    path.write_bytes(b"short")
+    with pytest.raises(ResourceMissing, match="holds no key"):
+        key_in(path)
+
+
+def test_a_folder_that_ends_with_its_process_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "1-dead"
+    left.mkdir()
+    (tmp_path / "1-dead.lock").write_bytes(b"")
+    (left / "one.candidate").write_bytes(b"")
+    with passing_folder(tmp_path) as own:
+        assert not left.exists()
+        with passing_folder(tmp_path) as other:
+            assert own.exists()
+            assert other != own
+        assert not other.exists()
+    assert not own.exists()

@@ -9,7 +9,7 @@ from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
 from services.interview.events import Entry, Event
-from services.interview.record import Failure, Interview, Patience, State, Turn
+from services.interview.record import Failure, Interview, Patience, State, Turn, may_become
 from services.interview.reports.report import Report
 from services.interview.store.codec import LASTING
 from services.interview.store.store import Lease, Previous, Store
@@ -53,6 +53,8 @@ class Chronicle:
         """Changes where the interview stands."""
         now = datetime.now(UTC)
         before = self._interview
+        if not may_become(before.state, state):
+            raise ValueError(f"an interview that is {before.state.name} cannot be {state.name}")
         self._interview = replace(
             before,
             state=state,
