@@ -20,7 +20,6 @@ from grpc_status import rpc_status
 
 from services.runtime.channel import open_channel
 from tests.edge.backend import Mesh, envoy
-from tests.faults.conftest import Servers
 from tests.faults.gate import FAULT, Position
 from tests.faults.methods import (
     MODEL_METHODS,
@@ -31,6 +30,7 @@ from tests.faults.methods import (
     Shape,
     interview_methods,
 )
+from tests.faults.servers import Servers
 from tests.faults.serving import Baseline, Served, Spans, tasks
 from tests.server_process import GUARD_SECONDS, until
 
