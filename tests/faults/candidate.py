@@ -95,7 +95,8 @@ class Candidate:
     Attributes:
         history: What was done and seen.
         interview_id: The interview; empty until it is created.
-        changed: Set at every event; for tests that wait for something to be told.
+        changed: Notified of every event; for tests that wait for something to be told.
+        reads: Whether it reads what comes.
     """
 
     def __init__(
@@ -116,6 +117,8 @@ class Candidate:
         self.history = History()
         self.interview_id = ""
         self.changed = asyncio.Condition()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self._player = Player()
         self._phases: dict[str, int] = {}
         self._audio = bytearray()
@@ -220,6 +223,7 @@ class Candidate:
                 await self._call.write(service.ConverseRequest(join=join))
             while response := await self._call.read():
                 await self._take(response.event)
+                await self.reads.wait()
         except grpc.aio.AioRpcError as error:
             if error.code() not in AGAIN:
                 raise
@@ -304,7 +308,9 @@ class Candidate:
             await self._send_audio()
             if self._typing is not None and await self._say(self._typing):
                 self._typing = None
-            if loop.time() - self._quiet_since > DEAF_SECONDS and self._call is not None:
+            if not self.reads.is_set():
+                self._quiet_since = loop.time()
+            elif loop.time() - self._quiet_since > DEAF_SECONDS and self._call is not None:
                 self._quiet_since = loop.time()
                 self._call.cancel()
             await asyncio.sleep(max(0.0, following - loop.time()))

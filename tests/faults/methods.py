@@ -285,10 +285,12 @@ class Conversations:
 
     def __init__(self) -> None:
         self.interviews: list[str] = []
+        self.undisturbed: grpc.aio.Channel | None = None
+        """Where interviews are created, if not where the call is made."""
 
     async def converse(self, channel: grpc.aio.Channel, seconds: float) -> Call:
         """A conversation of which the first event is there."""
-        self.interviews.append(await _created(channel))
+        self.interviews.append(await _created(self.undisturbed or channel))
         stub: Any = interview_service_pb2_grpc.InterviewServiceStub(channel)
         call = stub.Converse(timeout=seconds)
         join = _joining(self.interviews[-1])
@@ -297,7 +299,7 @@ class Conversations:
 
     async def listen(self, channel: grpc.aio.Channel, seconds: float) -> Call:
         """The way down of one."""
-        self.interviews.append(await _created(channel))
+        self.interviews.append(await _created(self.undisturbed or channel))
         request = interview_service_pb2.ListenRequest(join=_joining(self.interviews[-1]))
         stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
         return stub.Listen(request, timeout=seconds)

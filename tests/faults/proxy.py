@@ -38,9 +38,9 @@ class Proxy:
         default_factory=lambda: {way: asyncio.Event() for way in Way}
     )
     _left: dict[Way, int | None] = field(default_factory=lambda: dict.fromkeys(Way))
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
-    _pumps: set[asyncio.Task[None]] = field(default_factory=set)
+    _connections: set[asyncio.Task[None]] = field(default_factory=set)
     _refuses: bool = False
+    _until_next: bool = False
 
     @property
     def address(self) -> str:
@@ -52,6 +52,11 @@ class Proxy:
         for way in ways:
             self._flowing[way].clear()
 
+    def stall_connections(self, ways: Collection[Way] = BOTH) -> None:
+        """Stalls the connections that are open until there is a new one, which then flows."""
+        self._until_next = True
+        self.stall(ways)
+
     def refuse(self) -> None:
         """Closes every connection, and every new one at once."""
         self._refuses = True
@@ -59,8 +64,8 @@ class Proxy:
 
     def cut(self) -> None:
         """Resets every connection."""
-        for writer in self._open:
-            writer.transport.abort()
+        for connection in self._connections:
+            connection.cancel()
 
     def cut_after(self, way: Way, size: int) -> None:
         """Resets the connection that has forwarded so many bytes more: in mid-message, mostly."""
@@ -76,12 +81,13 @@ class Proxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forwards a connection to its end."""
         self.connections += 1
-        self._open.add(writer)
+        if self._until_next:
+            self._until_next = False
+            self.mend()
         try:
             if self._refuses:
                 return
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
-            self._open.add(up_writer)
             try:
                 pumps = [
                     asyncio.create_task(self._pump(reader, up_writer, Way.UP)),
@@ -94,12 +100,10 @@ class Proxy:
                         pump.cancel()
                     await asyncio.gather(*pumps, return_exceptions=True)
             finally:
-                self._open.discard(up_writer)
                 up_writer.transport.abort()
         except ConnectionError:
             pass
         finally:
-            self._open.discard(writer)
             writer.transport.abort()
 
     async def _pump(
@@ -121,14 +125,14 @@ class Proxy:
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Takes a connection."""
         task = asyncio.create_task(self.serve(reader, writer))
-        self._pumps.add(task)
-        task.add_done_callback(self._pumps.discard)
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
     async def close(self) -> None:
         """Closes every connection."""
-        for task in self._pumps:
+        for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -54,7 +54,9 @@ class Outcome:
 
 async def held(cell: Cell, here: World) -> Outcome:
     """Holds an interview; the server fails in the first answer, until the candidate is told."""
-    candidate = here.candidate(follow_ups=1 if cell.server == "llm" else 0)
+    candidate = here.candidate(
+        follow_ups=1 if cell.server == "llm" else 0, rounds=3 if cell.server == "tts" else 2
+    )
     async with asyncio.timeout(LONGEST_SECONDS), asyncio.TaskGroup() as tasks:
         tasks.create_task(candidate.run())
         begun = seconds((await candidate.until(lambda e: e.HasField("speech_started"))).at)
@@ -140,6 +142,7 @@ def cells(expected: Mapping[Cell, str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("cell", params)
 
 
+@pytest.mark.whole
 async def test_an_undisturbed_interview_keeps_every_word(tmp_path: Path) -> None:
     async with world(tmp_path) as here, asyncio.timeout(LONGEST_SECONDS):
         candidate = here.candidate()

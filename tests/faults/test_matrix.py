@@ -7,7 +7,6 @@ nothing ends by luck.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,14 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from services.runtime.channel import open_channel
 from tests.edge.backend import Mesh, envoy
+from tests.faults.calls import ending, finished, whole
 from tests.faults.gate import FAULT, Position
 from tests.faults.methods import (
     MODEL_METHODS,
     Break,
-    Call,
     Conversations,
     Method,
     Shape,
@@ -43,63 +40,6 @@ CONVERSATIONS = Conversations()
 METHODS = (*MODEL_METHODS, *interview_methods(CONVERSATIONS))
 WORKING = [method for method in METHODS if method.broken is not Break.IDLE]
 ROUTES = ("direct", pytest.param("envoy", marks=pytest.mark.whole))
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a call ended: its status, its reason, the fields it blames, and what came before."""
-
-    code: grpc.StatusCode
-    message: str
-    reason: str
-    fields: tuple[str, ...]
-    answers: tuple[Any, ...]
-
-
-async def ending(call: Call) -> Ending:
-    """Reads a call to its end."""
-    answers: list[Any] = []
-    error: grpc.aio.AioRpcError | None = None
-    async with asyncio.timeout(GUARD_SECONDS):
-        try:
-            if hasattr(call, "read"):
-                while answer := await call.read():
-                    answers.append(answer)
-            else:
-                answers.append(await call)
-        except grpc.aio.AioRpcError as raised:
-            error = raised
-        except asyncio.CancelledError:
-            if not call.cancelled():
-                raise
-        code = await call.code()
-    reason, fields = _details(error)
-    return Ending(code, str(await call.details() or ""), reason, fields, tuple(answers))
-
-
-def _details(error: grpc.aio.AioRpcError | None) -> tuple[str, tuple[str, ...]]:
-    status = None if error is None else rpc_status.from_call(error)  # type: ignore[arg-type]
-    reason, fields = "", []
-    for detail in () if status is None else status.details:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(bad):
-            fields += [violation.field for violation in bad.field_violations]
-    return reason, tuple(fields)
-
-
-async def whole(method: Method, channel: grpc.aio.Channel) -> Ending:
-    """A call that nothing happens to."""
-    call = await method.begin(channel, GUARD_SECONDS)
-    return await finished(method, channel, call)
-
-
-async def finished(method: Method, channel: grpc.aio.Channel, call: Call) -> Ending:
-    """Lets a call end that its caller ends."""
-    if method.end is not None:
-        await method.end(channel, call)
-    return await ending(call)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
