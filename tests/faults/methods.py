@@ -286,7 +286,7 @@ class Conversations:
     def __init__(self) -> None:
         self.interviews: list[str] = []
         self.undisturbed: grpc.aio.Channel | None = None
-        """Where interviews are created, if not where the call is made."""
+        """Where interviews are created and ended, if not where the call is made."""
 
     async def converse(self, channel: grpc.aio.Channel, seconds: float) -> Call:
         """A conversation of which the first event is there."""
@@ -304,11 +304,13 @@ class Conversations:
         stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
         return stub.Listen(request, timeout=seconds)
 
-    async def finish(self, channel: grpc.aio.Channel, _: Call) -> None:
-        """Ends the interviews once they are live."""
-        stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+    async def finish(self, channel: grpc.aio.Channel, call: Call) -> None:
+        """Ends the interviews once they are live, or the call was lost."""
+        stub = interview_service_pb2_grpc.InterviewServiceStub(self.undisturbed or channel)
 
         async def live() -> bool:
+            if call.done():
+                return True
             request = interview_service_pb2.GetInterviewRequest(interview_id=self.interviews[-1])
             got = await stub.GetInterview(request, timeout=GUARD_SECONDS)
             return bool(got.interview.state == interview_pb2.INTERVIEW_STATE_LIVE)
@@ -318,7 +320,7 @@ class Conversations:
 
     async def end_all(self, channel: grpc.aio.Channel) -> None:
         """Ends every interview that was begun."""
-        stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+        stub = interview_service_pb2_grpc.InterviewServiceStub(self.undisturbed or channel)
         while self.interviews:
             request = interview_service_pb2.EndInterviewRequest(interview_id=self.interviews.pop())
             await stub.EndInterview(request, timeout=GUARD_SECONDS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 import pytest
 import pytest_asyncio
+from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.channel import open_channel
 from tests.faults.calls import ending, whole
@@ -18,6 +19,7 @@ from tests.faults.methods import (
     Call,
     Conversations,
     Method,
+    Shape,
     interview_methods,
 )
 from tests.faults.proxy import BOTH, Proxy, Way, proxied
@@ -135,3 +137,33 @@ async def test_a_connection_that_stalls_is_given_up_at_the_deadline(
         assert code == Code.DEADLINE_EXCEEDED
         line.proxy.cut()
     await line.until_clean()
+
+
+@each_of([method for method in METHODS if method.shape is not Shape.UNARY])
+async def test_a_caller_who_does_not_read_holds_nobody_up(line: Line) -> None:
+    """Its answers wait for it, and nobody else does."""
+    async with open_channel(line.proxy.address) as channel:
+        calls = [await line.method.begin(channel, GUARD_SECONDS) for _ in range(4)]
+        other = line.servers.running[line.method.server].channel
+        assert (await whole(line.method, other)).code == Code.OK
+        for call in calls:
+            call.cancel()
+        line.proxy.cut()
+    await line.until_clean()
+
+
+async def test_speech_that_nobody_takes_holds_up_no_other_speech(
+    servers: Servers, spans: Spans
+) -> None:
+    before = Baseline(frozenset(tasks()), spans)
+    channel = servers.running["tts"].channel
+    text = "This is one of many sentences that nobody listens to. " * 300
+    async with open_channel(f"127.0.0.1:{servers.running['tts'].port}") as silent:
+        call: Call = tts_pb2_grpc.TtsServiceStub(silent).Synthesize(
+            tts_pb2.SynthesizeRequest(text=text), timeout=GUARD_SECONDS
+        )
+        await call.read()
+        heard = await whole(next(m for m in METHODS if m.name == "Synthesize"), channel)
+        assert heard.code == Code.OK
+        call.cancel()
+    await before.until_clean()

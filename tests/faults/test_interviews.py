@@ -20,7 +20,7 @@ from tests.faults.engines import SERVERS
 from tests.faults.history import History, Stored, one_turn_an_answer, violations
 from tests.faults.world import Fault, World, world
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 AT_ONCE = 5
 LONGEST_SECONDS = 90.0

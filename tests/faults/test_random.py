@@ -19,6 +19,8 @@ from tests.faults.history import violations
 from tests.faults.tones import WORDS
 from tests.faults.world import Fault, World, world
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = 3
 LONGEST_SECONDS = 90.0
 """What is not over so long after the last fault hangs."""
@@ -27,7 +29,7 @@ KNOWN = {
     ("asr", Fault.FAILS): "speech of before a typed answer is understood after it",
     ("asr", Fault.REFUSES): "speech of before a typed answer is understood after it",
 }
-"""What is left out because of a fault of ours that test_interviews.py shows, each with its reason."""
+"""What is left out because of faults of ours that test_interviews.py shows; with reasons."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ from viva.interview.v1 import conversation_pb2 as pb
 from tests.faults.candidate import Candidate
 from tests.faults.history import one_turn_an_answer, violations
 from tests.faults.proxy import BOTH, Way
+from tests.faults.serving import metric
 from tests.faults.world import World, world
+from tests.server_process import until
+
+pytestmark = pytest.mark.slow
 
 LONGEST_SECONDS = 90.0
 """An interview that is not over by then hangs."""
@@ -39,6 +43,12 @@ async def assert_whole(candidate: Candidate, connections: int = 2) -> None:
     assert violations(candidate.history, stored) == []
     assert list(one_turn_an_answer(candidate.history, stored)) == []
     assert candidate.history.events[-1].connection >= connections
+    await until(_idle)
+
+
+async def _idle() -> bool:
+    """Whether no call runs any more, to whichever server of this process."""
+    return metric("viva_rpc_running") == 0 and metric("viva_queue_length") == 0
 
 
 async def test_a_connection_that_is_cut_at_every_kind_of_event_loses_nothing(
@@ -96,5 +106,5 @@ async def test_a_client_that_does_not_read_holds_nobody_up(tmp_path: Path) -> No
             await other.run()
             slow.reads.set()
             await slowly
-        await assert_whole(other, connections=1)
-        await assert_whole(slow, connections=1)
+        for candidate in (other, slow):
+            await assert_whole(candidate, connections=1)
