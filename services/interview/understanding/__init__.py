@@ -1,0 +1,1 @@
+"""What words over the interviewer, or in an answer's place, mean."""
