@@ -12,7 +12,8 @@ import pytest
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import turn_pb2
 
-from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
+from services.cli.held import Held, InterviewFailed
+from services.cli.live_interview import LiveInterview, hold
 from tests.e2e.conftest import RealMesh
 from tests.recordings import librivox
 
