@@ -115,7 +115,7 @@ async def test_servers_can_be_made_to_fail_and_hang(standing: Launcher, tmp_path
     assert state() != psutil.STATUS_STOPPED
     await signalled("llm", "SIGKILL")
     await standing.until_replaced("llm", before)
-    with pytest.raises(control.SignalFailed, match="no oven runs here; these do: .*asr"):
+    with pytest.raises(control.SignalFailed, match=r"no oven runs here; these do: .*asr"):
         await signalled("oven", "SIGKILL")
     with pytest.raises(control.SignalFailed, match="no signal SIGUSR1"):
         await signalled("llm", "SIGUSR1")
