@@ -18,6 +18,7 @@ from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
+from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
 from services.cli.bench.recordings import RecordingsUnavailableError
@@ -167,3 +168,25 @@ def tts(
 ) -> None:
     """How quick speech is, how soon it is heard, how well it is understood."""
     measure(tts_bench.run(address, voice, asr), out, as_json=as_json)
+
+
+@bench.command()
+def sessions(
+    most: Annotated[int, typer.Argument(min=1, help="The greatest number of candidates.")] = 100,
+    address: Address = DEFAULT_ADDRESS,
+    seconds: Annotated[
+        float, typer.Option(min=10, help="How long each number of candidates is held.")
+    ] = 45,
+    short: Annotated[
+        bool, typer.Option("--short", help="A quick look: 5 and MOST simulated ones, 20 s each.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """How many candidates at once: with the running mesh's models, and with simulated engines.
+
+    Without a mesh, only with simulated engines: what the interview server itself can carry.
+    """
+    levels = sorted({min(5, most), most}) if short else []
+    work = sessions_bench.run(address, most, 20 if short else seconds, levels)
+    measure(work, out, as_json=as_json)

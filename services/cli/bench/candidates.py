@@ -1,0 +1,316 @@
+"""Candidates in real time for benchmarks: cheap enough that fifty of them leave the server alone.
+
+They speak as `viva interview` does: a microphone that never stops, a loudspeaker that acknowledges
+what it has played. What the interviewer says is timed as it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import grpc
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import (
+    interview_pb2,
+    interview_service_pb2,
+    interview_service_pb2_grpc,
+)
+from viva.serving.v1 import serving_pb2
+
+from services.cli.bench.spoken import Spoken
+from services.cli.sound_card import RATE_HZ
+from services.interview.understanding.wording import read
+from services.runtime.channel import outgoing
+from services.runtime.stats import duration, seconds
+
+REACTION_SECONDS = 0.3
+"""People begin to answer 200 to 500 ms after a question (Stivers et al. 2009, PNAS)."""
+ACKNOWLEDGE_SECONDS = 0.2
+CHUNK_SECONDS = 0.06
+"""A message costs a server the same however much is in it, so clients put some sound together."""
+CALL_SECONDS = 30.0
+GREATEST_SECONDS = 3600.0
+
+_Call = grpc.aio.StreamStreamCall[
+    interview_service_pb2.ConverseRequest, interview_service_pb2.ConverseResponse
+]
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer. Times on the loop's clock, in seconds.
+
+    Attributes:
+        spoken: What was said.
+        began: When.
+        speech_end: When its last speech ended.
+        sounds: When the interviewer began to be heard, since it began: each utterance once.
+        contents: The same, of what is more than a sign of listening ("Okay.").
+        timings: What the server told of the turn.
+    """
+
+    spoken: Spoken
+    began: float
+    speech_end: float
+    sounds: list[float] = field(default_factory=list)
+    contents: list[float] = field(default_factory=list)
+    timings: pb.TurnTimings | None = None
+
+    @property
+    def to_sound(self) -> float | None:
+        """Seconds from the end of speech to the first sound after it."""
+        return _after(self.sounds, self.speech_end)
+
+    @property
+    def to_content(self) -> float | None:
+        """Seconds from the end of speech to the first content after it."""
+        return _after(self.contents, self.speech_end)
+
+    @property
+    def cuts(self) -> int:
+        """Inner pauses in which the interviewer took the turn."""
+        cut = set()
+        for at in self.contents:
+            if at < self.speech_end:
+                begun = [
+                    number
+                    for number, (start, _) in enumerate(self.spoken.pauses)
+                    if self.began + start <= at
+                ]
+                cut.add(begun[-1] if begun else -1)
+        return len(cut)
+
+
+def _after(moments: Sequence[float], moment: float) -> float | None:
+    return next((at - moment for at in moments if at >= moment), None)
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What the interviewer says, as it is played."""
+
+    rate_hz: int
+    phase: interview_pb2.Phase.ValueType
+    samples: int = 0
+    heard: float = 0.0
+    started: float | None = None
+    content: bool = False
+    said: str = ""
+    done: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate_hz
+
+
+class Candidate:
+    """A candidate in one interview; `hold` is its life."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        recordings: Sequence[Spoken],
+        *,
+        rounds: int,
+        follow_ups: int,
+        user: str,
+        hurried: bool = False,
+        answered: Callable[[Answer], None] = lambda _: None,
+        chunk_seconds: float = CHUNK_SECONDS,
+    ) -> None:
+        """Takes what to say, and how long.
+
+        Args:
+            channel: To the mesh or the interview server.
+            recordings: Used in turn, and again from the first.
+            rounds: Questions.
+            follow_ups: After each.
+            user: Whose interview it is.
+            hurried: Says that a line was heard as soon as it has come, to save time.
+            answered: Told of each answer when the next line begins to be expected.
+            chunk_seconds: Sound in a message.
+        """
+        self._stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
+            interview_service_pb2_grpc.InterviewServiceStub(channel)
+        )
+        self._recordings = cycle(recordings)
+        self._settings = interview_pb2.InterviewSettings(rounds=rounds, follow_ups=follow_ups)
+        self._user = user
+        self._hurried = hurried
+        self._answered = answered
+        self._loop = asyncio.get_running_loop()
+        self._chunk_seconds = chunk_seconds
+        self._size = 2 * round(chunk_seconds * RATE_HZ)
+        self._silence = _audio(bytes(self._size))
+        self._to_say: list[interview_service_pb2.ConverseRequest] = []
+        self._writing = asyncio.Lock()
+        self._utterances: dict[str, _Utterance] = {}
+        self._current: str | None = None
+        self._paused = False
+        self._ticked = 0.0
+        self.answers: list[Answer] = []
+        self.interview_id = ""
+        self.lateness: list[float] = []
+        """By how much each message was sent too late: above a chunk the candidates are the
+        bottleneck."""
+
+    async def hold(self) -> list[Answer]:
+        """Holds an interview to its report.
+
+        Raises:
+            grpc.aio.AioRpcError: A call failed.
+            LookupError: The interview ended without a report.
+        """
+        created = await self._stub.CreateInterview(
+            interview_service_pb2.CreateInterviewRequest(settings=self._settings),
+            **outgoing(CALL_SECONDS, user=self._user),
+        )
+        self.interview_id = created.interview.id
+        call = self._stub.Converse(None, **outgoing(GREATEST_SECONDS, user=self._user))
+        self._ticked = self._loop.time()
+        try:
+            await call.write(self._join())
+            async with asyncio.TaskGroup() as tasks:
+                around = [
+                    tasks.create_task(self._talk(call)),
+                    tasks.create_task(self._play(call)),
+                ]
+                async for event in _events(call):
+                    if await self._react(event, call):
+                        break
+                else:
+                    raise LookupError("the conversation ended without a report")
+                for task in around:
+                    task.cancel()
+        finally:
+            call.cancel()
+        return self.answers
+
+    def _join(self) -> interview_service_pb2.ConverseRequest:
+        shape = serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
+        )
+        join = pb.JoinInterview(interview_id=self.interview_id, input=shape, output=shape)
+        return interview_service_pb2.ConverseRequest(join=join)
+
+    async def _say(self, call: _Call, request: interview_service_pb2.ConverseRequest) -> None:
+        async with self._writing:
+            await call.write(request)
+
+    async def _talk(self, call: _Call) -> None:
+        started, number = self._loop.time(), 0
+        while True:
+            number += 1
+            due = started + number * self._chunk_seconds
+            await asyncio.sleep(due - self._loop.time())
+            self.lateness.append(max(0.0, self._loop.time() - due))
+            await self._say(call, self._to_say.pop(0) if self._to_say else self._silence)
+
+    def _answer(self) -> None:
+        """Begins to speak a moment from now."""
+        spoken = next(self._recordings)
+        lead = max(0, round(REACTION_SECONDS / self._chunk_seconds))
+        begins = self._loop.time() + (lead + 1) * self._chunk_seconds
+        self._to_say = [self._silence] * lead
+        for place in range(0, len(spoken.pcm), self._size):
+            self._to_say.append(_audio(spoken.pcm[place : place + self._size]))
+        answer = Answer(spoken, begins, begins + spoken.speech_end)
+        self.answers.append(answer)
+
+    async def _play(self, call: _Call) -> None:
+        while True:
+            await asyncio.sleep(ACKNOWLEDGE_SECONDS)
+            await self._acknowledge(call)
+
+    async def _acknowledge(self, call: _Call) -> None:
+        now = self._loop.time()
+        elapsed, self._ticked = now - self._ticked, now
+        if self._current is None or self._paused:
+            return
+        playing = self._utterances[self._current]
+        if playing.started is None or playing.done:
+            return
+        playing.heard = min(
+            playing.seconds, playing.seconds if self._hurried else playing.heard + elapsed
+        )
+        position = pb.PlaybackPosition(
+            utterance_id=self._current,
+            position=duration(playing.heard),
+            finished=playing.heard >= playing.seconds,
+            client_time=duration(now),
+        )
+        message = pb.CandidateMessage(playback=position)
+        await self._say(call, interview_service_pb2.ConverseRequest(candidate=message))
+
+    async def _react(self, event: pb.InterviewEvent, call: _Call) -> bool:
+        match event.WhichOneof("event"):
+            case "utterance_started":
+                started = event.utterance_started
+                self._current, self._paused = started.utterance_id, False
+                self._utterances[started.utterance_id] = _Utterance(
+                    started.format.sample_rate_hz or RATE_HZ, started.phase
+                )
+            case "audio":
+                self._hear(event.audio)
+                if self._hurried:
+                    await self._acknowledge(call)
+            case "playback_control":
+                action = event.playback_control.action
+                self._paused = action == pb.PlaybackControl.ACTION_PAUSE
+                if action == pb.PlaybackControl.ACTION_STOP and self._current is not None:
+                    self._utterances[self._current].done = True
+            case "utterance_ended":
+                self._line_over(event.utterance_ended)
+            case "timings" if self.answers:
+                self.answers[-1].timings = event.timings
+                self._answered(self.answers[-1])
+            case "state_changed":
+                return event.state_changed.state in {
+                    interview_pb2.INTERVIEW_STATE_CANCELLED,
+                    interview_pb2.INTERVIEW_STATE_FAILED,
+                    interview_pb2.INTERVIEW_STATE_COMPLETED,
+                }
+        return event.HasField("report_ready")
+
+    def _hear(self, piece: pb.InterviewerAudio) -> None:
+        utterance = self._utterances.get(piece.utterance_id)
+        if utterance is None or not piece.audio:
+            return
+        now = self._loop.time()
+        if utterance.started is None:
+            utterance.started = now
+            if self.answers:
+                self.answers[-1].sounds.append(now)
+        utterance.samples += len(piece.audio) // 2
+        if utterance.content or not self.answers:
+            return
+        for word in piece.words:
+            utterance.said += f" {word.text}"
+            if read(utterance.said).contents:
+                # Heard when playback has come to it.
+                at = max(now, utterance.started + seconds(word.start))
+                self.answers[-1].contents.append(at)
+                utterance.content = True
+                return
+
+    def _line_over(self, ended: pb.InterviewerUtteranceEnded) -> None:
+        utterance = self._utterances.get(ended.utterance_id)
+        if utterance is None:
+            return
+        utterance.done = True
+        asks = utterance.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
+        if asks and not ended.interrupted and not self._to_say:
+            self._answer()
+
+
+def _audio(data: bytes) -> interview_service_pb2.ConverseRequest:
+    audio = pb.CandidateAudio(chunk=serving_pb2.AudioChunk(audio=data))
+    return interview_service_pb2.ConverseRequest(candidate=pb.CandidateMessage(audio=audio))
+
+
+async def _events(call: _Call) -> AsyncIterator[pb.InterviewEvent]:
+    async for response in call:
+        yield response.event
