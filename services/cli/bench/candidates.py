@@ -20,7 +20,7 @@ from viva.interview.v1 import (
 )
 from viva.serving.v1 import serving_pb2
 
-from services.cli.bench.spoken import Spoken
+from services.cli.bench.spoken import Spoken, cuts
 from services.cli.sound_card import RATE_HZ
 from services.interview.understanding.wording import read
 from services.runtime.channel import outgoing
@@ -72,16 +72,7 @@ class Answer:
     @property
     def cuts(self) -> int:
         """Inner pauses in which the interviewer took the turn."""
-        cut = set()
-        for at in self.contents:
-            if at < self.speech_end:
-                begun = [
-                    number
-                    for number, (start, _) in enumerate(self.spoken.pauses)
-                    if self.began + start <= at
-                ]
-                cut.add(begun[-1] if begun else -1)
-        return len(cut)
+        return cuts(self.spoken, [at - self.began for at in self.contents])
 
 
 def _after(moments: Sequence[float], moment: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -69,6 +70,22 @@ class Spoken:
         """16-bit samples, little-endian."""
         scaled: npt.NDArray[np.float32] = np.clip(self.samples, -1, 1) * 32767
         return scaled.astype("<i2").tobytes()
+
+
+def cuts(spoken: Spoken, replies: Sequence[float]) -> int:
+    """Inner pauses in which a reply began.
+
+    Args:
+        spoken: The answer.
+        replies: When replies began, in seconds from the beginning of the recording.
+    """
+    return len(
+        {
+            max((n for n, (start, _) in enumerate(spoken.pauses) if start <= at), default=-1)
+            for at in replies
+            if at < spoken.speech_end
+        }
+    )
 
 
 def read_spoken(path: Path) -> Spoken:
