@@ -7,7 +7,7 @@ what it has played. What the interviewer says is timed as it arrives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -21,7 +21,7 @@ from viva.interview.v1 import (
 from viva.serving.v1 import serving_pb2
 
 from services.cli.bench.spoken import Spoken, cuts
-from services.cli.sound_card import RATE_HZ
+from services.cli.sound_card import RATE_HZ, Samples
 from services.interview.understanding.wording import read
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration, seconds
@@ -79,22 +79,45 @@ def _after(moments: Sequence[float], moment: float) -> float | None:
     return next((at - moment for at in moments if at >= moment), None)
 
 
-@dataclass(slots=True)
-class _Utterance:
-    """What the interviewer says, as it is played."""
+@dataclass(slots=True, eq=False)
+class Line:
+    """What the interviewer says, as it is played.
+
+    Attributes:
+        rate_hz: Of its audio, 16-bit mono samples.
+        phase: What it belongs to.
+        text: As far as it was told.
+        audio: As far as it has come.
+        words: Its words and where they end, in seconds.
+        heard: How much of it was played, in seconds.
+        started: When its first audio came, on the loop's clock.
+        content: Whether more than a sign of listening has come.
+        stopped: Whether the rest is not played.
+        interrupted: Whether it was cut short.
+        ended: Set when the server has told its end.
+    """
 
     rate_hz: int
     phase: interview_pb2.Phase.ValueType
-    samples: int = 0
+    text: str = ""
+    audio: bytearray = field(default_factory=bytearray)
+    words: list[tuple[str, float]] = field(default_factory=list)
     heard: float = 0.0
     started: float | None = None
     content: bool = False
-    said: str = ""
-    done: bool = False
+    stopped: bool = False
+    interrupted: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def seconds(self) -> float:
-        return self.samples / self.rate_hz
+        """How much of it has come."""
+        return len(self.audio) / 2 / self.rate_hz
+
+    @property
+    def heard_text(self) -> str:
+        """The words that were played."""
+        return " ".join(word for word, end in self.words if end <= self.heard)
 
 
 class Candidate:
@@ -109,7 +132,7 @@ class Candidate:
         follow_ups: int,
         user: str,
         hurried: bool = False,
-        answered: Callable[[Answer], None] = lambda _: None,
+        watch: Callable[[pb.InterviewEvent], None] = lambda _: None,
         chunk_seconds: float = CHUNK_SECONDS,
     ) -> None:
         """Takes what to say, and how long.
@@ -121,7 +144,7 @@ class Candidate:
             follow_ups: After each.
             user: Whose interview it is.
             hurried: Says that a line was heard as soon as it has come, to save time.
-            answered: Told of each answer when the next line begins to be expected.
+            watch: Sees every event before the candidate does.
             chunk_seconds: Sound in a message.
         """
         self._stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
@@ -131,14 +154,15 @@ class Candidate:
         self._settings = interview_pb2.InterviewSettings(rounds=rounds, follow_ups=follow_ups)
         self._user = user
         self._hurried = hurried
-        self._answered = answered
+        self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._chunk_seconds = chunk_seconds
         self._size = 2 * round(chunk_seconds * RATE_HZ)
         self._silence = _audio(bytes(self._size))
         self._to_say: list[interview_service_pb2.ConverseRequest] = []
         self._writing = asyncio.Lock()
-        self._utterances: dict[str, _Utterance] = {}
+        self._lines: dict[str, Line] = {}
+        self._owes_answer = False
         self._current: str | None = None
         self._paused = False
         self._ticked = 0.0
@@ -147,6 +171,24 @@ class Candidate:
         self.lateness: list[float] = []
         """By how much each message was sent too late: above a chunk the candidates are the
         bottleneck."""
+
+    @property
+    def playing(self) -> Line | None:
+        """The line that is being played."""
+        if self._current is None:
+            return None
+        line = self._lines[self._current]
+        playing = line.started is not None and not line.stopped and line.heard < line.seconds
+        return line if playing and not self._paused else None
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the candidate says anything."""
+        return bool(self._to_say)
+
+    def say(self, samples: Samples) -> None:
+        """Begins a sound now, in place of what is being said."""
+        self._to_say = list(self._pieces(Spoken("", samples).pcm))
 
     async def hold(self) -> list[Answer]:
         """Holds an interview to its report.
@@ -198,6 +240,9 @@ class Candidate:
             due = started + number * self._chunk_seconds
             await asyncio.sleep(due - self._loop.time())
             self.lateness.append(max(0.0, self._loop.time() - due))
+            if self._owes_answer and not self._to_say:
+                self._owes_answer = False
+                self._answer()
             await self._say(call, self._to_say.pop(0) if self._to_say else self._silence)
 
     def _answer(self) -> None:
@@ -205,11 +250,13 @@ class Candidate:
         spoken = next(self._recordings)
         lead = max(0, round(REACTION_SECONDS / self._chunk_seconds))
         begins = self._loop.time() + (lead + 1) * self._chunk_seconds
-        self._to_say = [self._silence] * lead
-        for place in range(0, len(spoken.pcm), self._size):
-            self._to_say.append(_audio(spoken.pcm[place : place + self._size]))
+        self._to_say = [*[self._silence] * lead, *self._pieces(spoken.pcm)]
         answer = Answer(spoken, begins, begins + spoken.speech_end)
         self.answers.append(answer)
+
+    def _pieces(self, pcm: bytes) -> Iterator[interview_service_pb2.ConverseRequest]:
+        for place in range(0, len(pcm), self._size):
+            yield _audio(pcm[place : place + self._size])
 
     async def _play(self, call: _Call) -> None:
         while True:
@@ -221,8 +268,8 @@ class Candidate:
         elapsed, self._ticked = now - self._ticked, now
         if self._current is None or self._paused:
             return
-        playing = self._utterances[self._current]
-        if playing.started is None or playing.done:
+        playing = self._lines[self._current]
+        if playing.started is None or playing.stopped:
             return
         playing.heard = min(
             playing.seconds, playing.seconds if self._hurried else playing.heard + elapsed
@@ -237,13 +284,16 @@ class Candidate:
         await self._say(call, interview_service_pb2.ConverseRequest(candidate=message))
 
     async def _react(self, event: pb.InterviewEvent, call: _Call) -> bool:
+        self._watch(event)
         match event.WhichOneof("event"):
             case "utterance_started":
                 started = event.utterance_started
                 self._current, self._paused = started.utterance_id, False
-                self._utterances[started.utterance_id] = _Utterance(
+                self._lines[started.utterance_id] = Line(
                     started.format.sample_rate_hz or RATE_HZ, started.phase
                 )
+            case "text" if event.text.utterance_id in self._lines:
+                self._lines[event.text.utterance_id].text += event.text.text
             case "audio":
                 self._hear(event.audio)
                 if self._hurried:
@@ -252,12 +302,11 @@ class Candidate:
                 action = event.playback_control.action
                 self._paused = action == pb.PlaybackControl.ACTION_PAUSE
                 if action == pb.PlaybackControl.ACTION_STOP and self._current is not None:
-                    self._utterances[self._current].done = True
+                    self._lines[self._current].stopped = True
             case "utterance_ended":
                 self._line_over(event.utterance_ended)
             case "timings" if self.answers:
                 self.answers[-1].timings = event.timings
-                self._answered(self.answers[-1])
             case "state_changed":
                 return event.state_changed.state in {
                     interview_pb2.INTERVIEW_STATE_CANCELLED,
@@ -267,34 +316,32 @@ class Candidate:
         return event.HasField("report_ready")
 
     def _hear(self, piece: pb.InterviewerAudio) -> None:
-        utterance = self._utterances.get(piece.utterance_id)
-        if utterance is None or not piece.audio:
+        line = self._lines.get(piece.utterance_id)
+        if line is None or not piece.audio:
             return
         now = self._loop.time()
-        if utterance.started is None:
-            utterance.started = now
+        if line.started is None:
+            line.started = now
             if self.answers:
                 self.answers[-1].sounds.append(now)
-        utterance.samples += len(piece.audio) // 2
-        if utterance.content or not self.answers:
-            return
+        line.audio += piece.audio
         for word in piece.words:
-            utterance.said += f" {word.text}"
-            if read(utterance.said).contents:
-                # Heard when playback has come to it.
-                at = max(now, utterance.started + seconds(word.start))
-                self.answers[-1].contents.append(at)
-                utterance.content = True
-                return
+            line.words.append((word.text, seconds(word.end)))
+            if not line.content and read(" ".join(word for word, _ in line.words)).contents:
+                line.content = True
+                if self.answers:
+                    # Heard when playback has come to it.
+                    self.answers[-1].contents.append(max(now, line.started + seconds(word.start)))
 
     def _line_over(self, ended: pb.InterviewerUtteranceEnded) -> None:
-        utterance = self._utterances.get(ended.utterance_id)
-        if utterance is None:
+        line = self._lines.get(ended.utterance_id)
+        if line is None:
             return
-        utterance.done = True
-        asks = utterance.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
-        if asks and not ended.interrupted and not self._to_say:
-            self._answer()
+        line.stopped, line.interrupted = True, ended.interrupted
+        line.audio.clear()
+        line.ended.set()
+        asks = line.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
+        self._owes_answer = asks and not ended.interrupted
 
 
 def _audio(data: bytes) -> interview_service_pb2.ConverseRequest:

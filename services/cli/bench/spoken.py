@@ -18,7 +18,7 @@ from services.cli.sound_card import RATE_HZ, Samples, read_answer
 INNER_PAUSE_SECONDS = 0.2
 """Shorter silences belong to the words: stops and the like (Heldner & Edlund 2010)."""
 FRAME_SECONDS = 0.01
-SPEECH_DB = -35.0
+SPEECH_DB = -30.0
 """Below the loudest frame a recording is silent."""
 JOINED_PAUSES = (0.45, 0.9, 1.4)
 """Between sentences that are read one after the other: the median of the medium pauses of

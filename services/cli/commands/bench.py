@@ -21,6 +21,7 @@ from services.cli.bench import overload as overload_bench
 from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
+from services.cli.bench.bargein import bench as bargein_bench
 from services.cli.bench.recordings import RecordingsUnavailableError
 from services.cli.bench.turn import bench as turn_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
@@ -170,6 +171,20 @@ def tts(
 ) -> None:
     """How quick speech is, how soon it is heard, how well it is understood."""
     measure(tts_bench.run(address, voice, asr), out, as_json=as_json)
+
+
+@bench.command()
+def bargein(
+    address: Address = DEFAULT_ADDRESS,
+    repeats: Annotated[int, typer.Option(min=1, help="Times each sound is heard.")] = 2,
+    short: Annotated[
+        bool, typer.Option("--short", help="A quick look: two sounds of each kind, once.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What is heard over the interviewer: which sounds stop them, how soon, which do not."""
+    measure(bargein_bench.run(address, repeats=repeats, short=short), out, as_json=as_json)
 
 
 @bench.command()
