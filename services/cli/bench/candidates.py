@@ -166,6 +166,7 @@ class Candidate:
         self._current: str | None = None
         self._paused = False
         self._ticked = 0.0
+        self._due = 0.0
         self.answers: list[Answer] = []
         self.interview_id = ""
         self.lateness: list[float] = []
@@ -237,7 +238,7 @@ class Candidate:
         started, number = self._loop.time(), 0
         while True:
             number += 1
-            due = started + number * self._chunk_seconds
+            due = self._due = started + number * self._chunk_seconds
             await asyncio.sleep(due - self._loop.time())
             self.lateness.append(max(0.0, self._loop.time() - due))
             if self._owes_answer and not self._to_say:
@@ -249,7 +250,8 @@ class Candidate:
         """Begins to speak a moment from now."""
         spoken = next(self._recordings)
         lead = max(0, round(REACTION_SECONDS / self._chunk_seconds))
-        begins = self._loop.time() + (lead + 1) * self._chunk_seconds
+        # What is sent next was spoken in the time before it is due.
+        begins = self._due + (lead - 1) * self._chunk_seconds
         self._to_say = [*[self._silence] * lead, *self._pieces(spoken.pcm)]
         answer = Answer(spoken, begins, begins + spoken.speech_end)
         self.answers.append(answer)

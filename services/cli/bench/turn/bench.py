@@ -52,11 +52,12 @@ async def run(
         BadRecording: A recording cannot be used.
         grpc.aio.AioRpcError: A call failed.
     """
-    recordings = await _recordings(address, folder)
+    recordings = await _recordings(address, folder, short=short, tell=tell)
     if short:
         # The longest have the pauses.
         recordings = sorted(recordings, key=lambda one: -one.speech_end)[:SHORT]
         repeats = 1
+    tell("loading the models …")
     found: dict[str, list[Heard]] = {}
     async with AsyncExitStack() as stack:
         systems: list[System] = [
@@ -66,7 +67,8 @@ async def run(
         if peer:
             systems.append(await stack.enter_async_context(pipecat(tell)))
         for system in systems:  # the first turn of each warms it up
-            async for _ in system(recordings[:2]):
+            tell(f"{system.name}: warming up")
+            async for _ in system(recordings[:1]):
                 pass
         for repeat in range(repeats):
             for place in range(len(systems)):
@@ -90,18 +92,24 @@ async def run(
     return BenchResult("turn", figures(found), {"mesh": "its own"}, notes)
 
 
-async def _recordings(address: str, folder: Path | None) -> list[Spoken]:
+async def _recordings(
+    address: str, folder: Path | None, *, short: bool, tell: Callable[[str], None]
+) -> list[Spoken]:
     if folder is not None:
         files = sorted(path for path in folder.iterdir() if path.suffix in {".wav", ".flac"})
         if not files:
             raise LookupError(f"{folder} holds no recordings (.wav, .flac)")
         return [await asyncio.to_thread(read_spoken, file) for file in files]
-    with tempfile.TemporaryDirectory(prefix="viva-bench-") as scratch:
-        written = [
-            await asyncio.to_thread(read_spoken, path)
-            for path in await rehearse(address, Path(scratch))
-        ]
-    return [*await asyncio.to_thread(people), *written]
+    recordings = await asyncio.to_thread(people)
+    if not short:
+        with tempfile.TemporaryDirectory(prefix="viva-bench-") as scratch:
+            paths = await rehearse(
+                address,
+                Path(scratch),
+                lambda done, of: tell(f"the mesh speaks answer {done + 1} of {of}"),
+            )
+            recordings += [await asyncio.to_thread(read_spoken, path) for path in paths]
+    return recordings
 
 
 @asynccontextmanager

@@ -117,6 +117,8 @@ class InProcessChannel:
         timeout: float | None = None,
         metadata: Metadata = (),
     ) -> _Unary:
+        if method not in self._handlers:
+            raise LookupError(f"no servicer answers {method}")
         answer = self._handlers[method].unary_unary
         return _Unary(answer(request, None), _request(method, timeout, metadata))
 
