@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -105,6 +106,25 @@ def test_envoy_may_die_and_the_client_comes_back_to_the_same_interview(mesh: Rea
 def test_an_interview_that_died_with_its_server_is_told(mesh: RealMesh) -> None:
     with pytest.raises(InterviewFailed, match="no longer knows the interview"):
         interview(mesh, {"interview": answering(1)}, rounds=1)
+
+
+def test_an_interview_can_be_disturbed_from_the_command_line(mesh: RealMesh) -> None:
+    answers = [str(librivox()[number].path) for number in PICKED]
+    out = mesh.scratch / "disturbed"
+    held = mesh.viva(
+        *("interview", "--answers", *answers, "--rounds", "1", "--follow-ups", "0"),
+        *("--out", str(out), "--interrupt-at", "2", "--drop-connection-at", "9"),
+        *("--kill", "embed@5", "--hang", "llm@4+3"),
+    )
+    mesh.wait_until_healthy()
+    assert held.returncode == 0, held.stderr
+    for told in ("over the interviewer", "connection is cut", "joining again", "embed is killed"):
+        assert told in " ".join(held.stderr.split())
+    assert "llm hangs for 3 s" in held.stderr
+    assert "llm goes on" in held.stderr
+    assert json.loads((out / "report.json").read_text())
+    said = json.loads((out / "transcript.json").read_text())["turns"]
+    assert "candidate" in {turn["speaker"] for turn in said}
 
 
 def test_the_command_says_so_in_a_line(mesh: RealMesh) -> None:

@@ -49,6 +49,7 @@ class Answer:
         speech_end: When its last speech ended.
         sounds: When the interviewer began to be heard, since it began: each utterance once.
         contents: The same, of what is more than a sign of listening ("Okay.").
+        arrivals: When that had come; it may have been heard later, behind an "Okay.".
         timings: What the server told of the turn.
     """
 
@@ -57,6 +58,7 @@ class Answer:
     speech_end: float
     sounds: list[float] = field(default_factory=list)
     contents: list[float] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
     timings: pb.TurnTimings | None = None
 
     @property
@@ -334,6 +336,7 @@ class Candidate:
                 if self.answers:
                     # Heard when playback has come to it.
                     self.answers[-1].contents.append(max(now, line.started + seconds(word.start)))
+                    self.answers[-1].arrivals.append(now)
 
     def _line_over(self, ended: pb.InterviewerUtteranceEnded) -> None:
         line = self._lines.get(ended.utterance_id)

@@ -43,7 +43,8 @@ class Level:
     Attributes:
         sessions: How many.
         latencies: From the end of speech to the first content, in seconds.
-        added: From the end of the turn to the first sound, less what engines worked meanwhile.
+        added: From the end of the turn to the reply's first content, less what engines worked
+            meanwhile.
         processor: Seconds that the interview server computed, for a second of a session.
         lateness: By how much candidates were late with their sound.
         failed: Sessions that ended with an error.
@@ -147,7 +148,7 @@ async def _simulated(
                 carried = sessions
     notes.append(
         f"{seconds:g} s a level; sound in pieces of {1000 * CHUNK_SECONDS:.0f} ms; added: from the"
-        " recogniser's end of turn to the first sound at the client, less what engines took"
+        " recogniser's end of turn to the reply at the client, less what engines took"
     )
     figures.insert(
         0,
@@ -270,10 +271,10 @@ def _count(
 
 
 def _added(answer: Answer, interview_id: str, server: Orchestrator) -> float | None:
-    """What the interview server took from the end of the turn to the first sound, in seconds."""
-    sound = next((at for at in answer.sounds if at >= answer.speech_end), None)
+    """What the interview server took from the end of the turn to the reply, in seconds."""
+    reply = next((at for at in answer.arrivals if at >= answer.speech_end), None)
     turns = [at for at in server.work.turns[interview_id] if at >= answer.speech_end]
-    if sound is None or not turns:
+    if reply is None or not turns:
         return None
     over = turns[0]
-    return max(0.0, sound - over - server.work.within(interview_id, over, sound))
+    return max(0.0, reply - over - server.work.within(interview_id, over, reply))

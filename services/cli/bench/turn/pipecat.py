@@ -84,6 +84,7 @@ def environment(tell: Callable[[str], None]) -> Path:
     tell(f"installing Pipecat {VERSION} into {folder} …")
     venv.create(folder, with_pip=True, clear=True)
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command.append("--no-compile")  # thousands of files, of which a few hundred are ever run
     # A fixed command line; nothing of it comes from outside.
     answer = subprocess.run([*command, *REQUIREMENTS], capture_output=True, text=True, check=False)
     if answer.returncode != 0:
