@@ -17,6 +17,9 @@ from services.interview.understanding.wording import Utterance, read
 PROOF_WORDS = 2
 """So many different words interrupt; a single one may be a misheard cough."""
 
+LONG_LETTERS = 400
+"""No echo of a shorter line, no command: reading it would only take time."""
+
 
 class Intent(Enum):
     """What an utterance is for.
@@ -80,6 +83,8 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
         final: Whether the text will not change any more. Only then it is a command or a one-word
             answer; before, a command over a line is SPEECH, which stops the line as well.
     """
+    if len(text) > max(LONG_LETTERS, 2 * len(situation.line or "")):
+        return Intent.SPEECH
     utterance = read(text)
     if utterance.invented:
         return Intent.NOISE

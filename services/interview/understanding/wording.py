@@ -45,15 +45,17 @@ _LAUGH = re.compile(r"(?:ha)+h?|(?:he){2,}h?|heh|[哈呵嘿]")
 _SOUND = re.compile(r"tsk|oof|ugh|ahem|achoo|phew")
 """Whisper's words for throats and breath."""
 _LISTENING = re.compile(
-    r"(?:that )?makes(?: total| perfect)? sense|i see|(?:i )?got it|gotcha|fair enough|sounds good"
+    r"(?:that )?makes(?: total| perfect)? sense|i see|(?:i )?got it|gotcha|sounds good|understood"
     r"|thank you(?: very much| so much)?|thanks|all right|alright|no (?:problem|worries)"
-    r"|i (?:understand|know)|that is (?:right|true|great|good|fine|interesting|okay)|good point"
-    r"|okay|ok|right|good|great|cool|nice|fine|exactly|interesting|true|indeed|perfect|wonderful"
-    r"|awesome|understood|correct|very|really"
+    r"|i understand|that is okay|okay|ok|right"
 )
 _AGREEING = re.compile(
     r"yeah|yep|yes|yup|sure(?: thing)?|of course|absolutely|definitely|certainly|totally"
+    r"|exactly|true|correct|indeed|fair enough|good point|i know"
+    r"|that is (?:right|true|great|good|fine|interesting)|very|really"
+    r"|good|great|cool|nice|fine|interesting|perfect|wonderful|awesome"
 )
+"""These listen while somebody speaks, and answer where an answer is expected."""
 _LISTENING_ZH = re.compile(
     r"明白了?|知道了?|了解了?|懂了|原来如此|原来是这样|没问题|好的?(?:呀|啊|吧)?|嗯哼?|哦|噢|喔|呃|额|啊|哎|唔|嘿"
     r"|谢谢|行|不错|有道理|这样啊|ok"
@@ -77,7 +79,7 @@ class Utterance:
         contents: The words that are no sign of listening, laughter or hesitation.
         chinese: Whether most of it is in Chinese characters.
         laughs: Whether somebody laughs.
-        agrees: Whether it says "yes" somewhere.
+        agrees: Whether it says "yes", "exactly", "great" or the like somewhere.
         asks: Whether it ends with a question mark.
         invented: Whether the recogniser made it up.
     """

@@ -112,6 +112,18 @@ def test_a_short_answer_that_stands_in_the_question_is_an_answer_once_that_was_h
     )
 
 
+@pytest.mark.parametrize("text", ["Exactly.", "Great.", "Correct.", "Sure.", "Yes."])
+def test_what_listens_over_a_line_may_answer_where_an_answer_is_expected(text: str) -> None:
+    assert understand(text, PLAYING, final=True) is Intent.BACK_CHANNEL
+    assert understand(text, SILENT, final=True) is Intent.SPEECH
+
+
+def test_a_long_answer_is_speech_whatever_stands_in_it() -> None:
+    answer = "Um, let me think. Next question please, the customer said. " * 40
+    assert understand(answer, SILENT, final=True) is Intent.SPEECH
+    assert understand(answer, PLAYING, final=False) is Intent.SPEECH
+
+
 @given(st.text(alphabet=st.characters(max_codepoint=0x9FFF)), st.booleans(), st.booleans())
 @example(text="um " * 2000, playing=False, final=True)
 @example(text="sorry i do not know " * 500, playing=False, final=True)
