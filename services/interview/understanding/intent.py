@@ -93,6 +93,11 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
         if rest is None:
             return Intent.ECHO
         utterance = rest
+    return _meant(utterance, situation, final=final)
+
+
+def _meant(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
+    """What words that are the candidate's own mean."""
     if not utterance.words:
         return Intent.BACK_CHANNEL if utterance.laughs else Intent.NOISE
     if final and (command := _command(utterance, silent=situation.line is None)):
