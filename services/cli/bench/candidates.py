@@ -31,6 +31,8 @@ REACTION_SECONDS = 0.3
 ACKNOWLEDGE_SECONDS = 0.2
 CHUNK_SECONDS = 0.06
 """A message costs a server the same however much is in it, so clients put some sound together."""
+PATIENCE_SECONDS = 15.0
+"""Nobody says anything for so long: the candidate speaks."""
 CALL_SECONDS = 30.0
 GREATEST_SECONDS = 3600.0
 
@@ -145,7 +147,8 @@ class Candidate:
             rounds: Questions.
             follow_ups: After each.
             user: Whose interview it is.
-            hurried: Says that a line was heard as soon as it has come, to save time.
+            hurried: Says that a line was heard as soon as it has come, to save time; not of lines
+                over the candidate's own words.
             watch: Sees every event before the candidate does.
             chunk_seconds: Sound in a message.
         """
@@ -165,6 +168,8 @@ class Candidate:
         self._writing = asyncio.Lock()
         self._lines: dict[str, Line] = {}
         self._owes_answer = False
+        self._answering = False
+        self._quiet_since = 0.0
         self._current: str | None = None
         self._paused = False
         self._ticked = 0.0
@@ -191,7 +196,7 @@ class Candidate:
 
     def say(self, samples: Samples) -> None:
         """Begins a sound now, in place of what is being said."""
-        self._to_say = list(self._pieces(Spoken("", samples).pcm))
+        self._to_say, self._answering = list(self._pieces(Spoken("", samples).pcm)), False
 
     async def hold(self) -> list[Answer]:
         """Holds an interview to its report.
@@ -243,8 +248,12 @@ class Candidate:
             due = self._due = started + number * self._chunk_seconds
             await asyncio.sleep(due - self._loop.time())
             self.lateness.append(max(0.0, self._loop.time() - due))
-            if self._owes_answer and not self._to_say:
-                self._owes_answer = False
+            if self._to_say or self.playing is not None:
+                self._quiet_since = due
+            # Whoever was cut off and hears nothing more goes on all the same.
+            waited = bool(self.answers) and due - self._quiet_since > PATIENCE_SECONDS
+            if not self._to_say and (self._owes_answer or waited):
+                self._owes_answer, self._quiet_since = False, due
                 self._answer()
             await self._say(call, self._to_say.pop(0) if self._to_say else self._silence)
 
@@ -255,6 +264,7 @@ class Candidate:
         # What is sent next was spoken in the time before it is due.
         begins = self._due + (lead - 1) * self._chunk_seconds
         self._to_say = [*[self._silence] * lead, *self._pieces(spoken.pcm)]
+        self._answering = True
         answer = Answer(spoken, begins, begins + spoken.speech_end)
         self.answers.append(answer)
 
@@ -275,8 +285,10 @@ class Candidate:
         playing = self._lines[self._current]
         if playing.started is None or playing.stopped:
             return
+        # A line over the candidate's own words is not heard out in no time.
+        hurried = self._hurried and not self._to_say
         playing.heard = min(
-            playing.seconds, playing.seconds if self._hurried else playing.heard + elapsed
+            playing.seconds, playing.seconds if hurried else playing.heard + elapsed
         )
         position = pb.PlaybackPosition(
             utterance_id=self._current,
@@ -346,7 +358,9 @@ class Candidate:
         line.audio.clear()
         line.ended.set()
         asks = line.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
-        self._owes_answer = asks and not ended.interrupted
+        # Whoever was asked while they answered has that to finish, and is replied to then.
+        answering = self._answering and bool(self._to_say)
+        self._owes_answer = asks and not ended.interrupted and not answering
 
 
 def _audio(data: bytes) -> interview_service_pb2.ConverseRequest:
