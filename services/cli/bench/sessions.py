@@ -15,6 +15,7 @@ import grpc
 
 from services.cli.bench.candidates import CHUNK_SECONDS, Answer, Candidate
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.mesh_models import mesh_models
 from services.cli.bench.orchestrator import Orchestrator, orchestrator
 from services.cli.bench.simulated.delays import Delays, measured
 from services.cli.bench.spoken import Spoken, people, tones
@@ -92,7 +93,7 @@ async def run(address: str, most: int, seconds: float, levels: Sequence[int]) ->
         except grpc.aio.AioRpcError:
             notes.append("no mesh answers: the engines take what the packaged models once took")
         else:
-            models["mesh"] = "its own"
+            models.update(await mesh_models(channel))
             figures += await _with_models(channel, most, seconds, notes)
     notes.append(f"simulated: {delays}")
     figures += await _simulated(delays, most, seconds, levels, notes)

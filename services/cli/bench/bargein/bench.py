@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from services.cli.bench.bargein.sounds import Kind, a_few, sounds
 from services.cli.bench.bargein.trials import Trial, trials
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.mesh_models import mesh_models
 from services.cli.bench.spoken import people
 from services.runtime.channel import open_channel
 
@@ -30,6 +31,7 @@ async def run(address: str, *, repeats: int, short: bool) -> BenchResult:
     """
     answers = (await asyncio.to_thread(people))[1:2]
     async with open_channel(address) as channel:
+        models = await mesh_models(channel)
         wanted = await sounds(channel)
         if short:
             wanted, repeats = a_few(wanted), 1
@@ -43,7 +45,7 @@ async def run(address: str, *, repeats: int, short: bool) -> BenchResult:
         *(f"stopped by {trial.sound.name}" for trial in done if _wrongly_stopped(trial)),
         *(f"not stopped by {trial.sound.name}" for trial in done if _missed(trial)),
     ]
-    return BenchResult("bargein", figures(done), {"mesh": "its own"}, notes)
+    return BenchResult("bargein", figures(done), models, notes)
 
 
 def _wrongly_stopped(trial: Trial) -> bool:

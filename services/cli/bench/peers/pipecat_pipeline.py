@@ -87,13 +87,12 @@ class Model(FrameProcessor):  # type: ignore[misc] # Pipecat is not installed wh
         said = [m["content"] for m in frame.context.get_messages() if m.get("role") == "user"]
         answer = " ".join(str(said[-1] if said else "").split()[-ANSWER_WORDS:])
         await self.push_frame(LLMFullResponseStartFrame())
-        await self.push_frame(LLMTextFrame(self._beginning))
         steps = self._steps(answer)
         tokens: list[int] = []
         told = ""
         while (token := await asyncio.to_thread(next, steps, None)) is not None:
             tokens.append(token)
-            text = self._tokenizer.decode(tokens)
+            text = self._beginning + self._tokenizer.decode(tokens)
             if text != told:
                 await self.push_frame(LLMTextFrame(text[len(told) :]))
                 told = text

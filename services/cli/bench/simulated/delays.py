@@ -16,7 +16,7 @@ from services.runtime.channel import outgoing
 
 CALL_SECONDS = 30.0
 REPEATS = 5
-TEXT = "Which index did you add, and how did you know that it would help, number {}?"
+TEXT = "Number {}: which index did you add, and how did you know that it would help?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ async def measured(channel: grpc.aio.Channel) -> Delays:
     llm = llm_pb2_grpc.LlmServiceStub(channel)
     embed = embed_pb2_grpc.EmbedServiceStub(channel)
     first_phrase, synthesis, first_token, token, embedding = [], [], [], [], []
-    for number in range(REPEATS):
-        text = TEXT.format(number)  # another one each time, so that no cache answers
+    for _ in range(REPEATS):
+        text = TEXT.format(time.time_ns() % 1_000_000)  # never the same, so that no cache answers
         clock = _stopwatch()
         speech = tts.Synthesize(tts_pb2.SynthesizeRequest(text=text), **outgoing(CALL_SECONDS))
         pieces = [(clock(), message.chunk.duration.ToMilliseconds()) async for message in speech]

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.mesh_models import mesh_models
 from services.cli.bench.spoken import Spoken, people, read_spoken
 from services.cli.bench.turn.heard import Heard, System
 from services.cli.bench.turn.in_process import floor
@@ -57,6 +58,8 @@ async def run(
         # The longest have the pauses.
         recordings = sorted(recordings, key=lambda one: -one.speech_end)[:SHORT]
         repeats = 1
+    async with open_channel(address) as channel:
+        models = await mesh_models(channel)
     tell("loading the models …")
     found: dict[str, list[Heard]] = {}
     async with AsyncExitStack() as stack:
@@ -89,7 +92,7 @@ async def run(
         ),
         "sound: anything; content: more than a sign of listening",
     ]
-    return BenchResult("turn", figures(found), {"mesh": "its own"}, notes)
+    return BenchResult("turn", figures(found), models, notes)
 
 
 async def _recordings(
