@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import grpc
+from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
+from viva.serving.v1 import serving_pb2
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.cli.bench.frame import percentile
+from services.cli.bench.spoken import people
+from services.cli.sound_card import RATE_HZ
 from services.runtime.channel import outgoing
 
 CALL_SECONDS = 30.0
@@ -24,7 +29,8 @@ class Delays:
     """Seconds of work. The defaults: the packaged models on two shared cores, medians.
 
     Attributes:
-        recognition: From the beginning of a pause until the text before it is final.
+        recognition: From the beginning of a pause until the text before it is final: a sentence of
+            three seconds, decoded whole.
         first_phrase: Until a line's first audio.
         synthesis: For each further second of speech.
         first_token: Until a model's first token.
@@ -47,17 +53,19 @@ class Delays:
 
 
 async def measured(channel: grpc.aio.Channel) -> Delays:
-    """What a running mesh takes at rest; recognition keeps its default.
-
-    Recognition is not asked: it works while somebody speaks, in real time.
+    """What a running mesh takes at rest.
 
     Raises:
         grpc.aio.AioRpcError: A server does not answer.
+        RecordingsUnavailableError: There is nothing to recognise.
     """
+    sentence = (await asyncio.to_thread(people))[1]
+    asr = asr_pb2_grpc.AsrServiceStub(channel)
     tts = tts_pb2_grpc.TtsServiceStub(channel)
     llm = llm_pb2_grpc.LlmServiceStub(channel)
     embed = embed_pb2_grpc.EmbedServiceStub(channel)
-    first_phrase, synthesis, first_token, token, embedding = [], [], [], [], []
+    recognition, embedding = [], []
+    first_phrase, synthesis, first_token, token = [], [], [], []
     for _ in range(REPEATS):
         text = TEXT.format(time.time_ns() % 1_000_000)  # never the same, so that no cache answers
         clock = _stopwatch()
@@ -78,9 +86,22 @@ async def measured(channel: grpc.aio.Channel) -> Delays:
         first_token.append(tokens[0])
         token.append((tokens[-1] - tokens[0]) / max(1, len(tokens) - 1))
         clock = _stopwatch()
+        await asr.Recognize(
+            asr_pb2.RecognizeRequest(
+                config=asr_pb2.RecognitionConfig(languages=["en"]),
+                format=serving_pb2.AudioFormat(
+                    encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ
+                ),
+                audio=sentence.pcm,
+            ),
+            **outgoing(CALL_SECONDS),
+        )
+        recognition.append(clock())
+        clock = _stopwatch()
         await embed.Embed(embed_pb2.EmbedRequest(inputs=[text]), **outgoing(CALL_SECONDS))
         embedding.append(clock())
     return Delays(
+        recognition=percentile(recognition, 50),
         first_phrase=percentile(first_phrase, 50),
         synthesis=percentile(synthesis, 50) if synthesis else Delays().synthesis,
         first_token=percentile(first_token, 50),
