@@ -1,0 +1,1 @@
+"""When the candidate has finished."""
