@@ -30,8 +30,9 @@ __all__ = [
 
 CEILING_SECONDS = 4.0
 """The longest silence that is waited for at NORMAL patience."""
-EARLIEST_SECONDS = 0.25
-"""Seconds of silence before which nothing is decided: many stops of the voice are no pauses."""
+EARLIEST_SECONDS = 0.4
+"""Seconds of silence before which nothing is decided: until then the recogniser's words are those
+before the last ones, and many stops of the voice are no pauses."""
 STEP_SECONDS = 0.05
 _BACK_CHANNEL_SHARE = 0.75
 """Of the ceiling: after so much silence in the middle of a thought a word of patience is due."""

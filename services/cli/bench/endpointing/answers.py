@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from services.interview.endpointing.deciding import Asked
 from services.interview.record import Category, Phase
 
@@ -73,6 +71,9 @@ def answers() -> Mapping[str, Answer]:
 
 
 def _read(file: Path) -> Iterator[Answer]:
+    # Only what judges answers needs it: `viva` itself starts without.
+    import yaml
+
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     language = str(content["language"])
     for index, entry in enumerate(content["answers"]):

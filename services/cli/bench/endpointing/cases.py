@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from services.cli.bench.endpointing.answers import Half, answers
-from services.cli.bench.endpointing.drawing import generator
+from services.cli.bench.endpointing.chance import generator
 from services.cli.bench.endpointing.recognised import as_recognised, said
 from services.cli.bench.endpointing.table import Row
 from services.interview.endpointing.moment import Asked, Pause

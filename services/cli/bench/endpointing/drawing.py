@@ -7,7 +7,6 @@ two groups, medium (0.2 to 1 s) and long (above), as in the spontaneous speech o
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,11 +46,6 @@ class Performance:
     samples: Float32
     tokens: tuple[PlacedToken, ...]
     end: float
-
-
-def generator(*names: object) -> np.random.Generator:
-    """A source of chance that is always the same for the same names."""
-    return np.random.default_rng(zlib.crc32("/".join(map(str, names)).encode()))
 
 
 def perform(
@@ -131,4 +125,4 @@ def _in_room(samples: Float32, chance: np.random.Generator) -> Float32:
     spectrum = np.fft.rfft(chance.normal(0, 1, len(samples)))
     pink = np.fft.irfft(spectrum / np.sqrt(np.maximum(20, np.arange(len(spectrum)))), len(samples))
     level = 10 ** (chance.uniform(*_TONE_DBFS) / 20)
-    return (samples + pink / pink.std() * level).astype(np.float32)
+    return np.asarray(samples + pink / pink.std() * level, dtype=np.float32)

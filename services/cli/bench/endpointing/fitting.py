@@ -41,7 +41,7 @@ def fit(rows: Sequence[table.Row]) -> Model:
 
 
 def regression(known: Sequence[Case], names: Sequence[str]) -> dict[str, float]:
-    """A logistic regression's weights by Newton's method; its ridge as Cessie & Houwelingen 1992."""
+    """Weights of a logistic regression with a ridge, by Newton's method (Cessie & Houwelingen)."""
     seen = [features(case.pause, case.asked) for case in known]
     inputs = np.array([[values[name] for name in names] for values in seen])
     over = np.array([case.length is None for case in known], dtype=np.float64)
@@ -75,7 +75,7 @@ def _prices(known: Sequence[Case], names: Sequence[str], model: Model) -> tuple[
     """The least prices that keep cut-ins in bounds on answers left out of the regression."""
     answers = sorted({_answer(case) for case in known})
     held_out: list[tuple[Judged, Ours]] = []
-    for fold in range(_FOLDS):
+    for fold in range(min(_FOLDS, len(answers))):
         left_out = set(answers[fold::_FOLDS])
         weights = regression([c for c in known if _answer(c) not in left_out], names)
         judged = Judged([c for c in known if _answer(c) in left_out])
@@ -86,11 +86,10 @@ def _prices(known: Sequence[Case], names: Sequence[str], model: Model) -> tuple[
         return float(np.average(shares, weights=sizes))
 
     steps = [float(price) for price in np.round(np.geomspace(0.3, 100, 90), 3)]
-    cut_in = next(
-        price
-        for price in steps
-        if mean([j.point("", ours.due(price)).cut_ins for j, ours in held_out]) <= CUT_INS
-    )
+    def cut(price: float) -> float:
+        return mean([judged.point("", ours.due(price)).cut_ins for judged, ours in held_out])
+
+    cut_in = next((price for price in steps if cut(price) <= CUT_INS), steps[-1])
 
     def with_openers(price: float) -> float:
         return mean([ours.first_sound(cut_in, price).cut_ins for _, ours in held_out])

@@ -16,7 +16,8 @@ from services.asr.turn_completion import TurnCompletion, load_turn_completion
 from services.asr.vad import SileroVad
 from services.cli.bench.endpointing import table
 from services.cli.bench.endpointing.answers import Answer, Half, answers
-from services.cli.bench.endpointing.drawing import Performance, generator, perform
+from services.cli.bench.endpointing.chance import generator
+from services.cli.bench.endpointing.drawing import Performance, perform
 from services.cli.bench.endpointing.hearing import heard_pauses
 from services.cli.bench.endpointing.speaking import Voices, voices_of
 from services.cli.bench.endpointing.table import Row

@@ -22,8 +22,6 @@ Float64 = npt.NDArray[np.float64]
 
 FIRST_LOOK = 0.2
 """Seconds: Smart Turn is asked so far into a pause, as Pipecat and our server do."""
-TEXT_SECONDS = 0.4
-"""Seconds of silence after which the words before a pause are there: what our recogniser takes."""
 OPENER_SECONDS = 0.5
 """How long an opener ("Mm-hm.") sounds: a speaker who goes on meanwhile counts as stopped."""
 PIPECAT_FALLBACK = 3.0
@@ -115,7 +113,7 @@ class Ours:
         """After how much silence the least is to be lost, [n], if a cut-in costs `price`."""
         over = self.at_once[:, None]
         best = np.argmin(over * self._times + price * (1 - over) * self._shares, axis=1)
-        return np.asarray(np.maximum(TEXT_SECONDS, self._times[best]))
+        return np.asarray(self._times[best])
 
     def points(self) -> Iterator[Point]:
         """The curve, from careless to careful."""

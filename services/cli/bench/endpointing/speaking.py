@@ -72,10 +72,10 @@ class Voices:
         digest = hashlib.sha256(f"{voice}\n{written}".encode()).hexdigest()[:24]
         kept = self._folder / f"{digest}.npz"
         if not kept.is_file():
-            samples, tokens = self._synthesize(written, voice)
-            np.savez(kept, samples=(samples * 32767).astype(np.int16), tokens=tokens)
+            made, spans = self._synthesize(written, voice)
+            np.savez(kept, samples=(made * 32767).astype(np.int16), tokens=spans)
         with np.load(kept) as stored:
-            samples = stored["samples"].astype(np.float32) / 32768
+            samples: Float32 = stored["samples"].astype(np.float32) / np.float32(32768)
             places = stored["tokens"]
         tokens = tuple(
             SpokenToken(int(end) - sum(place < end for place in moved), float(start), float(stop))
