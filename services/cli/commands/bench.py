@@ -21,7 +21,11 @@ from services.cli.bench import overload as overload_bench
 from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
+<<<<<<< HEAD
 from services.cli.bench.bargein import bench as bargein_bench
+=======
+from services.cli.bench.endpointing import bench as endpointing_bench
+>>>>>>> endpointing
 from services.cli.bench.recordings import RecordingsUnavailableError
 from services.cli.bench.turn import bench as turn_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
@@ -143,6 +147,33 @@ def denoise(
 def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
     """Embedding: requests a second beside sentence-transformers called one by one."""
     measure(embed_bench.run(address), out, as_json=as_json)
+
+
+@bench.command()
+def endpointing(
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of recorded answers and ends.csv: file,end[,language,question], the end"
+            " of the last word in seconds.",
+            show_default="the packaged table of spoken answers",
+        ),
+    ] = None,
+    recognised: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of these answers, speak so many again and take the recogniser's own words.",
+        ),
+    ] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draws the curves there, as SVG.", show_default="nowhere")
+    ] = None,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """When an answer is over: delay against cut-ins, beside silence and sound alone. No mesh."""
+    measure(endpointing_bench.run(recordings, recognised, plot), out, as_json=as_json)
 
 
 @bench.command()
