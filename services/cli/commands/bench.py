@@ -21,11 +21,8 @@ from services.cli.bench import overload as overload_bench
 from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
-<<<<<<< HEAD
 from services.cli.bench.bargein import bench as bargein_bench
-=======
 from services.cli.bench.endpointing import bench as endpointing_bench
->>>>>>> endpointing
 from services.cli.bench.recordings import RecordingsUnavailableError
 from services.cli.bench.turn import bench as turn_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
