@@ -18,10 +18,12 @@ from services.interview.conversation.degradation import Degradation
 from services.interview.conversation.progress import Step
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.conversation.stock import Voice
-from services.interview.interviewer.asking import FollowUp, follow_up, warm_up
+from services.interview.interviewer.asking import Context, FollowUp, follow_up, warm_up
 from services.interview.interviewer.guarding import acceptable
-from services.interview.record import Phase, Speaker
+from services.interview.questions.bank import Question
+from services.interview.record import Category, Difficulty, Phase, Speaker
 
+_ANY = Question("", "", Category.BEHAVIORAL, Difficulty.MEDIUM, (), (), ())
 WARM_UP_SECONDS = 10.0
 DRAFT_WORDS = 12
 """An answer so far along says enough to ask about."""
@@ -160,8 +162,7 @@ class FollowUps:
         try:
             asked = await follow_up(
                 self._model,
-                answer=answer,
-                asked=self._asked(),
+                Context(_ANY, answer, (), (), (), tuple(self._asked())),
                 budget=self._budget,
                 now=self._chronicle.clock.now,
             )
