@@ -56,9 +56,9 @@ def nearest(score_: float) -> int:
     return round(score_ / 25.0) + 1
 
 
-_CLOSENESS_KNOWLEDGE = Scale((0.22, 0.29, 0.35, 0.41, 0.50))
-_CLOSENESS_STORIES = Scale((0.13, 0.17, 0.21, 0.26, 0.34))
-_CLOSENESS_SELF = Scale((0.10, 0.14, 0.18, 0.23, 0.30))
+_CLOSENESS_KNOWLEDGE = Scale((0.16, 0.22, 0.28, 0.36, 0.46))
+_CLOSENESS_STORIES = Scale((0.18, 0.22, 0.26, 0.31, 0.38))
+_CLOSENESS_SELF = Scale((0.02, 0.06, 0.10, 0.17, 0.25))
 _CLOSENESS_WORDS = Scale((0.0, 0.05, 0.12, 0.20, 0.35))
 CONTENT = Scale((0.05, 0.18, 0.32, 0.47, 0.65))
 DEPTH = Scale((2.0, 8.0, 16.0, 27.0, 42.0))
@@ -84,26 +84,46 @@ def closeness_scale(question: Question, basis: Basis) -> Scale:
             return _CLOSENESS_STORIES
 
 
-_KNOWLEDGE = {
-    Dimension.RELEVANCE: 0.10,
-    Dimension.CONTENT: 0.45,
-    Dimension.DEPTH: 0.20,
-    Dimension.CLARITY: 0.25,
-    Dimension.DELIVERY: 0.10,
-}
-_STORIES = {
-    Dimension.RELEVANCE: 0.10,
-    Dimension.CONTENT: 0.20,
-    Dimension.DEPTH: 0.25,
-    Dimension.CLARITY: 0.45,
-    Dimension.STRUCTURE: 0.10,
-    Dimension.DELIVERY: 0.10,
+_WEIGHTS: Mapping[Category, Mapping[Dimension, float]] = {
+    Category.TECHNICAL: {
+        Dimension.RELEVANCE: 0.05,
+        Dimension.CONTENT: 0.50,
+        Dimension.DEPTH: 0.22,
+        Dimension.CLARITY: 0.23,
+        Dimension.DELIVERY: 0.10,
+    },
+    Category.BEHAVIORAL: {
+        Dimension.RELEVANCE: 0.05,
+        Dimension.CONTENT: 0.10,
+        Dimension.DEPTH: 0.27,
+        Dimension.CLARITY: 0.40,
+        Dimension.STRUCTURE: 0.18,
+        Dimension.DELIVERY: 0.10,
+    },
+    Category.SOFT_SKILLS: {
+        Dimension.RELEVANCE: 0.05,
+        Dimension.CONTENT: 0.30,
+        Dimension.DEPTH: 0.28,
+        Dimension.CLARITY: 0.37,
+        Dimension.DELIVERY: 0.10,
+    },
+    Category.SELF_INTRODUCTION: {
+        Dimension.RELEVANCE: 0.05,
+        Dimension.CONTENT: 0.12,
+        Dimension.DEPTH: 0.33,
+        Dimension.CLARITY: 0.50,
+        Dimension.DELIVERY: 0.10,
+    },
 }
 
 
 def weights(category: Category) -> Mapping[Dimension, float]:
-    """How much each dimension counts; those that are not there leave theirs to the others."""
-    return _KNOWLEDGE if category is Category.TECHNICAL else _STORIES
+    """How much each dimension counts; those that are not there leave theirs to the others.
+
+    Where the points are facts, recognising them tells most; where they are attitudes ("takes
+    responsibility"), no sentence says them, and how concretely a story is told tells more.
+    """
+    return _WEIGHTS[category]
 
 
 _BRIEF = re.compile(
