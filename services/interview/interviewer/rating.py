@@ -56,6 +56,7 @@ def rate(
     """
     scale = rubric.closeness_scale(question, comparison.basis)
     expected = rubric.BRIEF_SHARE if rubric.brief(question) else 1.0
+    least = rubric.FULL_LENGTH * expected
     relevance = score(scale.level(comparison.closeness))
     if question.category in _PERSONAL and not wording.personal:
         relevance = min(relevance, IMPERSONAL)
@@ -63,7 +64,7 @@ def rate(
     scores = {
         Dimension.RELEVANCE: relevance,
         Dimension.CONTENT: score(rubric.CONTENT.level(_content(comparison, wording, expected))),
-        Dimension.DEPTH: score(rubric.DEPTH.level(wording.detail / expected)),
+        Dimension.DEPTH: score(rubric.DEPTH.level(wording.detail / max(least, wording.words))),
         Dimension.CLARITY: score(rubric.CLARITY.level(wording.precision * said)),
     }
     if story is not None:

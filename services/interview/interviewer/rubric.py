@@ -61,11 +61,13 @@ _CLOSENESS_STORIES = Scale((0.18, 0.22, 0.26, 0.31, 0.38))
 _CLOSENESS_SELF = Scale((0.02, 0.06, 0.10, 0.17, 0.25))
 _CLOSENESS_WORDS = Scale((0.0, 0.05, 0.12, 0.20, 0.35))
 CONTENT = Scale((0.05, 0.18, 0.32, 0.47, 0.65))
-DEPTH = Scale((2.0, 8.0, 16.0, 27.0, 42.0))
+DEPTH = Scale((0.05, 0.14, 0.25, 0.36, 0.50))
+FULL_LENGTH = 40
+"""Words; a shorter answer is measured as if it were as long: it cannot go deep."""
 CLARITY = Scale((0.02, 0.12, 0.22, 0.32, 0.42))
 STRUCTURE = Scale((0.10, 0.30, 0.50, 0.70, 0.90))
 BRIEF_SHARE = 0.3
-"""A question that asks for a sentence wants so much of the detail of others."""
+"""A question that asks for a sentence wants so much of the length and detail of others."""
 
 
 def closeness_scale(question: Question, basis: Basis) -> Scale:
