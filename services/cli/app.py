@@ -13,6 +13,7 @@ from services.cli.commands import config, doctor, mesh, models, speech, status, 
 from services.cli.commands.bench import bench
 from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
+from services.cli.commands.report import report
 
 app = typer.Typer(
     name="viva",
@@ -49,6 +50,7 @@ _TEXT = "Text"
 _MESH = "The mesh"
 
 app.command(rich_help_panel=_INTERVIEWS)(interview)
+app.command(rich_help_panel=_INTERVIEWS)(report)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)

@@ -88,6 +88,8 @@ def _clause(words: list[str], at: int) -> bool:
         return False
     if auxiliary not in _DO:
         return rest[0] not in {"of", "to", "and", "or"}
+    if rest[0] in _NOT_VERBS - _DETERMINERS - _SUBJECTS:
+        return False
     if rest[0] not in _SUBJECTS:
         # "did the team agree", "did your manager say"; "what would happen" has no subject there.
         return len(rest) >= (3 if rest[0] in _DETERMINERS else 1)

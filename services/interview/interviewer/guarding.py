@@ -20,7 +20,7 @@ INVENTED_WORDS = 3
 
 _FORBIDDEN = re.compile(
     r"\b(as an ai|language model|assistant|candidate's answer|the candidate|interviewer|instruction"
-    r"s?|system prompt|prompt|follow-?up question|key points?|sorry|https?|missing|score[sd]?)\b"
+    r"s?|system prompt|prompt|follow-?up question|key points?|sorry|https?)\b"
     r"|[<>{}\[\]#*`|\\_=~^@/]|\n"
 )
 _CHINESE_FORBIDDEN = re.compile(
@@ -117,4 +117,4 @@ def grounded(question: str, *, said: str, about: str) -> bool:
             return False
     meaning = content_words(question)
     invented = meaning - known_words
-    return len(invented) <= INVENTED_WORDS and 2 * len(invented) <= len(meaning)
+    return len(invented) <= INVENTED_WORDS and 2 * len(invented) <= len(meaning) + 1

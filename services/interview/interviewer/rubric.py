@@ -149,11 +149,11 @@ ANCHORS: Mapping[str, Mapping[Dimension, Sequence[str]]] = {
             "Every part of the answer meets the question.",
         ),
         Dimension.CONTENT: (
-            "None of the points of a good answer is recognisable, or they are denied.",
-            "A point is touched.",
-            "Some points are made, others are missing.",
-            "Most points are made.",
-            "The points of a good answer are made clearly.",
+            "Nothing comes near the points of a good answer, or they are denied.",
+            "Touches on the points of a good answer.",
+            "Comes near some of the points of a good answer.",
+            "Comes near most of the points of a good answer.",
+            "Makes the points of a good answer clearly.",
         ),
         Dimension.DEPTH: (
             "Nothing of one's own is said.",
@@ -193,10 +193,10 @@ ANCHORS: Mapping[str, Mapping[Dimension, Sequence[str]]] = {
             "回答始终紧扣问题。",
         ),
         Dimension.CONTENT: (
-            "没有识别到要点，或者说法相反。",
-            "触及了一个要点。",
-            "说到了一些要点，另一些没有。",
-            "说到了大部分要点。",
+            "没有接近好答案的要点，或者说法相反。",
+            "略微触及要点。",
+            "接近一部分要点。",
+            "接近大部分要点。",
             "清楚地说出了各个要点。",
         ),
         Dimension.DEPTH: (
