@@ -77,6 +77,7 @@ def test_a_sensible_question_may_be_asked(question: str) -> None:
         "How the missing indexes were found by you?",
         "How would you find the missing indexes and the?",
         "How would you measure measure the query?",
+        "How would you describe how you would measure the query?",
         "What query query dashboard?",
         "Would of the dashboard be slow?",
     ],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import protovalidate
 import pytest
+from viva.interview.v1 import report_pb2
 
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.comparing import compare_reports
@@ -218,7 +219,7 @@ def test_a_report_on_the_wire_keeps_everything() -> None:
     message = wire(replace(compose(interview(), [result]), progress=progress))
     protovalidate.validate(message)
     sent = message.questions[0]
-    assert sent.basis == Basis.LANGUAGE_MODEL
+    assert sent.basis == report_pb2.SCORING_BASIS_LANGUAGE_MODEL
     assert sent.key_points[0].denied
     assert sent.key_points[0].certain
     assert sent.dimensions[0].level == 3

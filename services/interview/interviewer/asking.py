@@ -20,7 +20,7 @@ from services.interview.questions.bank import Question
 from services.interview.record import Category
 
 MAX_TOKENS = 32
-ANSWER_WORDS = 60
+ANSWER_WORDS = 45
 """The prompt carries the end of the answer: it is what a follow-up naturally picks up, and a short
 prompt is a fast one."""
 POINTS = 2

@@ -15,6 +15,8 @@ MAX_WORDS = 25
 """A spoken question longer than this is hard to follow by ear."""
 REPEATED_SHARE = 0.75
 """A question with so many of its content words in an earlier one counts as asked before."""
+TAKEN_SHARE, MIN_KNOWN = 0.65, 3
+"""So does one that takes up so much of an earlier question of at least three such words."""
 INVENTED_WORDS = 3
 """So many words that nobody said are the question's own; more are a story of its own."""
 
@@ -86,6 +88,8 @@ def repeats(question: str, asked: Sequence[str]) -> bool:
         other = content_words(earlier)
         shared = len(meaning & other)
         if meaning and shared >= REPEATED_SHARE * len(meaning):
+            return True
+        if len(other) >= MIN_KNOWN and shared >= TAKEN_SHARE * len(other):
             return True
         if question.strip(" ?？.").lower() in earlier.lower():
             return True
