@@ -16,8 +16,8 @@ from services.asr.vad import SileroVad
 from services.cli.bench.endpointing import bench, table
 from services.cli.bench.endpointing.answers import Answer, answers, sentences
 from services.cli.bench.endpointing.cases import Case, cases
-from services.cli.bench.endpointing.comparing import BUDGET, OURS, TUNED, VAD, Comparison, compare
 from services.cli.bench.endpointing.chance import generator
+from services.cli.bench.endpointing.comparing import BUDGET, OURS, TUNED, VAD, Comparison, compare
 from services.cli.bench.endpointing.drawing import Performance, perform
 from services.cli.bench.endpointing.fitting import as_json, fit
 from services.cli.bench.endpointing.hearing import heard_pauses

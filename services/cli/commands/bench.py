@@ -18,6 +18,7 @@ from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
+from services.cli.bench import report as report_bench
 from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
@@ -187,6 +188,19 @@ def llm(
 ) -> None:
     """Generation: time to first token, tokens a second, what a cancelled call still costs."""
     measure(llm_bench.run(address, metrics), out, as_json=as_json)
+
+
+@bench.command()
+def report(
+    address: Address = DEFAULT_ADDRESS,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Let the language model judge on top of the rubric.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Scores: how well they follow what good, medium and poor answers are meant to be."""
+    measure(report_bench.run(address, judge=judge), out, as_json=as_json)
 
 
 @bench.command()

@@ -86,6 +86,7 @@ def _prices(known: Sequence[Case], names: Sequence[str], model: Model) -> tuple[
         return float(np.average(shares, weights=sizes))
 
     steps = [float(price) for price in np.round(np.geomspace(0.3, 100, 90), 3)]
+
     def cut(price: float) -> float:
         return mean([judged.point("", ours.due(price)).cut_ins for judged, ours in held_out])
 
