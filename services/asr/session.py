@@ -44,7 +44,7 @@ from services.runtime.errors import ServiceError
 
 _FIRST_PREVIEW = round(0.7 * SAMPLE_RATE)
 _DUTY = 2.0
-"""Previews leave the model alone for this many times as long as it worked on the last one."""
+"""Previews leave the model alone for this many times their share of its work on the last one."""
 _TOO_LONG = 20 * SAMPLE_RATE
 """Turns are decoded up to here whatever the partials: a window has its limits."""
 _TOO_SHORT = round(0.05 * SAMPLE_RATE)
@@ -423,7 +423,7 @@ class Session:
             return
         finally:
             self._running = None
-        self._next_preview = loop.time() + _DUTY * result.compute_time
+        self._next_preview = loop.time() + _DUTY * result.compute_time / result.batch_size
         turn.cost = turn.cost.plus(result.queue_time, result.compute_time, result.batch_size)
         news = turn.absorb(job, result.value)
         if news and self._config.partials and turn.end is None and not turn.eager_sent:

@@ -193,6 +193,7 @@ class Turn:
         self._widening = Widening(
             self._context.earlier(self.number) if fits else None,
             self._context.text(self.number, self._language),
+            lead=(self.speech_start - self.audio_start) / SAMPLE_RATE,
         )
         return self._widening.window(window)
 

@@ -11,12 +11,17 @@ again in the next when it reads it there (5.9 % wrong words with prompts, 5.2 % 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.engines.engine import (
+    SAMPLE_RATE,
+    Float32,
+    Hypothesis,
+    Window,
+    mean_probability,
+)
 
 SHORT_SECONDS = 4.0
 """Turns up to here are first heard together with the speech before them."""
@@ -31,6 +36,8 @@ _WORDS_OVER_TEXT = 0.2
 _CONVINCING = 0.75 - _WORDS_OVER_TEXT
 """Probability from which the text heard together needs no second opinion."""
 _UNSURE_LANGUAGE = 0.6
+_SHORTEST_WORD = 0.05
+"""Seconds."""
 _MOST_WORDS = 8.0
 """A second; twice a fast speaker's. More are a loop."""
 
@@ -66,10 +73,12 @@ class Widening:
     Attributes:
         earlier: The speech before it; None where there is none, or no room for it.
         context: The text before it.
+        lead: Seconds from the beginning of its window to its first speech.
     """
 
     earlier: Float32 | None
     context: str
+    lead: float = 0.0
 
     def window(self, alone: Window) -> Window:
         """The turn's window with the earlier speech in front; else with the text before it."""
@@ -88,9 +97,9 @@ class Widening:
         if self.earlier is None:
             return heard
         joint = len(self.earlier) / SAMPLE_RATE
-        words = [word for word in heard.words if (word.start + word.end) / 2 >= joint]
-        logs = [math.log(max(1e-6, word.probability)) for word in words]
-        mean = math.exp(sum(logs) / len(logs)) if logs else 0.0
+        # By where words end: the first of a turn is often timed as if it began in the silence.
+        words = [word for word in heard.words if word.end > joint + self.lead + _SHORTEST_WORD]
+        mean = mean_probability(words)
         seconds = words[-1].end - words[0].start if words else 0.0
         return replace(
             heard,
@@ -101,4 +110,5 @@ class Widening:
                 for word in words
             ),
             probability=max(0.0, mean - _WORDS_OVER_TEXT),
+            word_probability=mean,
         )
