@@ -237,13 +237,12 @@ class Turn:
         )
 
     def _may_widen(self, seconds: float) -> bool:
-        """Whether there is earlier speech in the turn's language that it may be heard with."""
+        """Whether there is earlier speech that it may be heard with: none in another language."""
         if self._text.closed or seconds > LONGEST_SECONDS:
             return False
-        language = self._language or self._heard_as
-        return self._context.has_earlier(self.number) and language in (
-            self._context.language(self.number)
-        )
+        before = self._context.language(self.number)
+        heard = self._language or self._heard_as
+        return self._context.has_earlier(self.number) and heard in ("", before)
 
     def _concluded(
         self, speech_end: int, opinion: Hypothesis, seconds: float, *, widened: bool

@@ -38,9 +38,7 @@ def test_a_single_word_more_counts_where_it_is_more_than_two_points() -> None:
     assert Comparison("short", "clean", words=10, streamed=1, whole=0).worse
 
 
-@pytest.mark.parametrize(
-    "text", ["Five, five. 8 of spades", "5 5 8 of spades", "558 of spades"]
-)
+@pytest.mark.parametrize("text", ["Five, five. 8 of spades", "5 5 8 of spades", "558 of spades"])
 def test_digits_count_alike_however_they_are_written(text: str) -> None:
     assert wrong_words("five five eight of spades", text) == (5, 0)
 

@@ -84,6 +84,14 @@ def test_a_short_turn_is_heard_together_with_the_speech_before_it() -> None:
     assert text(turn, 1.2) == "That came later."
 
 
+def test_a_first_word_that_is_timed_into_the_silence_before_it_is_not_lost() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+    # The joint is at 2.3 s; the word's middle lies before it.
+    turn, _ = finished(context, 2, 1.2, lambda window: after(window, "Seven of clubs", 0.9, 2.05))
+    assert text(turn, 1.2) == "Seven of clubs"
+
+
 def test_a_short_turn_that_is_not_clear_together_is_also_heard_alone() -> None:
     context = StreamContext()
     finished(context, 1, 2.0, lambda _: SURE)
