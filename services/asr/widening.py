@@ -3,8 +3,8 @@
 A short answer alone gives Whisper little to go by; with what was said before it, it knows the
 voice, the room, the language and the subject. So a short turn is decoded with the speech before
 it, and alone only where that is not convincing; a longer one first alone, and together where its
-text is in doubt. Whisper base got 48 to 52 words wrong so on the tuning recordings, and 71 with
-every turn alone (docs/asr.md). A doubtful turn too long for that has the earlier text as its
+text is in doubt. On the tuning recordings Whisper base got a quarter fewer words wrong so
+(docs/asr.md). A doubtful turn too long for that has the earlier text as its
 prompt; no other has: Whisper base makes a mistake of one turn again in the next when it reads it
 there (5.9 % wrong words with prompts, 5.2 % without).
 """
