@@ -16,6 +16,8 @@ from services.runtime.audio.decoding import RAW_ENCODINGS, file_kind
 from services.runtime.errors import InvalidField
 from services.runtime.stats import seconds
 
+_HEADER_BYTES = 36
+"""By so many bytes every known kind of file can be told."""
 _SILENCE_SECONDS = 10
 """A long gap is heard in pieces of this length."""
 
@@ -51,7 +53,8 @@ class FrontEnd:
         self._resampler = pcm.StreamResampler(self._rate_hz, SAMPLE_RATE)
         self._enhance = enhance
         self._vad = vad
-        self._begun = False
+        self._head = b""
+        """The stream's first bytes: a file's header may come in many small chunks."""
         self._frames = 0
 
     @property
@@ -67,7 +70,12 @@ class FrontEnd:
                 whole number of sample frames, a gap too long, or a file instead of samples.
         """
         audio = chunk.audio
-        self._check(audio)
+        if len(audio) % self._frame_bytes:
+            raise InvalidField(
+                "audio.audio",
+                f"{len(audio)} bytes are no whole number of sample frames"
+                f" of {self._frame_bytes} bytes",
+            )
         gap = 0
         if chunk.HasField("offset"):
             gap = round(seconds(chunk.offset) * self._rate_hz) - self._frames
@@ -78,6 +86,7 @@ class FrontEnd:
                     " bridged: open a new stream",
                 )
         audio = audio[max(0, -gap) * self._frame_bytes :]
+        self._check_head(audio)
         step = _SILENCE_SECONDS * self._rate_hz
         pieces: list[Piece] = [min(step, gap - done) for done in range(0, gap, step)]
         if audio:
@@ -85,20 +94,15 @@ class FrontEnd:
         self._frames += max(0, gap) + len(audio) // self._frame_bytes
         return pieces
 
-    def _check(self, audio: bytes) -> None:
-        if not self._begun:
-            self._begun = True
-            if kind := file_kind(audio):
-                raise InvalidField(
-                    "config.format.encoding",
-                    f"says raw samples, but the audio begins as {kind} does; send the samples"
-                    " alone, or the whole file to Recognize",
-                )
-        if len(audio) % self._frame_bytes:
+    def _check_head(self, audio: bytes) -> None:
+        if len(self._head) >= _HEADER_BYTES:
+            return
+        self._head += audio[: _HEADER_BYTES - len(self._head)]
+        if kind := file_kind(self._head):
             raise InvalidField(
-                "audio.audio",
-                f"{len(audio)} bytes are no whole number of sample frames"
-                f" of {self._frame_bytes} bytes",
+                "config.format.encoding",
+                f"says raw samples, but the audio begins as {kind} does; send the samples alone,"
+                " or the whole file to Recognize",
             )
 
     def hear(self, piece: Piece) -> Heard:

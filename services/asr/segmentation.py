@@ -11,11 +11,11 @@ import numpy as np
 from services.asr import endpointing
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32
+from services.asr.margins import PRE_ROLL, TAIL
 from services.asr.vad import FRAME
 
 _SILENCE_FRAMES = 22
 """A silence of 0.7 s ends a stretch: shorter ones are pauses within a sentence."""
-_PAD = round(0.25 * SAMPLE_RATE)
 _MAX_FRAMES = 812
 """26 s: a window's 30 s less the silence behind it, a pause in doubt, and the padding."""
 _CUT_FRAMES = 250
@@ -86,15 +86,15 @@ class Segmenter:
     def _cut(self, end: int) -> Stretch:
         start = self._start or 0
         self._start = None
-        first = max(self._done, start * FRAME - _PAD)
-        last = min(self._first + len(self._samples), end * FRAME + _PAD)
+        first = max(self._done, start * FRAME - PRE_ROLL)
+        last = min(self._first + len(self._samples), end * FRAME + TAIL)
         self._done = end * FRAME
         samples = self._samples[first - self._first : last - self._first].copy()
         return Stretch(start * FRAME, end * FRAME, first, samples)
 
     def _forget(self) -> None:
         start = self._endpointer.frame - 1 if self._start is None else self._start
-        keep = max(self._first, start * FRAME - 2 * _PAD)
+        keep = max(self._first, start * FRAME - 2 * PRE_ROLL)
         self._samples = self._samples[keep - self._first :]
         self._first = keep
 

@@ -31,6 +31,7 @@ from services.asr.decoding import (
 )
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.margins import PAUSE_FRAMES, PRE_ROLL, TAIL
 from services.asr.stream_audio import StreamAudio
 from services.asr.stream_context import StreamContext
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
@@ -41,15 +42,9 @@ from services.asr.vad import FRAME
 from services.runtime.batching import Priority, Scheduled
 from services.runtime.errors import ServiceError
 
-_PRE_ROLL = round(0.3 * SAMPLE_RATE)
-"""Audio before the first speech frame: the voice activity notices soft beginnings late."""
-_TAIL = round(0.2 * SAMPLE_RATE)
-"""Audio after the last speech frame."""
-_PAUSE_FRAMES = 4
-"""Frames of silence (128 ms) after which a pause is decoded as if it were the end."""
 _FIRST_PREVIEW = round(0.7 * SAMPLE_RATE)
 _DUTY = 2.0
-"""Previews leave the model alone for this many times as long as it worked on the last one."""
+"""Previews leave the model alone for this many times their share of its work on the last one."""
 _TOO_LONG = 20 * SAMPLE_RATE
 """Turns are decoded up to here whatever the partials: a window has its limits."""
 _TOO_SHORT = round(0.05 * SAMPLE_RATE)
@@ -266,7 +261,7 @@ class Session:
         turn = Turn(
             self._count,
             speech_start=start,
-            audio_start=max(self._last_end, start - _PRE_ROLL, self._audio.start),
+            audio_start=max(self._last_end, start - PRE_ROLL, self._audio.start),
             languages=self._config.languages,
             hints=self._config.hints,
             word_offsets=self._config.word_offsets,
@@ -280,7 +275,7 @@ class Session:
         if known != start:
             probability = None
             if self._complete is not None:
-                first = max(turn.speech_start - _PRE_ROLL, self._position - _COMPLETION_SAMPLES)
+                first = max(turn.speech_start - PRE_ROLL, self._position - _COMPLETION_SAMPLES)
                 heard = self._audio.slice(first, self._position)
                 probability = await self._complete(heard)
             self._completion = (start, probability)
@@ -300,7 +295,7 @@ class Session:
     def _make_room(self) -> None:
         """Holds reading back while the caller doesn't read, or the model doesn't keep up."""
         # The running turn's onset frames come before it is known to have started.
-        oldest = self._position - 2 * _PRE_ROLL
+        oldest = self._position - 2 * PRE_ROLL
         if self._turns:
             oldest = min(oldest, self._turns[0].audio_start)
             if self._complete is not None:
@@ -345,7 +340,7 @@ class Session:
         """The most useful decode, if there is one."""
         for turn in self._turns:
             if turn.end is not None:
-                job = turn.settling(turn.end, min(self._audio.end, turn.end + _TAIL))
+                job = turn.settling(turn.end, min(self._audio.end, turn.end + TAIL))
                 return _Wanted(turn, job, _Kind.FINAL)
         if not self._turns:
             return None
@@ -358,13 +353,13 @@ class Session:
         return None
 
     def _pause_wanted(self, turn: Turn, silence: int) -> _Wanted | None:
-        least = min(_PAUSE_FRAMES, self._endpointer.config.min_silence)
+        least = min(PAUSE_FRAMES, self._endpointer.config.min_silence)
         if self._endpointer.frame - silence < least or turn.settled(silence * FRAME) is not None:
             return None
         kind = _Kind.EAGER if turn.eager_end == silence * FRAME else _Kind.PREVIEW
         if self._is_put_off(kind):
             return None
-        end = min(self._position, silence * FRAME + _TAIL)
+        end = min(self._position, silence * FRAME + TAIL)
         return _Wanted(turn, turn.settling(silence * FRAME, end), kind)
 
     def _is_put_off(self, kind: _Kind) -> bool:
@@ -382,7 +377,7 @@ class Session:
         if not self._config.partials:
             return window >= _UNSEEN and fresh >= SAMPLE_RATE
         interval = round(self._config.preview_interval * SAMPLE_RATE)
-        return window >= _PRE_ROLL + _FIRST_PREVIEW and fresh >= interval
+        return window >= PRE_ROLL + _FIRST_PREVIEW and fresh >= interval
 
     def _withdraw(self) -> None:
         """Takes the running decode back if it still waits and something better is to be done."""
@@ -415,19 +410,20 @@ class Session:
             async with self._running.scope:
                 result = await self._run_window(turn.window(job, samples), self._running)
         except Exception as error:
+            if self._running.withdrawn:
+                return
             if job.widened:
-                # The text that it was to make surer is there.
+                # There is the text that the turn has alone.
                 turn.absorb(job, Hypothesis("", reliable=False))
                 self._release(turn)
                 return
             if wanted.kind is _Kind.FINAL:
                 raise
-            if not self._running.withdrawn:
-                self._leave_out(wanted, error)
+            self._leave_out(wanted, error)
             return
         finally:
             self._running = None
-        self._next_preview = loop.time() + _DUTY * result.compute_time
+        self._next_preview = loop.time() + _DUTY * result.compute_time / result.batch_size
         turn.cost = turn.cost.plus(result.queue_time, result.compute_time, result.batch_size)
         news = turn.absorb(job, result.value)
         if news and self._config.partials and turn.end is None and not turn.eager_sent:

@@ -14,23 +14,14 @@ _TEXT = 400
 """Characters of earlier text that are kept: more than a prompt takes."""
 _TRUSTED = 0.55
 """Probability from which a text may be a prompt: a wrong one spoils what comes after it."""
-_SOUND_SECONDS = 10.0
-"""Earlier speech that a doubtful turn is decoded again with."""
+_SURE_LANGUAGE = 0.6
+_MOST_SOUND = 8 * SAMPLE_RATE
+"""Earlier speech that a turn is decoded with."""
+_LEAST_SOUND = 4 * SAMPLE_RATE
+_QUIET = round(0.1 * SAMPLE_RATE)
+"""Of a turn that is too long the end is kept, from the quietest such stretch on."""
 _JOINT = np.zeros(round(0.3 * SAMPLE_RATE), dtype=np.float32)
 """Silence between earlier speech and the turn: with pauses as long as they were, Whisper loops."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Earlier:
-    """Speech before a turn, and what was understood of it.
-
-    Attributes:
-        samples: The speech of one or more turns, with short silences behind each.
-        text: Their text.
-    """
-
-    samples: Float32
-    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +40,8 @@ class StreamContext:
         self._belief = LanguageBelief()
         self._text = ""
         self._language = ""
-        self._turns: deque[Earlier] = deque()
+        self._turns: deque[Float32] = deque()
+        """Speech of the newest turns, with a short silence behind each."""
         self._newest: _Settled | None = None
 
     def settle(
@@ -81,21 +73,19 @@ class StreamContext:
         self._remember_before(turn)
         return self._text if language in (None, self._language) else ""
 
-    def earlier(self, turn: int, seconds: float) -> Earlier | None:
-        """The newest speech that fits before a turn of that length; None where there is none."""
+    def language(self, turn: int) -> str:
+        """The language of the turns before a turn; empty while there is none to go by."""
         self._remember_before(turn)
-        room = _SOUND_SECONDS - seconds
-        chosen: deque[Earlier] = deque()
-        for one in reversed(self._turns):
-            room -= len(one.samples) / SAMPLE_RATE
-            if room < 0:
-                break
-            chosen.appendleft(one)
-        if not chosen:
-            return None
-        return Earlier(
-            np.concatenate([one.samples for one in chosen]), "".join(one.text for one in chosen)
-        )
+        return self._language
+
+    def has_earlier(self, turn: int) -> bool:
+        """Whether there is speech before a turn."""
+        self._remember_before(turn)
+        return bool(self._turns)
+
+    def earlier(self, turn: int) -> Float32 | None:
+        """The newest speech before a turn, with a short silence behind it; None without any."""
+        return np.concatenate(self._turns) if self.has_earlier(turn) else None
 
     def _remember_before(self, turn: int) -> None:
         if self._newest is not None and self._newest.turn != turn:
@@ -106,18 +96,31 @@ class StreamContext:
         hypothesis, samples = settled.hypothesis, settled.samples
         if hypothesis.text and not _is_refuted(settled):
             self._belief.hear(settled.evidence, settled.evidence_seconds)
-        if not hypothesis.text or not hypothesis.reliable or hypothesis.probability < _TRUSTED:
+        if not hypothesis.text:
             return
+        trusted = hypothesis.reliable and hypothesis.probability >= _TRUSTED
         if hypothesis.language != self._language:
+            # What is not sure is in another language may be in none.
+            if not trusted and (self._language or hypothesis.language_probability < _SURE_LANGUAGE):
+                return
             self._text, self._language = "", hypothesis.language
             self._turns.clear()
-        self._text = (self._text + hypothesis.text)[-_TEXT:]
-        if len(samples) > _SOUND_SECONDS * SAMPLE_RATE:
-            self._turns.clear()
-            return
-        self._turns.append(Earlier(np.concatenate((samples, _JOINT)), hypothesis.text))
-        while sum(len(one.samples) for one in self._turns) > _SOUND_SECONDS * SAMPLE_RATE:
+        if trusted:
+            self._text = (self._text + hypothesis.text)[-_TEXT:]
+        # Speech says who speaks and how, even where its text is doubtful.
+        self._turns.append(_end_of(samples))
+        while sum(map(len, self._turns)) > _MOST_SOUND and len(self._turns) > 1:
             self._turns.popleft()
+
+
+def _end_of(samples: Float32) -> Float32:
+    """A turn's speech, or so much of its end as is kept, with a short silence behind it."""
+    if len(samples) > _MOST_SOUND - len(_JOINT):
+        region = samples[len(samples) - _MOST_SOUND + len(_JOINT) : len(samples) - _LEAST_SOUND]
+        stretches = region[: len(region) // _QUIET * _QUIET].reshape(-1, _QUIET)
+        quietest = int(np.argmin(np.mean(stretches**2, axis=1)))
+        samples = samples[len(samples) - _MOST_SOUND + len(_JOINT) + quietest * _QUIET :]
+    return np.concatenate((samples, _JOINT))
 
 
 def _is_refuted(settled: _Settled) -> bool:

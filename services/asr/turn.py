@@ -15,7 +15,14 @@ from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Hypoth
 from services.asr.engines.guards import is_invented
 from services.asr.stream_context import StreamContext
 from services.asr.transcript import Cost, Partial, TimedWord, Transcript, timed_words
-from services.asr.widening import Doubt, is_unsure
+from services.asr.widening import (
+    LONGEST_SECONDS,
+    SHORT_SECONDS,
+    Widening,
+    better,
+    is_convincing,
+    is_unsure,
+)
 
 _CLOSE_AFTER = 13.0
 """Seconds from which a window's settled beginning is closed off: long windows cost too much."""
@@ -53,6 +60,15 @@ class Job:
     end: int
     speech_end: int | None
     widened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinions:
+    """What a turn's text is if its speech ended there: alone, and with the speech before it."""
+
+    speech_end: int
+    alone: Hypothesis | None = None
+    together: Hypothesis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,10 @@ class Turn:
         self._evidence: tuple[tuple[str, float], ...] = ()
         self._evidence_seconds = 0.0
         self._samples: Float32 = np.zeros(0, dtype=np.float32)
-        self._doubt: Doubt | None = None
+        self._opinions = _Opinions(-1)
+        self._widening: Widening | None = None
+        self._heard_as = ""
+        """The language of the newest text heard alone."""
         self._compared_end = audio_start
         self._compared_probable = False
         """Of the newest hypothesis: what the next is compared with."""
@@ -142,8 +161,12 @@ class Turn:
         limit = self.audio_start + round(_LONGEST * SAMPLE_RATE)
         if end > limit:
             return Job(self.audio_start, limit, None)
-        doubted = self._doubt is not None and self._doubt.speech_end == speech_end
-        return Job(self.audio_start, end, speech_end, widened=doubted)
+        opinions = self._opinions
+        if opinions.speech_end == speech_end and (opinions.alone or opinions.together):
+            widened = opinions.together is None
+        else:
+            widened = self._starts_widened((end - self.audio_start) / SAMPLE_RATE)
+        return Job(self.audio_start, end, speech_end, widened=widened)
 
     def preview(self, end: int) -> Job:
         """A job for what has been said so far."""
@@ -152,12 +175,10 @@ class Turn:
 
     def window(self, job: Job, samples: Float32) -> Window:
         """What to decode for a job."""
-        if job.widened and self._doubt is not None:
-            return self._doubt.window(samples)
         seconds = len(samples) / SAMPLE_RATE
         if job.speech_end is not None:
             self._samples = samples
-        return Window(
+        window = Window(
             samples=samples,
             language=self._language,
             languages=self._languages,
@@ -166,22 +187,35 @@ class Turn:
             word_offsets=self._word_offsets or (not job.speech_end and seconds >= _CLOSE_AFTER),
             final=job.speech_end is not None or seconds >= _FORCE_AFTER,
         )
+        if not job.widened:
+            return window
+        fits = seconds <= LONGEST_SECONDS
+        self._widening = Widening(
+            self._context.earlier(self.number) if fits else None,
+            self._context.text(self.number, self._language),
+            lead=(self.speech_start - self.audio_start) / SAMPLE_RATE,
+        )
+        return self._widening.window(window)
 
     def absorb(self, job: Job, hypothesis: Hypothesis) -> bool:
         """Takes a job's result; whether a Partial would now say something new."""
         before = (self._text.stable, self._text.unstable)
         self.heard = max(self.heard, job.end)
         seconds = (job.end - job.start) / SAMPLE_RATE
-        if job.widened and self._doubt is not None:
-            hypothesis = self._doubt.resolved(hypothesis)
-            self._doubt = None
-        elif job.speech_end is not None:
-            self._doubt = self._doubt_about(job.speech_end, hypothesis, seconds)
+        if job.widened and self._widening is not None:
+            hypothesis = self._widening.own(hypothesis)
+        else:
+            self._heard_as = hypothesis.language if hypothesis.text else self._heard_as
         self._note_language(hypothesis, seconds)
-        if job.speech_end is not None and self._doubt is None:
-            if is_invented(hypothesis):
-                hypothesis = replace(hypothesis, text="", words=())
-            self._settle(job.speech_end, hypothesis)
+        if job.speech_end is not None:
+            concluded = self._concluded(job.speech_end, hypothesis, seconds, widened=job.widened)
+            if concluded is not None:
+                hypothesis = concluded
+                if is_invented(hypothesis):
+                    hypothesis = replace(hypothesis, text="", words=())
+                self._settle(job.speech_end, hypothesis)
+            elif job.widened:
+                return False
         if seconds < _FORCE_AFTER and (not hypothesis.reliable or is_invented(hypothesis)):
             return False
         # What is stable stays: its language must be known, and two probable texts must say it that
@@ -196,31 +230,49 @@ class Turn:
             self._close_window(job, hypothesis, force=seconds >= _FORCE_AFTER)
         return before != (self._text.stable, self._text.unstable)
 
-    def _doubt_about(self, speech_end: int, hypothesis: Hypothesis, seconds: float) -> Doubt | None:
-        """What to decode again with the speech before it, if the text is doubtful."""
-        if self._text.closed or not is_unsure(hypothesis):
-            return None
-        earlier = self._context.earlier(self.number, seconds)
-        context = self._context.text(self.number, self._language)
-        if earlier is None and not context:
-            return None
-        return Doubt(
-            speech_end,
-            hypothesis,
-            earlier,
-            context,
-            language=self._language,
-            languages=self._languages,
-            language_prior=self._context.prior(self.number),
-            hints=self._hints,
-            word_offsets=self._word_offsets,
+    def _starts_widened(self, seconds: float) -> bool:
+        """Whether a turn of that length is heard together with earlier speech before alone."""
+        return self._may_widen(seconds) and (
+            seconds <= SHORT_SECONDS or not self._compared_probable
         )
+
+    def _may_widen(self, seconds: float) -> bool:
+        """Whether there is earlier speech that it may be heard with: none in another language."""
+        if self._text.closed or seconds > LONGEST_SECONDS:
+            return False
+        before = self._context.language(self.number)
+        heard = self._language or self._heard_as
+        return self._context.has_earlier(self.number) and heard in ("", before)
+
+    def _concluded(
+        self, speech_end: int, opinion: Hypothesis, seconds: float, *, widened: bool
+    ) -> Hypothesis | None:
+        """The turn's text if its speech ended there; None while another opinion is wanted."""
+        opinions = self._opinions
+        if opinions.speech_end != speech_end:
+            opinions = _Opinions(speech_end)
+        if widened:
+            opinions = replace(opinions, together=opinion)
+        else:
+            opinions = replace(opinions, alone=opinion)
+        self._opinions = opinions
+        alone, together = opinions.alone, opinions.together
+        if alone is None:
+            return together if together and is_convincing(together) else None
+        if together is not None:
+            return better(alone, together)
+        short = bool(alone.text) and seconds <= SHORT_SECONDS
+        if self._may_widen(seconds):
+            return None if short or is_unsure(alone, seconds) else alone
+        prompted = not self._text.closed and self._context.text(self.number, self._language)
+        return None if prompted and is_unsure(alone, seconds) else alone
 
     def _note_language(self, hypothesis: Hypothesis, seconds: float) -> None:
         if self._language is not None or not hypothesis.text:
             return
         self._language_confidence = hypothesis.language_probability
-        self._evidence, self._evidence_seconds = hypothesis.detected, seconds
+        if hypothesis.detected:
+            self._evidence, self._evidence_seconds = hypothesis.detected, seconds
         # A prior may be what makes it sure: then the speech itself must not say otherwise.
         agreed = not hypothesis.detected or hypothesis.detected[0][0] == hypothesis.language
         sure = agreed and hypothesis.language_probability >= _SURE_LANGUAGE

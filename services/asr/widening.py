@@ -1,114 +1,114 @@
-"""A doubtful end of a turn is decoded again together with what was said before it.
+"""A turn is heard together with the speech before it, where that makes its text surer.
 
-A short answer alone gives Whisper little to go by; with the turns before it, it knows the voice,
-the room, the language and the subject. A turn that leaves no room for their sound has their text
-as its prompt. Turns that are not in doubt have neither: Whisper base makes a mistake of one turn
-again in the next when it reads it there (measured: 5.9 % wrong words with prompts, 5.2 % without).
+A short answer alone gives Whisper little to go by; with what was said before it, it knows the
+voice, the room, the language and the subject. So a short turn is decoded with the speech before
+it, and alone only where that is not convincing; a longer one first alone, and together where its
+text is in doubt. On the tuning recordings Whisper base got a quarter fewer words wrong so
+(docs/asr.md). A doubtful turn too long for that has the earlier text as its
+prompt; no other has: Whisper base makes a mistake of one turn again in the next when it reads it
+there (5.9 % wrong words with prompts, 5.2 % without).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.asr.agreement import continuation
-from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
-from services.asr.stream_context import Earlier
+from services.asr.engines.engine import (
+    SAMPLE_RATE,
+    Float32,
+    Hypothesis,
+    Window,
+    mean_probability,
+)
 
-_UNSURE = 0.6
-"""Probability under which a text is decoded again: of short answers by synthetic voices, Whisper
-base understood nearly all with more, and few with less."""
+SHORT_SECONDS = 4.0
+"""Turns up to here are first heard together with the speech before them."""
+LONGEST_SECONDS = 8.0
+"""Turns from here on have enough of their own."""
+_UNSURE = 0.72
+"""Probability under which a text is decoded again: of turns of four to eight seconds, Whisper base
+understood nearly all with more."""
+_UNSURE_LONG = 0.6
 _WORDS_OVER_TEXT = 0.2
 """How much more probable a text's words are than the text with its timestamps and its end."""
+_CONVINCING = 0.75 - _WORDS_OVER_TEXT
+"""Probability from which the text heard together needs no second opinion."""
 _UNSURE_LANGUAGE = 0.6
-_SLACK = 0.35
-"""Seconds by which the words around the joint may be timed too early or too late."""
+_SHORTEST_WORD = 0.05
+"""Seconds."""
+_MOST_WORDS = 8.0
+"""A second; twice a fast speaker's. More are a loop."""
 
 
-def is_unsure(hypothesis: Hypothesis) -> bool:
-    """Whether a final text is worth hearing once more with what came before it."""
-    if not hypothesis.text:
-        return not hypothesis.reliable
+def is_unsure(alone: Hypothesis, seconds: float) -> bool:
+    """Whether a text is worth hearing once more with what came before it."""
+    if not alone.text:
+        return not alone.reliable
+    least = _UNSURE if seconds <= LONGEST_SECONDS else _UNSURE_LONG
     return (
-        not hypothesis.reliable
-        or hypothesis.probability < _UNSURE
-        or hypothesis.language_probability < _UNSURE_LANGUAGE
+        not alone.reliable
+        or alone.probability < least
+        or alone.language_probability < _UNSURE_LANGUAGE
     )
 
 
+def is_convincing(together: Hypothesis) -> bool:
+    """Whether a text heard together with earlier speech needs no second opinion."""
+    return together.reliable and bool(together.text) and together.probability >= _CONVINCING
+
+
+def better(alone: Hypothesis, together: Hypothesis) -> Hypothesis:
+    """The more probable of a turn's text alone and together with what came before it."""
+    if not together.reliable or not together.text:
+        return alone
+    return together if together.probability > alone.probability or not alone.reliable else alone
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Doubt:
-    """A doubtful text, and what may resolve it.
+class Widening:
+    """What a turn is decoded together with.
 
     Attributes:
-        speech_end: Where the turn's speech ends, in samples from the start of the stream.
-        hypothesis: The text in doubt.
-        earlier: The speech before the turn; None where the turn leaves no room for it.
-        context: The text before the turn.
-        language, languages, language_prior, hints, word_offsets: As of the turn's windows.
+        earlier: The speech before it; None where there is none, or no room for it.
+        context: The text before it.
+        lead: Seconds from the beginning of its window to its first speech.
     """
 
-    speech_end: int
-    hypothesis: Hypothesis
-    earlier: Earlier | None
+    earlier: Float32 | None
     context: str
-    language: str | None
-    languages: tuple[str, ...]
-    language_prior: tuple[tuple[str, float], ...]
-    hints: tuple[str, ...]
-    word_offsets: bool
+    lead: float = 0.0
 
-    def window(self, samples: Float32) -> Window:
-        """The earlier speech and the turn's samples in one window; else the text before it."""
-        return Window(
-            samples=np.concatenate((self.earlier.samples, samples)) if self.earlier else samples,
-            language=self.language,
-            languages=self.languages,
-            language_prior=self.language_prior,
-            hints=self.hints,
-            context="" if self.earlier else self.context,
-            word_offsets=self.word_offsets or self.earlier is not None,
+    def window(self, alone: Window) -> Window:
+        """The turn's window with the earlier speech in front; else with the text before it."""
+        if self.earlier is None:
+            return replace(alone, context=self.context, final=False)
+        return replace(
+            alone,
+            samples=np.concatenate((self.earlier, alone.samples)),
+            word_offsets=True,
             final=False,
         )
 
-    def resolved(self, again: Hypothesis) -> Hypothesis:
-        """The better of the text in doubt and what the window says for the turn."""
-        if again.reliable and self.earlier is not None:
-            again = self._own(again, self.earlier)
-        if not again.reliable or not again.text:
-            return self.hypothesis
-        better = again.probability > self.hypothesis.probability
-        return again if better or not self.hypothesis.reliable else self.hypothesis
-
-    def _own(self, widened: Hypothesis, earlier: Earlier) -> Hypothesis:
-        """What of a widened window's text is the turn's; nothing where that is not clear."""
-        words = _words_after(widened, earlier)
-        joint = len(earlier.samples) / SAMPLE_RATE
-        logs = [math.log(max(1e-6, word.probability)) for word in words]
-        mean = math.exp(sum(logs) / len(logs)) if logs else 0.0
+    def own(self, heard: Hypothesis) -> Hypothesis:
+        """What of a window's text is the turn's; its language is that of all of it."""
+        heard = replace(heard, detected=())
+        if self.earlier is None:
+            return heard
+        joint = len(self.earlier) / SAMPLE_RATE
+        # By where words end: the first of a turn is often timed as if it began in the silence.
+        words = [word for word in heard.words if word.end > joint + self.lead + _SHORTEST_WORD]
+        mean = mean_probability(words)
+        seconds = words[-1].end - words[0].start if words else 0.0
         return replace(
-            widened,
+            heard,
             text="".join(word.text for word in words),
+            reliable=heard.reliable and len(words) <= 3 + _MOST_WORDS * seconds,
             words=tuple(
-                replace(w, start=max(0.0, w.start - joint), end=max(0.0, w.end - joint))
-                for w in words
+                replace(word, start=max(0.0, word.start - joint), end=word.end - joint)
+                for word in words
             ),
             probability=max(0.0, mean - _WORDS_OVER_TEXT),
+            word_probability=mean,
         )
-
-
-def _words_after(widened: Hypothesis, earlier: Earlier) -> tuple[HypothesisWord, ...]:
-    """The words after the earlier text; none where text and times do not tell where it ends."""
-    length = continuation(earlier.text, widened.text)
-    said = first = 0
-    while first < len(widened.words) and said < length:
-        said += len(widened.words[first].text)
-        first += 1
-    before, own = widened.words[:first], widened.words[first:]
-    joint = len(earlier.samples) / SAMPLE_RATE
-    if not before or not own:
-        return ()
-    fits = before[-1].start < joint + _SLACK and own[0].end > joint - _SLACK
-    return own if fits else ()

@@ -11,7 +11,7 @@ import pytest
 from services.asr.server import build
 from services.asr.settings import AsrSettings
 from services.cli.bench import asr
-from services.cli.bench.asr_accuracy import Comparison, figures
+from services.cli.bench.asr_accuracy import Comparison, figures, wrong_words
 from services.runtime.server import serving
 from tests.asr.audio import read_wav
 from tests.recordings import Recording
@@ -36,6 +36,11 @@ def test_conditions_are_summed_up_each_and_together() -> None:
 def test_a_single_word_more_counts_where_it_is_more_than_two_points() -> None:
     assert not CLEAN.worse
     assert Comparison("short", "clean", words=10, streamed=1, whole=0).worse
+
+
+@pytest.mark.parametrize("text", ["Five, five. 8 of spades", "5 5 8 of spades", "558 of spades"])
+def test_digits_count_alike_however_they_are_written(text: str) -> None:
+    assert wrong_words("five five eight of spades", text) == (5, 0)
 
 
 @pytest.mark.slow

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from viva.serving.v1 import serving_pb2
@@ -163,6 +165,18 @@ def test_what_was_sent_already_is_ignored(vad: SileroVad) -> None:
     again = serving_pb2.AudioChunk(audio=bytes(3_200), offset=duration(0.05))
     assert ear.place(again) == [bytes(1_600)]
     assert ear.seconds == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize("size", [2, 6, 10, 44, 3_200])
+def test_a_file_is_refused_however_small_its_chunks_are(vad: SileroVad, size: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, silence(0.1), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    data = file.getvalue()
+    ear = FrontEnd(RAW, vad.stream(), Chain([]))
+    with pytest.raises(InvalidField, match="begins as a WAV file") as caught:
+        for first in range(0, len(data), size):
+            ear.place(serving_pb2.AudioChunk(audio=data[first : first + size]))
+    assert caught.value.violations[0][0] == "config.format.encoding"
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -81,3 +83,12 @@ def test_a_few_words_that_nothing_speaks_against_are_kept() -> None:
     assert guards.is_invented(heard(" ASK NOT!", 0.39, language=0.4))
     assert guards.is_invented(heard(" Thank you very much.", 0.39))
     assert guards.is_invented(heard(" My fellow citizens of the world, ask.", 0.39))
+
+
+def test_a_text_of_improbable_words_in_an_unsure_language_is_invented() -> None:
+    text = " Oh, we know the cops are almost in the end of it."
+    backwards = Hypothesis(text, (), "en", 0.65, 0.48, word_probability=0.47)
+    assert guards.is_invented(backwards)
+    assert not guards.is_invented(replace(backwards, word_probability=0.6))
+    assert not guards.is_invented(replace(backwards, language_probability=0.95))
+    assert not guards.is_invented(replace(backwards, probability=0.6))

@@ -99,17 +99,7 @@ def test_voices_that_all_speak_at_once_have_no_text(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "number",
-    [
-        0,
-        2,
-        pytest.param(
-            3,
-            marks=pytest.mark.xfail(reason="the whole file's second attempt is probable"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("number", [0, 2, 3])
 def test_reversed_speech_has_no_text(
     recordings: list[Recording], base: WhisperCTranslate2, vad: SileroVad, number: int
 ) -> None:

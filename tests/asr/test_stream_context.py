@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
 from services.asr.stream_context import StreamContext
@@ -19,9 +20,14 @@ def samples(seconds: float) -> Float32:
 
 
 def finished(
-    context: StreamContext, number: int, seconds: float, model: Callable[[Window], Hypothesis]
+    context: StreamContext,
+    number: int,
+    seconds: float,
+    model: Callable[[Window], Hypothesis],
+    *,
+    preview: Hypothesis | None = None,
 ) -> tuple[Turn, list[Window]]:
-    """A turn of that length, decoded until it is settled."""
+    """A turn of that length, decoded until it is settled, perhaps after a preview."""
     end = round(seconds * SAMPLE_RATE)
     turn = Turn(
         number,
@@ -32,6 +38,8 @@ def finished(
         word_offsets=False,
         context=context,
     )
+    if preview is not None:
+        turn.absorb(turn.preview(end // 2), preview)
     windows: list[Window] = []
     while turn.settled(end) is None:
         job = turn.settling(end, end)
@@ -46,12 +54,65 @@ def text(turn: Turn, seconds: float) -> str:
     return settled.text
 
 
-def test_a_sure_turn_is_decoded_once_and_alone() -> None:
+def after(window: Window, text: str, probability: float, first: float) -> Hypothesis:
+    """SURE's text, then another whose words begin at `first` seconds, half a second apart."""
+    before = [HypothesisWord(f" {word}", 0.3, 0.5, 0.95) for word in ("I", "was", "there.")]
+    own = [
+        HypothesisWord(f" {word}", first + n / 2, first + n / 2 + 0.4, probability)
+        for n, word in enumerate(text.split())
+    ]
+    words = (*before, *own) if window.word_offsets else ()
+    return replace(SURE, text=f"{SURE.text} {text}", words=words)
+
+
+def test_a_sure_turn_of_some_length_is_decoded_once_and_alone() -> None:
     context = StreamContext()
     for number in (1, 2):
-        _, windows = finished(context, number, 2.0, lambda _: SURE)
-        assert [window.seconds for window in windows] == [2.0]
+        turn, windows = finished(context, number, 5.0, lambda _: SURE, preview=SURE)
+        assert [window.seconds for window in windows] == [5.0]
         assert windows[0].context == ""
+        assert text(turn, 5.0) == "I was there."
+
+
+def test_a_short_turn_is_heard_together_with_the_speech_before_it() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+    turn, windows = finished(
+        context, 2, 1.2, lambda window: after(window, "That came later.", 0.95, 2.5)
+    )
+    assert [window.seconds for window in windows] == [pytest.approx(3.5)]
+    assert text(turn, 1.2) == "That came later."
+
+
+def test_a_first_word_that_is_timed_into_the_silence_before_it_is_not_lost() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+    # The joint is at 2.3 s; the word's middle lies before it.
+    turn, _ = finished(context, 2, 1.2, lambda window: after(window, "Seven of clubs", 0.9, 2.05))
+    assert text(turn, 1.2) == "Seven of clubs"
+
+
+def test_a_short_turn_that_is_not_clear_together_is_also_heard_alone() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+
+    def model(window: Window) -> Hypothesis:
+        if window.seconds > 2:
+            return after(window, "That Kim later.", 0.65, 2.5)
+        return replace(SURE, text=" That came later.", probability=0.6)
+
+    turn, windows = finished(context, 2, 1.2, model)
+    assert [window.seconds > 2 for window in windows] == [True, False]
+    assert text(turn, 1.2) == "That came later."
+
+
+def test_a_short_turn_in_another_language_is_not_heard_with_the_speech_before_it() -> None:
+    context = StreamContext()
+    finished(context, 1, 5.0, lambda _: SURE)
+    german = replace(SURE, text=" Das war ich.", language="de", detected=(("de", 0.97),))
+    turn, windows = finished(context, 2, 2.0, lambda _: german, preview=german)
+    assert [window.seconds for window in windows] == [2.0]
+    assert text(turn, 2.0) == "Das war ich."
 
 
 def test_a_doubtful_turn_is_heard_again_with_the_speech_before_it() -> None:
@@ -59,20 +120,26 @@ def test_a_doubtful_turn_is_heard_again_with_the_speech_before_it() -> None:
     finished(context, 1, 2.0, lambda _: SURE)
 
     def model(window: Window) -> Hypothesis:
-        if window.seconds < 2:
+        if window.seconds < 6:
             return replace(SURE, text=" Back him late.", probability=0.5)
-        said = [*["I", "was", "there."], *["That", "came", "later."]]
-        times = [0.2, 0.8, 1.4, 2.7, 3.0, 3.3]
-        words = [
-            HypothesisWord(f" {word}", time, time + 0.2, 0.95)
-            for word, time in zip(said, times, strict=True)
-        ]
-        return replace(SURE, text=" I was there. That came later.", words=tuple(words))
+        return after(window, "That came later.", 0.95, 2.5)
 
-    turn, windows = finished(context, 2, 1.2, model)
-    assert len(windows) == 2
-    assert windows[1].seconds > 3
-    assert text(turn, 1.2) == "That came later."
+    turn, windows = finished(context, 2, 5.0, model, preview=SURE)
+    assert [window.seconds for window in windows] == [5.0, pytest.approx(7.3)]
+    assert text(turn, 5.0) == "That came later."
+
+
+def test_where_previews_were_doubtful_the_speech_before_is_heard_at_once() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+    _, windows = finished(
+        context,
+        2,
+        5.0,
+        lambda window: after(window, "That came later.", 0.95, 2.5),
+        preview=replace(SURE, probability=0.5),
+    )
+    assert [window.seconds for window in windows] == [pytest.approx(7.3)]
 
 
 def test_what_does_not_fit_the_speech_before_it_is_not_believed() -> None:
@@ -82,12 +149,32 @@ def test_what_does_not_fit_the_speech_before_it_is_not_believed() -> None:
     def model(window: Window) -> Hypothesis:
         if window.seconds < 2:
             return replace(SURE, text=" Nobody noticed.", probability=0.5)
-        # All of it lies in the earlier turn: the model fell silent or looped.
-        words = (HypothesisWord(" I", 0.1, 0.2, 0.99), HypothesisWord(" was", 0.3, 0.5, 0.99))
-        return replace(SURE, text=" I was", words=words)
+        # All of it lies in the earlier turn: the model fell silent.
+        return after(window, "", 0.95, 0.0)
 
     turn, _ = finished(context, 2, 1.2, model)
     assert text(turn, 1.2) == "Nobody noticed."
+
+
+def test_more_words_than_can_be_said_are_a_loop() -> None:
+    context = StreamContext()
+    finished(context, 1, 2.0, lambda _: SURE)
+
+    def model(window: Window) -> Hypothesis:
+        if window.seconds < 2:
+            return replace(SURE, text=" Nobody noticed.", probability=0.5)
+        looped = [HypothesisWord(" five", 2.6 + n / 100, 2.7 + n / 100, 0.99) for n in range(20)]
+        return replace(SURE, text=20 * " five", words=tuple(looped))
+
+    turn, _ = finished(context, 2, 1.2, model)
+    assert text(turn, 1.2) == "Nobody noticed."
+
+
+def test_of_a_long_turn_only_the_end_is_heard_again() -> None:
+    context = StreamContext()
+    finished(context, 1, 20.0, lambda _: SURE)
+    _, windows = finished(context, 2, 1.0, lambda window: after(window, "Yes.", 0.95, 8.5))
+    assert 4.0 <= windows[0].seconds - 1.3 <= 8.0
 
 
 def test_a_long_doubtful_turn_has_the_text_before_it_as_its_prompt() -> None:
@@ -103,11 +190,10 @@ def test_a_long_doubtful_turn_has_the_text_before_it_as_its_prompt() -> None:
     assert text(turn, 9.0) == "It was a long one."
 
 
-def test_a_doubtful_text_is_nobodys_context() -> None:
+def test_a_doubtful_text_is_nobodys_prompt() -> None:
     context = StreamContext()
     finished(context, 1, 2.0, lambda _: replace(SURE, probability=0.5))
     finished(context, 2, 2.0, lambda _: replace(SURE, reliable=False))
-    assert context.earlier(3, 1.0) is None
     assert context.text(3, None) == ""
 
 

@@ -10,7 +10,7 @@ from services.asr.vad import SileroVad
 from services.cli.bench.asr_accuracy import wrong_words
 from tests.asr.audio import read_wav, silence
 from tests.asr.live import streamed, whole
-from tests.recordings import librivox
+from tests.recordings import cards, librivox
 
 
 @pytest.mark.slow
@@ -27,3 +27,15 @@ def test_streamed_text_is_as_good_as_the_whole_files(
     _, wrong_whole = wrong_words(transcript, whole(samples, base, vad))
     assert wrong - wrong_whole <= 0.02 * said
     assert {end.transcript.language for end in ends} == {"en"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(5))
+def test_a_lone_short_utterance_has_the_same_text_live_and_whole(
+    base: WhisperCTranslate2, vad: SileroVad, number: int
+) -> None:
+    samples = np.concatenate([read_wav(cards()[number].path), silence(1)])
+    _, ends = streamed(samples, base, vad)
+    live = " ".join(end.transcript.text for end in ends)
+    assert live
+    assert live == whole(samples, base, vad)

@@ -6,6 +6,7 @@ Triton server's Python backend.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -71,6 +72,12 @@ class HypothesisWord:
     probability: float
 
 
+def mean_probability(words: Sequence[HypothesisWord]) -> float:
+    """Geometric mean of the words' probabilities; 0 without words."""
+    logs = [math.log(max(1e-6, word.probability)) for word in words]
+    return math.exp(sum(logs) / len(logs)) if logs else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What an engine heard in a window.
@@ -81,6 +88,8 @@ class Hypothesis:
         language: Language code, as given or as detected.
         language_probability: 1 when the language was given; else with the prior weighed in.
         probability: Mean probability of the text, 0 to 1.
+        word_probability: Mean probability of its words alone, for finals of doubtful texts; None
+            where it is not known.
         reliable: False when the text looks looped, breaks off early or was cut for its length. A
             preview with such a text is best ignored; a final window's was already decoded again
             and is the best there is.
@@ -95,6 +104,7 @@ class Hypothesis:
     probability: float = 0.0
     reliable: bool = True
     detected: tuple[tuple[str, float], ...] = ()
+    word_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from services.asr.engines.engine import (
     Hypothesis,
     HypothesisWord,
     Window,
+    mean_probability,
 )
 from services.asr.engines.whisper_words import TIMESTAMP_SECONDS, timed_words
 
@@ -396,17 +397,25 @@ class WhisperCTranslate2:
     def _with_words(
         self, windows: Sequence[Window], results: Sequence[_Decoded]
     ) -> list[Hypothesis]:
-        """The hypotheses, with words for the windows that ask for them."""
+        """The hypotheses, with words for the windows that ask for them.
+
+        Of an improbable final text the words' probability says whether somebody spoke at all.
+        """
         hypotheses = [result.hypothesis for result in results]
         groups: dict[tuple[int, str], list[int]] = defaultdict(list)
         for i, (window, result) in enumerate(zip(windows, results, strict=True)):
-            if window.word_offsets and result.hypothesis.text:
+            heard = result.hypothesis
+            doubtful = window.final and guards.is_improbable(heard)
+            if heard.text and (window.word_offsets or doubtful):
                 groups[id(result.encoded), result.hypothesis.language].append(i)
         for (_, code), indices in groups.items():
             chosen = [results[i] for i in indices]
             lengths = [windows[i].seconds for i in indices]
             for i, words in zip(indices, self._align(chosen, code, lengths), strict=True):
-                hypotheses[i] = replace(hypotheses[i], words=words)
+                asked = words if windows[i].word_offsets else ()
+                hypotheses[i] = replace(
+                    hypotheses[i], words=asked, word_probability=mean_probability(words)
+                )
         return hypotheses
 
     def _align(
