@@ -143,6 +143,7 @@ class FakeSynthesiser:
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
         self.hangs: asyncio.Event | None = None
+        self.dies_after: int | None = None
 
     async def voices(self) -> Sequence[VoiceInfo]:
         if self.broken:
@@ -165,7 +166,9 @@ class FakeSynthesiser:
             if text in self.gates:
                 await self.gates[text].wait()
             place, clock = 0, 0.0
-            for word in text.split():
+            for count, word in enumerate(text.split()):
+                if count == self.dies_after:
+                    raise DependencyFailed("tts", "UNAVAILABLE")
                 place = text.index(word, place) + len(word)
                 mark = PlacedWord(word, place, clock, clock + WORD_SECONDS)
                 shape = AudioFormat(Encoding.PCM_S16LE, 16000)
@@ -264,6 +267,7 @@ class Stage:
         self.synthesiser = FakeSynthesiser()
         self.model = FakeModel()
         self.embedder = FakeEmbedder()
+        self.store: MemoryStore
         self.seat: Seat
         self._entries: AsyncIterator[Entry]
         self.now = 0.0
@@ -300,6 +304,13 @@ class Stage:
         name = await self.started(phase)
         self.played(name, 1e6, finished=True)
         return await self.until(UtteranceEnded, lambda e: e.utterance_id == name)
+
+    async def play_out_running(self) -> UtteranceEnded:
+        """Says that all was heard of what is being said."""
+        floor = self.conversation.state.floor
+        assert floor is not None
+        self.played(floor.id, 1e6, finished=True)
+        return await self.until(UtteranceEnded, lambda e: e.utterance_id == floor.id)
 
     def played(self, utterance_id: str, position: float, *, finished: bool = False) -> None:
         self.seat.played(utterance_id, position, finished=finished, client_time=None)
@@ -397,6 +408,7 @@ async def stage(
     set_up = Stage(conversation, attendance)
     set_up.recogniser, set_up.synthesiser = recogniser, synthesiser
     set_up.model, set_up.embedder = model, embedder
+    set_up.store = kept
     running = asyncio.create_task(conversation.run())
     try:
         yield set_up

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from services.interview.conversation import events as m
 from services.interview.conversation.playback import Heard, Playback
 from services.interview.events import (
     AudioFormat,
+    CandidatePartial,
     CandidateTurn,
     CandidateTurnReopened,
     Encoding,
@@ -37,7 +40,13 @@ from services.interview.events import (
 from services.interview.record import Phase, Speaker, State
 from tests.interview.stage import FAST, FailingStore, Stage, spoken, stage
 from tests.interview.test_no_silence import carried_out, final, said_to, under_way
-from tests.runtime.virtual_time import run
+from tests.runtime import virtual_time
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """In virtual time, of which an hour is more than anything here takes."""
+    virtual_time.run(asyncio.wait_for(main, 3600.0))
+
 
 ANSWER = "I watch the slow queries and then I add an index to the table."
 TAIL = "And we measure again after each of the changes."
@@ -170,7 +179,7 @@ def test_nothing_that_lasts_is_told_before_it_is_stored_and_the_reply_does_not_w
 
 def test_who_was_speaking_when_the_recogniser_died_for_good_is_answered() -> None:
     async def main() -> None:
-        async with stage() as s:
+        async with stage(pace=replace(FAST, suspicion=2.0)) as s:
             s.join()
             await s.to_first_question()
             await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
@@ -231,6 +240,7 @@ def test_no_command_discards_what_was_being_said(command: type[m.Pause] | type[m
             s.join()
             await s.to_first_question()
             await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
+            await s.until(CandidatePartial)
             sent = command()
             s.seat.send(sent)
             await s.recogniser.streams[-1].finalized.wait()
@@ -418,6 +428,6 @@ def test_a_pause_in_an_unfinished_sentence_is_waited_out() -> None:
             await asyncio.sleep(1.0)
             await s.hear(PartialHeard("We moved the database because it was slow.", ""))
             await s.hear(PauseHeard(1.0, 5.0, 0.9))
-            await asyncio.wait_for(s.recogniser.streams[-1].finalized.wait(), 1.0)
+            await asyncio.wait_for(s.recogniser.streams[-1].finalized.wait(), 5.0)
 
     run(main())

@@ -60,7 +60,8 @@ def known_already(scene: Scene, event: TurnEnded) -> bool:
 
 
 def _again(event: TurnEnded, salvage: Salvage) -> bool:
-    return event.start < salvage.until - REHEARD_SECONDS
+    same = abs(event.start - salvage.start) < REHEARD_SECONDS
+    return same or event.start < salvage.until - REHEARD_SECONDS
 
 
 def typed(scene: Scene, text: str) -> Turn:

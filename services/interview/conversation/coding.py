@@ -19,7 +19,7 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 def encoded(value: Any) -> Any:
     """What `json.dumps` can write of dataclasses, tuples, enums and plain values."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if kind is tuple:

@@ -10,7 +10,7 @@ from services.interview.events import CandidateTurn, Remedy, ServiceDegraded
 
 STORE = "store"
 FIRST_STORE_SECONDS = 0.5
-LAST_STORE_SECONDS = 10.0
+LAST_STORE_SECONDS = 3.0
 """Between attempts to store, doubling from the first to the last."""
 
 _ADVICE: dict[str, tuple[str, Remedy]] = {

@@ -235,6 +235,7 @@ def _restored(scene: Scene) -> None:
         # Perhaps they were told, perhaps not: better twice than never.
         untold=tuple(replace(kept, commit=commit + 1) for kept in state.untold),
     )
+    scene.set_place(repeat=True)
     scene.touch()
     if state.state is State.REVIEWING:
         scene.want(a.Review())

@@ -63,6 +63,8 @@ CHECKED_SECONDS = 3.0
 """Who was there is not asked again for so long."""
 DEAF_SECONDS = 8.0
 """A stream on which so much sound was not answered is given up, even if its server is there."""
+FADING = 0.25
+"""Of sound that was followed by quiet so much is forgotten a second."""
 LOUD = 300.0
 """Root mean square of 16-bit samples (-41 dBFS) that may be speech; and so many times the quietest
 there was:"""
@@ -126,7 +128,11 @@ class Hearing:
         """Takes 16-bit mono samples at `HEARING_RATE_HZ`."""
         self._timeline.add(len(audio) / BYTES_PER_SECOND)
         self._heard_at = self._loop.time()
-        self._loud += self._loudness(audio)
+        seconds = len(audio) / BYTES_PER_SECOND
+        if self._is_loud(audio):
+            self._loud += seconds
+        else:
+            self._loud = max(0.0, self._loud - FADING * seconds)
         self._kept.append(audio)
         self._kept_bytes += len(audio)
         self._trim()
@@ -135,13 +141,12 @@ class Hearing:
             self._outbound.put_nowait(audio)
             self._outbound_bytes += len(audio)
 
-    def _loudness(self, audio: bytes) -> float:
-        """Seconds of it that may be speech."""
+    def _is_loud(self, audio: bytes) -> bool:
+        """Whether it may be speech."""
         samples = np.frombuffer(audio, dtype="<i2").astype(np.float32)
         level = float(np.sqrt(np.mean(samples * samples))) if samples.size else 0.0
         self._floor = min(level, self._floor) + 0.01 * max(0.0, level - self._floor)
-        loud = level > max(LOUD, ABOVE_FLOOR * self._floor)
-        return len(audio) / BYTES_PER_SECOND if loud else 0.0
+        return level > max(LOUD, ABOVE_FLOOR * self._floor)
 
     @property
     def in_turn(self) -> bool:
@@ -169,7 +174,7 @@ class Hearing:
             self._outbound.put_nowait(None)
 
     def _trim(self) -> None:
-        untold = self._loud >= LOUD_SECONDS
+        untold = self._loud > 0.0
         whole = self._in_turn or self._lost or untold or self._loop.time() < self._kept_until
         seconds = REPLAY_SECONDS if whole else QUIET_SECONDS
         while self._kept and self._kept_bytes - self._first_bytes() >= seconds * BYTES_PER_SECOND:
@@ -306,9 +311,7 @@ class Hearing:
                 await self._check()
                 self._checked_at = self._loop.time()
             if self._loud > DEAF_SECONDS and now - self._told_at > DEAF_SECONDS:
-                failure = DependencyFailed("asr", "hears nothing")
-                await self._trouble(failure)
-                raise failure
+                raise DependencyFailed("asr", "hears nothing")
 
     def _owes(self) -> bool:
         """Whether the recogniser should have told something by now."""

@@ -85,7 +85,7 @@ def _enter(scene: Scene, line: Line) -> None:
             scene.want(a.Score(before.step.round))
             levels = levels if level is None else (*levels, level)
         level = None
-    scene.set(before=before, quiet=0, offered=False, salvage=None)
+    scene.set(before=before, quiet=0, offered=False)
     scene.set_place(
         step=line.step,
         line=line,
@@ -207,8 +207,8 @@ def played_out(scene: Scene) -> None:
         heard = heard_text(text, utterance.words, playback.heard(scene.now))
     else:
         heard = text
-    # Who has heard it twice, and does not say so, is not asked for ever.
-    again = utterance.line.kind is Kind.AGAIN and vanished
+    # Whoever was told it twice, and can read it, is not asked for ever.
+    again = utterance.line.kind is Kind.AGAIN and (vanished or utterance.broken)
     asked = again or content_heard(utterance.line, heard)
     _finish(scene, heard, interrupted=heard != text, asked=asked)
 

@@ -261,11 +261,12 @@ class Salvage:
     Attributes:
         turn_id: The turn it became part of.
         before: That turn without it.
-        until: Where on the clock it ended.
+        start, until: Where on the clock it began and ended.
     """
 
     turn_id: str
     before: Turn | None
+    start: float
     until: float
 
 

@@ -348,7 +348,7 @@ def salvage(scene: Scene) -> bool:
     answer = scene.place.answer
     taken = answer.held or (answer.turns[-1] if answer.turns else None)
     if taken is not None:
-        scene.set(salvage=Salvage(taken.id, before, event.end))
+        scene.set(salvage=Salvage(taken.id, before, event.start, event.end))
     return True
 
 
