@@ -295,7 +295,9 @@ async def test_a_server_that_stops_hands_its_interviews_on(
 ) -> None:
     async with orchestrator(store, bank, tmp_path) as heir:
         async with AsyncExitStack() as stack:
-            old = await stack.enter_async_context(orchestrator(store, bank, tmp_path))
+            old = await stack.enter_async_context(
+                orchestrator(store, bank, tmp_path, drain_seconds=4 * PATIENCE)
+            )
             made = await old.wire.create(rounds=1, follow_ups=0)
             async with old.wire.converse(joins(made.id)) as call:
                 seen = await until(call, asked)
@@ -342,12 +344,12 @@ async def test_a_store_that_fails_ends_no_interview_and_it_goes_on_when_it_is_ba
     made = await first.wire.create(rounds=2, follow_ups=0)
     other = await first.wire.create(rounds=1, follow_ups=0)
     async with first.wire.converse(joins(made.id)) as call:
-        seen = await until(call, asked)
+        await until(call, asked)
         await call.write(says("The first answer."))
-        seen = await until(call, asked)
+        await until(call, asked)
         store.reason = "STORE_FULL"
         await call.write(says("The second answer."))
-        told = await until(call, lambda e: e.service_degraded.service == "store")
+        told = await until(call, lambda e: e.degraded.service == "store")
         assert not any(event.HasField("candidate_turn") for event in told)
         assert (await first.wire.get(made.id)).state == S.INTERVIEW_STATE_LIVE
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
