@@ -12,8 +12,11 @@ PROTOS := $(shell find protos -name '*.proto')
 # it, and is told that there is nothing to compare with.
 AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit}")
 
+# The schedule of faults of `make test-faults`; 0 draws one.
+SEED ?= 0
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-fast check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-fast test-faults check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +29,9 @@ test: setup-test check ## Set up, check and run every test
 
 test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
 	@$(BIN)/python -m pytest --fast
+
+test-faults: setup-test ## Every fault, on real servers and models too, and a long random run; SEED= names its schedule
+	@$(BIN)/python -m pytest tests/faults tests/e2e/test_killed_servers.py --faults --faults-seconds 60 --faults-seed $(SEED)
 
 check: lint types contracts ## Lint, types, contracts; before every commit
 

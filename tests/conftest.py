@@ -30,6 +30,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out what is marked slow, and what needs torch or Triton",
     )
+    parser.addoption(
+        "--faults",
+        action="store_true",
+        help="run every fault, also what is marked whole",
+    )
+    parser.addoption(
+        "--faults-seed",
+        type=int,
+        default=1,
+        help="which schedule of faults the random run takes; 0 draws one, and prints it",
+    )
+    parser.addoption(
+        "--faults-seconds",
+        type=float,
+        default=6.0,
+        help="how long the random run begins interviews and faults",
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -44,8 +61,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--fast"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    left_out = {
+        mark
+        for mark, leave in (
+            ("slow", config.getoption("--fast")),
+            ("whole", not config.getoption("--faults")),
+        )
+        if leave
+    }
+    deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]

@@ -14,6 +14,7 @@ from services.cli.commands.bench import bench
 from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
 from services.cli.commands.migrate import migrate
+from services.cli.commands.report import report
 
 app = typer.Typer(
     name="viva",
@@ -50,6 +51,7 @@ _TEXT = "Text"
 _MESH = "The mesh"
 
 app.command(rich_help_panel=_INTERVIEWS)(interview)
+app.command(rich_help_panel=_INTERVIEWS)(report)
 app.command(rich_help_panel=_SPEECH)(speech.transcribe)
 app.command(rich_help_panel=_SPEECH)(speech.say)
 app.command(rich_help_panel=_SPEECH)(speech.voices)

@@ -17,7 +17,7 @@ from google.protobuf.json_format import MessageToDict
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import turn_pb2
 
-from services.cli.live_interview import AnswerTimes, Held
+from services.cli.held import AnswerTimes, Held
 from services.cli.sound_card import RATE_HZ, Loudspeaker, Microphone
 from services.runtime.stats import seconds
 

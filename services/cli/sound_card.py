@@ -86,6 +86,11 @@ class Microphone:
         self._playing = _Playing(answer)
         return self._playing.speech_ended
 
+    @property
+    def speaking(self) -> bool:
+        """Whether an answer is being given."""
+        return self._playing is not None
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """16-bit samples, each chunk when its last sample has been spoken."""
         size = round(CHUNK_SECONDS * RATE_HZ)

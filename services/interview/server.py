@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import grpc
@@ -42,16 +42,21 @@ from services.runtime.channel import open_channel
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
+Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
+"""Opens a channel to an address."""
+
 
 @asynccontextmanager
-async def build(settings: InterviewServerSettings) -> AsyncIterator[Sequence[Service]]:
+async def build(
+    settings: InterviewServerSettings, *, connect: Connect = open_channel
+) -> AsyncIterator[Sequence[Service]]:
     """Connects to the model servers and opens the house. They need not be there yet."""
     async with AsyncExitStack() as stack:
         channels: dict[str, grpc.aio.Channel] = {}
 
         async def channel(address: str) -> grpc.aio.Channel:
             if address not in channels:
-                channels[address] = await stack.enter_async_context(open_channel(address))
+                channels[address] = await stack.enter_async_context(connect(address))
             return channels[address]
 
         embedder = EmbedClient(await channel(settings.embed_address))

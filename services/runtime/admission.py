@@ -202,7 +202,7 @@ class Admission(Generic[ItemT]):
         heapq.heapify(workers)
         cursor = Cursor(self._waiting)
         deviation, doubt = self._speed.deviation, self._speed.doubt
-        while batch := self._picker.next(cursor, now + workers[0][0]):
+        while batch := self._picker.next(cursor):
             start, variance = workers[0]
             seconds = self._speed.seconds(batch.cost)
             likely = start + seconds

@@ -360,7 +360,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         While others wait, that is by the speed expected; otherwise by the best one known, as what
         is never tried teaches nothing.
         """
-        while batch := self._picker.next(Cursor(self._queue), now):
+        while batch := self._picker.next(Cursor(self._queue)):
             others = self._queue.items > sum(stop - start for _, start, stop in batch.parts)
             whole = self._speed.seconds(batch.cost) if others else 0.0
             hopeless = [

@@ -1,9 +1,10 @@
 """The policy: which waiting jobs make the next batch.
 
 1. The most urgent class that has work leads; in it, the job that fair sharing puts first.
-2. Jobs of its class and key join in their order, as far as the limits of a batch allow and nobody
-   in it is made late.
+2. Jobs of its class and key join in their order, as far as the limits of a batch allow.
 3. Less urgent jobs of the key fill what is left, as far as those before them hardly notice.
+
+Nobody who would make others late is here: admission has refused them.
 
 The workers pick with it, and admission forecasts with it.
 """
@@ -131,8 +132,8 @@ class Picker:
             cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
 
-    def next(self, cursor: Cursor[ItemT], now: float) -> Batch[ItemT] | None:
-        """The batch that a worker takes who is free at `now`; None when nothing waits."""
+    def next(self, cursor: Cursor[ItemT]) -> Batch[ItemT] | None:
+        """The batch that a worker takes who is free; None when nothing waits."""
         lead = cursor.first()
         if lead is None:
             return None
@@ -142,44 +143,30 @@ class Picker:
         seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
         limit = min(self.limits.cost, speed.cost_within(seconds))
         batch: Batch[ItemT] = Batch([], 0.0, math.inf)
-        batch = self._joined(batch, cursor, lead, limit, now)
+        batch = self._joined(batch, cursor, lead, limit)
         if company := cursor.after(lead):
             limit = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
             for lane in company:
-                batch = self._joined(batch, cursor, lane, limit, now)
+                batch = self._joined(batch, cursor, lane, limit)
         return batch
 
     def _joined(
-        self,
-        batch: Batch[ItemT],
-        cursor: Cursor[ItemT],
-        lane: Lane[ItemT],
-        limit: float,
-        now: float,
+        self, batch: Batch[ItemT], cursor: Cursor[ItemT], lane: Lane[ItemT], limit: float
     ) -> Batch[ItemT]:
         """The batch with as many more jobs of a lane as it can take."""
         parts, cost, tightest = batch
         start = cursor.taken(lane)
         room = self.limits.items - sum(part.stop - part.start for part in parts)
         costs = lane.costs[start : start + room]
-        deadlines = lane.deadlines[start : start + room]
-        if not costs:
-            return batch
-        whole, due = cost + sum(costs), min(tightest, *deadlines)
-        stop = start + len(costs)
-        if whole > limit or now + self._speed.seconds(whole) > due:
-            stop, whole, due = start, cost, tightest
-            for more, deadline in zip(costs, deadlines, strict=True):
-                if (parts or stop > start) and (
-                    whole + more > limit or self._harms(whole, more, due - now)
-                ):
+        stop, whole = start + len(costs), cost + sum(costs)
+        if whole > limit:
+            stop, whole = start, cost
+            for more in costs:
+                if (parts or stop > start) and whole + more > limit:
                     break
-                stop, whole, due = stop + 1, whole + more, min(due, deadline)
-            if stop == start:
-                return batch
+                stop, whole = stop + 1, whole + more
+        if stop == start:
+            return batch
         cursor.take(lane, stop)
+        due = min(tightest, *lane.deadlines[start:stop])
         return Batch([*parts, Part(lane, start, stop)], whole, due)
-
-    def _harms(self, cost: float, more: float, left: float) -> bool:
-        """Whether more cost would make late what is in time without it."""
-        return self._speed.seconds(cost) <= left < self._speed.seconds(cost + more)

@@ -11,12 +11,16 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
+import soundfile
 from typer.testing import CliRunner
 
 from edge.envoy.settings import Endpoint
 from services.cli.app import app
+from services.cli.launcher import control
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import Supervised
 from services.cli.launcher.programs import Program
@@ -92,6 +96,35 @@ async def test_envoy_is_started_again_as_well(standing: Launcher) -> None:
         return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
 
     await until(back)
+
+
+async def test_servers_can_be_made_to_fail_and_hang(standing: Launcher, tmp_path: Path) -> None:
+    """As `viva interview --kill` and its like ask for."""
+    data = Path(standing.variables["VIVA_DATA_DIR"])
+    before = await standing.pids("llm")
+
+    async def signalled(server: str, name: str) -> None:
+        await asyncio.to_thread(control.signal_server, data, server, name)
+
+    def state() -> str:
+        return str(psutil.Process(before[0]).status())
+
+    await signalled("llm", "SIGSTOP")
+    assert state() == psutil.STATUS_STOPPED
+    await signalled("llm", "SIGCONT")
+    assert state() != psutil.STATUS_STOPPED
+    await signalled("llm", "SIGKILL")
+    await standing.until_replaced("llm", before)
+    with pytest.raises(control.SignalFailed, match=r"no oven runs here; these do: .*asr"):
+        await signalled("oven", "SIGKILL")
+    with pytest.raises(control.SignalFailed, match="no signal SIGUSR1"):
+        await signalled("llm", "SIGUSR1")
+    soundfile.write(tmp_path / "a.wav", np.full(1600, 0.5), 16_000)
+    code, said = await standing.viva(
+        "interview", "--answers", str(tmp_path / "a.wav"), "--kill", "oven@1"
+    )
+    assert code == 2
+    assert "no oven runs here" in said
 
 
 async def test_down_stops_callers_before_whom_they_call(launcher: Launcher) -> None:

@@ -45,6 +45,10 @@ ELSEWHERE = {
     "bench tts",
     "bench llm",
     "bench embed",
+    # tests/cli/test_bench_turn.py; in real time they take minutes.
+    "bench bargein",
+    "bench sessions",
+    "bench turn",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import turn_pb2
 
-from services.cli.live_interview import Held, LiveInterview, hold
+from services.cli.held import Held
+from services.cli.live_interview import LiveInterview, hold
 from tests.e2e.conftest import RealMesh
 from tests.recordings import librivox
 
@@ -104,6 +106,25 @@ def test_the_interview_server_may_die_and_the_interview_goes_on(mesh: RealMesh) 
     held = interview(mesh, {"interview": answering(1)}, rounds=1)
     assert_understood(held, 1)
     assert held.report is not None
+
+
+def test_an_interview_can_be_disturbed_from_the_command_line(mesh: RealMesh) -> None:
+    answers = [str(librivox()[number].path) for number in PICKED]
+    out = mesh.scratch / "disturbed"
+    held = mesh.viva(
+        *("interview", "--answers", *answers, "--rounds", "1", "--follow-ups", "0"),
+        *("--out", str(out), "--interrupt-at", "2", "--drop-connection-at", "9"),
+        *("--kill", "embed@5", "--hang", "llm@4+3"),
+    )
+    mesh.wait_until_healthy()
+    assert held.returncode == 0, held.stderr
+    for told in ("over the interviewer", "connection is cut", "joining again", "embed is killed"):
+        assert told in " ".join(held.stderr.split())
+    assert "llm hangs for 3 s" in held.stderr
+    assert "llm goes on" in held.stderr
+    assert json.loads((out / "report.json").read_text())
+    said = json.loads((out / "transcript.json").read_text())["turns"]
+    assert "candidate" in {turn["speaker"] for turn in said}
 
 
 def test_the_command_goes_on_as_well(mesh: RealMesh) -> None:

@@ -388,7 +388,10 @@ async def stage(
         interview = restored[0]
     clock = InterviewClock(None if restored is None else restored[1].active_at)
     kept = store or MemoryStore(10)
-    chronicle = Chronicle(interview, kept, clock, Journal(clock.now, journal_bytes))
+    await kept.save(interview)
+    lease = await kept.acquire(interview.id, "stage:0/1", 3600.0)
+    assert isinstance(lease, Lease)
+    chronicle = Chronicle(interview, kept, clock, Journal(clock.now, journal_bytes), lease)
     recogniser, synthesiser, model, embedder = (
         FakeRecogniser(),
         FakeSynthesiser(),

@@ -31,7 +31,8 @@ def test_every_question_is_complete() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", question.id), question.id
         assert len(question.id) <= 64
         assert 3 <= len(question.key_points) <= 5, question.id
-        assert 1 <= len(question.follow_ups) <= 2, question.id
+        assert 2 <= len(question.follow_ups) <= 4, question.id
+        assert sum(aim is not None for _, aim in question.aimed) >= 2, question.id
         assert question.tags, question.id
         assert len(set(question.key_points)) == len(question.key_points)
 
@@ -39,7 +40,7 @@ def test_every_question_is_complete() -> None:
 def test_every_question_can_be_spoken() -> None:
     for question in BANK:
         for text in (question.text, *question.follow_ups):
-            assert text[-1] in "?.", text
+            assert text[-1] in ("？。" if question.language == "zh" else "?."), text
             assert not re.search(r"[`{}<>\[\]#*_=|\\/]", text), text
             assert len(text.split()) <= 40, text
 
@@ -56,6 +57,7 @@ def test_no_two_questions_share_most_of_their_words() -> None:
 @pytest.mark.asyncio(loop_scope="session")
 async def test_no_two_questions_mean_the_same(embedder: EmbedClient) -> None:
     questions = list(BANK)
+    questions = [question for question in questions if question.language == "en"]
     texts = [question.text for question in questions]
     vectors = (await embedder.embed(texts, query=False, background=True)).values
     alike = vectors @ vectors.T - 2 * np.eye(len(texts), dtype=np.float32)
@@ -68,6 +70,36 @@ def test_a_file_with_a_mistake_names_the_question(tmp_path: Path) -> None:
     path.write_text("category: technical\nquestions:\n  - id: one-two\n    text: Why?\n")
     with pytest.raises(ValueError, match=r"broken\.yaml: one-two"):
         load_bank(tmp_path)
+
+
+def test_every_follow_up_is_worth_asking() -> None:
+    for question in BANK:
+        texts = [question.text, *question.follow_ups]
+        assert len(set(texts)) == len(texts), question.id
+        for text in question.follow_ups:
+            words = text.split() if question.language == "en" else list(text)
+            assert len(words) <= (20 if question.language == "en" else 40), text
+
+
+def test_a_follow_up_names_the_point_it_asks_for(tmp_path: Path) -> None:
+    entry = (
+        "category: technical\nquestions:\n  - id: one-two\n    text: Why?\n    difficulty: easy\n"
+        "    tags: [x]\n    key_points: [first, second]\n"
+        "    follow_ups:\n      - Any?\n      - 2: Second?\n"
+    )
+    path = tmp_path / "bank.yaml"
+    path.write_text(entry)
+    (question,) = load_bank(tmp_path)
+    assert question.aimed == (("Any?", None), ("Second?", 1))
+    path.write_text(entry.replace("2: Second", "3: Second"))
+    with pytest.raises(ValueError, match="one-two: a follow-up asks for key point 3 of 2"):
+        load_bank(tmp_path)
+
+
+def test_there_are_questions_in_chinese_of_every_category() -> None:
+    chinese = [question for question in BANK if question.language == "zh"]
+    assert {question.category for question in chinese} == set(Category)
+    assert len(chinese) >= 20
 
 
 def test_an_id_is_used_once() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,11 +12,9 @@ from services.interview.conversation.journal import Journal
 from services.interview.conversation.playback import ClientClock, Heard, Playback, heard_text
 from services.interview.conversation.progress import OPENING, Step, after
 from services.interview.events import InterviewerAudio, InterviewerText
-from services.interview.interviewer.asking import Context, follow_up, prompt
 from services.interview.interviewer.deciding import Move, dig_deeper
 from services.interview.interviewer.guarding import acceptable, question_from
 from services.interview.record import Phase
-from tests.interview.stage import FakeModel, question
 
 
 @given(rounds=st.integers(1, 10), follow_ups=st.integers(0, 3), data=st.data())
@@ -254,19 +250,3 @@ def test_a_question_is_not_asked_twice() -> None:
 def test_only_the_first_question_is_taken() -> None:
     assert question_from(' "How did it go?" And then?') == "How did it go?"
     assert question_from("No question here.") is None
-
-
-def test_the_prompt_is_constant_but_for_its_end() -> None:
-    one, other = prompt("first answer"), prompt("a quite different answer " * 50)
-    assert one[:-2] == other[:-2]
-    assert len(other[-2].content.split()) <= 60
-
-
-async def test_a_model_over_its_budget_is_stopped() -> None:
-    model = FakeModel()
-    model.gate.clear()
-    context = Context(question(1), ANSWER, (), (), (), (), "en")
-    asked = await follow_up(model, context, budget=0.01, now=lambda: 0.0)
-    assert asked is None
-    async with asyncio.timeout(5):
-        await model.cancelled.wait()

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import protovalidate
 import pytest
+from viva.interview.v1 import report_pb2
 
 from services.interview.interviewer.analysing import analyse
+from services.interview.interviewer.comparing import compare_reports
 from services.interview.interviewer.summarising import compose
-from services.interview.record import Interview, InterviewSettings, Speaker, SpokenWord, Turn
+from services.interview.interviewer.words import is_chinese
+from services.interview.record import (
+    Category,
+    Interview,
+    InterviewSettings,
+    Speaker,
+    SpokenWord,
+    Turn,
+)
 from services.interview.reports.delivery import measure
 from services.interview.reports.passages import passages
-from services.interview.reports.report import Basis
+from services.interview.reports.report import (
+    Basis,
+    Change,
+    DeliveryFigures,
+    DimensionScore,
+    KeyPointResult,
+    Progress,
+    QuestionResult,
+    Report,
+    StoryShares,
+)
+from services.interview.wire.reports import report as wire
 from tests.interview.stage import FakeEmbedder, question, spoken
 
 
@@ -37,7 +60,7 @@ def test_pace_fillers_and_pauses_are_measured() -> None:
     assert delivery.words_per_minute == pytest.approx(60 * 11 / 6.3)
     calm = measure([spoken("We use an index on that table and it is fast", 0.0)])
     assert calm is not None
-    assert delivery.clarity < calm.clarity
+    assert delivery.fluency < calm.fluency
 
 
 def test_too_few_words_say_nothing_about_delivery() -> None:
@@ -92,6 +115,118 @@ async def test_a_report_names_what_was_said_and_what_was_missing() -> None:
     assert any("plan capacity" in weakness for weakness in report.weaknesses)
     assert report.suggestions
     assert report.basis is Basis.RUBRIC_EMBEDDING
+
+
+async def test_a_denied_point_is_told_as_the_opposite() -> None:
+    turn = said("We never watch slow queries and we don't add the right index.")
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+    )
+    point = result.key_points[0]
+    assert (point.covered, point.denied) == (False, True)
+    assert point.evidence is not None
+    assert "never watch slow queries" in point.evidence.quote
+    assert any("the opposite of" in told for told in compose(interview(turn), [result]).weaknesses)
+
+
+async def test_what_was_misheard_may_have_been_said() -> None:
+    certain = replace(said("The weather is fine today and I like it."), typed=True, words=())
+    heard = said("The weather is fine today and I like it.")
+    words = tuple(replace(word, confidence=0.4) for word in heard.words)
+    for turn, words_for_it in (
+        (certain, "not mentioned"),
+        (replace(heard, words=words), "not rec"),
+    ):
+        result, _ = await analyse(
+            FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+        )
+        weaknesses = compose(interview(turn), [result]).weaknesses
+        assert any(words_for_it in weakness for weakness in weaknesses)
+
+
+async def test_a_story_is_told_by_its_parts() -> None:
+    told = replace(question(1), category=Category.BEHAVIORAL)
+    turn = said(
+        "Last year our import lost orders. I had to find out why. I talked to two teams and I wrote"
+        " a check. In the end we lost no more orders."
+    )
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=told, asked="How?", turns=[turn]
+    )
+    assert result.story is not None
+    shares = (
+        result.story.situation,
+        result.story.task,
+        result.story.action,
+        result.story.result,
+    )
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) > 0.15
+    assert "structure" in {dimension.name for dimension in result.dimensions}
+
+
+async def test_every_score_has_an_anchored_level_and_cites_speech() -> None:
+    turn = said("We watch slow queries because the disk is small. Um we add the right index.")
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+    )
+    for dimension in result.dimensions:
+        assert dimension.level == round(dimension.score / 25) + 1
+        assert dimension.evidence
+        assert all(turn.start <= e.start < e.end <= turn.end for e in dimension.evidence)
+
+
+async def report_of(text: str, language: str = "en") -> Report:
+    turn = said(text)
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+    )
+    held = interview(turn)
+    return compose(replace(held, settings=replace(held.settings, language=language)), [result])
+
+
+async def test_this_time_is_told_against_last_time() -> None:
+    poor = await report_of("I think you just do things and it is good.")
+    good = await report_of(
+        "We watch slow queries every Monday and add the right index. We take backups at night and"
+        " restore them as a test. We plan capacity for six months before the disk is full."
+    )
+    progress = compare_reports(poor, good, "en")
+    assert progress is not None
+    assert progress.changes[0].now > progress.changes[0].before
+    assert "points more" in progress.statements[0]
+    back = compare_reports(good, poor, "zh")
+    assert back is not None
+    assert "上次" in back.statements[0]
+    assert compare_reports(compose(interview(), []), good, "en") is None
+
+
+async def test_a_report_speaks_the_interviews_language() -> None:
+    report = await report_of("We watch slow queries and add the right index.", "zh")
+    for text in (report.summary, *report.strengths, *report.weaknesses, *report.suggestions):
+        assert is_chinese("".join(c for c in text if not c.isascii())), text
+
+
+def test_a_report_on_the_wire_keeps_everything() -> None:
+    progress = Progress("before", (Change("", 40.0, 60.0),), ("Better.",))
+    result = QuestionResult(
+        "q", 1, "Why?", Category.BEHAVIORAL, 60.0,
+        (KeyPointResult("a point", 0.0, covered=False, denied=True, certain=True),),
+        (DimensionScore("depth", 50.0, "Some detail.", level=3),), ("t",), Basis.LANGUAGE_MODEL,
+        StoryShares(0.25, 0.25, 0.25, 0.25),
+        DeliveryFigures(50, 120.0, 2, 1, 1.75, from_sound=True),
+    )  # fmt: skip
+    message = wire(replace(compose(interview(), [result]), progress=progress))
+    protovalidate.validate(message)
+    sent = message.questions[0]
+    assert sent.basis == report_pb2.SCORING_BASIS_LANGUAGE_MODEL
+    assert sent.key_points[0].denied
+    assert sent.key_points[0].certain
+    assert sent.dimensions[0].level == 3
+    assert sent.story.action == pytest.approx(0.25)
+    assert sent.delivery.longest_pause.ToTimedelta().total_seconds() == pytest.approx(1.75)
+    assert sent.delivery.from_sound
+    assert message.progress.changes[0].now == pytest.approx(60)
 
 
 def test_without_an_answer_there_is_no_score() -> None:

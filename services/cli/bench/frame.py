@@ -63,12 +63,14 @@ class BenchResult:
         figures: Its numbers.
         models: The models that took part, by server.
         notes: What a reader has to know to read the numbers.
+        curves: Whole curves behind single figures, by name: points (x, y).
     """
 
     what: str
     figures: Sequence[Figure]
     models: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -132,6 +134,7 @@ def as_json(result: BenchResult, steal: float) -> dict[str, object]:
             for f in result.figures
         ],
         "notes": list(result.notes),
+        **({"curves": dict(result.curves)} if result.curves else {}),
     }
 
 

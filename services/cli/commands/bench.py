@@ -18,10 +18,16 @@ from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
 from services.cli.bench import mesh as mesh_bench
 from services.cli.bench import overload as overload_bench
+from services.cli.bench import report as report_bench
+from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
+from services.cli.bench.bargein import bench as bargein_bench
+from services.cli.bench.endpointing import bench as endpointing_bench
 from services.cli.bench.recordings import RecordingsUnavailableError
+from services.cli.bench.turn import bench as turn_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
+from services.cli.sound_card import BadRecording
 
 bench = typer.Typer(
     name="bench",
@@ -40,7 +46,7 @@ def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json:
     try:
         with err.status("measuring …"):
             result = run(work)
-    except (LookupError, RecordingsUnavailableError) as missing:
+    except (LookupError, RecordingsUnavailableError, BadRecording) as missing:
         tell(str(missing))
         raise typer.Exit(1) from None
     except httpx.HTTPError as error:
@@ -142,6 +148,33 @@ def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJso
 
 
 @bench.command()
+def endpointing(
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of recorded answers and ends.csv: file,end[,language,question], the end"
+            " of the last word in seconds.",
+            show_default="the packaged table of spoken answers",
+        ),
+    ] = None,
+    recognised: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of these answers, speak so many again and take the recogniser's own words.",
+        ),
+    ] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draws the curves there, as SVG.", show_default="nowhere")
+    ] = None,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """When an answer is over: delay against cut-ins, beside silence and sound alone. No mesh."""
+    measure(endpointing_bench.run(recordings, recognised, plot), out, as_json=as_json)
+
+
+@bench.command()
 def llm(
     address: Address = DEFAULT_ADDRESS,
     metrics: Annotated[
@@ -158,6 +191,19 @@ def llm(
 
 
 @bench.command()
+def report(
+    address: Address = DEFAULT_ADDRESS,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Let the language model judge on top of the rubric.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Scores: how well they follow what good, medium and poor answers are meant to be."""
+    measure(report_bench.run(address, judge=judge), out, as_json=as_json)
+
+
+@bench.command()
 def tts(
     address: Address = DEFAULT_ADDRESS,
     voice: Annotated[str | None, typer.Option(help="Whose; absent, the default voice.")] = None,
@@ -167,3 +213,77 @@ def tts(
 ) -> None:
     """How quick speech is, how soon it is heard, how well it is understood."""
     measure(tts_bench.run(address, voice, asr), out, as_json=as_json)
+
+
+@bench.command()
+def bargein(
+    address: Address = DEFAULT_ADDRESS,
+    repeats: Annotated[int, typer.Option(min=1, help="Times each sound is heard.")] = 2,
+    short: Annotated[
+        bool, typer.Option("--short", help="A quick look: two sounds of each kind, once.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What is heard over the interviewer: which sounds stop them, how soon, which do not."""
+    measure(bargein_bench.run(address, repeats=repeats, short=short), out, as_json=as_json)
+
+
+@bench.command()
+def turn(
+    address: Address = DEFAULT_ADDRESS,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Times each recording is played to each system.")
+    ] = 3,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of answers (.wav, .flac).",
+            show_default="people reading, and answers that the mesh speaks",
+        ),
+    ] = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="A quick look: the four longest recordings, once.")
+    ] = False,
+    peer: Annotated[
+        bool, typer.Option(help="Compare with Pipecat, in an environment made for it.")
+    ] = True,
+    plot: Annotated[
+        Path | None, typer.Option(help="Where to draw how soon answers are answered, as SVG.")
+    ] = None,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """From the end of speech to the answer: the mesh, the same in one process, and Pipecat."""
+    work = turn_bench.run(
+        address,
+        repeats=repeats,
+        folder=recordings,
+        short=short,
+        peer=peer,
+        plot=plot,
+        tell=lambda words: err.print(f"[dim]{escape(words)}[/]"),
+    )
+    measure(work, out, as_json=as_json)
+
+
+@bench.command()
+def sessions(
+    most: Annotated[int, typer.Argument(min=1, help="The greatest number of candidates.")] = 100,
+    address: Address = DEFAULT_ADDRESS,
+    seconds: Annotated[
+        float, typer.Option(min=10, help="How long each number of candidates is held.")
+    ] = 45,
+    short: Annotated[
+        bool, typer.Option("--short", help="A quick look: 5 and MOST simulated ones, 20 s each.")
+    ] = False,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """How many candidates at once: with the running mesh's models, and with simulated engines.
+
+    Without a mesh, only with simulated engines: what the interview server itself can carry.
+    """
+    levels = sorted({min(5, most), most}) if short else []
+    work = sessions_bench.run(address, most, 20 if short else seconds, levels)
+    measure(work, out, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.table import Table
-from viva.interview.v1 import conversation_pb2, turn_pb2
+from viva.interview.v1 import conversation_pb2, interview_pb2, turn_pb2
 
 from services.cli.calls import (
     DEFAULT_ADDRESS,
@@ -23,9 +24,15 @@ from services.cli.calls import (
     tell,
 )
 from services.cli.demo import INTERVIEW, rehearse
+from services.cli.disturbances import Disturbance, Disturbances, Fault, fault
+from services.cli.held import Held, InterviewFailed
 from services.cli.interview_files import make_folder, timings, write
-from services.cli.live_interview import Held, InterviewFailed, LiveInterview, hold
+from services.cli.launcher import control
+from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.plan import data_dir
+from services.cli.live_interview import LiveInterview, hold
 from services.cli.sound_card import BadRecording, NoSoundDevice
+from services.runtime.stats import seconds
 
 _STEPS = {
     "end_of_turn": "turn over",
@@ -33,6 +40,11 @@ _STEPS = {
     "llm_first_token": "first token",
     "first_phrase": "first phrase",
     "first_audio": "first audio",
+}
+_ACTIONS = {
+    conversation_pb2.PlaybackControl.ACTION_PAUSE: "the interviewer pauses",
+    conversation_pb2.PlaybackControl.ACTION_RESUME: "the interviewer goes on",
+    conversation_pb2.PlaybackControl.ACTION_STOP: "the interviewer stops",
 }
 _LONGEST_NAME = 26
 """Leaves the figures their room in 80 columns."""
@@ -67,12 +79,36 @@ def interview(
     persona: Annotated[
         str | None, typer.Option(help="The interviewer: professional-man, professional-woman, …")
     ] = None,
+    interrupt_at: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Speak over the interviewer then, with the next recording."),
+    ] = None,
+    drop_connection_at: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Cut the connection then, and join again."),
+    ] = None,
+    kill: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SERVER@SECONDS", help="Have `viva up` kill a server then."),
+    ] = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SERVER@SECONDS", help="Have it told to stop (SIGTERM)."),
+    ] = None,
+    hang: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SERVER@SECONDS[+LENGTH]", help="Have it hang, for 10 s or as long as said."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold a spoken interview in real time: with recordings, by --demo, or yourself.
 
     Writes transcript.json, timings.json, report.json, the interviewer's audio (interviewer-NN.wav)
-    and both sides together (interview.wav).
+    and both sides together (interview.wav). Times of what is done to it (--interrupt-at,
+    --drop-connection-at, --kill, --stop, --hang; each may come several times) are seconds from its
+    beginning; servers are those of the `viva up` that runs here.
     """
     recordings = [*(answers or ()), *(more_answers or ())]
     if [bool(recordings), microphone, demo].count(True) != 1:
@@ -80,6 +116,9 @@ def interview(
     for recording in recordings:
         if not recording.is_file():
             refuse(f"{recording}: no such file")
+    if microphone and interrupt_at:
+        refuse("--interrupt-at is for recordings: with --microphone, interrupt it yourself")
+    faults = _faults({Disturbance.KILL: kill, Disturbance.STOP: stop, Disturbance.HANG: hang})
     # Before the interview, not after it.
     try:
         make_folder(output)
@@ -95,11 +134,14 @@ def interview(
         candidate_name=name,
         voice=voice,
         persona=persona,
+        disturbances=Disturbances(
+            tuple(interrupt_at or ()), tuple(drop_connection_at or ()), faults, data_dir()
+        ),
     )
     if demo:
         options = run(_with_demo(options, output))
     try:
-        held = run(hold(options, _say, _say_broken))
+        held = run(hold(options, _say, _note))
     except (BadRecording, NoSoundDevice) as bad:
         refuse(str(bad))
     except InterviewFailed as failed:
@@ -126,6 +168,22 @@ async def _with_demo(options: LiveInterview, folder: Path) -> LiveInterview:
     )
 
 
+def _faults(asked: Mapping[Disturbance, list[str] | None]) -> tuple[Fault, ...]:
+    """Reads what is to be done to servers; they run here, or it is refused."""
+    try:
+        faults = tuple(fault(what, one) for what, all_of in asked.items() for one in all_of or ())
+    except ValueError as error:
+        refuse(str(error))
+    if faults:
+        try:
+            here = {entry.server for entry in control.read(data_dir()).entries if entry.status}
+        except (NoAnswer, FileNotFoundError):
+            refuse("no mesh runs on this machine; its servers cannot be made to fail")
+        if unknown := sorted({one.server for one in faults} - here):
+            refuse(f"no {unknown[0]} runs here; these do: {', '.join(sorted(here))}")
+    return faults
+
+
 def _say(event: conversation_pb2.InterviewEvent) -> None:
     """Prints the conversation as it goes."""
     match event.WhichOneof("event"):
@@ -135,10 +193,18 @@ def _say(event: conversation_pb2.InterviewEvent) -> None:
             _print_turn("candidate", event.candidate_turn.turn)
         case "degraded":
             _print(event.degraded.service, event.degraded.message, style="yellow")
+        case "playback_control":
+            if action := _ACTIONS.get(event.playback_control.action):
+                _note(f"{seconds(event.at):.1f} s: {action}.")
+        case "turn_reopened":
+            _note(f"{seconds(event.at):.1f} s: the candidate goes on with the last answer.")
+        case "state_changed":
+            if event.state_changed.state == interview_pb2.INTERVIEW_STATE_PAUSED:
+                _note(f"{seconds(event.at):.1f} s: the interview is paused.")
 
 
-def _say_broken() -> None:
-    _print("viva", "The connection broke; joining again.", style="yellow")
+def _note(sentence: str) -> None:
+    _print("viva", sentence, style="yellow")
 
 
 def _print_turn(speaker: str, turn: turn_pb2.Turn) -> None:

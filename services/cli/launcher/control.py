@@ -6,6 +6,8 @@ lines of JSON, then the end of the connection:
     {"do": "status"}                         → one line, the overview
     {"do": "restart", "servers": ["asr"]}    → {"name": …, "event": …} for whatever happens, then
                                                {"done": true} or {"error": …}
+    {"do": "signal", "server": "asr", "signal": "SIGKILL"}
+                                             → {"done": true} or {"error": …}
 
 Whoever asked for a restart may go away: it is carried out all the same.
 """
@@ -40,6 +42,10 @@ class RestartFailed(Exception):
     """A server was not replaced; the message says why. What ran before still runs."""
 
 
+class SignalFailed(Exception):
+    """A server was not signalled; the message says why."""
+
+
 class Controlled(Protocol):
     """What can be asked of a running mesh."""
 
@@ -48,6 +54,9 @@ class Controlled(Protocol):
 
     async def restart(self, servers: Sequence[str], note: Note) -> None:
         """Replaces the servers, replica by replica; raises RestartFailed."""
+
+    def signal(self, server: str, name: str) -> None:
+        """Signals the processes of a server; raises SignalFailed."""
 
 
 @asynccontextmanager
@@ -90,6 +99,13 @@ async def _answer(
                 send({"error": str(error)})
             else:
                 send({"done": True})
+        case {"do": "signal", "server": str(server), "signal": str(name)}:
+            try:
+                mesh.signal(server, name)
+            except SignalFailed as error:
+                send({"error": str(error)})
+            else:
+                send({"done": True})
         case other:
             send({"error": f"{other!r} is no request"})
     await writer.drain()
@@ -123,6 +139,27 @@ def restart(data_dir: Path, servers: Sequence[str], note: Note) -> None:
                     raise RestartFailed(error)
                 case {"done": True}:
                     return
+    raise NoAnswer(str(data_dir))
+
+
+def signal_server(data_dir: Path, server: str, name: str) -> None:
+    """Has the launcher signal every process of a server.
+
+    Args:
+        data_dir: The launcher's.
+        server: As `viva status` names it.
+        name: One of mesh.SIGNALS, as "SIGKILL".
+
+    Raises:
+        NoAnswer: No launcher answers.
+        SignalFailed: There is no such server or signal, or it does not run now.
+    """
+    request = {"do": "signal", "server": server, "signal": name}
+    with _asked(data_dir, request, _STATUS_SECONDS) as lines:
+        for line in lines:
+            if error := line.get("error"):
+                raise SignalFailed(str(error))
+            return
     raise NoAnswer(str(data_dir))
 
 

@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from signal import Signals
 
 from services.cli.launcher import control
-from services.cli.launcher.control import Note, RestartFailed
+from services.cli.launcher.control import Note, RestartFailed, SignalFailed
 from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
 from services.cli.launcher.health import Clusters, health
 from services.cli.launcher.logfile import LogFile
@@ -21,6 +22,12 @@ from services.cli.launcher.programs import Program
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
+
+SIGNALS = {
+    number.name: number
+    for number in (Signals.SIGKILL, Signals.SIGTERM, Signals.SIGSTOP, Signals.SIGCONT)
+}
+"""What may be sent to a server, to see what its callers do then."""
 
 
 class Mesh:
@@ -107,6 +114,22 @@ class Mesh:
         """Ends everything at once."""
         for member in self._members:
             member.kill()
+
+    def signal(self, server: str, name: str) -> None:
+        """Signals every process of a server.
+
+        Raises:
+            SignalFailed: There is no such server or signal, or nothing of it runs now.
+        """
+        members = [member for member in self._members if member.program.server == server]
+        if not members:
+            here = ", ".join(dict.fromkeys(member.program.server for member in self._members))
+            raise SignalFailed(f"no {server} runs here; these do: {here}")
+        if name not in SIGNALS:
+            raise SignalFailed(f"no signal {name}; there are {', '.join(SIGNALS)}")
+        reached = [member.signal(SIGNALS[name]) for member in members]
+        if not any(reached):
+            raise SignalFailed(f"{server} does not run now")
 
     async def restart(self, servers: Sequence[str], note: Note) -> None:
         """Replaces the replicas of servers one by one; callers notice nothing.

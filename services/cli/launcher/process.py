@@ -179,6 +179,13 @@ class Supervised:
             process.kill()
             await process.wait()
 
+    def signal(self, number: signal.Signals) -> bool:
+        """Signals the process as a stranger might; whether there is one now."""
+        if self._process is None or self._process.returncode is not None:
+            return False
+        self._process.send_signal(number)
+        return True
+
     def kill(self) -> None:
         """Ends the program at once."""
         self._stopping.set()

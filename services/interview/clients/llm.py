@@ -30,9 +30,17 @@ class LlmClient:
         self._stub: llm_pb2_grpc.LlmServiceAsyncStub = llm_pb2_grpc.LlmServiceStub(channel)
 
     async def chat(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, stop: Sequence[str]
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        stop: Sequence[str],
+        json_schema: str | None = None,
     ) -> AsyncGenerator[str, None]:
-        """The likeliest answer, piece by piece; closing the generator stops the model."""
+        """The likeliest answer, piece by piece; closing the generator stops the model.
+
+        With `json_schema` the whole answer is a JSON value that the schema accepts.
+        """
         request = llm_pb2.ChatRequest(
             messages=[
                 llm_pb2.Message(role=_ROLES[message.role], content=message.content)
@@ -43,6 +51,8 @@ class LlmClient:
             stop=stop,
             priority=serving_pb2.PRIORITY_INTERACTIVE,
         )
+        if json_schema is not None:
+            request.json_schema = json_schema
         call = self._stub.Chat(request, **outgoing(CHAT_SECONDS))
         try:
             with failures("llm"):

@@ -252,6 +252,21 @@ class ChatModel(Protocol):
         ...
 
 
+class ConstrainedModel(Protocol):
+    """Text generation that can be held to a form."""
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        stop: Sequence[str],
+        json_schema: str | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """As `ChatModel.chat`; with a JSON Schema the whole answer is a value it accepts."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """Vectors of length 1, float32 [texts, dimensions], and the model that made them."""

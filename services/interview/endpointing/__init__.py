@@ -1,1 +1,1 @@
-"""Whether the candidate has finished."""
+"""When the candidate has finished."""

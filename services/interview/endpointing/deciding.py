@@ -1,110 +1,156 @@
-"""Whether a pause ends the answer: by its length, its sound, its words and the speaker's pace."""
+"""Whether to answer now, to wait, or to say a little something: pure and quick.
+
+Waiting costs time if the answer is over, and answering cuts the candidate short if it is not. The
+best moment to answer is where the sum of both is least, and until then the decision is to wait.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
+from types import MappingProxyType
 
-from services.interview.record import Category, Patience, Phase, SpokenWord
+from services.interview.endpointing.features import features
+from services.interview.endpointing.model import Model, fitted
+from services.interview.endpointing.moment import Asked, Pause
+from services.interview.endpointing.pace import SpeakerPace
+from services.interview.record import Patience
+
+__all__ = [
+    "CEILING_SECONDS",
+    "Asked",
+    "Decision",
+    "Pause",
+    "SpeakerPace",
+    "Verdict",
+    "ceiling",
+    "decide",
+]
 
 CEILING_SECONDS = 4.0
-"""The longest silence that is waited for at normal patience."""
-
-_FACTORS = {Patience.BRISK: 0.7, Patience.NORMAL: 1.0, Patience.PATIENT: 2.0}
-_DANGLING = re.compile(
-    r"\b(and|or|but|so|because|that|which|the|a|an|to|of|for|with|like|um|uh|er|then)\W*$",
-    re.IGNORECASE,
-)
-_CLOSED = re.compile(r"[.!?。！？]['\")\]]*\s*$")
-CLEAR_SECONDS = 0.8
-SENTENCE_SECONDS = 1.4
-OPEN_SECONDS = 2.4
-COMPLETE_SOUND = 0.5
-PACE_FACTOR = 1.3
-"""A pause this much longer than the speaker's usual inner ones is another kind of pause."""
-OBSERVED = 0.3
-"""Weight of the newest pause in the running mean."""
+"""The longest silence that is waited for at NORMAL patience."""
+EARLIEST_SECONDS = 0.4
+"""Seconds of silence before which nothing is decided: until then the recogniser's words are those
+before the last ones, and many stops of the voice are no pauses."""
+STEP_SECONDS = 0.05
+_BACK_CHANNEL_SHARE = 0.75
+"""Of the ceiling: after so much silence in the middle of a thought a word of patience is due."""
+_MID_THOUGHT = 0.5
+"""The probability of an end under which an answer at this pause counts as unfinished, whatever
+the silence."""
 
 
 class Decision(Enum):
-    """What to do about a pause."""
+    """What to do now."""
 
-    WAIT = "wait"
-    BACK_CHANNEL = "back_channel"
-    OPENER = "opener"
-    ANSWER = "answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A silence in an answer.
-
-    Attributes:
-        silence: Seconds since the last speech.
-        sound: The probability by sound alone that the turn is complete, 0 to 1, if known.
-        text: The whole answer so far.
-        speech: Seconds of the whole answer so far, pauses included.
-        words: Of the last stretch; may be empty.
-    """
-
-    silence: float
-    sound: float | None
-    text: str
-    speech: float
-    words: tuple[SpokenWord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The question that is being answered."""
-
-    text: str
-    phase: Phase
-    category: Category | None
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerPace:
-    """How long this speaker's pauses inside answers have been."""
-
-    count: int = 0
-    mean: float = 0.0
-
-    def observe(self, inner_pause: float) -> SpeakerPace:
-        """Another pause, in seconds, after which the speaker went on."""
-        mean = inner_pause if not self.count else self.mean + OBSERVED * (inner_pause - self.mean)
-        return SpeakerPace(self.count + 1, mean)
+    WAIT = auto()
+    BACK_CHANNEL = auto()
+    """A word of patience may be said ("Take your time."); the turn stays the candidate's."""
+    OPENER = auto()
+    """A low-commitment "Okay." may be said; the content waits."""
+    ANSWER = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do, and at which silence, in seconds, to look again if nothing came before."""
+    """A decision, and when to decide again.
+
+    Attributes:
+        decision: What to do.
+        look_again: The silence, in seconds, at which to decide again if nothing came before; None
+            once the decision is ANSWER.
+        probability: That the answer is over.
+    """
 
     decision: Decision
     look_again: float | None
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Temper:
+    """What patience changes: the price of a cut-in, and the longest silence in seconds."""
+
+    price: float
+    ceiling: float
+
+
+_TEMPERS: Mapping[Patience, _Temper] = MappingProxyType(
+    {
+        Patience.BRISK: _Temper(0.5, 2.5),
+        Patience.NORMAL: _Temper(1.0, CEILING_SECONDS),
+        Patience.PATIENT: _Temper(3.0, 2 * CEILING_SECONDS),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """When, in seconds of silence, what is due at a pause.
+
+    Attributes:
+        at_once: The probability that the answer is over, before the silence says anything.
+        opener: When an opener is due; None if not before the answer.
+        back_channel: When a word of patience is due; None if not before the answer.
+        answer: When the answer is due.
+    """
+
+    at_once: float
+    opener: float | None
+    back_channel: float | None
+    answer: float
+
+
+def ceiling(patience: Patience) -> float:
+    """The longest silence that is waited for, in seconds."""
+    return _TEMPERS[patience].ceiling
+
+
 def decide(pause: Pause, asked: Asked, pace: SpeakerPace, patience: Patience) -> Verdict:
-    """What to do about a pause as it is now."""
-    needed = _needed(pause, pace) * _FACTORS[patience]
-    needed = min(needed, CEILING_SECONDS * _FACTORS[patience])
-    if pause.silence >= needed:
-        return Verdict(Decision.ANSWER, None, 1.0)
-    return Verdict(Decision.WAIT, needed, pause.silence / needed)
+    """What to do at this moment of a pause.
+
+    With the same words and sound, longer silence never turns an ANSWER back into waiting.
+    """
+    model = fitted()
+    due = moments(model, model.at_once(features(pause, asked)), pace, patience)
+    silence = pause.silence
+    probability = model.probability(due.at_once, silence, pace.slowness)
+    if silence >= due.answer:
+        return Verdict(Decision.ANSWER, None, probability)
+    decision = Decision.WAIT
+    if due.back_channel is not None and silence >= due.back_channel:
+        decision = Decision.BACK_CHANNEL
+    elif due.opener is not None and silence >= due.opener:
+        decision = Decision.OPENER
+    later = [due.opener, due.back_channel, due.answer]
+    return Verdict(decision, min(m for m in later if m is not None and m > silence), probability)
 
 
-def _needed(pause: Pause, pace: SpeakerPace) -> float:
-    if not pause.text.strip():
-        return CEILING_SECONDS
-    if _DANGLING.search(pause.text):
-        return CEILING_SECONDS
-    if not _CLOSED.search(pause.text):
-        usual = OPEN_SECONDS
-    elif pause.sound is not None and pause.sound < COMPLETE_SOUND:
-        usual = SENTENCE_SECONDS
-    else:
-        usual = CLEAR_SECONDS
-    return max(usual, PACE_FACTOR * pace.mean)
+def moments(model: Model, at_once: float, pace: SpeakerPace, patience: Patience) -> Moments:
+    """When what is due at a pause, if the candidate stays silent and nothing new is understood."""
+    temper = _TEMPERS[patience]
+    # Patience with a slow speaker costs as much time as it does with a quick one.
+    slowness = pace.slowness
+    times = [EARLIEST_SECONDS]
+    while times[-1] + STEP_SECONDS < temper.ceiling:
+        times.append(round(times[-1] + STEP_SECONDS, 3))
+    times.append(temper.ceiling)
+    shares = [model.goes_on(time, slowness) for time in times]
+
+    def best(price: float) -> float:
+        costs = (
+            at_once * time + price * (1 - at_once) * share
+            for time, share in zip(times, shares, strict=True)
+        )
+        return min(zip(costs, times, strict=True))[1]
+
+    answer = best(model.cut_in_cost * temper.price)
+    opener = best(model.opener_cost * temper.price)
+    back_channel = _BACK_CHANNEL_SHARE * temper.ceiling
+    return Moments(
+        at_once=at_once,
+        opener=opener if opener < answer else None,
+        back_channel=back_channel if at_once < _MID_THOUGHT and back_channel < answer else None,
+        answer=answer,
+    )

@@ -1,54 +1,41 @@
-"""Comparing an answer with the points a good answer makes, by meaning or else by words."""
+"""Analysing the answers of one round: points, scores, and the words both rest on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from services.interview.clients.seams import DependencyFailed, Embedder
-from services.interview.interviewer.guarding import content_words
+from services.interview.interviewer import rubric
+from services.interview.interviewer.coverage import (
+    Comparison,
+    Point,
+    compare,
+    compare_words,
+)
+from services.interview.interviewer.rating import Rating, rate
+from services.interview.interviewer.rubric import Dimension
+from services.interview.interviewer.structure import Structure, structure
+from services.interview.interviewer.wording import Wording, wording
 from services.interview.questions.bank import Question
-from services.interview.record import Turn
+from services.interview.record import Category, Turn
 from services.interview.reports.delivery import Delivery, measure
-from services.interview.reports.passages import passages
+from services.interview.reports.passages import passages, sentences
 from services.interview.reports.report import (
-    Basis,
+    DeliveryFigures,
     DimensionScore,
     Evidence,
     KeyPointResult,
     QuestionResult,
+    StoryShares,
 )
+from services.interview.reports.sound import Sound
 
-Scores = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Turns a similarity into coverage: `floor` is unrelated, `full` says it all.
-
-    From `covered` on the point counts as made.
-    """
-
-    floor: float
-    covered: float
-    full: float
-
-    def coverage(self, similarity: float) -> float:
-        """0 to 1."""
-        return min(1.0, max(0.0, (similarity - self.floor) / (self.full - self.floor)))
-
-
-MEANING = Scale(floor=0.12, covered=0.36, full=0.60)
-"""Cosine of all-MiniLM-L6-v2; calibrated on the examples in tests/interview/test_calibration.py."""
-WORDS = Scale(floor=0.05, covered=0.34, full=0.6)
-"""Share of a key point's content words that the passage has."""
-
-WEIGHTS = {"relevance": 0.35, "depth": 0.45, "clarity": 0.20}
-FULL_LENGTH_WORDS = 60
-"""About half a minute of speech; a shorter answer cannot go deep."""
+WELL_HEARD = 0.7
+"""Mean confidence of the recogniser from which what was not understood was not said."""
+UNRELATED = 0.1
+"""Up to this strength nothing in the answer comes near a point."""
+SHOWN = 3
+"""Fillers, pauses and passages that are cited for a score, each."""
 
 
 async def analyse(
@@ -58,6 +45,7 @@ async def analyse(
     question: Question,
     asked: str,
     turns: Sequence[Turn],
+    sounds: Sequence[Sound | None] = (),
 ) -> tuple[QuestionResult, DependencyFailed | None]:
     """Scores the answers of one round.
 
@@ -67,116 +55,179 @@ async def analyse(
         question: The bank's question.
         asked: How it was asked.
         turns: What the candidate said, follow-ups included; at least one turn.
+        sounds: The recording of each turn, where there is one.
 
     Returns:
         The result, and why meanings were not compared, if they were not.
     """
     said = passages(turns)
-    targets = [question.text, *question.key_points]
+    quotes = [passage.quote for passage in said]
     failure: DependencyFailed | None = None
     try:
-        texts = [*targets, *(passage.quote for passage in said)]
-        vectors = (await embedder.embed(texts, query=False, background=True)).values
-        similarity: Scores = vectors[: len(targets)] @ vectors[len(targets) :].T
-        scale, basis = MEANING, Basis.RUBRIC_EMBEDDING
+        comparison = await compare(embedder, question, quotes, background=True)
     except DependencyFailed as error:
         failure = error
-        similarity = _by_words(targets, said)
-        scale, basis = WORDS, Basis.RUBRIC_LEXICAL
-    points = [
-        _key_point(point, row, said, scale)
-        for point, row in zip(question.key_points, similarity[1:], strict=True)
-    ]
-    delivery = measure([turn.words for turn in turns])
-    dimensions = [
-        _relevance(similarity, said, scale),
-        _depth(points, turns),
-        *([_clarity(delivery, turns)] if delivery else []),
-    ]
+        comparison = compare_words(question, quotes)
+    answer = " ".join(turn.text for turn in turns)
+    worded = wording(question, answer)
+    told = structure(sentences(turns)) if question.category is Category.BEHAVIORAL else None
+    spoken = measure([turn.words for turn in turns], sounds)
+    rating = rate(question, comparison, worded, told, spoken)
+    where = _Evidence(said, turns, comparison, told, spoken)
     result = QuestionResult(
         question_id=question.id,
         round=round_number,
         question=asked,
         category=question.category,
-        score=weighted(dimensions),
-        key_points=tuple(points),
-        dimensions=tuple(dimensions),
+        score=rating.overall,
+        key_points=tuple(
+            _key_point(point, said, certain=_well_heard(turns)) for point in comparison.points
+        ),
+        dimensions=_dimensions(question, rating, comparison, worded, spoken, where),
         turn_ids=tuple(turn.id for turn in turns),
-        basis=basis,
+        basis=comparison.basis,
+        story=None
+        if told is None
+        else StoryShares(told.situation, told.task, told.action, told.result),
+        delivery=None if spoken is None else figures(spoken),
     )
     return result, failure
 
 
-def weighted(dimensions: Sequence[DimensionScore]) -> float:
-    """The weighted mean of the dimensions there are."""
-    total = sum(WEIGHTS[dimension.name] for dimension in dimensions)
-    return sum(WEIGHTS[d.name] * d.score for d in dimensions) / total
-
-
-def _by_words(targets: Sequence[str], said: Sequence[Evidence]) -> Scores:
-    wanted = [content_words(target) for target in targets]
-    present = [content_words(passage.quote) for passage in said]
-    rows = [[len(want & have) / max(1, len(want)) for have in present] for want in wanted]
-    return np.asarray(rows, dtype=np.float32)
-
-
-def _key_point(
-    point: str, similarities: Scores, said: Sequence[Evidence], scale: Scale
-) -> KeyPointResult:
-    best = int(np.argmax(similarities))
-    coverage = scale.coverage(float(similarities[best]))
-    covered = float(similarities[best]) >= scale.covered
-    return KeyPointResult(point, coverage, covered, said[best] if covered else None)
-
-
-def _relevance(similarity: Scores, said: Sequence[Evidence], scale: Scale) -> DimensionScore:
-    best = similarity.max(axis=1)
-    closest = scale.coverage(float(best.max()))
-    to_question = scale.coverage(float(best[0]))
-    score = 100 * (0.6 * closest + 0.4 * to_question)
-    where = said[int(np.argmax(similarity.max(axis=0)))]
-    if score >= 60:
-        rationale = "The answer stays on what was asked."
-    elif score >= 30:
-        rationale = "Parts of the answer meet the question; others lead away from it."
-    else:
-        rationale = "Little of the answer speaks to the question."
-    return DimensionScore("relevance", score, rationale, (where,))
-
-
-def _depth(points: Sequence[KeyPointResult], turns: Sequence[Turn]) -> DimensionScore:
-    covered = [point for point in points if point.covered]
-    words = sum(len(turn.text.split()) for turn in turns)
-    coverage = sum(point.coverage for point in points) / len(points)
-    score = 100 * (0.8 * coverage + 0.2 * min(1.0, words / FULL_LENGTH_WORDS))
-    rationale = (
-        f"{len(covered)} of {len(points)} points of a good answer come up, in {words} words."
+def figures(delivery: Delivery) -> DeliveryFigures:
+    """The measures of a delivery as a report tells them."""
+    return DeliveryFigures(
+        words=delivery.words,
+        words_per_minute=delivery.words_per_minute,
+        fillers=len(delivery.fillers),
+        pauses=len(delivery.pauses),
+        longest_pause=delivery.longest_pause,
+        from_sound=delivery.from_sound,
     )
-    # What was not said shows in the whole answer.
-    whole = tuple(Evidence(turn.id, turn.start, turn.end, turn.text) for turn in turns)
-    evidence = tuple(point.evidence for point in covered if point.evidence)
-    return DimensionScore("depth", score, rationale, evidence or whole)
 
 
-def _clarity(delivery: Delivery, turns: Sequence[Turn]) -> DimensionScore:
-    rationale = (
-        f"{delivery.words_per_minute:.0f} words per minute, {len(delivery.fillers)} fillers,"
-        f" {len(delivery.pauses)} long pauses."
+def _key_point(point: Point, said: Sequence[Evidence], *, certain: bool) -> KeyPointResult:
+    shown = point.covered or point.denied
+    return KeyPointResult(
+        point.text,
+        point.strength,
+        point.covered,
+        said[point.where] if shown else None,
+        denied=point.denied,
+        certain=point.denied or (not point.covered and certain and point.strength <= UNRELATED),
     )
-    spoken = [turn for turn in turns if turn.words]
-    evidence = [
-        Evidence(_turn_at(spoken, filler.start), filler.start, filler.end, filler.text)
-        for filler in delivery.fillers[:3]
-    ]
-    evidence += [
-        Evidence(_turn_at(spoken, start), start, end, "(pause)")
-        for start, end in delivery.pauses[:3]
-    ]
-    if not evidence:
-        turn = spoken[0]
-        evidence = [Evidence(turn.id, turn.start, turn.end, turn.text)]
-    return DimensionScore("clarity", delivery.clarity, rationale, tuple(evidence))
 
 
-def _turn_at(turns: Sequence[Turn], moment: float) -> str:
-    return next((turn.id for turn in turns if turn.start <= moment <= turn.end), turns[-1].id)
+def _well_heard(turns: Sequence[Turn]) -> bool:
+    """Whether what is not in the text was not said: it was typed, or recognised with confidence."""
+    known = [w.confidence for turn in turns for w in turn.words if w.confidence is not None]
+    if known:
+        return sum(known) / len(known) >= WELL_HEARD
+    return all(turn.typed for turn in turns)
+
+
+class _Evidence:
+    """Which stretches of the answer each score rests on."""
+
+    def __init__(
+        self,
+        said: Sequence[Evidence],
+        turns: Sequence[Turn],
+        comparison: Comparison,
+        story: Structure | None,
+        delivery: Delivery | None,
+    ) -> None:
+        # What was not said shows in the whole answer.
+        self.whole = tuple(Evidence(turn.id, turn.start, turn.end, turn.text) for turn in turns)
+        self._said = said
+        self._turns = [turn for turn in turns if turn.words]
+        self._comparison = comparison
+        self._story = story
+        self._delivery = delivery
+
+    def of(self, dimension: Dimension) -> tuple[Evidence, ...]:
+        """The stretches for a dimension; never none."""
+        match dimension:
+            case Dimension.RELEVANCE:
+                return (self._said[self._comparison.nearest],)
+            case Dimension.CONTENT:
+                points = [p for p in self._comparison.points if p.covered or p.denied]
+                return tuple(self._said[p.where] for p in points) or self.whole
+            case Dimension.STRUCTURE if self._story is not None:
+                return self._story.evidence or self.whole
+            case Dimension.DELIVERY if self._delivery is not None:
+                return self._delivered(self._delivery) or self.whole
+            case _:
+                return self.whole
+
+    def _delivered(self, delivery: Delivery) -> tuple[Evidence, ...]:
+        fillers = [
+            Evidence(self._turn_at(each.start), each.start, each.end, each.text)
+            for each in delivery.fillers[:SHOWN]
+        ]
+        pauses = [
+            Evidence(self._turn_at(start), start, end, "(pause)")
+            for start, end in delivery.pauses[:SHOWN]
+        ]
+        return (*fillers, *pauses)
+
+    def _turn_at(self, moment: float) -> str:
+        here = (turn.id for turn in self._turns if turn.start <= moment <= turn.end)
+        return next(here, self._turns[-1].id)
+
+
+def _dimensions(
+    question: Question,
+    rating: Rating,
+    comparison: Comparison,
+    worded: Wording,
+    delivery: Delivery | None,
+    where: _Evidence,
+) -> tuple[DimensionScore, ...]:
+    language = question.language
+    made = sum(point.covered for point in comparison.points)
+    denied = sum(point.denied for point in comparison.points)
+    measured = {
+        Dimension.CONTENT: _points_told(language, made, denied, len(comparison.points)),
+        Dimension.DEPTH: _told(language, "{} words.", "共{}个词。", worded.words),
+    }
+    if delivery is not None:
+        measured[Dimension.DELIVERY] = _delivery_told(language, delivery)
+    return tuple(
+        DimensionScore(
+            dimension,
+            score,
+            _joined(
+                language, rubric.anchor(dimension, score, language), measured.get(dimension, "")
+            ),
+            where.of(dimension),
+            rubric.nearest(score),
+        )
+        for dimension, score in rating.dimensions.items()
+    )
+
+
+def _joined(language: str, one: str, other: str) -> str:
+    return one + other if language == "zh" else f"{one} {other}".strip()
+
+
+def _told(language: str, english: str, chinese: str, *values: object) -> str:
+    return (chinese if language == "zh" else english).format(*values)
+
+
+def _points_told(language: str, made: int, denied: int, points: int) -> str:
+    text = _told(language, "{} of {} points recognised", "识别到{}个要点，共{}个", made, points)
+    if denied:
+        text += _told(language, ", {} denied", "，{}个说法相反", denied)
+    return text + _told(language, ".", "。")
+
+
+def _delivery_told(language: str, delivery: Delivery) -> str:
+    return _told(
+        language,
+        "{:.0f} words per minute, {} fillers, {} long pauses.",
+        "每分钟{:.0f}字，口头语{}处，长停顿{}处。",
+        delivery.words_per_minute,
+        len(delivery.fillers),
+        len(delivery.pauses),
+    )

@@ -1,23 +1,32 @@
-"""A follow-up question in the model's words, within a time budget, or none."""
+"""A follow-up question: in the model's words within a time budget, or the bank's own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from services.interview.clients.seams import ChatMessage, ChatModel
-from services.interview.interviewer.guarding import acceptable, question_from
+from services.interview.clients.seams import ChatMessage, ChatModel, DependencyFailed, Embedder
+from services.interview.interviewer.guarding import (
+    acceptable,
+    grounded,
+    question_from,
+    repeats,
+)
+from services.interview.interviewer.lines import spare_follow_ups
+from services.interview.interviewer.words import content_words, is_chinese
 from services.interview.questions.bank import Question
+from services.interview.record import Category
 
 MAX_TOKENS = 32
-ANSWER_WORDS = 60
+ANSWER_WORDS = 45
 """The prompt carries the end of the answer: it is what a follow-up naturally picks up, and a short
 prompt is a fast one."""
-
-BEGINNING = "How did you"
-"""Small models ask when the question is begun for them."""
+POINTS = 2
+"""Covered and missed points a prompt names, each."""
+NEAR = 0.25
+"""Least cosine (all-MiniLM-L6-v2) of a follow-up and what the question is about."""
 
 _SYSTEM = (
     "You are a friendly job interviewer. Ask one short follow-up question about something the"
@@ -25,36 +34,47 @@ _SYSTEM = (
 )
 _EXAMPLES = (
     (
-        "I split our nightly report into small jobs, and it went from four hours to forty minutes.",
-        "How did you decide where to split the report?",
+        (
+            "Question: Tell me about something you made faster.\n"
+            "Said: I split our nightly report into small jobs, and it went from four hours to forty"
+            " minutes.\n"
+            "Not yet said: explains how they found the slow part"
+        ),
+        "How did you find out which part of the report was slow?",
     ),
     (
-        "Two teammates disagreed about the design, so we compared both options on a whiteboard.",
+        (
+            "Question: How do you solve a disagreement about a design?\n"
+            "Said: Two teammates disagreed about the design, so we compared both options on a"
+            " whiteboard.\n"
+            "Not yet said: made sure that both sides were heard"
+        ),
         "How did you make sure that both teammates felt heard?",
     ),
     (
-        "I studied biology, but I taught myself to program and now build tools for our laboratory.",
+        (
+            "Question: Please introduce yourself.\n"
+            "Said: I studied biology, but I taught myself to program and now build tools for our"
+            " laboratory.\n"
+            "Not yet said: says what they are looking for"
+        ),
         "How did you learn to program next to your studies?",
     ),
 )
 
 
-SPARE_FOLLOW_UPS = (
-    "Could you give me a concrete example of that?",
-    "What would you do differently if you did it again?",
-    "What did you learn from it?",
-)
-"""For rounds with more follow-ups than the bank has for the question."""
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a follow-up is asked about.
+    """What a follow-up is built from.
 
     Attributes:
-        covered, missed: The question's key points that the answer makes, and does not.
-        recent: The last two turns, each with its speaker.
-        asked: What the interviewer has said before.
+        question: The bank's question of the round.
+        answer: The candidate's answers in the round so far.
+        covered: Key points the answer makes.
+        missed: Key points it does not make, the most important first.
+        recent: The last two turns as (speaker, text), the oldest first.
+        asked: What the interviewer said before, in this interview.
+        language: BCP 47.
     """
 
     question: Question
@@ -63,13 +83,17 @@ class Context:
     missed: tuple[str, ...]
     recent: tuple[tuple[str, str], ...]
     asked: tuple[str, ...]
-    language: str
+    language: str = "en"
 
+    @property
+    def said(self) -> str:
+        """All that is known to have been said."""
+        return " ".join((self.answer, *(text for _, text in self.recent)))
 
-def bank_follow_up(context: Context) -> str:
-    """The bank's own follow-up, one that was not asked before if there is one."""
-    spare = (*context.question.follow_ups, *SPARE_FOLLOW_UPS)
-    return next((text for text in spare if text not in context.asked), spare[-1])
+    @property
+    def about(self) -> str:
+        """What the round is about."""
+        return " ".join((self.question.text, *self.question.key_points))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +104,47 @@ class FollowUp:
     first_token: float
 
 
-def prompt(answer: str) -> list[ChatMessage]:
+def prompt(context: Context) -> list[ChatMessage]:
     """The conversation for the model; all but the last two messages are always the same."""
+    return [*_constant(), ChatMessage("user", _situation(context)), _begun(context.question)]
+
+
+def _constant() -> list[ChatMessage]:
     messages = [ChatMessage("system", _SYSTEM)]
-    for said, asked in _EXAMPLES:
-        messages += [ChatMessage("user", said), ChatMessage("assistant", asked)]
-    end_of_answer = " ".join(answer.split()[-ANSWER_WORDS:])
-    return [*messages, ChatMessage("user", end_of_answer), ChatMessage("assistant", BEGINNING)]
+    for situation, asked in _EXAMPLES:
+        messages += [ChatMessage("user", situation), ChatMessage("assistant", asked)]
+    return messages
+
+
+def _situation(context: Context) -> str:
+    parts = [f"Question: {context.question.text}"] if context.question.text else []
+    earlier = [text for who, text in context.recent if who == "interviewer"]
+    if earlier and context.question.text not in earlier[-1]:
+        parts.append(f"Asked last: {_end(earlier[-1])}")
+    parts.append(f"Said: {_end(context.answer)}")
+    if context.covered:
+        parts.append(f"Already clear: {'; '.join(context.covered[:POINTS])}")
+    if context.missed:
+        parts.append(f"Not yet said: {'; '.join(context.missed[:POINTS])}")
+    return "\n".join(parts)
+
+
+def _end(text: str) -> str:
+    if is_chinese(text):
+        return text[-2 * ANSWER_WORDS :]
+    return " ".join(text.split()[-ANSWER_WORDS:])
+
+
+def beginning(question: Question) -> str:
+    """How the question begins; small models ask when it is begun for them."""
+    if question.language == "zh":
+        return "你"
+    told = {Category.BEHAVIORAL, Category.SELF_INTRODUCTION}
+    return "How did you" if question.category in told else "How would you"
+
+
+def _begun(question: Question) -> ChatMessage:
+    return ChatMessage("assistant", beginning(question))
 
 
 async def warm_up(model: ChatModel) -> None:
@@ -98,7 +156,8 @@ async def warm_up(model: ChatModel) -> None:
         DependencyFailed: The model could not be used.
     """
     for answer in ("I like to plan my work.", "We tested it together."):
-        async with aclosing(model.chat(prompt(answer), max_tokens=1, stop=())) as pieces:
+        messages = [*_constant(), ChatMessage("user", f"Said: {answer}")]
+        async with aclosing(model.chat(messages, max_tokens=1, stop=())) as pieces:
             async for _ in pieces:
                 pass
 
@@ -109,38 +168,90 @@ async def follow_up(
     *,
     budget: float,
     now: Callable[[], float],
+    embedder: Embedder | None = None,
 ) -> FollowUp | None:
     """Asks the model; None when it is too slow or says nothing that may be said.
 
     Args:
         model: The model.
-        context: The answer so far, and what it answers.
-        budget: Seconds the model has.
+        context: What to build the question from.
+        budget: Seconds the model has, the comparison of meanings included.
         now: The clock of `FollowUp.first_token`.
+        embedder: Tells whether the question is on the topic; without one, words do.
 
     Raises:
         DependencyFailed: The model could not be used.
     """
-    text = BEGINNING
+    text = beginning(context.question)
     first_token: float | None = None
+    chat = model.chat(prompt(context), max_tokens=MAX_TOKENS, stop=("\n",))
     try:
-        async with (
-            asyncio.timeout(budget),
-            aclosing(
-                model.chat(prompt(context.answer), max_tokens=MAX_TOKENS, stop=("\n",))
-            ) as pieces,
-        ):
-            async for piece in pieces:
-                if first_token is None:
-                    first_token = now()
-                text += piece
-                if "?" in piece:
-                    break
+        async with asyncio.timeout(budget):
+            async with aclosing(chat) as pieces:
+                async for piece in pieces:
+                    if first_token is None:
+                        first_token = now()
+                    text += piece
+                    if "?" in piece or "？" in piece:
+                        break
+            question = question_from(text)
+            if first_token is None or question is None or not may_be_asked(question, context):
+                return None
+            if embedder is not None and not await _near(embedder, question, context):
+                return None
     except TimeoutError:
         return None
-    question = question_from(text)
-    if first_token is None or question is None:
-        return None
-    if not acceptable(question, answer=context.answer, asked=context.asked):
-        return None
     return FollowUp(question, first_token)
+
+
+def may_be_asked(question: str, context: Context) -> bool:
+    """Whether the guard lets a question pass: see `acceptable` and `grounded`.
+
+    On the topic by words: it takes up the answer, and no more than a few of its words come from
+    nowhere.
+    """
+    asked = (*context.asked, context.question.text)
+    if not acceptable(question, answer=context.answer, asked=asked):
+        return False
+    return grounded(question, said=context.said, about=context.about)
+
+
+async def _near(embedder: Embedder, question: str, context: Context) -> bool:
+    """Whether a question is near what the round is about; True while nobody can tell."""
+    about = [context.question.text, *context.missed[:POINTS], _end(context.answer)]
+    try:
+        vectors = await embedder.embed([question, *about], query=False, background=False)
+    except DependencyFailed:
+        return True
+    return float((vectors.values[1:] @ vectors.values[0]).max()) >= NEAR
+
+
+def bank_follow_up(context: Context) -> str:
+    """The bank's follow-up for the point missed; never one that was asked.
+
+    First come those that ask for a missed point, in the order in which the points were missed,
+    then those that ask in general, then lines that fit any answer; those that ask for a point
+    that was made come last.
+    """
+    question = context.question
+    missed = {point: rank for rank, point in enumerate(context.missed)}
+
+    def rank(each: tuple[str, int | None]) -> int:
+        _, aim = each
+        if aim is None:
+            return len(missed)
+        return missed.get(question.key_points[aim], len(missed) + 2)
+
+    spare = [(text, None) for text in spare_follow_ups(context.language)]
+    ranked = sorted(question.aimed, key=rank)
+    useful = [each for each in ranked if rank(each) <= len(missed)]
+    rest = [each for each in ranked if rank(each) > len(missed)]
+    candidates = [text for text, _ in (*useful, *spare, *rest)]
+    fresh = [text for text in candidates if not _said_before(text, context.asked)]
+    return (fresh or candidates)[0]
+
+
+def _said_before(text: str, asked: Sequence[str]) -> bool:
+    if len(content_words(text)) < 2:  # too few words to recognise it by
+        return any(text.rstrip("?？.。") in earlier for earlier in asked)
+    return repeats(text, asked)

@@ -1,21 +1,31 @@
-"""What an answer covers of its question, soon enough to choose what to ask next."""
+"""A quick look at an answer before the next line: which points it makes, which it misses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
-from services.interview.clients.seams import Embedder
-from services.interview.interviewer.deciding import dig_deeper
-from services.interview.interviewer.guarding import content_words
+from services.interview.clients.seams import DependencyFailed, Embedder
+from services.interview.interviewer.coverage import compare, compare_words
+from services.interview.interviewer.declining import declined
+from services.interview.interviewer.rating import rate
+from services.interview.interviewer.wording import wording
+from services.interview.interviewer.words import count
 from services.interview.questions.bank import Question
-
-COVERED_SHARE = 0.5
-"""A point counts as covered when so much of its words is in the answer."""
+from services.interview.reports.passages import texts
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What an answer says of its question's key points; `level` is 0 to 1."""
+    """What an answer covers.
+
+    Attributes:
+        covered: Key points it makes.
+        missed: Those it does not make or denies, in the question's order.
+        level: How much of a good answer it is, 0 to 1.
+        declined: Whether the candidate had nothing to say or wants to go on.
+        words: How long it is.
+    """
 
     covered: tuple[str, ...]
     missed: tuple[str, ...]
@@ -23,21 +33,42 @@ class Assessment:
     declined: bool
     words: int
 
+    def to_json(self) -> bytes:
+        """For the store."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Assessment:
+        """From the store.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            kept = json.loads(data)
+            return cls(
+                tuple(map(str, kept["covered"])),
+                tuple(map(str, kept["missed"])),
+                float(kept["level"]),
+                bool(kept["declined"]),
+                int(kept["words"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no assessment: {error!r}") from error
+
 
 async def assess(embedder: Embedder, question: Question, answer: str) -> Assessment:
-    """Compares an answer with the question's key points; never fails."""
-    return by_words(question, answer)
-
-
-def by_words(question: Question, answer: str) -> Assessment:
-    """The same by shared words alone."""
-    said = content_words(answer)
-
-    def covers(point: str) -> bool:
-        meaning = content_words(point)
-        return bool(meaning) and len(meaning & said) >= COVERED_SHARE * len(meaning)
-
-    covered = tuple(point for point in question.key_points if covers(point))
-    missed = tuple(point for point in question.key_points if point not in covered)
-    level = len(covered) / len(question.key_points) if question.key_points else 0.0
-    return Assessment(covered, missed, level, not dig_deeper(answer), len(answer.split()))
+    """Assesses an answer; falls back to comparing words, never raises for a server that is away."""
+    words = count(answer)
+    if declined(answer) or not words:
+        return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
+    said = texts(answer)
+    try:
+        comparison = await compare(embedder, question, said, background=False)
+    except DependencyFailed:
+        comparison = compare_words(question, said)
+    points = comparison.points
+    covered = tuple(point.text for point in points if point.covered)
+    missed = tuple(point.text for point in points if not point.covered)
+    level = rate(question, comparison, wording(question, answer)).overall / 100
+    return Assessment(covered, missed, level, declined=False, words=words)

@@ -1,40 +1,45 @@
-"""What comes after an answer: another question about it, the next question, or the end."""
+"""What comes after an answer: a follow-up, the next question or the close; and how hard it is."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from services.interview.interviewer.assessing import Assessment
+from services.interview.interviewer.declining import declined
 from services.interview.record import Difficulty
 
-if TYPE_CHECKING:
-    from services.interview.interviewer.assessing import Assessment
+FULL = 0.85
+"""An answer at this level leaves nothing that a follow-up should bring out."""
+HARDER, EASIER = 0.65, 0.30
+"""Levels from which the next question is a step harder, and up to which a step easier."""
+ROUND_SECONDS = 75.0
+"""What a question and its answer take, until this interview has shown how long they are."""
+FOLLOW_UP_SECONDS = 40.0
+SHORTEST_ROUND_SECONDS = 30.0
+"""With less time than this left no question is begun."""
 
-DECLINED = re.compile(
-    r"\b(i (really )?(don't|do not|dont) know|no idea|(can we|let's|could we) (skip|move on|go on)"
-    r"|pass on (this|that)|next question|i('d| would) rather not|skip (this|that|it))\b"
-)
-SHORT_WORDS = 12
-"""A declining answer with more words than this says something after all."""
 
+class Move(Enum):
+    """What comes next."""
 
-def dig_deeper(answer: str) -> bool:
-    """False when the candidate has nothing to say or wants to go on."""
-    words = answer.lower().replace("’", "'")
-    return not (DECLINED.search(words) and len(words.split()) <= SHORT_WORDS)
+    FOLLOW_UP = "follow_up"
+    NEXT = "next"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How the interview goes.
+    """How an interview has gone so far.
 
     Attributes:
-        rounds, follow_ups: Rounds of the whole interview, and follow-ups a round may have.
-        levels: Of the answers so far, 0 to 1.
-        round, follow_up: Where it stands.
-        elapsed, budget: Seconds that have passed, and that it may take.
+        rounds: Questions there are to be.
+        follow_ups: Most follow-ups a round may have.
+        levels: How each answered round went, 0 to 1, in the order they were asked.
+        round: The running round, from 1; 0 in the opening.
+        follow_up: The follow-up that was answered last, from 1; 0 for the question itself.
+        elapsed: Seconds since the interview began, pauses left out.
+        budget: Seconds it may take; None for no limit.
     """
 
     rounds: int
@@ -46,23 +51,50 @@ class Course:
     budget: float | None = None
 
 
-class Move(Enum):
-    """What comes next."""
-
-    FOLLOW_UP = "follow_up"
-    NEXT = "next"
-    CLOSE = "close"
-
-
 def decide(course: Course, assessment: Assessment | None) -> Move:
-    """What comes after an answer; without an assessment, as after a middling one."""
-    over_time = course.budget is not None and course.elapsed > course.budget
-    declined = assessment is not None and assessment.declined
-    if course.follow_up < course.follow_ups and course.round and not declined and not over_time:
-        return Move.FOLLOW_UP
-    return Move.CLOSE if over_time or course.round >= course.rounds else Move.NEXT
+    """The next move.
+
+    Args:
+        course: The interview so far.
+        assessment: Of the last answer; None where there is none, as after the opening or a skip.
+    """
+    further = Move.NEXT if _another_round(course) else Move.CLOSE
+    if assessment is None or course.round == 0 or course.follow_up >= course.follow_ups:
+        return further
+    if assessment.declined or (not assessment.missed and assessment.level >= FULL):
+        return further
+    return Move.FOLLOW_UP if _time_for_follow_up(course) else further
+
+
+def _another_round(course: Course) -> bool:
+    if course.round >= course.rounds:
+        return False
+    return course.budget is None or course.budget - course.elapsed >= SHORTEST_ROUND_SECONDS
+
+
+def _time_for_follow_up(course: Course) -> bool:
+    if course.budget is None:
+        return True
+    a_round = course.elapsed / course.round if course.round > 1 else ROUND_SECONDS
+    needed = (course.rounds - course.round) * min(a_round, ROUND_SECONDS)
+    return course.budget - course.elapsed - needed >= FOLLOW_UP_SECONDS
 
 
 def next_difficulty(course: Course, wanted: Difficulty | None) -> Difficulty:
-    """How hard the next question should be."""
-    return wanted or Difficulty.MEDIUM
+    """How hard the next question should be: a step up after a good answer, down after a poor one.
+
+    Args:
+        course: The interview so far.
+        wanted: The hardest that was asked for; None for any.
+    """
+    hardest = wanted or Difficulty.HARD
+    difficulty = min(Difficulty.MEDIUM, hardest)
+    for level in course.levels:
+        step = (level >= HARDER) - (level <= EASIER)
+        difficulty = Difficulty(min(hardest, max(Difficulty.EASY, difficulty + step)))
+    return difficulty
+
+
+def dig_deeper(answer: str) -> bool:
+    """False when the candidate has nothing to say or wants to go on."""
+    return not declined(answer)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from services.interview.clients.seams import DependencyFailed, Embedder
-from services.interview.interviewer.analysing import WEIGHTS, analyse
+from services.interview.interviewer.analysing import analyse
+from services.interview.interviewer.comparing import compare_reports
+from services.interview.interviewer.judging import Judge
+from services.interview.interviewer.rubric import Dimension
+from services.interview.interviewer.statements import advice, named, shortened, statement
 from services.interview.questions.bank import Question
 from services.interview.record import Interview, Speaker, Turn
-from services.interview.reports.report import Basis, DimensionScore, QuestionResult, Report
+from services.interview.reports.report import (
+    Basis,
+    DimensionScore,
+    KeyPointResult,
+    QuestionResult,
+    Report,
+)
+from services.interview.reports.sound import Sound
 
 STRONG = 70.0
 WEAK = 50.0
 MAX_STATEMENTS = 5
-QUOTE_WORDS = 16
+SOUND_SECONDS = 5.0
+"""Longest wait for the recording of an answer."""
 
-_ADVICE = {
-    "relevance": "Begin with one sentence that answers the question, then explain.",
-    "depth": "Prepare one example you can tell in detail: the situation, what you did, the result.",
-    "clarity": "Practise aloud at a calm, even pace; a short silence is better than a filler.",
-}
+Listen = Callable[[float, float], Awaitable[Sound | None]]
+"""The candidate's recording between two moments of the interview's clock, if there is one."""
 
 
 class Reviewer:
@@ -31,10 +41,21 @@ class Reviewer:
         embedder: Embedder,
         *,
         failed: Callable[[DependencyFailed], None] = lambda _: None,
+        listen: Listen | None = None,
+        judge: Judge | None = None,
     ) -> None:
-        """Takes who compares meanings, and who is told when that fails."""
+        """Takes the parts a review rests on.
+
+        Args:
+            embedder: Compares meanings.
+            failed: Is told when a server could not be used.
+            listen: Gives the recording of an answer; absent, only the words' times are measured.
+            judge: A language model that judges on top of the rubric; absent, the rubric does.
+        """
         self._embedder = embedder
         self._failed = failed
+        self._listen = listen
+        self._judge = judge
         self._rounds: dict[int, asyncio.Task[QuestionResult | None]] = {}
 
     def begin(
@@ -59,47 +80,77 @@ class Reviewer:
             question=question,
             asked=asked,
             turns=answers,
+            sounds=[await self._sound(turn) for turn in answers],
         )
         if failure is not None:
             self._failed(failure)
-        return result
+        if self._judge is None:
+            return result
+        try:
+            return await self._judge.judge(question, answers, result)
+        except DependencyFailed as failure:
+            self._failed(failure)
+            return result
 
-    async def report(self, interview: Interview) -> Report:
-        """Puts the rounds together."""
+    async def _sound(self, turn: Turn) -> Sound | None:
+        if self._listen is None or not turn.words:
+            return None
+        try:
+            async with asyncio.timeout(SOUND_SECONDS):
+                return await self._listen(turn.start, turn.end)
+        except (OSError, TimeoutError):
+            return None
+
+    async def report(self, interview: Interview, previous: Report | None = None) -> Report:
+        """Puts the rounds together, beside an earlier interview's report if there is one."""
         scored = [await self._rounds[number] for number in sorted(self._rounds)]
-        return compose(interview, [result for result in scored if result is not None])
+        return compose(interview, [result for result in scored if result is not None], previous)
 
 
-def compose(interview: Interview, questions: Sequence[QuestionResult]) -> Report:
+def compose(
+    interview: Interview, questions: Sequence[QuestionResult], previous: Report | None = None
+) -> Report:
     """The report of an interview with these results; pure."""
-    dimensions = _dimensions(questions)
-    lexical = any(question.basis is Basis.RUBRIC_LEXICAL for question in questions)
+    language = interview.settings.language
+    dimensions = _dimensions(questions, language)
     overall = sum(q.score for q in questions) / len(questions) if questions else None
     ended = max((turn.end for turn in interview.turns), default=0.0)
-    return Report(
+    report = Report(
         interview_id=interview.id,
         overall_score=overall,
         dimensions=dimensions,
         questions=tuple(questions),
-        strengths=_strengths(questions),
-        weaknesses=_weaknesses(questions),
-        suggestions=_suggestions(questions, dimensions),
-        basis=Basis.RUBRIC_LEXICAL if lexical else Basis.RUBRIC_EMBEDDING,
+        strengths=_strengths(questions, language),
+        weaknesses=_weaknesses(questions, language),
+        suggestions=_suggestions(questions, dimensions, language),
+        basis=_basis(questions),
         summary=_summary(interview, questions, dimensions, overall),
         duration=ended,
     )
+    if previous is None:
+        return report
+    return replace(report, progress=compare_reports(previous, report, language))
 
 
-def _dimensions(questions: Sequence[QuestionResult]) -> tuple[DimensionScore, ...]:
+def _basis(questions: Sequence[QuestionResult]) -> Basis:
+    """The least that any score rests on; a model's judgement only where it judged them all."""
+    bases = {question.basis for question in questions}
+    if Basis.RUBRIC_LEXICAL in bases:
+        return Basis.RUBRIC_LEXICAL
+    return Basis.LANGUAGE_MODEL if bases == {Basis.LANGUAGE_MODEL} else Basis.RUBRIC_EMBEDDING
+
+
+def _dimensions(questions: Sequence[QuestionResult], language: str) -> tuple[DimensionScore, ...]:
     means = []
-    for name in WEIGHTS:
+    for name in Dimension:
         scores = [d for question in questions for d in question.dimensions if d.name == name]
         if not scores:
             continue
         best, worst = max(scores, key=_score), min(scores, key=_score)
         mean = sum(map(_score, scores)) / len(scores)
         evidence = tuple(dict.fromkeys(best.evidence[:1] + worst.evidence[:1]))
-        means.append(DimensionScore(name, mean, f"Weakest answer: {worst.rationale}", evidence))
+        told = statement(language, "weakest", rationale=worst.rationale)
+        means.append(DimensionScore(name, mean, told, evidence, round(mean / 25) + 1))
     return tuple(means)
 
 
@@ -107,12 +158,7 @@ def _score(dimension: DimensionScore) -> float:
     return dimension.score
 
 
-def _quote(text: str) -> str:
-    words = text.split()
-    return " ".join(words[:QUOTE_WORDS]) + ("…" if len(words) > QUOTE_WORDS else "")
-
-
-def _strengths(questions: Sequence[QuestionResult]) -> tuple[str, ...]:
+def _strengths(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
     made = [
         (point.coverage, question.round, point.key_point, point.evidence.quote)
         for question in questions
@@ -121,40 +167,81 @@ def _strengths(questions: Sequence[QuestionResult]) -> tuple[str, ...]:
     ]
     made.sort(reverse=True)
     strengths = [
-        f"Question {number}: you made the point “{point}” when you said “{_quote(quote)}”"
-        for _, number, point, quote in made[: MAX_STATEMENTS - 1]
+        statement(language, "made", round=number, point=point, quote=shortened(quote))
+        for _, number, point, quote in made[: MAX_STATEMENTS - 2]
     ]
-    strengths += [
-        f"Question {question.round}: clear delivery; {dimension.rationale}"
+    strong = [
+        (dimension.score, question.round, dimension)
         for question in questions
         for dimension in question.dimensions
-        if dimension.name == "clarity" and dimension.score >= STRONG
+        if dimension.score >= STRONG
+        and dimension.name not in {Dimension.RELEVANCE, Dimension.CONTENT}
+        and question.score >= WEAK
+    ]
+    strong.sort(key=lambda each: -each[0])
+    strengths += [
+        statement(
+            language,
+            "strong",
+            round=number,
+            name=named(language, dimension.name),
+            score=score,
+            rationale=dimension.rationale,
+        )
+        for score, number, dimension in strong
     ]
     return tuple(strengths[:MAX_STATEMENTS])
 
 
-def _weaknesses(questions: Sequence[QuestionResult]) -> tuple[str, ...]:
+def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
     weaknesses = []
     for question in questions:
-        missing = [point.key_point for point in question.key_points if not point.covered]
-        if missing:
-            weaknesses.append(f"Question {question.round}: not mentioned: {'; '.join(missing)}")
         weaknesses += [
-            f"Question {question.round}: {dimension.name}: {dimension.rationale}"
+            statement(
+                language,
+                "denied",
+                round=question.round,
+                point=point.key_point,
+                quote=shortened(point.evidence.quote),
+            )
+            for point in question.key_points
+            if point.denied and point.evidence
+        ]
+        missed = _missed(question)
+        for key, certain in (("not_said", True), ("not_recognised", False)):
+            points = [point.key_point for point in missed if point.certain is certain]
+            if points:
+                told = statement(language, "; ").join(points)
+                weaknesses.append(statement(language, key, round=question.round, points=told))
+        weaknesses += [
+            statement(
+                language,
+                "weak",
+                round=question.round,
+                name=named(language, dimension.name),
+                rationale=dimension.rationale,
+            )
             for dimension in question.dimensions
-            if dimension.score < WEAK and dimension.name != "depth"
+            if dimension.score < WEAK and dimension.name != Dimension.CONTENT
         ]
     return tuple(weaknesses[: 2 * MAX_STATEMENTS])
 
 
+def _missed(question: QuestionResult) -> list[KeyPointResult]:
+    return [point for point in question.key_points if not point.covered and not point.denied]
+
+
 def _suggestions(
-    questions: Sequence[QuestionResult], dimensions: Sequence[DimensionScore]
+    questions: Sequence[QuestionResult], dimensions: Sequence[DimensionScore], language: str
 ) -> tuple[str, ...]:
-    suggestions = [_ADVICE[d.name] for d in sorted(dimensions, key=_score) if d.score < STRONG]
+    weak = [d for d in sorted(dimensions, key=_score) if d.score < STRONG]
+    suggestions = [advice(language, dimension.name) for dimension in weak[: MAX_STATEMENTS - 2]]
     for question in sorted(questions, key=lambda result: result.score):
-        missing = [point.key_point for point in question.key_points if not point.covered]
-        if missing:
-            suggestions.append(f"Answer “{question.question}” again and include: {missing[0]}")
+        if missed := _missed(question):
+            point = missed[0].key_point
+            suggestions.append(
+                statement(language, "include", question=question.question, point=point)
+            )
     return tuple(suggestions[:MAX_STATEMENTS])
 
 
@@ -164,17 +251,21 @@ def _summary(
     dimensions: Sequence[DimensionScore],
     overall: float | None,
 ) -> str:
-    rounds = interview.settings.rounds
+    language, rounds = interview.settings.language, interview.settings.rounds
     if overall is None:
-        return f"None of the {rounds} questions was answered, so there is nothing to score."
-    strongest = max(dimensions, key=_score)
-    weakest = min(dimensions, key=_score)
-    parts = [
-        f"You answered {len(questions)} of {rounds} questions and reached {overall:.0f} of 100."
-    ]
-    if strongest.name != weakest.name:
+        return statement(language, "nothing", rounds=rounds)
+    best = max(dimensions, key=_score)
+    worst = min(dimensions, key=_score)
+    parts = [statement(language, "reached", answered=len(questions), rounds=rounds, score=overall)]
+    if best.name != worst.name:
         parts.append(
-            f"Your best side was {strongest.name} ({strongest.score:.0f}); there is most to gain in"
-            f" {weakest.name} ({weakest.score:.0f})."
+            statement(
+                language,
+                "sides",
+                best=named(language, best.name),
+                best_score=best.score,
+                worst=named(language, worst.name),
+                worst_score=worst.score,
+            )
         )
     return " ".join(parts)

@@ -25,7 +25,12 @@ _DIFFICULTIES = {"easy": Difficulty.EASY, "medium": Difficulty.MEDIUM, "hard": D
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and what a good answer says."""
+    """A question and what a good answer says.
+
+    Attributes:
+        aims: For each follow-up the place of the key point it asks for; None asks in general. May
+            be shorter than `follow_ups`: the rest ask in general.
+    """
 
     id: str
     text: str
@@ -35,6 +40,13 @@ class Question:
     key_points: tuple[str, ...]
     follow_ups: tuple[str, ...]
     language: str = "en"
+    aims: tuple[int | None, ...] = ()
+
+    @property
+    def aimed(self) -> tuple[tuple[str, int | None], ...]:
+        """The follow-ups, each with the place of the key point it asks for."""
+        aims = (*self.aims, *(None for _ in self.follow_ups[len(self.aims) :]))
+        return tuple(zip(self.follow_ups, aims, strict=True))
 
     @property
     def passage(self) -> str:
@@ -81,20 +93,37 @@ def load_bank(directory: Path = BANK) -> Bank:
     for path in sorted(directory.glob("*.yaml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         category = _CATEGORIES[content["category"]]
-        questions += [_question(entry, category, path.name) for entry in content["questions"]]
+        language = content.get("language", "en")
+        questions += [
+            _question(entry, category, language, path.name) for entry in content["questions"]
+        ]
     return Bank(questions)
 
 
-def _question(entry: Mapping[str, Any], category: Category, source: str) -> Question:
+def _question(entry: Mapping[str, Any], category: Category, language: str, source: str) -> Question:
     try:
+        key_points = tuple(map(str, entry["key_points"]))
+        asked = [_follow_up(each, len(key_points)) for each in entry["follow_ups"]]
         return Question(
             id=str(entry["id"]),
             text=str(entry["text"]),
             category=category,
             difficulty=_DIFFICULTIES[entry["difficulty"]],
             tags=tuple(map(str, entry["tags"])),
-            key_points=tuple(map(str, entry["key_points"])),
-            follow_ups=tuple(map(str, entry["follow_ups"])),
+            key_points=key_points,
+            follow_ups=tuple(text for text, _ in asked),
+            language=language,
+            aims=tuple(aim for _, aim in asked),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{source}: {entry.get('id', entry)}: {error}") from error
+
+
+def _follow_up(entry: object, points: int) -> tuple[str, int | None]:
+    """A text, or `NUMBER: text` with the number of the key point it asks for, from 1."""
+    if not isinstance(entry, dict):
+        return str(entry), None
+    ((number, text),) = entry.items()
+    if not 1 <= number <= points:
+        raise ValueError(f"a follow-up asks for key point {number} of {points}")
+    return str(text), number - 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.interview.clients.seams import DependencyFailed, Embedder
-from services.interview.interviewer.guarding import content_words
+from services.interview.interviewer.words import content_words
 from services.interview.questions.bank import Bank, Question
 from services.runtime.logs import log
 
@@ -118,6 +118,18 @@ class QuestionIndex:
         scores = await self._scores(query)
         fitting.sort(key=lambda index: -scores[index])
         return [Found(self._questions[i], float(scores[i])) for i in fitting[:limit]]
+
+    def like(self, question: Question, accepts: Callable[[Question], bool]) -> Sequence[Found]:
+        """The accepted questions by their nearness to another one, best first; asks no model."""
+        places = {each.id: place for place, each in enumerate(self._questions)}
+        own = places.get(question.id)
+        if self._vectors is None or own is None:
+            scores = by_words(question.passage, (each.passage for each in self._questions))
+        else:
+            scores = self._vectors @ self._vectors[own]
+        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
+        fitting.sort(key=lambda index: -scores[index])
+        return [Found(self._questions[i], float(scores[i])) for i in fitting]
 
     async def _scores(self, query: str) -> npt.NDArray[np.float32]:
         if self._vectors is not None:

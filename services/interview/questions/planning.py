@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 from itertools import cycle
 
+from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Question
 from services.interview.questions.index import QuestionIndex
-from services.interview.record import Category, InterviewSettings
+from services.interview.record import Category, Difficulty, InterviewSettings
 
 ORDER = (
     Category.SELF_INTRODUCTION,
@@ -20,6 +21,8 @@ ORDER = (
 """An interview begins with the candidate, and is about the craft more than about anything else."""
 CHOICE = 4
 """One of so many best questions is taken, so that two interviews on a topic differ."""
+RELATED = 0.3
+"""Least cosine of two questions on one topic, where they share no tag."""
 
 
 async def plan(
@@ -57,7 +60,42 @@ async def _fitting(
 
     def accepts(question: Question) -> bool:
         easy_enough = settings.difficulty is None or question.difficulty <= settings.difficulty
-        return question.category in wanted and easy_enough
+        spoken = question.language == primary(settings.language)
+        return spoken and question.category in wanted and easy_enough
 
     found = await index.search(query, accepts, limit=len(index))
     return [result.question for result in found]
+
+
+def harder_or_easier(
+    plan: Sequence[Question], round_number: int, difficulty: Difficulty, index: QuestionIndex
+) -> Question:
+    """The question of a round that is still to come, at another difficulty.
+
+    It stays with the planned category and topic, so that what was planned is covered; where the
+    bank has no such question that is not asked anyway, the planned one stays. Asks no model.
+
+    Args:
+        plan: The questions as planned, one a round.
+        round_number: From 1.
+        difficulty: The difficulty wanted.
+        index: The bank.
+    """
+    planned = plan[round_number - 1]
+    if planned.difficulty is difficulty:
+        return planned
+    others = {question.id for question in plan}
+
+    def fits(question: Question) -> bool:
+        same = (question.category, question.language) == (planned.category, planned.language)
+        return same and question.difficulty is difficulty and question.id not in others
+
+    tags = set(planned.tags)
+    related = [
+        (len(tags & set(found.question.tags)), found.score or 0.0, found.question)
+        for found in index.like(planned, fits)
+    ]
+    related = [each for each in related if each[0] or each[1] >= RELATED]
+    if not related:
+        return planned
+    return max(related, key=lambda each: each[0] + each[1])[2]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from services.interview.record import SpokenWord, Turn
+from services.interview.record import Speaker, SpokenWord, Turn
 from services.interview.reports.report import Evidence
 
 BREAK_SECONDS = 0.8
@@ -15,15 +15,31 @@ MAX_WORDS = 30
 MIN_WORDS = 3
 """A sentence shorter than this says nothing by itself and goes with the next one."""
 
+_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
+
 
 def passages(turns: Sequence[Turn]) -> list[Evidence]:
-    """The sentences of the turns, and each pair of neighbours, as stretches with their times."""
+    """The passages of the turns as stretches with their times.
+
+    They are the sentences, and each pair of neighbours.
+    """
     found: list[Evidence] = []
     for turn in turns:
-        sentences = _spoken(turn) if turn.words else _typed(turn)
-        found += sentences
-        found += [_joined(a, b) for a, b in pairwise(sentences)]
+        alone = sentences([turn])
+        found += alone
+        found += [_joined(a, b) for a, b in pairwise(alone)]
     return found
+
+
+def sentences(turns: Sequence[Turn]) -> list[Evidence]:
+    """The sentences of the turns in order."""
+    return [each for turn in turns for each in (_spoken(turn) if turn.words else _typed(turn))]
+
+
+def texts(answer: str) -> list[str]:
+    """The passages of an answer of which only the text is known."""
+    typed = Turn("", Speaker.CANDIDATE, answer, 0.0, 0.0, typed=True)
+    return [passage.quote for passage in passages([typed])]
 
 
 def _joined(one: Evidence, other: Evidence) -> Evidence:
@@ -31,12 +47,12 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
 
 
 def _typed(turn: Turn) -> list[Evidence]:
-    sentences = [part.strip() for part in re.split(r"(?<=[.!?。！？])\s*", turn.text)]
-    return [Evidence(turn.id, turn.start, turn.end, text) for text in sentences if text]
+    parts = [part.strip() for part in _END.split(turn.text)]
+    return [Evidence(turn.id, turn.start, turn.end, text) for text in parts if text]
 
 
 def _spoken(turn: Turn) -> list[Evidence]:
-    sentences: list[Evidence] = []
+    found: list[Evidence] = []
     running: list[SpokenWord] = []
     for index, word in enumerate(turn.words):
         running.append(word)
@@ -47,10 +63,15 @@ def _spoken(turn: Turn) -> list[Evidence]:
             or (len(running) >= MIN_WORDS and _breaks(word, following))
         )
         if over:
-            quote = " ".join(spoken.text.strip() for spoken in running)
-            sentences.append(Evidence(turn.id, running[0].start, running[-1].end, quote))
+            found.append(Evidence(turn.id, running[0].start, running[-1].end, quote(running)))
             running = []
-    return sentences
+    return found
+
+
+def quote(words: Sequence[SpokenWord]) -> str:
+    """Words as text; Chinese has no spaces between them."""
+    text = " ".join(word.text.strip() for word in words)
+    return re.sub(r"(?<=[\u4e00-\u9fff，。！？；：]) (?=[\u4e00-\u9fff，。！？；：])", "", text)
 
 
 def _breaks(word: SpokenWord, following: SpokenWord) -> bool:

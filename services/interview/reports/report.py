@@ -28,22 +28,65 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class DimensionScore:
-    """A score from 0 to 100 and why."""
+    """A score from 0 to 100 and why.
+
+    Attributes:
+        level: The anchored level it is nearest to, 1 to 5; 0 where the scale has none.
+    """
 
     name: str
     score: float
     rationale: str
     evidence: tuple[Evidence, ...] = ()
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPointResult:
-    """How clearly an answer makes a point, 0 to 1, and where."""
+    """How clearly an answer makes a point, 0 to 1, and where.
+
+    Attributes:
+        denied: Whether the answer says the opposite; `evidence` then tells where.
+        certain: Whether a point that is not covered was certainly not made: the words were
+            understood well and nothing comes near it.
+    """
 
     key_point: str
     coverage: float
     covered: bool
     evidence: Evidence | None = None
+    denied: bool = False
+    certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoryShares:
+    """The shares of a story's words by part, together 1."""
+
+    situation: float
+    task: float
+    action: float
+    result: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFigures:
+    """How an answer was spoken.
+
+    Attributes:
+        words_per_minute: Over the speaking time, pauses inside an answer included.
+        fillers: "um", "you know" and their like, in the text or heard between its words.
+        pauses: Silences of 1.5 s and more.
+        longest_pause: Seconds.
+        from_sound: Whether the recording was measured too; else only the words' times.
+    """
+
+    words: int
+    words_per_minute: float
+    fillers: int
+    pauses: int
+    longest_pause: float
+    from_sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +102,26 @@ class QuestionResult:
     dimensions: tuple[DimensionScore, ...]
     turn_ids: tuple[str, ...]
     basis: Basis
+    story: StoryShares | None = None
+    delivery: DeliveryFigures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A score last time and this time; `name` is a dimension, or empty for the whole."""
+
+    name: str
+    before: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """This interview beside an earlier one."""
+
+    interview_id: str
+    changes: tuple[Change, ...]
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +138,4 @@ class Report:
     basis: Basis
     summary: str
     duration: float
+    progress: Progress | None = None

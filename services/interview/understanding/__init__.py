@@ -1,1 +1,1 @@
-"""What the candidate's words are meant as."""
+"""What words over the interviewer, or in an answer's place, mean."""

@@ -1,36 +1,43 @@
-"""What words are meant as: an answer, a sign of listening, an echo, or a wish about the talk."""
+"""What was meant by words over the interviewer's line or in an answer's place.
+
+Precision first: a command taken wrongly costs an answer, one that is missed is said again. So
+commands are whole short utterances, politeness and fillers apart; anything else is speech.
+Deterministic and without I/O; well under a millisecond.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
-_BACKCHANNELS = """
-    ah aha alright cool good got great hm hmm huh i it mhm mm mmm mmhm nice oh ok okay right see
-    sure uh uhuh um well yeah yep yes yup 嗯 好 的 对
-"""
-BACKCHANNELS = frozenset(_BACKCHANNELS.split())
-"""Words that say "I am listening" (Schegloff 1982, Discourse as an interactional achievement)."""
-HESITATIONS = frozenset(
-    {"ah", "er", "hm", "hmm", "huh", "mhm", "mm", "mmm", "mmhm", "uh", "uhuh", "um", "嗯"}
-)
-"""What says nothing at all where nobody speaks."""
-ORDERS = frozenset({"stop", "wait", "pause", "sorry", "no"})
-"""Words that interrupt by themselves."""
+from services.interview.understanding import chinese, english
+from services.interview.understanding.echo import without_echo
+from services.interview.understanding.wording import Utterance, read
+
 PROOF_WORDS = 2
-"""So many other words make an interruption; a single one may be a misheard cough."""
-ECHO_SHARE = 0.8
-"""Words that are in the interviewer's line to this share are its echo."""
-SHORT_WORDS = 10
-"""A wish is said in a few words."""
+"""So many different words interrupt; a single one may be a misheard cough."""
+
+LONG_LETTERS = 400
+"""No echo of a shorter line, no command: reading it would only take time."""
 
 
 class Intent(Enum):
-    """What is meant."""
+    """What an utterance is for.
+
+    Attributes:
+        NOISE: Nothing was said, or too little of it is known yet.
+        BACK_CHANNEL: "I am listening" (Yngve 1970; Schegloff 1982), a laugh, a hesitation.
+        ECHO: The interviewer's own line, heard by the candidate's microphone.
+        SPEECH: It interrupts the line that plays, or answers.
+        REPEAT: Say it again.
+        REPHRASE: Say it in other words.
+        HOLD: Wait for me.
+        SKIP: The next question.
+        END: Stop the interview.
+    """
 
     NOISE = "noise"
-    BACK_CHANNEL = "back_channel"
+    BACK_CHANNEL = "back-channel"
     ECHO = "echo"
     SPEECH = "speech"
     REPEAT = "repeat"
@@ -42,10 +49,12 @@ class Intent(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the words are said to.
+    """When it was said.
 
     Attributes:
-        line: The interviewer's line that plays now; None when silent.
+        language: BCP 47 tag of the interview. What is said is understood in English and Chinese
+            all the same, by its script.
+        line: The interviewer's line that plays now; None when the interviewer is silent.
         heard: The part of it that was heard so far.
         question_heard: Whether the question's content was heard: then short words may answer it.
     """
@@ -56,56 +65,77 @@ class Situation:
     question_heard: bool = False
 
 
-_WISHES = (
-    (Intent.REPEAT, r"\b(repeat (that|it|the question)|say (that|it) again|come again|pardon)\b"),
-    (Intent.REPEAT, r"再说一遍|重复一"),
-    (Intent.REPHRASE, r"\b(in other words|rephrase|put (that|it) differently)\b"),
-    (Intent.REPHRASE, r"换个说法|换句话"),
-    (Intent.HOLD, r"^(just )?(one|a|give me a|give me one) (moment|second|sec|minute)\b"),
-    (Intent.HOLD, r"^let me think\b|等一下|让我想"),
-    (Intent.SKIP, r"\b(next question|skip (this|that|it|the question))\b|下一(个问)?题|跳过"),
-    (Intent.END, r"^(can|could|may) we (stop|end|finish)\b|\b(stop|end) (the|this) interview\b"),
-    (Intent.END, r"结束面试"),
-)
-_COMPILED = tuple((intent, re.compile(pattern)) for intent, pattern in _WISHES)
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, lower case; of Chinese, the characters."""
-    return re.findall(r"[a-z']+|\d+|[\u4e00-\u9fff]", text.lower().replace("-", ""))
+_COMMANDS = {
+    "repeat": Intent.REPEAT,
+    "rephrase": Intent.REPHRASE,
+    "hold": Intent.HOLD,
+    "skip": Intent.SKIP,
+    "end": Intent.END,
+}
 
 
 def understand(text: str, situation: Situation, *, final: bool) -> Intent:
-    """What the text is meant as; while it still grows, `final` is False."""
-    words = words_of(text)
-    if not words:
+    """What an utterance means.
+
+    Args:
+        text: All of it, as recognised so far.
+        situation: When it was said.
+        final: Whether the text will not change any more. Only then it is a command or a one-word
+            answer; before, a command over a line is SPEECH, which stops the line as well.
+    """
+    if len(text) > max(LONG_LETTERS, 2 * len(situation.line or "")):
+        return Intent.SPEECH
+    utterance = read(text)
+    if utterance.invented:
         return Intent.NOISE
-    wish = _wish(text, words)
-    if wish is not None:
-        return wish
-    if situation.line is None:
-        return Intent.SPEECH if set(words) - HESITATIONS else Intent.BACK_CHANNEL
-    return _over(words, situation.line, answers=final and situation.question_heard)
+    if situation.line is not None:
+        rest = without_echo(utterance, situation.line, situation.heard, final=final)
+        if rest is None:
+            return Intent.ECHO
+        utterance = rest
+    return _meant(utterance, situation, final=final)
 
 
-def _over(words: list[str], line: str, *, answers: bool) -> Intent:
-    if _echoes(words, line):
-        return Intent.ECHO
-    others = [word for word in words if word not in BACKCHANNELS]
-    if not others:
+def _meant(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
+    """What words that are the candidate's own mean."""
+    if not utterance.words:
+        return Intent.BACK_CHANNEL if utterance.laughs else Intent.NOISE
+    if final and (command := _command(utterance, silent=situation.line is None)):
+        return command
+    if not utterance.contents:
+        return _listening(utterance, situation, final=final)
+    return Intent.SPEECH if _proves(utterance, situation, final=final) else Intent.NOISE
+
+
+def _proves(utterance: Utterance, situation: Situation, *, final: bool) -> bool:
+    """Whether the words are enough to know that somebody speaks."""
+    if utterance.interrupts:
+        return True
+    if situation.line is not None and len(set(utterance.contents)) >= PROOF_WORDS:
+        return True
+    one_will_do = situation.line is None or (final and situation.question_heard)
+    return one_will_do and not _MEANINGLESS.issuperset(utterance.contents)
+
+
+_MEANINGLESS = frozenset({"a", "an", "and", "bye", "i", "it", "of", "the", "to", "you"})
+"""What Whisper makes of breath and clicks; alone none of them says anything."""
+
+
+def _command(utterance: Utterance, *, silent: bool) -> Intent | None:
+    grammar = chinese.COMMANDS if utterance.chinese else english.COMMANDS
+    found = grammar.command(utterance, silent=silent)
+    return None if found is None else _COMMANDS[found]
+
+
+def _listening(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
+    """What "yes", "right" or "mm-hm" is: an answer where one is expected, else listening."""
+    if not utterance.agrees:
         return Intent.BACK_CHANNEL
-    enough = len(others) >= PROOF_WORDS or bool(ORDERS.intersection(others))
-    return Intent.SPEECH if enough or answers else Intent.NOISE
+    if situation.line is None:
+        return Intent.SPEECH
+    answers = final and situation.question_heard and _asks_yes_or_no(situation.line)
+    return Intent.SPEECH if answers else Intent.BACK_CHANNEL
 
 
-def _wish(text: str, words: list[str]) -> Intent | None:
-    if len(words) > SHORT_WORDS:
-        return None
-    said = text.lower().strip()
-    return next((intent for intent, pattern in _COMPILED if pattern.search(said)), None)
-
-
-def _echoes(words: list[str], line: str) -> bool:
-    spoken = set(words_of(line))
-    shared = sum(word in spoken for word in words)
-    return len(words) >= PROOF_WORDS and shared >= ECHO_SHARE * len(words)
+def _asks_yes_or_no(line: str) -> bool:
+    return english.asks_yes_or_no(line) or chinese.asks_yes_or_no(line)

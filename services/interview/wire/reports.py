@@ -5,11 +5,14 @@ from __future__ import annotations
 from viva.interview.v1 import question_pb2, report_pb2
 
 from services.interview.reports.report import (
+    DeliveryFigures,
     DimensionScore,
     Evidence,
     KeyPointResult,
+    Progress,
     QuestionResult,
     Report,
+    StoryShares,
 )
 from services.runtime.stats import duration
 
@@ -27,6 +30,7 @@ def report(made: Report) -> report_pb2.Report:
         basis=report_pb2.ScoringBasis.ValueType(made.basis),
         summary=made.summary,
         duration=duration(made.duration),
+        progress=None if made.progress is None else _progress(made.progress),
     )
 
 
@@ -45,6 +49,7 @@ def _dimension(dimension: DimensionScore) -> report_pb2.DimensionScore:
         score=dimension.score,
         rationale=dimension.rationale,
         evidence=[_evidence(evidence) for evidence in dimension.evidence],
+        level=dimension.level,
     )
 
 
@@ -54,6 +59,8 @@ def _key_point(point: KeyPointResult) -> report_pb2.KeyPointResult:
         coverage=point.coverage,
         covered=point.covered,
         evidence=_evidence(point.evidence) if point.evidence else None,
+        denied=point.denied,
+        certain=point.certain,
     )
 
 
@@ -67,4 +74,35 @@ def _result(result: QuestionResult) -> report_pb2.QuestionResult:
         key_points=[_key_point(point) for point in result.key_points],
         dimensions=[_dimension(dimension) for dimension in result.dimensions],
         turn_ids=result.turn_ids,
+        basis=report_pb2.ScoringBasis.ValueType(result.basis),
+        story=None if result.story is None else _story(result.story),
+        delivery=None if result.delivery is None else _delivery(result.delivery),
+    )
+
+
+def _story(story: StoryShares) -> report_pb2.StoryShares:
+    return report_pb2.StoryShares(
+        situation=story.situation, task=story.task, action=story.action, result=story.result
+    )
+
+
+def _delivery(delivery: DeliveryFigures) -> report_pb2.DeliveryFigures:
+    return report_pb2.DeliveryFigures(
+        words=delivery.words,
+        words_per_minute=delivery.words_per_minute,
+        fillers=delivery.fillers,
+        pauses=delivery.pauses,
+        longest_pause=duration(delivery.longest_pause),
+        from_sound=delivery.from_sound,
+    )
+
+
+def _progress(progress: Progress) -> report_pb2.Progress:
+    return report_pb2.Progress(
+        interview_id=progress.interview_id,
+        changes=[
+            report_pb2.ScoreChange(name=each.name, before=each.before, now=each.now)
+            for each in progress.changes
+        ],
+        statements=progress.statements,
     )

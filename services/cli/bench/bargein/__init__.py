@@ -1,0 +1,1 @@
+"""`viva bench bargein`: what the interviewer does about sounds over what they say."""

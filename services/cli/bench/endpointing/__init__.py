@@ -1,0 +1,1 @@
+"""When has the candidate finished: the data, the fit, the judgement."""

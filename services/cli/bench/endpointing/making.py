@@ -1,0 +1,89 @@
+"""Makes `pauses.csv` anew: speaks the answers, draws pauses, and hears them as our server would.
+
+    python -m services.cli.bench.endpointing.making
+
+It takes most of an hour on two cores the first time; spoken sentences are kept in the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.asr.turn_completion import TurnCompletion, load_turn_completion
+from services.asr.vad import SileroVad
+from services.cli.bench.endpointing import table
+from services.cli.bench.endpointing.answers import Answer, Half, answers
+from services.cli.bench.endpointing.chance import generator
+from services.cli.bench.endpointing.drawing import Performance, perform
+from services.cli.bench.endpointing.hearing import heard_pauses
+from services.cli.bench.endpointing.speaking import Voices, voices_of
+from services.cli.bench.endpointing.table import Row
+from services.cli.calls import err
+from services.runtime.errors import ResourceMissing
+from services.runtime.settings import ServerSettings
+
+DRAWS = 3
+"""Performances of every answer by every voice that speaks it."""
+
+
+def spoken_folder() -> Path:
+    """Where spoken sentences are kept."""
+    return Path(os.environ.get("VIVA_SPOKEN", ServerSettings().data_dir / "spoken"))
+
+
+def performances(
+    voices: Voices, half: Half | None = None
+) -> Iterator[tuple[Answer, str, int, Performance]]:
+    """Every answer by its voices, in several performances: voice, number and recording."""
+    numbers: Counter[tuple[str, str]] = Counter()
+    for answer in answers().values():
+        kind = (answer.asked.language, answer.half)
+        speakers = voices_of(answer, numbers[kind]) if half in {None, answer.half} else []
+        for voice in speakers:
+            spoken = [voices.speak(sentence, voice) for sentence in answer.sentences]
+            for draw in range(DRAWS):
+                chance = generator(answer.id, voice, draw)
+                yield answer, voice, draw, perform(answer, spoken, chance)
+        numbers[kind] += 1
+
+
+def rows(
+    answer: Answer,
+    voice: str,
+    draw: int,
+    spoken: Performance,
+    vad: SileroVad,
+    judge: TurnCompletion,
+) -> Iterator[Row]:
+    """The pauses that are heard in a performance."""
+    for pause in heard_pauses(spoken.samples, vad, judge):
+        middle = pause.start
+        said = [token for token in spoken.tokens if (token.start + token.end) / 2 < middle]
+        text_end = max((token.text_end for token in said), default=0)
+        yield Row(
+            answer.id, voice, draw, text_end,
+            pause.start - spoken.end if pause.length is None else 0.0,
+            pause.length, pause.sound, pause.speech,
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Writes the table."""
+    voices = Voices(spoken_folder())
+    vad = SileroVad()
+    judge = load_turn_completion()
+    if judge is None:
+        raise ResourceMissing("Smart Turn is not installed", "install it with `make setup`")
+    found: list[Row] = []
+    for answer, voice, draw, spoken in performances(voices):
+        found += rows(answer, voice, draw, spoken, vad, judge)
+        if draw == DRAWS - 1:
+            err.print(f"[dim]{answer.id} {voice}: {len(found)} pauses[/]")
+    table.write(found)
+
+
+if __name__ == "__main__":
+    main()

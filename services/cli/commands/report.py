@@ -1,0 +1,155 @@
+"""`viva report`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf import json_format
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from viva.interview.v1 import interview_service_pb2 as pb
+from viva.interview.v1 import interview_service_pb2_grpc, report_pb2
+
+from services.cli.calls import (
+    DEFAULT_ADDRESS,
+    Address,
+    AsJson,
+    Timeout,
+    out,
+    print_json,
+    refuse,
+    run,
+)
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.stats import seconds
+
+_BASIS = {
+    report_pb2.SCORING_BASIS_RUBRIC_EMBEDDING: "the rubric, by meaning",
+    report_pb2.SCORING_BASIS_RUBRIC_LEXICAL: "the rubric, by words",
+    report_pb2.SCORING_BASIS_LANGUAGE_MODEL: "a language model on top of the rubric",
+}
+QUOTE = 60
+"""Characters of a quote that are shown beside its point."""
+
+
+def report(
+    interview: Annotated[
+        str | None,
+        typer.Argument(
+            help="The interview's id, or a report.json that `viva interview` wrote.",
+            show_default="the last interview",
+        ),
+    ] = None,
+    address: Address = DEFAULT_ADDRESS,
+    timeout: Timeout = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show what an interview showed: scores, what was said, what was missing, what to do."""
+    found = _read(Path(interview)) if interview and Path(interview).is_file() else None
+    if found is None:
+        found = run(_fetch(address, interview, timeout))
+    if as_json:
+        print_json(found)
+    else:
+        show(found)
+
+
+def _read(path: Path) -> report_pb2.Report:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json_format.Parse(text, report_pb2.Report(), ignore_unknown_fields=True)
+    except (json_format.ParseError, UnicodeDecodeError):
+        refuse(f"{path}: no report")
+
+
+async def _fetch(address: str, interview: str | None, timeout: float) -> report_pb2.Report:
+    async with open_channel(address) as channel:
+        stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+        if interview is None:
+            listed = await stub.ListInterviews(
+                pb.ListInterviewsRequest(page_size=20), **outgoing(timeout)
+            )
+            scored = (each.id for each in listed.interviews if each.HasField("overall_score"))
+            interview = next(scored, None)
+            if interview is None:
+                refuse("no interview has a report yet; `viva interview` holds one")
+        request = pb.GetReportRequest(interview_id=interview)
+        answer = await stub.GetReport(request, **outgoing(timeout))
+        found: report_pb2.Report = answer.report
+        return found
+
+
+def show(found: report_pb2.Report) -> None:
+    """Prints a report for a person."""
+    if found.HasField("overall_score"):
+        basis = _BASIS.get(found.basis, "")
+        out.print(f"[bold]{found.overall_score:.0f} of 100[/]  [dim]judged by {basis}[/]")
+    out.print(escape(found.summary))
+    for statement in found.progress.statements:
+        out.print(escape(statement))
+    if found.dimensions:
+        out.print(_dimensions(found.dimensions))
+    for question in found.questions:
+        _question(question)
+    for heading, statements in (
+        ("Strengths", found.strengths),
+        ("Weaknesses", found.weaknesses),
+        ("What to do", found.suggestions),
+    ):
+        if statements:
+            out.print(f"\n[bold]{heading}[/]")
+            for statement in statements:
+                out.print(Padding(escape(f"• {statement}"), (0, 0, 0, 2)))
+
+
+def _question(question: report_pb2.QuestionResult) -> None:
+    score = f"{question.score:.0f}" if question.HasField("score") else "–"
+    out.print(f"\n[bold]{question.round}. {escape(question.question)}[/]  {score}")
+    points = Table.grid(padding=(0, 1))
+    points.add_column(no_wrap=True)
+    points.add_column(ratio=3)
+    points.add_column(ratio=4, style="dim")
+    for point in question.key_points:
+        where = ""
+        if point.HasField("evidence"):
+            quote = point.evidence.quote
+            quote = quote if len(quote) <= QUOTE else f"{quote[: QUOTE - 1]}…"
+            where = f"{_clock(seconds(point.evidence.start))} “{quote}”"
+        points.add_row(_mark(point), escape(point.key_point), escape(where))
+    out.print(Padding(points, (0, 0, 0, 2)))
+    out.print(Padding(_dimensions(question.dimensions), (0, 0, 0, 2)))
+    if question.HasField("story"):
+        story = question.story
+        out.print(
+            f"  [dim]situation {story.situation:.0%}, task {story.task:.0%},"
+            f" action {story.action:.0%}, result {story.result:.0%}[/]"
+        )
+
+
+def _mark(point: report_pb2.KeyPointResult) -> str:
+    if point.covered:
+        return "[green]made[/]"
+    if point.denied:
+        return "[red]denied[/]"
+    return "[yellow]not said[/]" if point.certain else "[yellow]not recognised[/]"
+
+
+def _dimensions(dimensions: Iterable[report_pb2.DimensionScore]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(style="dim")
+    for each in dimensions:
+        level = f"level {each.level}" if each.level else ""
+        table.add_row(each.name, f"{each.score:.0f}", level, escape(each.rationale))
+    return table
+
+
+def _clock(moment: float) -> str:
+    minutes, rest = divmod(int(moment), 60)
+    return f"{minutes}:{rest:02}"

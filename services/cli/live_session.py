@@ -1,0 +1,359 @@
+"""One live conversation as a client holds it, with the candidate's behaviour around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
+from itertools import cycle
+from typing import Self
+
+import grpc
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import interview_pb2, interview_service_pb2
+from viva.serving.v1 import serving_pb2
+
+from services.cli.disturbances import Disturbances, disturb
+from services.cli.held import AnswerTimes, Held, InterviewFailed
+from services.cli.live_sound import Sound
+from services.cli.sent_audio import SentAudio
+from services.cli.sound_card import RATE_HZ, Answer, Microphone
+from services.cli.ungrouped import ungrouped
+from services.runtime.stats import duration, seconds
+
+REACTION_SECONDS = 0.3
+"""People begin to answer 200 to 500 ms after a question (Stivers et al. 2009, PNAS)."""
+ACKNOWLEDGE_SECONDS = 0.2
+OVER_SECONDS = 0.8
+"""Whoever interrupts has heard a little of what they interrupt."""
+CUT_SECONDS = 1.0
+"""How long a connection that is cut on purpose stays away."""
+SILENCE_SECONDS = 45.0
+"""Without any event for so long an interview with recordings has failed."""
+LIVE_SILENCE_SECONDS = 600.0
+"""The same with a person, who may think; the server has its own patience."""
+REJOIN_SECONDS = 30.0
+"""How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
+REJOIN_PAUSE_SECONDS = 0.5
+BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What a call ends with when its connection does: refused, reset, closed without a status."""
+
+Call = grpc.aio.StreamStreamCall[
+    interview_service_pb2.ConverseRequest, interview_service_pb2.ConverseResponse
+]
+
+
+class _Beside:
+    """Tasks that run beside the conversation and end with it."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self._begun: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[object, object, None]) -> None:
+        """Runs something as long as the conversation lasts."""
+        task = self._tasks.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._begun:
+            task.cancel()
+
+
+class Session:
+    """A conversation with the candidate's behaviour around it."""
+
+    def __init__(
+        self,
+        converse: Callable[[], Call],
+        interview_id: str,
+        answers: Sequence[Answer],
+        sound: Sound,
+        notify: Callable[[pb.InterviewEvent], None],
+        note: Callable[[str], None],
+        disturbances: Disturbances,
+    ) -> None:
+        self._converse = converse
+        self._call = converse()
+        self._interview_id = interview_id
+        self._resume_token: str | None = None
+        self._sent = SentAudio()
+        self._broken_since: float | None = None
+        self._answers = cycle(answers) if answers else None
+        self._notify = notify
+        self._note = note
+        self._disturbances = disturbances
+        self._cut_off = False
+        self._loop = asyncio.get_running_loop()
+        self._microphone = sound.microphone
+        self._loudspeaker = sound.loudspeaker
+        self._loudspeaker_hz = sound.loudspeaker_hz
+        self._most_silence = SILENCE_SECONDS if answers else LIVE_SILENCE_SECONDS
+        self._held = Held(microphone=self._microphone, loudspeaker=self._loudspeaker)
+        self._offsets: list[float] = []
+        self._phases: dict[str, interview_pb2.Phase.ValueType] = {}
+        self._waiting: AnswerTimes | None = None
+        # An answer of which nothing has been understood yet.
+        self._unheard: AnswerTimes | None = None
+        # grpc.aio takes one write at a time.
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> Held:
+        """Holds it to its report; see `live_interview.hold` for what it raises."""
+        try:
+            await ungrouped(self._hold())
+        finally:
+            self._call.cancel()
+        self._held.zero = self._zero()
+        for answer in self._held.answers:
+            answer.speech_end -= self._held.zero
+            if answer.first_audio is not None:
+                answer.first_audio -= self._held.zero
+        return self._held
+
+    async def _hold(self) -> None:
+        await self._say(self._join())
+        async with asyncio.TaskGroup() as tasks:
+            # All of them end with the interview, also an answer that is still being given.
+            with _Beside(tasks) as beside:
+                beside.begin(self._talk())
+                beside.begin(self._acknowledge())
+                began = False
+                async for event in self._events():
+                    if not began:
+                        beside.begin(self._disturb())
+                        began = True
+                    self._notify(event)
+                    if self._react(event, beside):
+                        break
+
+    async def _disturb(self) -> None:
+        began = self._loop.time()
+
+        def note(sentence: str) -> None:
+            self._note(f"{self._loop.time() - began:.1f} s: {sentence}.")
+
+        await disturb(
+            self._disturbances,
+            note,
+            interrupt=lambda: self._interrupt(note),
+            cut=lambda: self._cut(note),
+        )
+
+    async def _interrupt(self, note: Callable[[str], None]) -> None:
+        """Gives the next answer over the interviewer, as soon as they speak."""
+        if self._answers is None or not isinstance(self._microphone, Microphone):
+            return  # whoever sits before the microphone interrupts themselves
+        # A loudspeaker tells nobody that it plays.
+        while (playing := self._loudspeaker.tick()) is None or not (  # noqa: ASYNC110
+            OVER_SECONDS <= playing.heard < playing.seconds
+        ):
+            await asyncio.sleep(ACKNOWLEDGE_SECONDS / 4)
+        answer = next(self._answers)
+        note(f"the candidate speaks over the interviewer: {answer.name}")
+        await self._speak(answer, self._microphone)
+
+    async def _cut(self, note: Callable[[str], None]) -> None:
+        """Cuts the stream and joins again with its token; nobody writes meanwhile."""
+        async with self._writing:
+            note("the connection is cut")
+            self._cut_off, self._broken_since = True, self._loop.time()
+            self._call.cancel()
+            await asyncio.sleep(CUT_SECONDS)
+            await self._open_again()
+        note("joining again")
+
+    def _join(self) -> interview_service_pb2.ConverseRequest:
+        shape = serving_pb2.AudioFormat(
+            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
+        )
+        join = pb.JoinInterview(
+            interview_id=self._interview_id,
+            input=shape,
+            output=(
+                serving_pb2.AudioFormat(sample_rate_hz=self._loudspeaker_hz, channels=1)
+                if self._loudspeaker_hz is not None
+                else None
+            ),
+            resume_token=self._resume_token,
+        )
+        return interview_service_pb2.ConverseRequest(join=join)
+
+    async def _say(self, request: interview_service_pb2.ConverseRequest) -> None:
+        # A write that finds the call over says less than the read that will find it, too.
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            async with self._writing:
+                await self._call.write(request)
+
+    async def _events(self) -> AsyncIterator[pb.InterviewEvent]:
+        while True:
+            try:
+                async with asyncio.timeout(self._most_silence):
+                    response = await self._call.read()
+            except TimeoutError:
+                raise InterviewFailed(self._stalled()) from None
+            except grpc.aio.AioRpcError as error:
+                await self._join_again(error)
+                continue
+            except asyncio.CancelledError:
+                # A call that is cut by its own side is read as cancelled.
+                task = asyncio.current_task()
+                if not self._cut_off or (task is not None and task.cancelling()):
+                    raise
+                async with self._writing:
+                    self._cut_off = False
+                continue
+            if not isinstance(response, interview_service_pb2.ConverseResponse):
+                raise InterviewFailed("the conversation ended without a report")
+            event = response.event
+            late = self._broken_since is not None
+            self._resume_token, self._broken_since = event.resume_token, None
+            if not late:  # what was missed comes late and tells nothing about the clock
+                self._offsets.append(self._loop.time() - seconds(event.at))
+            yield event
+
+    async def _join_again(self, error: grpc.aio.AioRpcError) -> None:
+        """Opens the conversation anew after its connection broke; raises what is no such break."""
+        now = self._loop.time()
+        again = self._broken_since is not None
+        if again and error.code() is grpc.StatusCode.NOT_FOUND:
+            raise InterviewFailed(
+                "the interview server was started again and no longer knows the interview"
+            )
+        self._broken_since = self._broken_since or now
+        if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
+            raise error
+        if not again:
+            self._note("The connection broke; joining again.")
+        await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
+        async with self._writing:
+            self._call.cancel()
+            await self._open_again()
+
+    async def _open_again(self) -> None:
+        self._call = self._converse()
+        self._sent.rewind()
+        # A write that finds the call over says less than the read that will find it, too.
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            await self._call.write(self._join())
+
+    def _stalled(self) -> str:
+        """What to say when nothing has happened for too long."""
+        failing = {d.service: d.recovered for d in self._held.degraded}
+        parts = [f"nothing happened for {self._most_silence:.0f} s"]
+        if self._unheard is not None:
+            parts.append(f"no words were understood in {self._unheard.recording}")
+        parts += [f"{service} does not work" for service, back in failing.items() if not back]
+        return "; ".join(parts)
+
+    def _zero(self) -> float:
+        """Events arrive a little late; the fastest one tells where the clock began."""
+        return min(self._offsets, default=self._loop.time())
+
+    async def _talk(self) -> None:
+        async with aclosing(self._microphone.chunks()) as chunks:
+            async for chunk in chunks:
+                self._sent.add(chunk)
+                await self._send_audio()
+
+    async def _send_audio(self) -> None:
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            # Chosen only when it can be written: joining again changes what is next.
+            async with self._writing:
+                while (piece := self._sent.next()) is not None:
+                    audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
+                    request = interview_service_pb2.ConverseRequest(candidate=audio)
+                    await self._call.write(request)
+
+    async def _acknowledge(self) -> None:
+        while True:
+            await asyncio.sleep(ACKNOWLEDGE_SECONDS)
+            playing = self._loudspeaker.tick()
+            if playing is None:
+                continue
+            position = pb.PlaybackPosition(
+                utterance_id=playing.utterance_id,
+                position=duration(playing.heard),
+                finished=playing.heard >= playing.seconds,
+                client_time=duration(self._loop.time()),
+            )
+            message = pb.CandidateMessage(playback=position)
+            await self._say(interview_service_pb2.ConverseRequest(candidate=message))
+
+    async def _answer(self, answer: Answer, microphone: Microphone) -> None:
+        await asyncio.sleep(REACTION_SECONDS)
+        # Whoever speaks already, over the interviewer, does not begin another answer.
+        if not microphone.speaking:
+            await self._speak(answer, microphone)
+
+    async def _speak(self, answer: Answer, microphone: Microphone) -> None:
+        ended = await microphone.say(answer)
+        self._waiting = self._unheard = AnswerTimes(answer.name, speech_end=ended)
+        self._held.answers.append(self._waiting)
+
+    def _react(self, event: pb.InterviewEvent, beside: _Beside) -> bool:
+        """Does what a candidate's client does; whether the interview is over."""
+        match event.WhichOneof("event"):
+            case "utterance_started":
+                self._begins(event.utterance_started)
+            case "audio":
+                self._sounds(event.audio)
+            case "playback_control":
+                self._control(event.playback_control.action)
+            case "utterance_ended":
+                if self._expects_answer(event.utterance_ended):
+                    self._begin_answer(beside)
+            case "candidate_turn":
+                self._unheard = None
+            case "audio_received":
+                self._sent.forget(seconds(event.audio_received.offset))
+            case "timings" if self._held.answers:
+                self._held.answers[-1].server = event.timings
+            case "degraded":
+                self._held.degraded.append(event.degraded)
+            case "report_ready":
+                self._held.report = event.report_ready.report
+            case "state_changed":
+                self._check(event.state_changed.state)
+        return self._held.report is not None
+
+    def _check(self, state: interview_pb2.InterviewState.ValueType) -> None:
+        if state == interview_pb2.INTERVIEW_STATE_CANCELLED:
+            raise InterviewFailed("the interview was cancelled")
+        if state == interview_pb2.INTERVIEW_STATE_FAILED:
+            raise InterviewFailed("the interview server could not hold the interview to its end")
+
+    def _begin_answer(self, beside: _Beside) -> None:
+        # A person begins without being told.
+        if self._answers is not None and isinstance(self._microphone, Microphone):
+            beside.begin(self._answer(next(self._answers), self._microphone))
+
+    def _begins(self, started: pb.InterviewerUtteranceStarted) -> None:
+        self._phases[started.utterance_id] = started.phase
+        if started.HasField("format"):
+            self._loudspeaker.begin(started.utterance_id, started.format.sample_rate_hz)
+
+    def _sounds(self, piece: pb.InterviewerAudio) -> None:
+        if self._waiting is not None and self._waiting.first_audio is None:
+            self._waiting.first_audio = self._loop.time()
+        self._loudspeaker.add(piece.utterance_id, piece.audio)
+
+    def _expects_answer(self, ended: pb.InterviewerUtteranceEnded) -> bool:
+        asks = self._phases.get(ended.utterance_id) in {
+            interview_pb2.PHASE_QUESTION,
+            interview_pb2.PHASE_FOLLOW_UP,
+        }
+        return asks and not ended.interrupted
+
+    def _control(self, action: pb.PlaybackControl.Action.ValueType) -> None:
+        match action:
+            case pb.PlaybackControl.ACTION_PAUSE:
+                self._loudspeaker.pause()
+            case pb.PlaybackControl.ACTION_RESUME:
+                self._loudspeaker.resume()
+            case _:
+                self._loudspeaker.stop()

@@ -1,0 +1,95 @@
+"""Scores of one answer from its measures; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.interview.interviewer import rubric
+from services.interview.interviewer.coverage import Comparison
+from services.interview.interviewer.rubric import Dimension, score
+from services.interview.interviewer.structure import Structure
+from services.interview.interviewer.wording import Wording
+from services.interview.questions.bank import Question
+from services.interview.record import Category
+from services.interview.reports.delivery import Delivery
+
+_PERSONAL = frozenset({Category.BEHAVIORAL, Category.SELF_INTRODUCTION})
+
+OFF_TOPIC = 50.0
+"""Below this relevance the other scores count in proportion: nothing is clear beside the point."""
+EXPLAINED_PER_POINT = 4.0
+"""Details of its own that an answer needs for each point it makes; points only named count less."""
+NAMED = 0.3
+"""What a point that is only named counts."""
+IMPERSONAL = 25.0
+"""Most relevance of an answer to a question about the candidate that speaks of somebody else."""
+SAID, LEAST_SAID = 6.0, 0.3
+"""With less of one's own than this, clear words are clear about little; so much counts at least."""
+DENIED_SHARE = 0.6
+"""What is left off the whole when every point is denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """0 to 100: the whole and its dimensions, in the order in which they are told."""
+
+    overall: float
+    dimensions: Mapping[Dimension, float]
+
+
+def rate(
+    question: Question,
+    comparison: Comparison,
+    wording: Wording,
+    story: Structure | None = None,
+    delivery: Delivery | None = None,
+) -> Rating:
+    """Rates an answer.
+
+    Args:
+        question: The question.
+        comparison: The answer beside its question.
+        wording: How it is worded.
+        story: How it is told, where the question asks for a story.
+        delivery: How it was spoken, where it was.
+    """
+    scale = rubric.closeness_scale(question, comparison.basis)
+    expected = rubric.BRIEF_SHARE if rubric.brief(question) else 1.0
+    least = rubric.FULL_LENGTH * expected
+    relevance = score(scale.level(comparison.closeness))
+    if question.category in _PERSONAL and not wording.personal:
+        relevance = min(relevance, IMPERSONAL)
+    said = min(1.0, max(LEAST_SAID, wording.own / (SAID * expected)))
+    scores = {
+        Dimension.RELEVANCE: relevance,
+        Dimension.CONTENT: score(rubric.CONTENT.level(_content(comparison, wording, expected))),
+        Dimension.DEPTH: score(rubric.DEPTH.level(wording.detail / max(least, wording.words))),
+        Dimension.CLARITY: score(rubric.CLARITY.level(wording.precision * said)),
+    }
+    if story is not None:
+        scores[Dimension.STRUCTURE] = score(rubric.STRUCTURE.level(story.completeness))
+    if delivery is not None:
+        scores[Dimension.DELIVERY] = delivery.fluency
+    return Rating(_overall(question, scores, comparison), scores)
+
+
+def _content(comparison: Comparison, wording: Wording, expected: float) -> float:
+    """The mean strength of the points; named without explanation they count less."""
+    points = comparison.points
+    made = sum(point.strength for point in points)
+    needed = EXPLAINED_PER_POINT * expected * made
+    explained = 1.0 if not needed else min(1.0, wording.detail / needed)
+    return made / len(points) * (NAMED + (1 - NAMED) * explained)
+
+
+def _overall(
+    question: Question, scores: Mapping[Dimension, float], comparison: Comparison
+) -> float:
+    weights = rubric.weights(question.category)
+    there = {dimension: weights[dimension] for dimension in scores if dimension in weights}
+    mean = sum(weight * scores[dimension] for dimension, weight in there.items())
+    mean /= sum(there.values())
+    on_topic = min(1.0, scores[Dimension.RELEVANCE] / OFF_TOPIC)
+    denied = sum(point.denied for point in comparison.points) / len(comparison.points)
+    return mean * on_topic * (1 - DENIED_SHARE * denied)

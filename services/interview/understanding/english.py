@@ -1,0 +1,194 @@
+"""Commands in English. Contractions are written out before (`wording.read`)."""
+
+from __future__ import annotations
+
+import re
+
+from services.interview.understanding.commands import grammar
+
+_LEAD = (
+    r"(?:um+|uh+|er+|so|well|okay|ok|oh|hm+|ah+|mm+|sorry|excuse me|please|actually|hey|hello|hi"
+    r"|i am (?:so |very |really )?sorry|i apologi[sz]e|pardon me|pardon|wait|yeah|yes|no|and"
+    r"|but|just|then|maybe|right"
+    r"|great|thanks|thank you|(?:that is )?a? ?(?:very |really )?(?:good|great|tough|hard"
+    r"|interesting) question|i think|perhaps"
+    r"|sorry to interrupt|all right|alright|now) "
+)
+_TAIL = (
+    r" (?:please|thanks|thank you(?: very much| so much)?|sorry|again|now|for me|okay|ok|then"
+    r"|maybe|quickly"
+    r"|if (?:you do not mind|possible|that is (?:okay|ok|possible|fine|all right)|i may|you could)"
+    r"|(?:one|once) more(?: time)?|once again|right now|real quick|sir|madam|exactly|first)"
+)
+_SOFTLY = r"(?: (?:please|just|maybe|possibly|kindly|perhaps|quickly))*"
+_YOU = (
+    r"(?:(?:can|could|would|will) you(?: mind)?|would you be able to|do you mind|please"
+    r"|i would like you to"
+    r"|i need you to|is it possible to|you could|you can)" + _SOFTLY
+)
+_WE = (
+    r"(?:(?:can|could|may|might|shall|should) (?:we|i)|let us|i (?:want|need|have|prefer|wish"
+    r"|am going) to"
+    r"|i would (?:like|love|prefer) to|i would rather|we (?:can|could|should)|is it (?:okay|ok"
+    r"|possible|all right) (?:if (?:we|i)|to)"
+    r"|do you mind if (?:we|i)|would it be possible to)" + _SOFTLY
+)
+_ASK = f"(?:(?:{_YOU}|{_WE}) )"
+_AGAIN = r"(?: (?:again|once more|one more time|once again|for me|to me))"
+_QUESTION = (
+    r"(?:(?:the|your|this|that)(?: (?:last|whole|previous))? (?:question|part|bit|sentence|thing))"
+)
+_THAT = (
+    rf"(?:that|it|this|yourself|{_QUESTION}|what you (?:just )?(?:said|asked)|the end"
+    rf"(?: of {_QUESTION})?)"
+)
+_A_MOMENT = (
+    r"(?:(?:a|one|just a|just one|another|half a|a little|some|a bit of|a few|a couple of|two"
+    r"|a short)"
+    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit))"
+)
+_TO_THINK = (
+    r"(?: to (?:think|consider|collect my thoughts)(?: (?:about|of|on) (?:it|that|this"
+    r"|the question))?(?: through)?)"
+)
+_HERE = r"(?: (?:here|now|this|it|there|today|at this point|early|with (?:this|it)))"
+_INTERVIEW = r"(?:(?:the|this|our) (?:interview|session|call|conversation))"
+_ONE = r"(?:(?:this|that|the)(?: (?:last|current))? (?:one|question)|that|it|this)"
+_NEXT = r"(?:(?:the |a |an)?(?:next|different|other|another|new) (?:question|one|topic))"
+_KNOWN = (
+    r"(?: (?:that|this|it|the answer(?: to (?:that|this|it))?|(?:this|that) (?:one|question)"
+    r"|what to say))"
+)
+
+_REPEAT = rf"""
+    {_ASK}?(?:repeat|repeating)(?: {_THAT})?{_AGAIN}*
+  | {_ASK}?(?:say|saying|ask|asking|read|reading|tell me) {_THAT}{_AGAIN}+
+  | {_ASK}?(?:say|come|tell me) again{_AGAIN}*
+  | {_ASK}(?:start|begin) (?:again|over|from the (?:beginning|start|top))
+  | again | one more time | once more
+  | what (?:was|is) (?:the|your)(?: (?:last|first))? question{_AGAIN}*
+  | what was that{_AGAIN}*
+  | what (?:did|do) you(?: just)? (?:say|ask)(?: me)?{_AGAIN}*
+  | (?:sorry|wait|excuse\ me) (?:what|pardon)
+  | i (?:did|could|do|can) not (?:quite |really |even |fully )?(?:hear|catch|get)
+    (?: (?:you|anything|{_THAT}|the (?:end|beginning|rest|last (?:part|bit))))?
+    (?: (?:of (?:it|that|{_QUESTION})))?
+    (?: (?:properly|clearly|well|right|very well))?
+  | i (?:have )?missed {_THAT}(?: of (?:it|that|{_QUESTION}))?
+"""
+_REPHRASE = rf"""
+    in other words | meaning(?: what)?
+  | {_ASK}?(?:rephrase|rephrasing|reword|paraphrase)(?: {_THAT})?
+    (?: differently| a (?:little|bit)| in .{{0,20}}words)?
+  | {_YOU} (?:clarify|clarifying|explain|explaining|simplify|elaborate(?: on)?)(?: to me)?
+    (?: {_THAT}| what (?:you|that|this) means?(?: (?:by|with) (?:that|it|this))?)?
+    (?: to me)?(?: a (?:little |bit )?(?:bit )?
+    (?:more)?| better| further| in (?:more detail|other words|simple words))?
+  | {_ASK}?(?:put|say|saying|ask|asking|phrase|express|formulate) {_THAT}
+    (?: (?:differently|(?:in )?(?:another|a different) way|more (?:simply|clearly)|otherwise
+        |(?:in|with|using) (?:other|simpler|simple|different|easier|plain|plainer)
+    (?: (?:words|terms|english))))
+  | {_YOU} be (?:a (?:little |bit )?(?:bit )?)?
+    (?:more|a bit more) (?:specific|precise|concrete|clear)
+  | {_YOU} give(?: me)? (?:an|one) example(?: of (?:that|what you mean))?
+  | what (?:exactly )?do you mean(?: exactly)?(?: (?:by|with) (?:that|this|it))?(?: exactly)?
+  | what (?:does|is) (?:that|this|it|the question) (?:mean|supposed to mean)
+  | i (?:do|did|could) not (?:quite |really |fully |completely )?(?:understand|follow)
+    (?: (?:you|{_THAT}|what you (?:mean|are asking|want)))?
+  | i am not (?:quite |really |entirely )?sure (?:what you (?:mean|are asking|want)|
+    (?:that )?i understand(?: {_THAT}| you)?)
+  | i am (?:a (?:bit|little) )?confused(?: by (?:it|that|{_QUESTION}))?
+  | {_QUESTION} is not (?:quite )?clear(?: to me)?
+"""
+_HOLD = rf"""
+    (?:please )?(?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
+  | {_YOU} (?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
+  | {_A_MOMENT} | moment | wait(?: wait)*(?: for)?(?: {_A_MOMENT})?
+  | (?:{_YOU} )?(?:wait|hold on|hang on|hold that thought|bear with me)(?: for)?(?: {_A_MOMENT})?
+  | let me (?:just |quickly )?(?:think|consider)(?: (?:about |on )?(?:it|that|this))?
+    (?: through)?(?: for)?(?: {_A_MOMENT})?
+  | let me see | let me have a think
+  | {_WE} (?:have|take|get|need) {_A_MOMENT}{_TO_THINK}?
+  | i (?:need|want|would like) {_A_MOMENT}{_TO_THINK}?
+  | i (?:need|want|have) to think(?: (?:about )?(?:it|that|this))?(?: for)?(?: {_A_MOMENT})?
+  | i am (?:still |just )?thinking(?: about (?:it|that))?
+  | pause | (?:{_WE} )(?:pause|take a (?:short |quick )?break)
+    (?: (?:here|it|this|the interview))?(?: for)?(?: {_A_MOMENT})?
+"""
+_SKIP = rf"""
+    {_NEXT} | something else
+  | {_ASK}?(?:skip|skipping)(?: over)?(?: {_ONE})? | pass | {_ASK}(?:pass)(?: on {_ONE})?
+  | pass on {_ONE}
+  | {_ASK}?(?:move|moving) on(?: to {_NEXT})?
+  | {_ASK}?(?:go|get|jump|continue|proceed|move)(?: on| ahead| over| straight)?(?: to| with) {_NEXT}
+  | {_ASK}(?:have|get|do|take|try|ask(?: me)?) (?:{_NEXT}|something else)
+  | ask me (?:{_NEXT}|something else)
+"""
+_END = rf"""
+    {_WE} (?:stop|end|finish|quit|leave|abort|cancel|close|conclude|wrap(?: it| this| things)? up)
+      (?: {_INTERVIEW})?{_HERE}*
+  | {_WE} be done{_HERE}+
+  | {_ASK}?(?:stop|end|finish|quit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
+  | let us call it a day
+  | that is (?:all|it|enough) for (?:today|now)
+  | i (?:have to|need to|must|have got to|got to) (?:go|leave)(?: (?:now|soon))?
+  | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
+    (?: any ?more)?
+"""
+_REASONS = rf"""
+    i (?:really |honestly )?(?:do|can|could) not (?:really )?
+    (?:know|answer|say|remember|think of (?:anything|one|any)){_KNOWN}?
+  | (?:i have )?no idea | i am not (?:really )?sure(?: about (?:it|that|this))?
+  | i am sorry | sorry | excuse me | pardon me | please | thanks
+  | thank you(?: (?:so|very) much)? | wait | no
+  | okay | ok | oh | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right | hello | hi
+  | actually | all right | alright
+  | (?:that is )?a? ?(?:very |really )?
+    (?:good|great|tough|hard|difficult|interesting) (?:question|one)
+  | (?:that|it|the line|the (?:sound|connection|audio)) (?:was|is) (?:a bit |too |very )?
+    (?:fast|quick|quiet|bad|unclear|noisy)
+  | you (?:broke|cut) (?:up|out)
+"""
+_REPAIRS = (
+    r"(?:(?:um+|uh+|oh|ah+|hm+) )*(?:sorry|(?:i )?beg (?:your )?pardon|i beg your pardon|pardon"
+    r"(?: me)?|excuse me|what|what what|huh)(?: (?:sorry|what))?"
+)
+
+
+def _flat(pattern: str) -> str:
+    """A pattern without the line breaks and indents that make it readable."""
+    return re.sub(r"\s*\n\s*", "", re.sub(r"\s+\| ", "|", pattern)).replace("\\ ", " ").strip()
+
+
+COMMANDS = grammar(
+    {
+        "repeat": _flat(_REPEAT),
+        "rephrase": _flat(_REPHRASE),
+        "hold": _flat(_HOLD),
+        "skip": _flat(_SKIP),
+        "end": _flat(_END),
+    },
+    lead=_LEAD,
+    tail=_TAIL,
+    reasons=_flat(_REASONS),
+    repairs=_REPAIRS,
+)
+
+_AUXILIARIES = (
+    r"(?:do|does|did|have|has|had|are|is|was|were|am|can|could|will|would|should|shall|may)"
+)
+_POLAR = re.compile(rf"(?:(?:and|so|but|then|now|well|okay|in that case) )*{_AUXILIARIES} ")
+_REQUEST = re.compile(
+    r"(?:(?:and|so|but|then|now) )*(?:can|could|would|will) you (?:please )?"
+    r"(?:tell|explain|describe|walk|give|share|talk|outline|elaborate|name)"
+)
+
+
+def asks_yes_or_no(line: str) -> bool:
+    """Whether the last sentence of an interviewer's line can be answered with yes or no."""
+    sentences = re.findall(r"[^.?!]+\?", line.lower())
+    if not sentences:
+        return False
+    # What stands before a comma sets the scene: "In your team, did you …"
+    parts = [part.strip() for part in sentences[-1].split(",")]
+    return any(_POLAR.match(part) and not _REQUEST.match(part) for part in parts)

@@ -1,0 +1,132 @@
+"""What words over the interviewer, or in an answer's place, mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.cli.demo import INTERVIEW
+from services.interview.questions.bank import load_bank
+from services.interview.understanding.intent import Intent, Situation, understand
+from tests.interview.understanding.corpus import Sample, samples
+
+COMMANDS = {Intent.REPEAT, Intent.REPHRASE, Intent.HOLD, Intent.SKIP, Intent.END}
+UNDISTURBED = {Intent.NOISE, Intent.BACK_CHANNEL, Intent.ECHO}
+SILENT = Situation("en", None)
+LINE = "How do you keep a large database healthy over the years?"
+PLAYING = Situation("en", LINE, "How do you keep a large")
+
+
+def meant(half: Sequence[Sample]) -> list[tuple[Sample, Intent]]:
+    return [(s, understand(s.text, s.situation, final=s.final)) for s in half]
+
+
+@pytest.mark.parametrize("sample", samples("fitted"), ids=lambda s: f"{s.intent.name}-{s.text}")
+def test_the_fitted_half_is_understood(sample: Sample) -> None:
+    assert understand(sample.text, sample.situation, final=sample.final) is sample.intent
+
+
+def test_the_half_that_was_held_out_is_understood() -> None:
+    """241 of 243 at its first judging; one more since, where a pattern was torn by a blank."""
+    found = meant(samples("held_out"))
+    wrong = [(sample.text, intent) for sample, intent in found if intent is not sample.intent]
+    assert len(found) >= 150 + 60
+    assert len(wrong) <= 0.02 * len(found), wrong
+
+
+@pytest.mark.parametrize("half", ["fitted", "held_out"])
+def test_no_content_is_taken_for_a_command(half: str) -> None:
+    assert not [
+        (sample.text, intent)
+        for sample, intent in meant(samples(half))
+        if intent in COMMANDS and sample.intent is not intent
+    ]
+
+
+def test_both_halves_cover_both_languages_and_have_nothing_in_common_but_signs() -> None:
+    fitted, held_out = samples("fitted"), samples("held_out")
+    for half, least in ((fitted, 75), (held_out, 70)):
+        assert sum(s.situation.language == "zh" for s in half) >= least
+        assert {sample.intent for sample in half} == set(Intent)
+    # Stripped of punctuation, a command of one half is none of the other's.
+    plain = [
+        {re.sub(r"\W", "", s.text.lower()) for s in half if s.intent in COMMANDS}
+        for half in (fitted, held_out)
+    ]
+    assert len(plain[0] & plain[1]) <= 4
+
+
+def test_nothing_in_the_bank_or_in_whole_answers_is_a_command() -> None:
+    texts = [text for prepared in INTERVIEW for text in (prepared.answer, prepared.after)]
+    for question in load_bank():
+        texts += [question.text, *question.key_points, *question.follow_ups]
+    parts = [part for text in texts for part in (text, *re.split(r"[.?!,;]", text))]
+    assert len(parts) > 1000
+    assert not [part for part in parts if understand(part, SILENT, final=True) in COMMANDS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Could you repeat that?", "One moment.", "Next question please.", "Can we stop here?"],
+)
+def test_before_the_text_is_final_a_command_only_stops_the_line(text: str) -> None:
+    assert understand(text, PLAYING, final=False) is Intent.SPEECH
+    assert understand(text, PLAYING, final=True) in COMMANDS
+
+
+def test_a_line_stops_on_evidence_alone() -> None:
+    """As its recognition grows: nothing, a fragment, then words."""
+    grown = ["", "I", "I would", "I would like to"]
+    heard = [understand(text, PLAYING, final=False) for text in grown]
+    assert heard == [Intent.NOISE, Intent.NOISE, Intent.SPEECH, Intent.SPEECH]
+
+
+@pytest.mark.parametrize("words", range(1, 12))
+def test_a_growing_echo_never_stops_the_line(words: int) -> None:
+    played = " ".join(LINE.split()[:words])
+    situation = Situation("en", LINE, played)
+    assert understand(played, situation, final=False) in UNDISTURBED
+    if words >= 2:
+        assert understand(played, situation, final=True) is Intent.ECHO
+
+
+def test_what_is_said_over_an_echo_is_heard_besides_it() -> None:
+    said = "how do you keep a wait can I ask something"
+    assert understand(said, PLAYING, final=True) is Intent.SPEECH
+
+
+def test_words_of_the_line_that_were_not_played_yet_are_no_echo() -> None:
+    line = "Thanks for that long and careful answer. Now tell me about the years at the bank."
+    start = Situation("en", line, "Thanks")
+    assert understand("tell me about the years", start, final=True) is Intent.SPEECH
+
+
+def test_a_short_answer_that_stands_in_the_question_is_an_answer_once_that_was_heard() -> None:
+    line = "Which do you prefer, Python or Java?"
+    assert understand("Java.", Situation("en", line, line, question_heard=True), final=True) is (
+        Intent.SPEECH
+    )
+
+
+@pytest.mark.parametrize("text", ["Exactly.", "Great.", "Correct.", "Sure.", "Yes."])
+def test_what_listens_over_a_line_may_answer_where_an_answer_is_expected(text: str) -> None:
+    assert understand(text, PLAYING, final=True) is Intent.BACK_CHANNEL
+    assert understand(text, SILENT, final=True) is Intent.SPEECH
+
+
+def test_a_long_answer_is_speech_whatever_stands_in_it() -> None:
+    answer = "Um, let me think. Next question please, the customer said. " * 40
+    assert understand(answer, SILENT, final=True) is Intent.SPEECH
+    assert understand(answer, PLAYING, final=False) is Intent.SPEECH
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x9FFF)), st.booleans(), st.booleans())
+@example(text="um " * 2000, playing=False, final=True)
+@example(text="sorry i do not know " * 500, playing=False, final=True)
+@example(text="嗯" * 3000, playing=True, final=True)
+def test_any_text_means_something(text: str, playing: bool, final: bool) -> None:
+    assert understand(text, PLAYING if playing else SILENT, final=final) in Intent
