@@ -53,6 +53,10 @@ def speaks(world: World, text: str) -> float:
     return began
 
 
+def taken(world: World) -> bool:
+    return world.state.floor is not None
+
+
 def test_a_session_is_what_is_written_of_it() -> None:
     world = asked()
     began = speaks(world, ANSWER)
@@ -141,7 +145,7 @@ def test_a_word_in_between_commits_to_nothing(
         world.pass_time(0.2)
         world.happen(e.Heard(WentOn(world.now)))
         world.happen(e.Heard(PartialHeard(f"{ANSWER} And more", "")))
-        assert world.state.floor is None
+        assert not taken(world)
         stops = [event for event in world.told if isinstance(event, PlaybackControl)]
         assert [stop.action for stop in stops] == [PlaybackAction.STOP]
     else:
