@@ -102,6 +102,26 @@ def test_a_recogniser_that_hangs_is_noticed_and_what_was_said_is_heard_by_the_ne
     run(main())
 
 
+def test_a_recogniser_that_hung_and_lives_again_is_told_to_work_without_another_stream() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.hearing.hear(bytes(3200))
+            first = await listener.stream()
+            first.heard.put_nowait(SpeechBegan(0.0))
+            listener.recogniser.hangs = True
+            await talk(listener, 3.0, loud(0.1))
+            assert listener.failures.get_nowait().reason == "hangs"
+            # The next stream opens on a server that still hangs, and then goes on.
+            await talk(listener, 6.0, bytes(3200))
+            opened = len(listener.recogniser.streams)
+            listener.recogniser.hangs = False
+            await talk(listener, 4.0, bytes(3200))
+            assert listener.recovered.is_set()
+            assert len(listener.recogniser.streams) == opened
+
+    run(main())
+
+
 def test_silence_and_a_recogniser_that_has_nothing_to_say_are_no_fault() -> None:
     async def main() -> None:
         async with listening() as listener:

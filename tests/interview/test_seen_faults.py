@@ -190,8 +190,29 @@ def test_who_was_speaking_when_the_recogniser_died_for_good_is_answered() -> Non
             told = await s.until(ServiceDegraded)
             assert (told.service, told.remedy) == ("asr", Remedy.TYPE_ANSWERS)
             assert asyncio.get_running_loop().time() - died <= 3.0
+            await asyncio.sleep(15.0)
             assert (await s.until(CandidateTurn)).turn.text == ANSWER
             await s.play_out(Phase.FOLLOW_UP)
+
+    run(main())
+
+
+def test_what_was_said_to_a_recogniser_that_dies_is_whole_when_it_comes_back_soon() -> None:
+    async def main() -> None:
+        async with stage() as s:
+            s.join()
+            await s.to_first_question()
+            await s.hear(SpeechBegan(0.0), PartialHeard("I watch the slow", ""))
+            await asyncio.sleep(2.0)
+            s.recogniser.broken = True
+            s.recogniser.streams[-1].heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
+            await asyncio.sleep(10.0)
+            assert said_to(s) == []
+            s.recogniser.broken = False
+            await s.recogniser.opened.get()
+            await s.hear(*ended(ANSWER, 0.0))
+            assert (await s.until(CandidateTurn)).turn.text == ANSWER
+            assert said_to(s) == [ANSWER]
 
     run(main())
 
@@ -205,6 +226,7 @@ def test_what_was_saved_from_a_dead_recogniser_and_is_heard_again_is_kept_once()
             await asyncio.sleep(4.0)
             s.recogniser.broken = True
             s.recogniser.streams[-1].heard.put_nowait(DependencyFailed("asr", "UNAVAILABLE"))
+            await asyncio.sleep(15.0)
             told = (await s.until(CandidateTurn)).turn
             s.recogniser.broken = False
             await s.recogniser.opened.get()

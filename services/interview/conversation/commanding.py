@@ -16,7 +16,7 @@ def take(scene: Scene, kind: OrderKind, number: int) -> None:
     scene.set(orders=(*scene.state.orders, Order(kind, number)))
     if kind is not OrderKind.RESUME and scene.live and scene.state.speech.under_way:
         scene.want(a.Finalize())
-        scene.start(Timer.ORDERS, scene.script.pace.final)
+        scene.start(Timer.ORDERS, scene.script.pace.order)
 
 
 def hurry(scene: Scene) -> None:

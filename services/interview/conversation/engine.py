@@ -138,6 +138,8 @@ def _stored(scene: Scene, event: events.Committed | events.CommitFailed | events
 def _served(scene: Scene, event: events.Failed | events.Worked) -> None:
     if isinstance(event, events.Worked):
         degrading.worked(scene, event.service)
+        if event.service == "asr" and scene.state.running(Timer.LOSS) is not None:
+            turn_taking.wait_for_another(scene)
         return
     degrading.failed(scene, event.service, event.reason)
     floor, reply = scene.state.floor, scene.state.reply
@@ -249,6 +251,8 @@ def _typed(scene: Scene, text: str) -> None:
     if not text.strip() or state not in {State.LIVE, State.PAUSED}:
         return
     speaking.stop(scene, read=True)
+    if scene.state.speech.lost:
+        turn_taking.salvage(scene)
     replies.hold_back(scene)
     scene.set(quiet=0, offered=False, speech=replace(scene.state.speech, worded=False))
     holding.release(scene)

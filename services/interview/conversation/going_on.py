@@ -103,6 +103,8 @@ def shake(scene: Scene) -> None:
         speaking.resume(scene)
     elif floor is not None and not floor.playback.held and state.running(Timer.SOUND) is None:
         speaking.sound_overdue(scene)
+    elif state.running(Timer.LOSS) is not None:
+        return
     elif state.speech.under_way and state.hold is None:
         turn_taking.salvage(scene)
     elif state.reply is not None and state.reply.released is not None:

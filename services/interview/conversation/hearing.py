@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -118,7 +119,8 @@ class Hearing:
         self._loud = 0.0
         self._floor = LOUD
         self._asked_at: float | None = None
-        self._told_at = self._checked_at = self._heard_at = 0.0
+        self._told_at = self._heard_at = 0.0
+        self._checked_at = -CHECKED_SECONDS
         # At first, and from the loss of a stream, until one has lasted.
         self._lost = True
         self._loop = asyncio.get_running_loop()
@@ -332,13 +334,16 @@ class Hearing:
             raise failure from None
 
     async def _settle(self) -> None:
+        """After a while the stream works; after trouble, once its server shows that it is there."""
         await asyncio.sleep(SETTLED_SECONDS)
-        if self._troubled:
-            await self._check()
+        while self._troubled:
+            with suppress(DependencyFailed):
+                await self._check()
+                self._troubled = False
+                await self._recovered()
+                break
+            await asyncio.sleep(SETTLED_SECONDS)
         self._lost = False
-        if self._troubled:
-            self._troubled = False
-            await self._recovered()
 
     async def _receive(self, stream: RecognitionStream, base: float) -> None:
         async for event in stream.events():

@@ -39,7 +39,10 @@ class Pace:
         patience: How long after the end of turn the reply may still take.
         suspicion: How long playback stays paused for speech that shows no words.
         first_audio: How long a line waits for its sound before it is shown as text.
-        final: How long the text of a finished turn may take.
+        final: How long the text of a finished turn may take; a recogniser that hangs is noticed
+            long before.
+        order: How long a pause or an end waits for the text of what was just said.
+        loss: How long what was said to a recogniser that died is waited for: another hears it again.
         quiet: How long a silent candidate is left alone before being asked again.
         watchdog: After so long in which nothing happens the interviewer goes on.
         review: What the report may take.
@@ -51,7 +54,9 @@ class Pace:
     patience: float = 0.6
     suspicion: float = 2.0
     first_audio: float = 2.5
-    final: float = 2.0
+    final: float = 10.0
+    order: float = 4.0
+    loss: float = 15.0
     quiet: float = 20.0
     watchdog: float = 10.0
     review: float = 30.0

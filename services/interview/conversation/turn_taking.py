@@ -59,7 +59,7 @@ def heard(scene: Scene, event: SpeechEvent) -> None:
             _ended(scene, event)
         case SpeechLost():
             _lose(scene)
-            scene.start(Timer.LOSS, scene.script.pace.suspicion)
+            wait_for_another(scene)
 
 
 def _heard_late(scene: Scene, event: SpeechEvent) -> None:
@@ -101,6 +101,15 @@ def _begin(scene: Scene, event: SpeechBegan) -> bool:
 def _lose(scene: Scene) -> None:
     _rest(scene)
     _change(scene, lost=True, worded=False, eager_at=None, silence=None, finalizing=False)
+
+
+def wait_for_another(scene: Scene) -> None:
+    """The next stream hears the lost speech again: what had words is worth waiting for."""
+    speech, floor = scene.state.speech, scene.state.floor
+    meant = understand(speech.text, situation(scene, floor), final=True)
+    pace = scene.script.pace
+    answers_something = floor is None and meant not in LISTENING
+    scene.start(Timer.LOSS, pace.loss if answers_something else pace.suspicion)
 
 
 def _close(scene: Scene) -> float | None:

@@ -1,0 +1,217 @@
+"""The engine by itself: each turn of the talk in a world under control."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.interview.clients.seams import (
+    PartialHeard,
+    PauseHeard,
+    ProbablyEnded,
+    SpeechBegan,
+    TurnEnded,
+    WentOn,
+)
+from services.interview.conversation import actions as a
+from services.interview.conversation import events as e
+from services.interview.conversation import turn_taking
+from services.interview.conversation.engine import step
+from services.interview.conversation.state import Kind, SessionState, UnknownVersionError
+from services.interview.endpointing.deciding import Asked, Decision, Pause, SpeakerPace, Verdict
+from services.interview.events import (
+    CandidateTurn,
+    InterviewerText,
+    PlaybackAction,
+    PlaybackControl,
+    UtteranceStarted,
+)
+from services.interview.record import Patience, Phase
+from tests.interview.world import PCM, World
+
+ANSWER = "I watch the slow queries and then I add an index to the table."
+
+
+def asked() -> World:
+    """A world in which the first question was just asked."""
+    world = World()
+    world.happen(e.Joined(PCM))
+    for _ in range(2):
+        world.settle()
+        world.play()
+    world.settle()
+    assert world.state.place.step.phase is Phase.QUESTION
+    assert world.state.floor is None
+    return world
+
+
+def speaks(world: World, text: str) -> float:
+    """The candidate has said something and falls silent; when it began."""
+    began = world.now
+    world.happen(e.Heard(SpeechBegan(began)))
+    world.pass_time(3.0)
+    world.happen(e.Heard(PartialHeard(text, "")))
+    return began
+
+
+def taken(world: World) -> bool:
+    return world.state.floor is not None
+
+
+def test_a_session_is_what_is_written_of_it() -> None:
+    world = asked()
+    began = speaks(world, ANSWER)
+    world.happen(e.Heard(TurnEnded(ANSWER, (), began, world.now)))
+    read = SessionState.from_json(world.state.to_json())
+    assert read == world.state
+    assert read.place.answer.turns[-1].text == ANSWER
+    assert read.before == world.state.before
+
+
+def test_another_version_is_refused_by_name() -> None:
+    with pytest.raises(UnknownVersionError, match="version 99"):
+        SessionState.from_json(b'{"version": 99, "session": {}}')
+
+
+def test_the_same_event_in_the_same_state_gives_the_same_result() -> None:
+    one, other = asked(), asked()
+    for world in (one, other):
+        began = speaks(world, ANSWER)
+        world.happen(e.Heard(TurnEnded(ANSWER, (), began, world.now)))
+    assert one.state == other.state
+    assert one.told == other.told
+
+
+def test_the_interview_ends_a_turn_that_is_over() -> None:
+    world = asked()
+    speaks(world, ANSWER)
+    world.happen(e.Heard(PauseHeard(0.2, world.now, 0.9)))
+    assert world.finalized == 0
+    world.pass_time(2.5)
+    assert world.finalized == 1
+
+
+def test_an_unfinished_sentence_is_waited_for_up_to_the_ceiling() -> None:
+    world = asked()
+    speaks(world, "We moved it because")
+    world.happen(e.Heard(PauseHeard(0.2, world.now, 0.2)))
+    world.pass_time(3.0)
+    assert world.finalized == 0
+    world.pass_time(2.0)
+    assert world.finalized == 1
+
+
+def test_text_that_comes_late_is_weighed_again() -> None:
+    world = asked()
+    speaks(world, "We moved it because")
+    world.happen(e.Heard(PauseHeard(0.2, world.now, 0.9)))
+    world.pass_time(1.2)
+    world.happen(e.Heard(PartialHeard("We moved it because it was slow.", "")))
+    assert world.finalized == 1
+
+
+def test_pauses_teach_the_speakers_pace() -> None:
+    world = asked()
+    speaks(world, "We moved it because")
+    end = world.now
+    world.happen(e.Heard(PauseHeard(0.2, end, 0.2)))
+    world.pass_time(1.5)
+    before = world.state.pace
+    world.happen(e.Heard(WentOn(end + 1.5)))
+    assert world.state.pace == before.observe(1.5)
+
+
+@pytest.mark.parametrize("decision", [Decision.OPENER, Decision.BACK_CHANNEL])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_word_in_between_commits_to_nothing(
+    monkeypatch: pytest.MonkeyPatch, decision: Decision, goes_on: bool
+) -> None:
+    def decides(pause: Pause, asked: Asked, pace: SpeakerPace, patience: Patience) -> Verdict:
+        over = pause.silence > 2.0
+        return Verdict(Decision.ANSWER if over else decision, None if over else 2.1, 0.5)
+
+    monkeypatch.setattr(turn_taking, "decide", decides)
+    world = asked()
+    began = speaks(world, ANSWER)
+    place = world.state.place
+    world.happen(e.Heard(ProbablyEnded(ANSWER, (), began, world.now)))
+    world.happen(e.Heard(PauseHeard(0.6, world.now, 0.5)))
+    assert world.state.floor is not None
+    assert world.state.floor.line.kind is Kind.ASIDE
+    world.speak(1)
+    said = [event for event in world.told if isinstance(event, InterviewerText)]
+    assert len(said[-1].text) < 20
+    assert world.state.place.step == place.step
+    if goes_on:
+        world.pass_time(0.2)
+        world.happen(e.Heard(WentOn(world.now)))
+        world.happen(e.Heard(PartialHeard(f"{ANSWER} And more", "")))
+        assert not taken(world)
+        stops = [event for event in world.told if isinstance(event, PlaybackControl)]
+        assert [stop.action for stop in stops] == [PlaybackAction.STOP]
+    else:
+        world.settle()
+        world.play()
+        world.pass_time(2.0)
+        assert world.finalized == 1
+    world.happen(e.Heard(TurnEnded(f"{ANSWER} And more", (), began, world.now)))
+    world.settle()
+    assert [turn.text for turn in world.kept.values() if turn.round and turn.speaker == 2] == [
+        f"{ANSWER} And more"
+    ]
+    assert world.started()[-1].phase is Phase.FOLLOW_UP
+
+
+def test_a_content_line_waits_for_the_end_of_a_word_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn_taking, "decide", lambda *_: Verdict(Decision.OPENER, None, 0.5))
+    world = asked()
+    began = speaks(world, ANSWER)
+    world.happen(e.Heard(PauseHeard(0.6, world.now, 0.5)))
+    world.speak()
+    world.happen(e.Heard(TurnEnded(ANSWER, (), began, world.now)))
+    world.think()
+    assert world.state.floor is not None
+    assert world.state.floor.line.kind is Kind.ASIDE
+    world.play()
+    assert world.state.floor is not None
+    assert world.state.floor.line.step.phase is Phase.FOLLOW_UP
+
+
+@pytest.mark.parametrize("text", ["Mm-hm.", "Okay.", "Welcome, this is a practice interview"])
+def test_listening_and_echo_let_the_line_go_on_where_it_was(text: str) -> None:
+    world = World()
+    world.happen(e.Joined(PCM))
+    world.speak()
+    world.pass_time(1.0)
+    world.happen(e.Heard(SpeechBegan(world.now)))
+    assert isinstance(world.told[-1], PlaybackControl)
+    at = world.state.floor and world.state.floor.playback.position(world.now)
+    world.pass_time(0.6)
+    world.happen(e.Heard(PartialHeard(text, "")))
+    world.happen(e.Heard(TurnEnded(text, (), 1.0, 1.5)))
+    controls = [event for event in world.told if isinstance(event, PlaybackControl)]
+    assert [c.action for c in controls] == [PlaybackAction.PAUSE, PlaybackAction.RESUME]
+    assert world.state.floor is not None
+    assert world.state.floor.playback.position(world.now) == at
+    assert not [event for event in world.told if isinstance(event, CandidateTurn)]
+
+
+def test_a_commit_begins_before_anything_else_that_is_wanted() -> None:
+    world = asked()
+    began = speaks(world, ANSWER)
+    ended = e.Heard(TurnEnded(ANSWER, (), began, world.now))
+    _, wanted = step(world.script, world.state, ended, world.now)
+    kinds = [type(action) for action in wanted]
+    assert kinds.index(a.Commit) < kinds.index(a.Assess)
+    assert kinds.index(a.Keep) < kinds.index(a.Commit)
+
+
+def test_in_writing_the_opening_and_the_question_come_at_once() -> None:
+    world = World()
+    world.happen(e.Joined(None, speaks=False))
+    phases = [event.phase for event in world.told if isinstance(event, UtteranceStarted)]
+    assert phases == [Phase.OPENING, Phase.QUESTION]
+    world.happen(e.Typed(ANSWER))
+    world.think("How did you choose the index?")
+    assert world.started()[-1].phase is Phase.FOLLOW_UP
