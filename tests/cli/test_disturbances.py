@@ -63,7 +63,10 @@ def test_what_is_no_fault_says_how_to_write_one(written: str) -> None:
         fault(Disturbance.KILL, written)
 
 
-def test_servers_fail_only_where_a_mesh_runs(tmp_path: Path) -> None:
+def test_servers_fail_only_where_a_mesh_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
     recording = str(speech(tmp_path, 0.5))
     arguments = ("interview", "--answers", recording, "--out", str(tmp_path), "--kill")
     malformed = viva(*arguments, "asr")

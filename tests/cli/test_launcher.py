@@ -106,13 +106,16 @@ async def test_servers_can_be_made_to_fail_and_hang(standing: Launcher, tmp_path
     async def signalled(server: str, name: str) -> None:
         await asyncio.to_thread(control.signal_server, data, server, name)
 
-    def state() -> str:
-        return str(psutil.Process(before[0]).status())
+    async def stopped() -> bool:
+        return psutil.Process(before[0]).status() == psutil.STATUS_STOPPED
+
+    async def going_on() -> bool:
+        return not await stopped()
 
     await signalled("llm", "SIGSTOP")
-    assert state() == psutil.STATUS_STOPPED
+    await until(stopped)
     await signalled("llm", "SIGCONT")
-    assert state() != psutil.STATUS_STOPPED
+    await until(going_on)
     await signalled("llm", "SIGKILL")
     await standing.until_replaced("llm", before)
     with pytest.raises(control.SignalFailed, match=r"no oven runs here; these do: .*asr"):

@@ -7,7 +7,7 @@ what it has played. What the interviewer says is timed as it arrives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -135,6 +135,7 @@ class Candidate:
         rounds: int,
         follow_ups: int,
         user: str,
+        most: int | None = None,
         hurried: bool = False,
         watch: Callable[[pb.InterviewEvent], None] = lambda _: None,
         chunk_seconds: float = CHUNK_SECONDS,
@@ -147,6 +148,7 @@ class Candidate:
             rounds: Questions.
             follow_ups: After each.
             user: Whose interview it is.
+            most: Answers after which it leaves; None stays to the end.
             hurried: Says that a line was heard as soon as it has come, to save time; not of lines
                 over the candidate's own words.
             watch: Sees every event before the candidate does.
@@ -158,7 +160,10 @@ class Candidate:
         self._recordings = cycle(recordings)
         self._settings = interview_pb2.InterviewSettings(rounds=rounds, follow_ups=follow_ups)
         self._user = user
+        self._most = most
         self._hurried = hurried
+        self._enough = asyncio.Event()
+        self._over = False
         self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._chunk_seconds = chunk_seconds
@@ -199,11 +204,13 @@ class Candidate:
         self._to_say, self._answering = list(self._pieces(Spoken("", samples).pcm)), False
 
     async def hold(self) -> list[Answer]:
-        """Holds an interview to its report.
+        """Holds an interview to its report, or until as many answers as wanted were replied to.
+
+        An interview that is left earlier, also because this is cancelled, is deleted.
 
         Raises:
             grpc.aio.AioRpcError: A call failed.
-            LookupError: The interview ended without a report.
+            LookupError: The conversation ended without a report.
         """
         created = await self._stub.CreateInterview(
             interview_service_pb2.CreateInterviewRequest(settings=self._settings),
@@ -216,19 +223,32 @@ class Candidate:
             await call.write(self._join())
             async with asyncio.TaskGroup() as tasks:
                 around = [
-                    tasks.create_task(self._talk(call)),
-                    tasks.create_task(self._play(call)),
+                    tasks.create_task(work)
+                    for work in (self._talk(call), self._play(call), self._listen(call))
                 ]
-                async for event in _events(call):
-                    if await self._react(event, call):
-                        break
-                else:
-                    raise LookupError("the conversation ended without a report")
+                await self._enough.wait()
                 for task in around:
                     task.cancel()
         finally:
             call.cancel()
+            if not self._over:
+                await self._stub.DeleteInterview(
+                    interview_service_pb2.DeleteInterviewRequest(interview_id=self.interview_id),
+                    **outgoing(CALL_SECONDS, user=self._user),
+                )
         return self.answers
+
+    async def _listen(self, call: _Call) -> None:
+        async for response in call:
+            self._over = await self._react(response.event, call)
+            if self._over or (len(self.answers) == self._most and self._replied()):
+                self._enough.set()
+                return
+        raise LookupError("the conversation ended without a report")
+
+    def _replied(self) -> bool:
+        last = self.answers[-1]
+        return last.to_content is not None and last.timings is not None
 
     def _join(self) -> interview_service_pb2.ConverseRequest:
         shape = serving_pb2.AudioFormat(
@@ -252,7 +272,9 @@ class Candidate:
                 self._quiet_since = due
             # Whoever was cut off and hears nothing more goes on all the same.
             waited = bool(self.answers) and due - self._quiet_since > PATIENCE_SECONDS
-            if not self._to_say and (self._owes_answer or waited):
+            if waited and len(self.answers) == self._most:
+                self._enough.set()
+            elif not self._to_say and (self._owes_answer or waited):
                 self._owes_answer, self._quiet_since = False, due
                 self._answer()
             await self._say(call, self._to_say.pop(0) if self._to_say else self._silence)
@@ -366,8 +388,3 @@ class Candidate:
 def _audio(data: bytes) -> interview_service_pb2.ConverseRequest:
     audio = pb.CandidateAudio(chunk=serving_pb2.AudioChunk(audio=data))
     return interview_service_pb2.ConverseRequest(candidate=pb.CandidateMessage(audio=audio))
-
-
-async def _events(call: _Call) -> AsyncIterator[pb.InterviewEvent]:
-    async for response in call:
-        yield response.event

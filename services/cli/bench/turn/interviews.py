@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
@@ -21,8 +20,9 @@ STAGES = {
     "first_phrase": "first phrase",
     "first_audio": "first audio sent",
 }
-MOST_ANSWERS = 20
-"""Of an interview: ten rounds with a follow-up each."""
+MOST_ROUNDS = 10
+MOST_ANSWERS = 10
+"""Of an interview, with a follow-up each: twice as many turns as there are answers."""
 SESSION_SECONDS = 900.0
 
 
@@ -45,8 +45,10 @@ class Interviews:
             candidate = Candidate(
                 self._channel,
                 part,
-                rounds=math.ceil(len(part) / 2),
+                # More than there are answers: one that is cut is taken for several.
+                rounds=min(MOST_ROUNDS, len(part)),
                 follow_ups=1,
+                most=len(part),
                 user="bench",
                 hurried=True,
             )
