@@ -57,28 +57,29 @@ def _first_words(words: str) -> re.Pattern[str]:
     return re.compile(rf"^(?:{words})(?![\w'’])")
 
 
-_EN_PRONOUN = "i|we|he|she|they|you"
+_EN_PRONOUN = "i|we|he|she|they"
 _EN_DANGLING = (
     "and|or|but|because|cause|nor|plus|although|though|while|whereas|unless|if|whether|as|than|"
     # Determiners and possessives.
     "a|an|the|my|your|our|their|its|every|another|some other|these|those|whose|"
     # Prepositions that nearly always take something after them.
-    "of|at|from|into|onto|upon|per|by|during|without|within|towards?|between|among|against|"
-    "through|via|despite|like a|such as|instead of|because of|"
+    "of|at|from|into|onto|upon|per|by|during|without|within|towards?|among|against|"
+    "via|despite|like a|such as|instead of|because of|"
     # Subjects and what is contracted to them.
     f"{_EN_PRONOUN}|i'm|we're|they're|you're|he's|she's|it's|that's|there's|what's|who's|let's|"
     "i've|we've|they've|i'd|we'd|they'd|i'll|we'll|there was|there were|there is|there are|"
     # Verbs that take something after them.
     "is|are|was|were|am|be|been|being|means|meant|makes|let|say|"
-    "which|who|very|really|quite|too|more|most|especially|mostly|mainly|usually|basically|just|"
+    "which|who|very|really|quite|most|especially|mostly|mainly|usually|basically|just|"
     "(?:and|so|but|because|that|if|when) (?:then|now|there|it|this|that)|"
     "(?:want|wanted|like|able|going|had|have|has|try|tried|used|need|needed|decided|started|began|"
     "asked (?:me|him|her|them)|order) to|for example|for instance|first of all|second|secondly|"
-    "third|thirdly|finally|then|even|only|kind of|sort of|you know|i mean|i think|i guess|in fact"
+    "third|thirdly|finally|and then|even|only|kind of|sort of|you know|i mean|in fact"
 )
 _EN_LEANING = (
     "so|to|in|on|for|with|about|over|before|after|since|until|when|where|what|how|why|that|it|this|"
     "have|had|has|do|did|does|can|could|will|would|should|may|might|must|not|one|two|three|"
+    "you|then|more|too|between|through|i think|i guess|"
     "said|told|asked|thought|noticed|found|saw|well|actually|also|maybe|perhaps|probably|like"
 )
 
@@ -152,12 +153,12 @@ ENGLISH = Cues(
 _ZH_DANGLING = (
     "和|跟|与|以及|或者|还是|但是|但|可是|不过|因为|由于|所以|于是|然后|接着|就是|就是说|也就是|比如|比如说|例如|像|"
     "如果|假如|要是|虽然|尽管|而且|并且|另外|还有|此外|首先|其次|第一|第二|第三|最后|一方面|另一方面|"
-    "一个|一些|一种|一位|一家|这个|那个|这种|那种|某个|每个|在|把|被|给|对|从|向|往|由|用|让|叫|使|为|为了|关于|按照|根据|"
-    "是|要|想|会|能|应该|需要|必须|可能|主要|主要是|特别是|尤其是|的时候|之后|以后|之前|以前|一开始|当时|后来|"
-    "我|你|他|她|它|我们|你们|他们|她们|大家|自己|也|都|就|才|还|又|再|很|非常|最|更|比较|特别|太|有点|一般|通常|其实|"
-    "说|觉得|认为|发现|告诉我|告诉他|问|写着|变成|负责|差不多|大概|只|只有|先|一直|我觉得|我想|我认为|而是|而不是"
+    "一个|一些|一种|一位|一家|这个|那个|这种|那种|某个|每个|在|把|被|给|从|向|往|由|让|使|为|为了|关于|按照|根据|"
+    "是|应该|需要|必须|主要|主要是|特别是|尤其是|的时候|之后|以后|之前|以前|一开始|当时|后来|"
+    "我|我们|也|都|就|才|还|又|再|很|非常|最|更|比较|特别|太|有点|一般|通常|其实|"
+    "觉得|认为|发现|告诉我|告诉他|写着|变成|负责|差不多|大概|只|只有|一直|我觉得|我想|我认为|而是|而不是"
 )
-_ZH_LEANING = "的|地|得|有|到|做|可以|时候|去|来|等|好|上|里|下|完|过|那|这|嘛|每次|每天|以|会先"
+_ZH_LEANING = "用|对|要|想|会|能|可能|说|问|先|叫|你|他|她|它|你们|他们|她们|大家|自己|的|地|得|有|到|做|可以|时候|去|来|等|好|上|里|下|完|过|那|这|嘛|每次|每天|以|会先"
 
 CHINESE = Cues(
     fillers=re.compile(r"(?:嗯+|呃+|额+|唔+|啊这|那个那个|这个这个|就是那个)$"),

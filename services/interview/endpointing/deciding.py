@@ -36,9 +36,9 @@ before the last ones, and many stops of the voice are no pauses."""
 STEP_SECONDS = 0.05
 _BACK_CHANNEL_SHARE = 0.75
 """Of the ceiling: after so much silence in the middle of a thought a word of patience is due."""
-_MID_THOUGHT = 0.5
-"""The probability of an end under which an answer at this pause counts as unfinished, whatever
-the silence."""
+MID_THOUGHT = 0.05
+"""The probability of an end, before the silence says anything, under which the candidate is in the
+middle of a thought: they are waited for up to the ceiling, and told so on the way."""
 
 
 class Decision(Enum):
@@ -92,7 +92,7 @@ class Moments:
     Attributes:
         at_once: The probability that the answer is over, before the silence says anything.
         opener: When an opener is due; None if not before the answer.
-        back_channel: When a word of patience is due; None if not before the answer.
+        back_channel: When a word of patience is due; None except in the middle of a thought.
         answer: When the answer is due.
     """
 
@@ -130,7 +130,7 @@ def decide(pause: Pause, asked: Asked, pace: SpeakerPace, patience: Patience) ->
 def moments(model: Model, at_once: float, pace: SpeakerPace, patience: Patience) -> Moments:
     """When what is due at a pause, if the candidate stays silent and nothing new is understood."""
     temper = _TEMPERS[patience]
-    # Patience with a slow speaker costs as much time as it does with a quick one.
+    # Waiting is measured in the speaker's own pace, so that a slow one is given that much more time.
     slowness = pace.slowness
     times = [EARLIEST_SECONDS]
     while times[-1] + STEP_SECONDS < temper.ceiling:
@@ -140,17 +140,13 @@ def moments(model: Model, at_once: float, pace: SpeakerPace, patience: Patience)
 
     def best(price: float) -> float:
         costs = (
-            at_once * time + price * (1 - at_once) * share
+            at_once * time + price * slowness * (1 - at_once) * share
             for time, share in zip(times, shares, strict=True)
         )
         return min(zip(costs, times, strict=True))[1]
 
+    if at_once < MID_THOUGHT:
+        return Moments(at_once, None, _BACK_CHANNEL_SHARE * temper.ceiling, temper.ceiling)
     answer = best(model.cut_in_cost * temper.price)
     opener = best(model.opener_cost * temper.price)
-    back_channel = _BACK_CHANNEL_SHARE * temper.ceiling
-    return Moments(
-        at_once=at_once,
-        opener=opener if opener < answer else None,
-        back_channel=back_channel if at_once < _MID_THOUGHT and back_channel < answer else None,
-        answer=answer,
-    )
+    return Moments(at_once, opener if opener < answer else None, None, answer)

@@ -46,12 +46,12 @@ def features(pause: Pause, asked: Asked) -> Features:
     complete = 0.0 if wording.unfinished else 1.0
     values = {"always": 1.0, "complete": complete}
     values["sound"] = 0.0 if pause.sound is None else _logit(pause.sound) / 2
-    values["sound_complete"] = values["sound"] * complete
-    values["unheard"] = 1.0 if pause.sound is None else 0.0
     values |= {mark: float(getattr(wording, mark)) for mark in _MARKS}
-    values["length"] = length * complete
-    values["short"] = float(length < _SHORT) * complete
-    values["sentences"] = math.log1p(wording.sentences) * complete * (not closed)
+    # A word can be all that a closed question asks for.
+    told = complete * (not closed)
+    values["length"] = length * told
+    values["short"] = float(length < _SHORT) * told
+    values["sentences"] = math.log1p(wording.sentences) * told
     values["closed"] = float(closed) * complete
     values["answered"] = float(closed and wording.yes_no) * complete
     values["told"] = float(expected is Kind.STORY and wording.concluding) * complete

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,36 +25,65 @@ Float64 = npt.NDArray[np.float64]
 
 WORDINGS = 3
 SEED = "fit"
-CUT_INS, WITH_OPENERS = 0.035, 0.045
+CUT_INS, WITH_OPENERS = 0.05, 0.06
 """Shares of the inner pauses that may be cut on the fitted half: by content, and by openers that
 meet the speaker's next words as well. Less than the 5 % that may be cut of answers never seen."""
 _RIDGE = 3.0
+_SOUND, _SOUND_RIDGE = 0.5, 600.0
 _STEPS = 30
 _FOLDS = 6
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The fitted half: cases, their features [n, names], and whose answer each is of."""
+
+    cases: Sequence[Case]
+    names: Sequence[str]
+    inputs: Float64
+    answers: Sequence[str]
+
+    def weights(self, kept: npt.NDArray[np.bool_]) -> Float64:
+        """The weights that fit some of the cases."""
+        over = np.array([case.length is None for case in self.cases], dtype=np.float64)
+        return regression(self.inputs[kept], over[kept], self.names)
+
+
 def fit(rows: Sequence[table.Row]) -> Model:
     """The model that fits the fitted half of a table best."""
-    known = cases(rows, "fitted", wordings=WORDINGS, seed=SEED)
-    pauses = pause_groups([c.length for c in known if c.length is not None])
-    names = list(features(known[0].pause, known[0].asked))
-    model = Model(regression(known, names), pauses, 1.0, 1.0)
-    return with_prices(model, *_prices(known, names, model))
-
-
-def regression(known: Sequence[Case], names: Sequence[str]) -> dict[str, float]:
-    """Weights of a logistic regression with a ridge, by Newton's method (Cessie & Houwelingen)."""
-    seen = [features(case.pause, case.asked) for case in known]
+    found = cases(rows, "fitted", wordings=WORDINGS, seed=SEED)
+    seen = [features(case.pause, case.asked) for case in found]
+    names = list(seen[0])
     inputs = np.array([[values[name] for name in names] for values in seen])
-    over = np.array([case.length is None for case in known], dtype=np.float64)
-    weights = np.zeros(len(names))
+    known = _Known(found, names, inputs, [case.source.split()[0] for case in found])
+    everything = known.weights(np.ones(len(found), dtype=np.bool_))
+    model = Model(
+        weights={name: round(float(w), 4) for name, w in zip(names, everything, strict=True)},
+        pauses=pause_groups([case.length for case in found if case.length is not None]),
+        cut_in_cost=1.0,
+        opener_cost=1.0,
+    )
+    return with_prices(model, *_prices(known, model))
+
+
+def regression(inputs: Float64, over: Float64, names: Sequence[str]) -> Float64:
+    """Weights of a logistic regression with a ridge, by Newton's method (Cessie & Houwelingen).
+
+    The ridge draws every weight to 0 but the sound's, which is drawn to what it is worth of people:
+    synthesised voices end their sentences alike, finished or not.
+    """
     ridge = np.full(len(names), _RIDGE)
     ridge[names.index("always")] = 1e-3
+    ridge[names.index("sound")] = _SOUND_RIDGE
+    drawn_to = np.zeros(len(names))
+    drawn_to[names.index("sound")] = _SOUND
+    weights = drawn_to.copy()
     for _ in range(_STEPS):
         expected = 1 / (1 + np.exp(-inputs @ weights))
         curvature = (inputs.T * (expected * (1 - expected))) @ inputs + np.diag(ridge)
-        weights += np.linalg.solve(curvature, inputs.T @ (over - expected) - ridge * weights)
-    return {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
+        slope = inputs.T @ (over - expected) - ridge * (weights - drawn_to)
+        weights += np.linalg.solve(curvature, slope)
+    return weights
 
 
 def pause_groups(lengths: Sequence[float]) -> tuple[PauseGroup, ...]:
@@ -71,37 +102,33 @@ def pause_groups(lengths: Sequence[float]) -> tuple[PauseGroup, ...]:
     )
 
 
-def _prices(known: Sequence[Case], names: Sequence[str], model: Model) -> tuple[float, float]:
+def _prices(known: _Known, model: Model) -> tuple[float, float]:
     """The least prices that keep cut-ins in bounds on answers left out of the regression."""
-    answers = sorted({_answer(case) for case in known})
-    held_out: list[tuple[Judged, Ours]] = []
-    for fold in range(min(_FOLDS, len(answers))):
-        left_out = set(answers[fold::_FOLDS])
-        weights = regression([c for c in known if _answer(c) not in left_out], names)
-        judged = Judged([c for c in known if _answer(c) in left_out])
-        held_out.append((judged, Ours(judged, Model(weights, model.pauses, 1.0, 1.0))))
-
-    def mean(shares: Sequence[float]) -> float:
-        sizes = [float((~judged.over).sum()) for judged, _ in held_out]
-        return float(np.average(shares, weights=sizes))
-
+    names = sorted(set(known.answers))
+    scores = np.zeros(len(known.cases))
+    for fold in range(_FOLDS):
+        left_out = np.isin(known.answers, names[fold::_FOLDS])
+        if left_out.any():
+            scores[left_out] = known.inputs[left_out] @ known.weights(~left_out)
+    at_once = 1 / (1 + np.exp(-scores))
+    judged = Judged(known.cases)
+    kept = np.isin(list(map(id, known.cases)), list(map(id, judged.cases)))
+    ours = Ours(judged, model, at_once[kept])
     steps = [float(price) for price in np.round(np.geomspace(0.3, 100, 90), 3)]
 
     def cut(price: float) -> float:
-        return mean([judged.point("", ours.due(price)).cut_ins for judged, ours in held_out])
+        return judged.point("", ours.due(price)).cut_ins
 
-    cut_in = next((price for price in steps if cut(price) <= CUT_INS), steps[-1])
-
-    def with_openers(price: float) -> float:
-        return mean([ours.first_sound(cut_in, price).cut_ins for _, ours in held_out])
-
-    return cut_in, next(
-        price for price in steps if price >= cut_in or with_openers(price) <= WITH_OPENERS
+    cut_in = _least(steps, lambda price: cut(price) <= CUT_INS)
+    return cut_in, _least(
+        [price for price in steps if price <= cut_in],
+        lambda price: ours.first_sound(cut_in, price).cut_ins <= WITH_OPENERS,
     )
 
 
-def _answer(case: Case) -> str:
-    return case.source.split()[0]
+def _least(prices: Sequence[float], suffices: Callable[[float], bool]) -> float:
+    """The least price that suffices, if all greater ones do; the greatest if none does."""
+    return prices[min(bisect_left(prices, x=True, key=suffices), len(prices) - 1)]
 
 
 def as_json(model: Model, rows: Sequence[table.Row]) -> str:

@@ -14,7 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from services.cli.bench.endpointing.cases import Case
-from services.interview.endpointing.deciding import CEILING_SECONDS, EARLIEST_SECONDS, STEP_SECONDS
+from services.interview.endpointing.deciding import (
+    CEILING_SECONDS,
+    EARLIEST_SECONDS,
+    MID_THOUGHT,
+    STEP_SECONDS,
+)
 from services.interview.endpointing.features import features
 from services.interview.endpointing.model import Model
 
@@ -99,25 +104,31 @@ _THRESHOLDS = (*np.arange(0.05, 0.951, 0.05), 0.97, 0.98, 0.99, 0.995, 0.999, 1.
 class Ours:
     """The packaged decision: when it would answer, for any price of a cut-in."""
 
-    def __init__(self, judged: Judged, model: Model) -> None:
+    def __init__(self, judged: Judged, model: Model, at_once: Float64 | None = None) -> None:
+        """Takes the probabilities [n] that an answer is over if they are known already."""
         self._judged = judged
         self._model = model
         cases = judged.cases
-        self.at_once = np.array([model.at_once(features(c.pause, c.asked)) for c in cases])
+        if at_once is None:
+            at_once = np.array([model.at_once(features(c.pause, c.asked)) for c in cases])
+        self.at_once = at_once
         count = round((CEILING_SECONDS - EARLIEST_SECONDS) / STEP_SECONDS) + 1
         self._times = EARLIEST_SECONDS + STEP_SECONDS * np.arange(count)
-        slow = [case.pace.slowness for case in cases]
-        self._shares = np.array([[model.goes_on(t, s) for t in self._times] for s in slow])
+        self._slowness = np.array([case.pace.slowness for case in cases])
+        paces = {case.pace.slowness for case in cases}
+        shares = {pace: [model.goes_on(t, pace) for t in self._times] for pace in paces}
+        self._shares = np.array([shares[case.pace.slowness] for case in cases])
 
     def due(self, price: float) -> Float64:
         """After how much silence the least is to be lost, [n], if a cut-in costs `price`."""
         over = self.at_once[:, None]
-        best = np.argmin(over * self._times + price * (1 - over) * self._shares, axis=1)
-        return np.asarray(self._times[best])
+        cut_in = price * self._slowness[:, None] * (1 - over) * self._shares
+        best = np.argmin(over * self._times + cut_in, axis=1)
+        return np.where(self.at_once < MID_THOUGHT, CEILING_SECONDS, self._times[best])
 
     def points(self) -> Iterator[Point]:
         """The curve, from careless to careful."""
-        for price in np.geomspace(0.3, 300, 60):
+        for price in np.geomspace(0.3, 60, 400):
             yield self._judged.point(f"a cut-in costs {price:.2f} s", self.due(float(price)))
 
     def packaged(self) -> Point:
