@@ -68,7 +68,7 @@ async def test_who_goes_on_before_the_reply_was_heard_has_given_one_answer() -> 
         assert [word.text for word in again.words] == WHOLE.split()
         await s.play_out(Phase.FOLLOW_UP)
         assert answers(s) == [again]
-        assert s.model.prompts[-1][-2].content == WHOLE
+        assert s.model.prompts[-1][-2].content.endswith(WHOLE)
 
 
 async def test_who_goes_on_while_the_reply_is_made_has_given_one_answer() -> None:
@@ -149,7 +149,7 @@ async def test_a_held_turn_stays_open_through_silence_until_the_candidate_goes_o
         assert (await endpointing(stream)).max_silence == pytest.approx(4.5)
         assert (await s.until(CandidateTurn)).turn.text == WHOLE
         assert [turn.text for turn in answers(s)] == [WHOLE]
-        assert not s.model.prompts or s.model.prompts[-1][-2].content == WHOLE
+        assert not s.model.prompts or s.model.prompts[-1][-2].content.endswith(WHOLE)
 
 
 async def test_a_held_turn_goes_on_within_the_recognisers_turn() -> None:

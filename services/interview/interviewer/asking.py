@@ -36,31 +36,26 @@ _EXAMPLES = (
     (
         (
             "Question: Tell me about something you made faster.\n"
-            "Said: I split our nightly report into small jobs, and it went from four hours to forty"
-            " minutes.\n"
             "Not yet said: explains how they found the slow part"
         ),
+        "I split our nightly report into small jobs, and it went from four hours to forty minutes.",
         "How did you find out which part of the report was slow?",
     ),
     (
         (
             "Question: How do you solve a disagreement about a design?\n"
-            "Said: Two teammates disagreed about the design, so we compared both options on a"
-            " whiteboard.\n"
             "Not yet said: made sure that both sides were heard"
         ),
+        "Two teammates disagreed about the design, so we compared both options on a whiteboard.",
         "How did you make sure that both teammates felt heard?",
     ),
     (
-        (
-            "Question: Please introduce yourself.\n"
-            "Said: I studied biology, but I taught myself to program and now build tools for our"
-            " laboratory.\n"
-            "Not yet said: says what they are looking for"
-        ),
+        "Question: Please introduce yourself.\nNot yet said: says what they are looking for",
+        "I studied biology, but I taught myself to program and now build tools for our laboratory.",
         "How did you learn to program next to your studies?",
     ),
 )
+"""What is known of a round, what the candidate said, and a good question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +100,33 @@ class FollowUp:
 
 
 def prompt(context: Context) -> list[ChatMessage]:
-    """The conversation for the model; all but the last two messages are always the same."""
-    return [*_constant(), ChatMessage("user", _situation(context)), _begun(context.question)]
+    """The conversation for the model; all but the last two messages are always the same.
+
+    Users and the assistant take turns: many models' templates refuse anything else.
+    """
+    return [
+        *_constant(),
+        _told(_situation(context), _end(context.answer)),
+        _begun(context.question),
+    ]
 
 
 def _constant() -> list[ChatMessage]:
     messages = [ChatMessage("system", _SYSTEM)]
-    for situation, asked in _EXAMPLES:
-        messages += [ChatMessage("user", situation), ChatMessage("assistant", asked)]
+    for situation, said, asked in _EXAMPLES:
+        messages += [_told(situation, said), ChatMessage("assistant", asked)]
     return messages
 
 
+def _told(situation: str, said: str) -> ChatMessage:
+    return ChatMessage("user", f"{situation}\nSaid: {said}")
+
+
 def _situation(context: Context) -> str:
-    parts = [f"Question: {context.question.text}"] if context.question.text else []
+    parts = [f"Question: {context.question.text}"]
     earlier = [text for who, text in context.recent if who == "interviewer"]
     if earlier and context.question.text not in earlier[-1]:
         parts.append(f"Asked last: {_end(earlier[-1])}")
-    parts.append(f"Said: {_end(context.answer)}")
     if context.covered:
         parts.append(f"Already clear: {'; '.join(context.covered[:POINTS])}")
     if context.missed:
@@ -156,7 +161,7 @@ async def warm_up(model: ChatModel) -> None:
         DependencyFailed: The model could not be used.
     """
     for answer in ("I like to plan my work.", "We tested it together."):
-        messages = [*_constant(), ChatMessage("user", f"Said: {answer}")]
+        messages = [*_constant(), _told("Question: How do you work?", answer)]
         async with aclosing(model.chat(messages, max_tokens=1, stop=())) as pieces:
             async for _ in pieces:
                 pass

@@ -64,8 +64,8 @@ def well_formed(question: str) -> bool:
     words = re.findall(r"[a-z0-9][a-z0-9'+#.-]*", question.lower().rstrip("?").strip())
     if len(words) < 2 or words[-1] in _NO_LAST or _stutters(words):
         return False
-    if words.count("how") > 1:
-        return False  # "How would you describe how you would …" asks nothing
+    if words.count("how") > 1 or "would you like" in question.lower():
+        return False  # "How would you describe how you would …", "How would you like to be …"
     first = words[0]
     if first in _QUESTION_WORDS:
         return _asks(words)

@@ -1,0 +1,76 @@
+"""`viva report` as a person sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+from typer.testing import CliRunner
+from viva.interview.v1 import report_pb2
+
+from services.cli.app import app
+
+REPORT = report_pb2.Report(
+    overall_score=58.2,
+    summary="You answered 1 of 1 questions and reached 58 of 100.",
+    basis=report_pb2.SCORING_BASIS_LANGUAGE_MODEL,
+    progress=report_pb2.Progress(statements=["Last time 40, this time 58 of 100."]),
+    dimensions=[report_pb2.DimensionScore(name="depth", score=54, level=3)],
+    questions=[
+        report_pb2.QuestionResult(
+            round=1,
+            question="Why [not]?",
+            score=58.2,
+            key_points=[
+                report_pb2.KeyPointResult(
+                    key_point="says why", covered=True, evidence=report_pb2.Evidence(quote="so")
+                ),
+                report_pb2.KeyPointResult(key_point="says who", denied=True),
+                report_pb2.KeyPointResult(key_point="says when", certain=True),
+                report_pb2.KeyPointResult(key_point="says how"),
+            ],
+            story=report_pb2.StoryShares(situation=0.5, action=0.25, result=0.25),
+        )
+    ],
+    weaknesses=["Question 1: not mentioned: says when"],
+)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["report", *arguments])
+    return result.exit_code, result.output
+
+
+def test_a_kept_report_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json_format.MessageToJson(REPORT))
+    status, shown = run(str(path))
+    assert status == 0
+    for part in (
+        "58 of 100",
+        "a language model on top of the rubric",
+        "Last time 40",
+        "Why [not]?",
+        "0:00 “so”",
+        "situation 50%",
+        "• Question 1: not mentioned: says when",
+    ):
+        assert part in shown
+    for mark, point in (
+        ("made", "why"),
+        ("denied", "who"),
+        ("not said", "when"),
+        ("not recognised", "how"),
+    ):
+        line = next(line for line in shown.splitlines() if f"says {point}" in line)
+        assert line.strip().startswith(mark)
+
+
+@pytest.mark.parametrize("content", ["nothing", '{"overallScore": "much"}'])
+def test_a_file_that_holds_no_report_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    status, shown = run(str(path))
+    assert status == 2
+    assert "no report" in shown
