@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults-seconds",
         type=float,
-        default=6.0,
+        default=3.0,
         help="how long the random run begins interviews and faults",
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
 import grpc
+import pytest
 from google.protobuf.message import Message
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
@@ -99,23 +102,26 @@ def _unary(stub: Any, method: str, right: Message, wrong: Message) -> dict[str, 
     return {"name": method, "begin": begin, "wrong": begin_wrong}
 
 
-def _stream(stub: Any, method: str, right: list[Any], wrong: list[Any]) -> dict[str, Any]:
+def _stream(stub: Any, method: str, right: list[Any], wrong: Any) -> dict[str, Any]:
     """A method with many requests: these, and then the caller says nothing for a while."""
 
     async def opened(channel: grpc.aio.Channel, seconds: float, requests: list[Any]) -> Call:
         call = getattr(stub(channel), method)(timeout=seconds)
-        for request in requests:
-            await call.write(request)
+        # A write that finds the call over says less than the read that will find it, too.
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            for request in requests:
+                await call.write(request)
         return call
 
     async def begin(channel: grpc.aio.Channel, seconds: float) -> Call:
         return await opened(channel, seconds, right)
 
     async def begin_wrong(channel: grpc.aio.Channel) -> Call:
-        return await opened(channel, GUARD_SECONDS, wrong)
+        return await opened(channel, GUARD_SECONDS, [wrong])
 
     async def end(_: grpc.aio.Channel, call: Call) -> None:
-        await call.done_writing()
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.done_writing()
 
     return {"name": method, "begin": begin, "wrong": begin_wrong, "end": end}
 
@@ -139,6 +145,7 @@ def _said(segment: str) -> list[tts_pb2.StreamingSynthesizeRequest]:
     return [request(config=tts_pb2.SpeechConfig()), request(text=text)]
 
 
+_MUTE = tts_pb2.StreamingSynthesizeRequest(config=tts_pb2.SpeechConfig(speed=9))
 _QUESTION = llm_pb2.Message(role=llm_pb2.ROLE_USER, content="Why?")
 _ASR: dict[str, Any] = {"server": "asr", "service": "viva.asr.v1.AsrService", "engine": "asr"}
 _TTS: dict[str, Any] = {"server": "tts", "service": "viva.tts.v1.TtsService", "engine": "tts"}
@@ -168,7 +175,7 @@ MODEL_METHODS = (
             asr_pb2_grpc.AsrServiceStub,
             "StreamingRecognize",
             _heard(asr_pb2.StreamingRecognitionConfig(format=_RAW)),
-            _heard(asr_pb2.StreamingRecognitionConfig()),
+            _heard(asr_pb2.StreamingRecognitionConfig())[0],
         ),
         shape=Shape.BIDI,
         field="config.format",
@@ -198,9 +205,9 @@ MODEL_METHODS = (
     ),
     Method(
         **_TTS,
-        **_stream(tts_pb2_grpc.TtsServiceStub, "StreamingSynthesize", _said("line"), _said("")),
+        **_stream(tts_pb2_grpc.TtsServiceStub, "StreamingSynthesize", _said("line"), _MUTE),
         shape=Shape.BIDI,
-        field="text.segment_id",
+        field="config.speed",
         broken=Break.TOLD,
     ),
     Method(
@@ -294,7 +301,8 @@ class Conversations:
         stub: Any = interview_service_pb2_grpc.InterviewServiceStub(channel)
         call = stub.Converse(timeout=seconds)
         join = _joining(self.interviews[-1])
-        await call.write(interview_service_pb2.ConverseRequest(join=join))
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.write(interview_service_pb2.ConverseRequest(join=join))
         return call
 
     async def listen(self, channel: grpc.aio.Channel, seconds: float) -> Call:
@@ -356,7 +364,7 @@ def interview_methods(conversations: Conversations) -> tuple[Method, ...]:
         interview_service_pb2_grpc.InterviewServiceStub,
         "Converse",
         [],
-        [interview_service_pb2.ConverseRequest(candidate=_FINISH)],
+        interview_service_pb2.ConverseRequest(candidate=_FINISH),
     )
     listen = _unary(
         interview_service_pb2_grpc.InterviewServiceStub,
@@ -404,4 +412,23 @@ def interview_methods(conversations: Conversations) -> tuple[Method, ...]:
             field="join",
             broken=Break.TOLD,
         ),
+    )
+
+
+ALWAYS = {"Recognize", "Synthesize", "Converse"}
+"""One method of each shape, for what takes its time; `make test-faults` takes them all."""
+
+
+def each_of(methods: Iterable[Method], *, quick: bool = True) -> pytest.MarkDecorator:
+    """A row of the matrix; where it takes its time, most of it is left to `make test-faults`."""
+    return pytest.mark.parametrize(
+        "method",
+        [
+            pytest.param(
+                method,
+                id=str(method),
+                marks=[] if quick or method.name in ALWAYS else [pytest.mark.whole],
+            )
+            for method in methods
+        ],
     )

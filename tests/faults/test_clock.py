@@ -18,7 +18,7 @@ from tests.faults.candidate import Candidate
 from tests.faults.history import Stored, one_turn_an_answer, violations
 from tests.faults.world import world
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole]
 
 LONGEST_SECONDS = 90.0
 """An interview that is not over by then hangs."""
@@ -77,7 +77,7 @@ async def held(hours: int, data_dir: Path, patch: pytest.MonkeyPatch) -> tuple[C
         return candidate, await candidate.stored()
 
 
-@pytest.mark.parametrize("hours", [-1, pytest.param(1, marks=pytest.mark.whole)])
+@pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_clock_that_is_set_in_mid_interview_changes_nothing(
     hours: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +87,6 @@ async def test_a_clock_that_is_set_in_mid_interview_changes_nothing(
     assert goes_on_evenly(candidate)
 
 
-@pytest.mark.whole
 @pytest.mark.xfail(strict=True, reason="end_time is the wall's: it may lie before start_time")
 async def test_an_interview_ends_after_it_began(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
