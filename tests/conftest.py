@@ -69,8 +69,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         if leave
     }
-    deselected = [
-        item for item in items if any(item.get_closest_marker(mark) for mark in left_out)
-    ]
+    deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
