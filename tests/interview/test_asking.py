@@ -137,7 +137,7 @@ async def test_the_models_question_is_passed_on() -> None:
     model.pieces = (" find", " the missing", " indexes? And", " more")
     asked = await follow_up(model, CONTEXT, budget=5.0, now=lambda: 1.5, embedder=FakeEmbedder())
     assert asked is not None
-    assert (asked.text, asked.first_token) == ("How would you find the missing indexes?", 1.5)
+    assert (asked.text, asked.first_token) == ("How did you find the missing indexes?", 1.5)
 
 
 async def test_a_model_over_its_budget_is_stopped() -> None:

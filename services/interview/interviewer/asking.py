@@ -17,7 +17,6 @@ from services.interview.interviewer.guarding import (
 from services.interview.interviewer.lines import spare_follow_ups
 from services.interview.interviewer.words import content_words, is_chinese
 from services.interview.questions.bank import Question
-from services.interview.record import Category
 
 MAX_TOKENS = 32
 ANSWER_WORDS = 45
@@ -142,10 +141,7 @@ def _end(text: str) -> str:
 
 def beginning(question: Question) -> str:
     """How the question begins; small models ask when it is begun for them."""
-    if question.language == "zh":
-        return "你"
-    told = {Category.BEHAVIORAL, Category.SELF_INTRODUCTION}
-    return "How did you" if question.category in told else "How would you"
+    return "你" if question.language == "zh" else "How did you"
 
 
 def _begun(question: Question) -> ChatMessage:
