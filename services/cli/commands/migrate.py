@@ -42,9 +42,9 @@ def migrate(
         raise typer.Exit(1) from None
     there = found.there or "none"
     if found.there == found.needed:
-        err.print(f"{server.shown}: version {there}, nothing to do")
+        err.print(f"{server.shown}: version {there}, nothing to do", soft_wrap=True)
     elif check:
-        err.print(f"{server.shown}: version {there}, needs {found.needed}")
+        err.print(f"{server.shown}: version {there}, needs {found.needed}", soft_wrap=True)
         raise typer.Exit(1)
     else:
-        err.print(f"{server.shown}: from version {there} to {found.needed}")
+        err.print(f"{server.shown}: from version {there} to {found.needed}", soft_wrap=True)

@@ -246,6 +246,7 @@ class Recordings:
         ]
         if not files:
             return None
+        files.sort(key=lambda recorded: [when for _, when in recorded.places[:1]])
         voice = Voice(self._folder, self._keys, self._thread, files[0].rate_hz)
         return files[0].rate_hz, voice.read(self._sources(files), start, end)
 
