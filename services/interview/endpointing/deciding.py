@@ -130,7 +130,7 @@ def decide(pause: Pause, asked: Asked, pace: SpeakerPace, patience: Patience) ->
 def moments(model: Model, at_once: float, pace: SpeakerPace, patience: Patience) -> Moments:
     """When what is due at a pause, if the candidate stays silent and nothing new is understood."""
     temper = _TEMPERS[patience]
-    # Waiting is measured in the speaker's own pace, so that a slow one is given that much more time.
+    # Waiting is measured in the speaker's own pace: a slow one is given that much more time.
     slowness = pace.slowness
     times = [EARLIEST_SECONDS]
     while times[-1] + STEP_SECONDS < temper.ceiling:
