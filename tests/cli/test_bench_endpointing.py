@@ -48,6 +48,7 @@ def test_the_packaged_model_is_what_the_table_gives() -> None:
     assert as_json(fit(rows), rows) == FILE.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_at_five_percent_cut_ins_we_are_sooner_than_silence_and_sound_alone(
     comparison: Comparison,
 ) -> None:
@@ -57,6 +58,7 @@ def test_at_five_percent_cut_ins_we_are_sooner_than_silence_and_sound_alone(
     assert ours.delay <= 0.8 * comparison.best(TUNED).delay
 
 
+@pytest.mark.slow
 def test_as_packaged_the_budget_of_cut_ins_is_kept_openers_included(
     comparison: Comparison,
 ) -> None:
@@ -64,12 +66,14 @@ def test_as_packaged_the_budget_of_cut_ins_is_kept_openers_included(
     assert comparison.first_sound.cut_ins <= BUDGET
 
 
+@pytest.mark.slow
 def test_chinese_answers_keep_the_budget_too(judged: Sequence[Case]) -> None:
     chinese = [case for case in judged if case.asked.language == "zh"]
     found = compare("Chinese", Judged(chinese), fitted())
     assert found.best(OURS).delay <= 0.65 * found.best(VAD).delay
 
 
+@pytest.mark.slow
 def test_the_bench_judges_what_the_interview_decides(judged: Sequence[Case]) -> None:
     some = Judged(judged[::7])
     due = Ours(some, fitted()).due(fitted().cut_in_cost)

@@ -9,7 +9,8 @@ from itertools import islice
 from services.cli.bench.endpointing.answers import Answer
 from services.cli.bench.endpointing.cases import Case
 from services.cli.bench.endpointing.drawing import Performance
-from services.cli.bench.endpointing.making import performances, spoken_folder
+from services.cli.bench.endpointing.hearing import HeardPause
+from services.cli.bench.endpointing.making import performances, said_until, spoken_folder
 from services.cli.bench.endpointing.recognised import said
 from services.cli.bench.endpointing.recordings import Listener
 from services.cli.bench.endpointing.speaking import Voices
@@ -38,13 +39,7 @@ def respoken(count: int) -> tuple[str, Sequence[tuple[str, Sequence[Case]]]]:
 
 
 def _as_written(case: Case, answer: Answer, performance: Performance) -> Case:
-    begun = performance.tokens[0].start
-    # Where the pause begins, from the start of the recording.
-    at = begun + case.pause.speech + _SLACK
-    ends = [t.text_end for t in performance.tokens if (t.start + t.end) / 2 < at]
-    text = said(answer, max(ends, default=0))
+    start = performance.tokens[0].start + case.pause.speech
+    pause = HeardPause(start, case.length, 0.0, case.pause.speech)
+    text = said(answer, said_until(answer, performance, pause))
     return replace(case, pause=replace(case.pause, text=text))
-
-
-_SLACK = 0.1
-"""Seconds by which voice activity may see the answer begin earlier or later."""
