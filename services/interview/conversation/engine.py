@@ -27,7 +27,6 @@ from services.interview.conversation.state import Prepared, SessionState, Speech
 from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
 
-
 REBUILT_GAP = 10_000
 """Numbers and names go on so much later in another process."""
 
