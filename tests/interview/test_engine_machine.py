@@ -90,7 +90,7 @@ class Sessions(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(OrderKind), after=st.floats(0, 3))
     def order(self, kind: OrderKind, after: float) -> None:
         self.world.pass_time(after)
-        if kind is OrderKind.END and self.starts <= 3:
+        if kind is OrderKind.END and self.starts <= 1:
             return
         speech, free = self.state.speech, self.state.floor is None and not self.state.orders
         text = speech.text if self.state.state is State.LIVE and speech.under_way else ""

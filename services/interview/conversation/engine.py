@@ -27,6 +27,9 @@ from services.interview.conversation.state import Prepared, SessionState, Speech
 from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
 
+REBUILT_GAP = 10_000
+"""Numbers and names go on so much later in another process."""
+
 
 def step(
     script: Script, state: SessionState, event: events.Happening, now: float
@@ -232,6 +235,8 @@ def _restored(scene: Scene) -> None:
         obeyed=(),
         present=False,
         output=None,
+        # What was named after the last commit, and told, keeps its names.
+        counter=state.counter + REBUILT_GAP,
         # The client sends what nobody has acknowledged once more.
         speech=replace(Speech(state.speech.number), under_way=state.speech.under_way, lost=True),
         # Perhaps they were told, perhaps not: better twice than never.

@@ -42,7 +42,7 @@ class Pace:
         final: How long the text of a finished turn may take; a recogniser that hangs is noticed
             long before.
         order: How long a pause or an end waits for the text of what was just said.
-        loss: How long what was said to a recogniser that died is waited for; another hears it.
+        loss: How long what was said to a recogniser that died is waited for, to be heard again.
         quiet: How long a silent candidate is left alone before being asked again.
         watchdog: After so long in which nothing happens the interviewer goes on.
         review: What the report may take.
