@@ -180,7 +180,7 @@ def test_anyones_recordings_are_judged_by_their_true_ends(tmp_path: Path) -> Non
             samples = _joined(gap)
             soundfile.write(tmp_path / f"{number}.wav", samples, SAMPLE_RATE)
             rows.writerow([f"{number}.wav", len(samples) / SAMPLE_RATE - 0.1, "Tell me a story."])
-    result = asyncio.run(bench.run(tmp_path, 0, tmp_path / "plot.svg"))
+    result = asyncio.run(bench.run(tmp_path, tmp_path / "plot.svg"))
     figures = {figure.name: figure.value for figure in result.figures}
     assert figures["all: ends of answers"] == 2
     assert figures["all: pauses inside answers"] >= 2

@@ -157,13 +157,6 @@ def endpointing(
             show_default="the packaged table of spoken answers",
         ),
     ] = None,
-    recognised: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Of these answers, speak so many again and take the recogniser's own words.",
-        ),
-    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(help="Draws the curves there, as SVG.", show_default="nowhere")
     ] = None,
@@ -171,7 +164,7 @@ def endpointing(
     as_json: AsJson = False,
 ) -> None:
     """When an answer is over: delay against cut-ins, beside silence and sound alone. No mesh."""
-    measure(endpointing_bench.run(recordings, recognised, plot), out, as_json=as_json)
+    measure(endpointing_bench.run(recordings, plot), out, as_json=as_json)
 
 
 @bench.command()

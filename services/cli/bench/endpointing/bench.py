@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from services.cli.bench.endpointing import table
-from services.cli.bench.endpointing.cases import Case, cases
+from services.cli.bench.endpointing.cases import Case, cases, heard_cases
 from services.cli.bench.endpointing.comparing import OURS, Comparison, compare
 from services.cli.bench.endpointing.plot import svg
 from services.cli.bench.endpointing.policies import Judged
@@ -20,13 +20,11 @@ JUDGED_SEED = "judge"
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 
 
-async def run(recordings: Path | None, recognised: int, plot: Path | None) -> BenchResult:
+async def run(recordings: Path | None, plot: Path | None) -> BenchResult:
     """Judges the judged half of the table, or a folder of recordings.
 
     Args:
         recordings: A folder with `ends.csv`; None takes the packaged table.
-        recognised: Of the table's judged answers, so many are spoken again and judged by the
-            recogniser's own words too.
         plot: Where to draw the curves; None draws nothing.
 
     Raises:
@@ -34,13 +32,16 @@ async def run(recordings: Path | None, recognised: int, plot: Path | None) -> Be
     """
     if recordings is not None:
         return await asyncio.to_thread(_of_recordings, recordings, plot)
-    return await asyncio.to_thread(_of_table, recognised, plot)
+    return await asyncio.to_thread(_of_table, plot)
 
 
-def _of_table(recognised: int, plot: Path | None) -> BenchResult:
-    known = cases(table.read(), "judged", wordings=1, seed=JUDGED_SEED, written=False)
+def _of_table(plot: Path | None) -> BenchResult:
+    rows = table.read()
+    known = cases(rows, "judged", wordings=1, seed=JUDGED_SEED, written=False)
     comparisons = _by_language("", known)
-    models = {"asr": "smart-turn-v3.2"}
+    heard = Judged(heard_cases(rows, "judged"))
+    comparisons.append(compare("Whisper's own words", heard, fitted()))
+    models = {"asr": "smart-turn-v3.2, whisper-base"}
     notes = [
         (
             "synthesised answers by voices, and of texts, that nothing was fitted on; words as a"
@@ -48,12 +49,6 @@ def _of_table(recognised: int, plot: Path | None) -> BenchResult:
         ),
         f"ours at 5 %: {comparisons[0].best(OURS).setting}",
     ]
-    if recognised:
-        from services.cli.bench.endpointing.respeaking import respoken
-
-        asr, pairs = respoken(recognised)
-        models["asr"] += f", {asr}"
-        comparisons += [compare(name, Judged(heard), fitted()) for name, heard in pairs]
     return _result(comparisons, models, notes, plot)
 
 

@@ -38,7 +38,7 @@ class Case:
 def cases(
     rows: Sequence[Row], half: Half, *, wordings: int, seed: str, written: bool = True
 ) -> Sequence[Case]:
-    """The cases of one half, each in so many wordings as recognised, and as `written`."""
+    """The cases of one half, each in so many wordings as if recognised, and as `written`."""
     known = answers()
     found: list[Case] = []
     for key, group in groupby(rows, key=lambda row: (row.answer, row.voice, row.draw)):
@@ -49,11 +49,23 @@ def cases(
     return found
 
 
-def _performance(rows: Sequence[Row], wording: int, seed: str) -> Iterator[Case]:
+def heard_cases(rows: Sequence[Row], half: Half) -> Sequence[Case]:
+    """The cases of one half that Whisper was asked about, in its own words."""
+    known = answers()
+    found: list[Case] = []
+    for key, group in groupby(rows, key=lambda row: (row.answer, row.voice, row.draw)):
+        performance = list(group)
+        if known[key[0]].half == half and any(row.heard for row in performance):
+            found += _performance(performance, None, "")
+    return found
+
+
+def _performance(rows: Sequence[Row], wording: int | None, seed: str) -> Iterator[Case]:
+    """A performance in one wording: None the one heard, 0 the written one, others by chance."""
     answer = answers()[rows[0].answer]
     pace = SpeakerPace()
     for row in rows:
-        text = said(answer, row.text_end)
+        text = row.heard if wording is None else said(answer, row.text_end)
         if wording:
             chance = generator(seed, wording, row.answer, row.voice, row.draw, row.text_end)
             text = as_recognised(text, chance)

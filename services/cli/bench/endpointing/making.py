@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
-from services.asr.turn_completion import TurnCompletion, load_turn_completion
-from services.asr.vad import SileroVad
 from services.cli.bench.endpointing import table
 from services.cli.bench.endpointing.answers import Answer, Half, answers
 from services.cli.bench.endpointing.chance import generator
 from services.cli.bench.endpointing.drawing import Performance, perform
-from services.cli.bench.endpointing.hearing import HeardPause, heard_pauses
+from services.cli.bench.endpointing.hearing import HeardPause
+from services.cli.bench.endpointing.recordings import Listener
 from services.cli.bench.endpointing.speaking import Voices, voices_of
 from services.cli.bench.endpointing.table import Row
 from services.cli.calls import err
-from services.runtime.errors import ResourceMissing
 from services.runtime.settings import ServerSettings
 
 _SHORT_WORD = 0.12
 """Seconds; where a word ends is known less well than where it begins."""
 DRAWS = 3
-"""Performances of every answer by every voice that speaks it."""
+"""Performances of every answer by every voice that speaks it; the recogniser hears one of them."""
 
 
 def spoken_folder() -> Path:
@@ -62,15 +60,14 @@ def performances(
 
 
 def rows(
-    answer: Answer,
-    voice: str,
-    draw: int,
-    spoken: Performance,
-    vad: SileroVad,
-    judge: TurnCompletion,
+    answer: Answer, voice: str, draw: int, spoken: Performance, listener: Listener
 ) -> Iterator[Row]:
     """The pauses that are heard in a performance."""
-    for pause in heard_pauses(spoken.samples, vad, judge):
+    pauses = listener.pauses(spoken.samples)
+    texts: Iterable[str] = [""] * len(pauses)
+    if draw == int(answer.id[-1]) % DRAWS:
+        texts = listener.texts(spoken.samples, pauses, answer.asked.language)
+    for pause, text in zip(pauses, texts, strict=True):
         yield Row(
             answer.id,
             voice,
@@ -80,6 +77,7 @@ def rows(
             pause.length,
             pause.sound,
             pause.speech,
+            text,
         )
 
 
@@ -94,15 +92,12 @@ def said_until(answer: Answer, spoken: Performance, pause: HeardPause) -> int:
 def main() -> None:
     """Adds to the table what it lacks."""
     voices = Voices(spoken_folder())
-    vad = SileroVad()
-    judge = load_turn_completion()
-    if judge is None:
-        raise ResourceMissing("Smart Turn is not installed", "install it with `make setup`")
+    listener = Listener()
     found = list(table.read()) if table.FILE.is_file() else []
     known = {(row.answer, row.voice) for row in found}
     order = list(answers())
     for answer, voice, draw, spoken in performances(voices, known=known):
-        found += rows(answer, voice, draw, spoken, vad, judge)
+        found += rows(answer, voice, draw, spoken, listener)
         if draw == DRAWS - 1:
             err.print(f"[dim]{answer.id} {voice}: {len(found)} pauses[/]")
             found.sort(key=lambda row: (order.index(row.answer), row.voice, row.draw, row.speech))

@@ -112,24 +112,31 @@ class Listener:
 
     def heard(self, name: str, samples: Float32, end: float, asked: Asked) -> Sequence[Case]:
         """The pauses of an answer whose last word ends at `end` seconds."""
-        pauses = list(_up_to_the_end(heard_pauses(samples, self._vad, self._judge), end))
-        return list(self._with_words(name, samples, pauses, end, asked))
-
-    def _with_words(
-        self, name: str, samples: Float32, pauses: Sequence[HeardPause], end: float, asked: Asked
-    ) -> Iterator[Case]:
+        pauses = list(_up_to_the_end(self.pauses(samples), end))
+        texts = self.texts(samples, pauses, asked.language)
         pace = SpeakerPace()
+        found = []
+        for pause, text in zip(pauses, texts, strict=True):
+            known = Pause(0.0, pause.sound, text, pause.speech)
+            lag = pause.start - end if pause.length is None else 0.0
+            found.append(Case(name, known, asked, pace, pause.length, lag))
+            if pause.length is not None:
+                pace = pace.observe(pause.length)
+        return found
+
+    def pauses(self, samples: Float32) -> Sequence[HeardPause]:
+        """The pauses of a recording, 16 kHz mono."""
+        return heard_pauses(samples, self._vad, self._judge)
+
+    def texts(self, samples: Float32, pauses: Sequence[HeardPause], language: str) -> Iterator[str]:
+        """What was understood of a recording up to each of its pauses."""
         kept, begun = "", 0
         for pause in pauses:
             stop = round(pause.start * SAMPLE_RATE)
-            text = (kept + self._text(samples[begun : stop + _TAIL], asked.language)).strip()
-            known = Pause(0.0, pause.sound, text, pause.speech)
-            lag = pause.start - end if pause.length is None else 0.0
-            yield Case(name, known, asked, pace, pause.length, lag)
-            if pause.length is not None:
-                pace = pace.observe(pause.length)
+            text = (kept + self._text(samples[begun : stop + _TAIL], language)).strip()
+            yield text
             if stop - begun > _CLOSE_AFTER:
-                kept, begun = text + ("" if asked.language.startswith("zh") else " "), stop
+                kept, begun = text + ("" if language.startswith("zh") else " "), stop
 
     def _text(self, samples: Float32, language: str) -> str:
         window = self._recognizer.prepare(Window(samples, language=language))

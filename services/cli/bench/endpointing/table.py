@@ -1,6 +1,7 @@
-"""The table of pauses that the model is fitted on and judged by: one row a pause, numbers only.
+"""The table of pauses that the model is fitted on and judged by: one row a pause.
 
-`pauses.csv` holds what was heard of the synthesised answers; the texts stand in `answers_*.yaml`.
+`pauses.csv` holds what was heard of the synthesised answers, of some performances with the
+recogniser's own words; the texts stand in `answers_*.yaml`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = Path(__file__).with_name("pauses.csv")
-_COLUMNS = ("answer", "voice", "draw", "text_end", "lag", "length", "sound", "speech")
+_COLUMNS = ("answer", "voice", "draw", "text_end", "lag", "length", "sound", "speech", "heard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Row:
         length: How long the pause lasted; None at the end of the answer.
         sound: Smart Turn's probability that the turn is complete.
         speech: The answer so far, pauses included.
+        heard: What Whisper base had understood of the answer by then; empty where it was not asked.
     """
 
     answer: str
@@ -37,6 +39,7 @@ class Row:
     length: float | None
     sound: float
     speech: float
+    heard: str = ""
 
 
 def write(rows: Iterable[Row], file: Path = FILE) -> None:
@@ -48,7 +51,7 @@ def write(rows: Iterable[Row], file: Path = FILE) -> None:
             length = "" if row.length is None else f"{row.length:.3f}"
             writer.writerow(
                 [row.answer, row.voice, row.draw, row.text_end, f"{row.lag:.3f}", length,
-                 f"{row.sound:.4f}", f"{row.speech:.2f}"]
+                 f"{row.sound:.4f}", f"{row.speech:.2f}", row.heard]
             )  # fmt: skip
 
 
@@ -65,6 +68,7 @@ def read(file: Path = FILE) -> Sequence[Row]:
                 float(row["length"]) if row["length"] else None,
                 float(row["sound"]),
                 float(row["speech"]),
+                row["heard"],
             )
             for row in csv.DictReader(text)
         ]
