@@ -97,7 +97,7 @@ class Sessions(RuleBasedStateMachine):
         self.world.order(kind)
         if kind is OrderKind.END and free and "alpha" in text:
             # Its final text does not come: what was understood of it is kept.
-            self.world.pass_time(3.0)
+            self.world.pass_time(self.world.pace.order + 0.1)
             assert text in " ".join(self.world.turns())
 
     @rule(text=st.sampled_from(["", " ", "typed"]))
