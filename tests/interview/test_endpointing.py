@@ -226,3 +226,19 @@ def test_more_silence_never_takes_an_answer_back(
         assert pause.silence < now.look_again <= ceiling(patience)
     if pause.silence >= ceiling(patience):
         assert now.decision is Decision.ANSWER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have worked as a backend engineer for five years, mostly on payment systems.",
+        "I watch the slow queries and then I add an index to the table.",
+    ],
+)
+def test_a_finished_sentence_may_be_all_there_is_to_say(text: str) -> None:
+    assert 1.0 < wait(text) < 2.5
+
+
+@pytest.mark.parametrize("text", ["That's it.", "I don't know.", "I look at the plan. That's it."])
+def test_words_that_end_an_answer_are_believed_however_short_it_is(text: str) -> None:
+    assert wait(text) <= 1.1

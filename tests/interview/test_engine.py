@@ -104,7 +104,8 @@ def test_text_that_comes_late_is_weighed_again() -> None:
     world = asked()
     speaks(world, "We moved it because")
     world.happen(e.Heard(PauseHeard(0.2, world.now, 0.9)))
-    world.pass_time(1.2)
+    world.pass_time(2.2)
+    assert world.finalized == 0
     world.happen(e.Heard(PartialHeard("We moved it because it was slow.", "")))
     assert world.finalized == 1
 

@@ -10,7 +10,7 @@ from services.interview.endpointing.moment import Asked, Pause
 from services.interview.endpointing.wording import Wording, read
 
 _MOST_LOGIT = 4.0
-_SHORTEST = -3.0
+_SHORTEST = -1.5
 _LONG_ENOUGH = 0.6
 """Of the usual length: from there on an answer's length says nothing. People differ far more in how
 long they speak than the answers that the model was fitted on."""

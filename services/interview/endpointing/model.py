@@ -21,6 +21,13 @@ from services.interview.endpointing.features import Features
 from services.interview.endpointing.pace import LEAST_PAUSE
 
 FILE = Path(__file__).with_name("model.json")
+SAID_TO_BE_OVER = 0.45
+"""At least so probable is the end where the words say it: "that's it", "I don't know"."""
+SHORT_ANSWERS = 0.08
+"""Of the finished sentences that may be all somebody has to say, at least so many are: some people
+answer in a sentence. The answers that the model was fitted on are all longer, and would teach it
+that nobody does."""
+_GOES_ON = ("open_mark", "dangling", "thinking", "half", "fragment", "enumerating", "announcing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Model:
     def at_once(self, features: Features) -> float:
         """The probability that the answer is over, before the silence says anything."""
         score = sum(self.weights[name] * value for name, value in features.items())
-        return 1 / (1 + math.exp(-min(30.0, max(-30.0, score))))
+        return max(least(features), 1 / (1 + math.exp(-min(30.0, max(-30.0, score)))))
 
     def goes_on(self, silence: float, slowness: float) -> float:
         """The share of this speaker's pauses inside answers that last longer than that."""
@@ -74,6 +81,16 @@ class Model:
         """The probability that the answer is over, the silence weighed in."""
         inner = (1 - at_once) * self.goes_on(silence, slowness)
         return at_once / max(1e-12, at_once + inner)
+
+
+def least(features: Features) -> float:
+    """The least probability that the answer is over which the words alone give."""
+    if features["closing"] or features["declining"]:
+        return SAID_TO_BE_OVER
+    finished = features["complete"] and features["final_mark"]
+    if finished and not any(features[mark] for mark in _GOES_ON):
+        return SHORT_ANSWERS
+    return 0.0
 
 
 @cache

@@ -18,7 +18,7 @@ from services.cli.bench.endpointing import table
 from services.cli.bench.endpointing.cases import Case, cases, heard_cases
 from services.cli.bench.endpointing.policies import Judged, Ours, with_prices
 from services.interview.endpointing.features import features
-from services.interview.endpointing.model import FILE, Model, PauseGroup
+from services.interview.endpointing.model import FILE, Model, PauseGroup, least
 from services.interview.endpointing.pace import LEAST_PAUSE
 
 Float64 = npt.NDArray[np.float64]
@@ -113,7 +113,8 @@ def _prices(known: _Known, model: Model) -> tuple[float, float]:
         left_out = np.isin(known.answers, names[fold::_FOLDS])
         if left_out.any():
             scores[left_out] = known.inputs[left_out] @ known.weights(~left_out)
-    at_once = 1 / (1 + np.exp(-scores))
+    floors = np.array([least(features(case.pause, case.asked)) for case in known.cases])
+    at_once = np.maximum(floors, 1 / (1 + np.exp(-scores)))
     judged = Judged(known.cases)
     kept = np.isin(list(map(id, known.cases)), list(map(id, judged.cases)))
     ours = Ours(judged, model, at_once[kept])
