@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,8 +13,8 @@ from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Bank, Question
 from services.interview.questions.index import QuestionIndex
-from services.interview.questions.planning import plan
-from services.interview.record import Interview, InterviewSettings
+from services.interview.questions.planning import harder_or_easier, plan
+from services.interview.record import Difficulty, Interview, InterviewSettings
 from services.interview.refusals import RefusedField
 from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
 from services.interview.store.store import KeyTaken, Store
@@ -125,3 +125,17 @@ class Creation:
         """The questions an interview asks, one a round."""
         found = map(self._bank.find, interview.plan)
         return [question for question in found if question is not None]
+
+    def alternatives(self, interview: Interview) -> Mapping[int, Mapping[Difficulty, Question]]:
+        """By round, easier and harder questions that cover the same; none for chosen questions."""
+        planned = self.questions(interview)
+        if len(planned) != len(interview.plan):
+            return {}
+        hardest = interview.settings.difficulty or Difficulty.HARD
+        levels = [difficulty for difficulty in Difficulty if difficulty <= hardest]
+        return {
+            number: {
+                level: harder_or_easier(planned, number, level, self._index) for level in levels
+            }
+            for number in range(len(interview.settings.question_ids) + 1, len(planned) + 1)
+        }

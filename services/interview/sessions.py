@@ -190,6 +190,7 @@ class Sessions:
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
             restored=rebuilt(state),
+            alternatives=self._creation.alternatives(interview),
         )
         return Attendance(
             conversation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.interview.clients.seams import (
@@ -16,6 +18,7 @@ from services.interview.conversation import actions as a
 from services.interview.conversation import events as e
 from services.interview.conversation import turn_taking
 from services.interview.conversation.engine import step
+from services.interview.conversation.progress import Step
 from services.interview.conversation.state import Kind, SessionState, UnknownVersionError
 from services.interview.endpointing.deciding import Asked, Decision, Pause, SpeakerPace, Verdict
 from services.interview.events import (
@@ -25,15 +28,18 @@ from services.interview.events import (
     PlaybackControl,
     UtteranceStarted,
 )
-from services.interview.record import Patience, Phase
+from services.interview.interviewer.assessing import Assessment
+from services.interview.interviewer.lines import _WELL
+from services.interview.record import Difficulty, Patience, Phase
+from tests.interview.stage import question
 from tests.interview.world import PCM, World
 
 ANSWER = "I watch the slow queries and then I add an index to the table."
 
 
-def asked() -> World:
+def asked(world: World | None = None) -> World:
     """A world in which the first question was just asked."""
-    world = World()
+    world = world or World()
     world.happen(e.Joined(PCM))
     for _ in range(2):
         world.settle()
@@ -216,3 +222,40 @@ def test_in_writing_the_opening_and_the_question_come_at_once() -> None:
     world.happen(e.Typed(ANSWER))
     world.think("How did you choose the index?")
     assert world.started()[-1].phase is Phase.FOLLOW_UP
+
+
+def after_an_answer(level: float) -> World:
+    """The second question is being asked, after an answer at this level."""
+    world = World(follow_ups=0)
+    others = {
+        difficulty: replace(question(10 + difficulty), difficulty=difficulty)
+        for difficulty in (Difficulty.EASY, Difficulty.HARD)
+    }
+    world.script = replace(world.script, alternatives={2: others})
+    asked(world)
+    began = speaks(world, ANSWER)
+    world.happen(e.Heard(TurnEnded(ANSWER, (), began, world.now)))
+    (number,) = world.assessing
+    missed = question(1).key_points
+    world.happen(e.Assessed(number, Assessment((), missed, level, declined=False, words=14)))
+    world.settle()
+    assert world.state.place.step == Step(Phase.QUESTION, 2)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("level", "number", "praised"), [(0.9, 13, True), (0.5, 2, False), (0.1, 11, False)]
+)
+def test_the_next_question_is_as_hard_as_the_answer_was_good(
+    level: float, number: int, praised: bool
+) -> None:
+    world = after_an_answer(level)
+    line = world.state.place.line
+    assert line is not None
+    assert question(number).text in line.text
+    assert line.question_id == question(number).id
+    assert any(line.text.startswith(praise) for praise in _WELL["en"]) == praised
+    assert [each.question_id for each in world.asked] == ([] if number == 2 else [f"q{number}"])
+    answered = world.script.question(world.state.place.step)
+    assert answered is not None
+    assert answered.id == f"q{number}"

@@ -85,6 +85,7 @@ class World:
     told: list[Event] = field(default_factory=list)
     kept: dict[str, Turn] = field(default_factory=dict)
     timers: dict[Timer, tuple[int, float]] = field(default_factory=dict)
+    asked: list[a.Ask] = field(default_factory=list)
     assessing: list[int] = field(default_factory=list)
     composing: list[int] = field(default_factory=list)
     delivery: Delivery | None = None
@@ -120,6 +121,9 @@ class World:
                 self._tell(action.event, before)
             case a.Keep():
                 self.kept[action.turn.id] = action.turn
+            case a.Ask():
+                self.script = self.script.with_question(action.round, action.question_id)
+                self.asked.append(action)
             case a.Commit():
                 self.commits.append(action.number)
             case a.Obey():

@@ -38,6 +38,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Asks another question than the planned one in a round."""
+
+    round: int
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePatience:
     """Keeps how long a pause is borne from here on."""
 
@@ -204,6 +212,7 @@ Action = (
     Tell
     | Keep
     | Move
+    | Ask
     | ChangePatience
     | Commit
     | Obey

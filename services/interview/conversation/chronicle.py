@@ -74,6 +74,12 @@ class Chronicle:
             turns = (*before, turn)
         self._interview = replace(self._interview, turns=turns)
 
+    def plan(self, round_number: int, question_id: str) -> None:
+        """Another question is asked in a round than was planned."""
+        plan = list(self._interview.plan)
+        plan[round_number - 1] = question_id
+        self._interview = replace(self._interview, plan=tuple(plan))
+
     def set_patience(self, patience: Patience) -> None:
         """Keeps how long a pause the interviewer bears from here on."""
         settings = replace(self._interview.settings, patience=patience)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from types import MappingProxyType
 
 from services.interview.conversation import events as m
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.driver import Driver
 from services.interview.conversation.ears import Ears
 from services.interview.conversation.pace import Pace, Partners
-from services.interview.conversation.script import Script
+from services.interview.conversation.script import Alternatives, Script
 from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import AudioFormat, StateChanged
 from services.interview.interviewer.personas import Cast
@@ -45,8 +46,12 @@ class Conversation:
         cast: Cast = Cast(),  # noqa: B008 - a frozen value
         recorder: Recorder = NO_RECORDER,
         restored: SessionState | None = None,
+        alternatives: Alternatives = MappingProxyType({}),
     ) -> None:
-        """Takes the session that another process has left, to go on with, as `restored`."""
+        """Takes the session that another process has left, to go on with, as `restored`.
+
+        `alternatives` are questions that may be asked in the place of planned ones.
+        """
         self.chronicle = chronicle
         interview = chronicle.interview
         state = restored or SessionState(interview.settings.patience)
@@ -63,7 +68,7 @@ class Conversation:
             begins=None if restored is None else state.heard_at,
         )
         self._driver = Driver(
-            Script.of(interview, plan, pace),
+            Script.of(interview, plan, pace, alternatives),
             state,
             chronicle,
             partners,

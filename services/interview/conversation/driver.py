@@ -141,6 +141,8 @@ class Driver:
         match action:
             case a.Tell():
                 self._tell(action)
+            case a.Ask():
+                self._ask(action)
             case a.Keep() | a.Move() | a.ChangePatience() | a.Commit() | a.Obey():
                 self._record(action)
             case a.StartTimer() | a.CancelTimer():
@@ -171,6 +173,11 @@ class Driver:
             )
 
     # The record.
+
+    def _ask(self, action: a.Ask) -> None:
+        self._script = self._script.with_question(action.round, action.question_id)
+        self._thinking.script = self._review.script = self._script
+        self._chronicle.plan(action.round, action.question_id)
 
     def _record(self, action: a.Keep | a.Move | a.ChangePatience | a.Commit | a.Obey) -> None:
         match action:

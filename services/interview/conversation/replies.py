@@ -128,10 +128,11 @@ def assessed(scene: Scene, number: int, assessment: Assessment | None) -> None:
     place = scene.place
     known = assessment or scene.script.middling(place, reply.answer)
     scene.set_place(level=known.level)
-    course = scene.script.course(place, scene.now)
+    course = scene.script.course(scene.place, scene.now)
     step = after(place.step, decide(course, known), scene.script.rounds)
     if step.phase is not Phase.FOLLOW_UP:
-        _settle_on(scene, scene.script.line(step))
+        question = scene.script.fitting(step, course) if step.asks else None
+        _settle_on(scene, scene.script.line(step, question=question, assessment=assessment))
         return
     draft = _drafted(scene, reply.answer)
     if draft is not None and _fresh(draft, reply.answer):

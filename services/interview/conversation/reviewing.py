@@ -27,14 +27,14 @@ class Review:
         failed: Callable[[DependencyFailed], None],
     ) -> None:
         self._chronicle = chronicle
-        self._script = script
+        self.script = script
         self._tasks = tasks
         self._reviewer = Reviewer(embedder, failed=failed)
         self._begun: set[int] = set()
 
     def score(self, number: int) -> None:
         """Has the answers of a round scored in the background."""
-        question = self._script.questions[number - 1]
+        question = self.script.questions[number - 1]
         if question is None:
             return
         self._begun.add(number)
@@ -47,7 +47,10 @@ class Review:
         for number in {turn.round for turn in self._chronicle.interview.turns}:
             if number and number not in self._begun:
                 self.score(number)
-        report = await self._reviewer.report(self._chronicle.interview)
+        previous = self._chronicle.previous
+        report = await self._reviewer.report(
+            self._chronicle.interview, None if previous is None else previous.report
+        )
         await self._chronicle.keep(report)
         return report
 

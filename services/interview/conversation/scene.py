@@ -61,6 +61,13 @@ class Scene:
         """An id that was not used before."""
         return uuid.uuid5(_NAMESPACE, f"{self.script.interview_id}/{self.number()}").hex
 
+    def ask(self, round_number: int, question_id: str) -> None:
+        """Another question than the planned one is asked in a round from here on."""
+        script = self.script.with_question(round_number, question_id)
+        if script is not self.script:
+            self.script = script
+            self.want(a.Ask(round_number, question_id))
+
     # What is wanted.
 
     def want(self, action: a.Action) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from services.interview.conversation.pace import Pace
 from services.interview.conversation.progress import Step, after
@@ -12,9 +13,12 @@ from services.interview.endpointing.deciding import Asked
 from services.interview.interviewer import lines
 from services.interview.interviewer.asking import Context, bank_follow_up
 from services.interview.interviewer.assessing import Assessment
-from services.interview.interviewer.deciding import Course, Move
+from services.interview.interviewer.deciding import Course, Move, next_difficulty
 from services.interview.questions.bank import Question
-from services.interview.record import Interview, InterviewSettings, Phase
+from services.interview.record import Difficulty, Interview, InterviewSettings, Phase
+
+Alternatives = Mapping[int, Mapping[Difficulty, Question]]
+"""By round and difficulty."""
 
 AHEAD_FOLLOW_UPS = 2
 """So many of a question's own follow-ups are made ahead."""
@@ -26,19 +30,27 @@ class Script:
 
     Attributes:
         questions: By round, from the first; None where the bank has the planned one no longer.
+        alternatives: By round, what may be asked in the place of the planned question.
     """
 
     interview_id: str
     settings: InterviewSettings
     questions: tuple[Question | None, ...]
     pace: Pace
+    alternatives: Alternatives = field(default_factory=dict)
 
     @classmethod
-    def of(cls, interview: Interview, questions: Sequence[Question], pace: Pace) -> Script:
+    def of(
+        cls,
+        interview: Interview,
+        questions: Sequence[Question],
+        pace: Pace,
+        alternatives: Alternatives = MappingProxyType({}),
+    ) -> Script:
         """The script of an interview whose planned questions were found as far as they exist."""
         by_id = {question.id: question for question in questions}
         planned = tuple(by_id.get(question_id) for question_id in interview.plan)
-        return cls(interview.id, interview.settings, planned, pace)
+        return cls(interview.id, interview.settings, planned, pace, alternatives)
 
     @property
     def rounds(self) -> list[int]:
@@ -48,6 +60,26 @@ class Script:
     def question(self, step: Step) -> Question | None:
         """The bank's question a step belongs to."""
         return self.questions[step.round - 1] if step.asks else None
+
+    def fitting(self, step: Step, course: Course) -> Question | None:
+        """The question to ask at a step: as hard as the answers so far call for."""
+        planned = self.question(step)
+        if planned is None or not course.levels:
+            return planned
+        wanted = next_difficulty(course, self.settings.difficulty)
+        if planned.difficulty is wanted:
+            return planned
+        other = self.alternatives.get(step.round, {}).get(wanted, planned)
+        return planned if other in self.questions else other
+
+    def with_question(self, round_number: int, question_id: str) -> Script:
+        """The script with an alternative in the place of a round's planned question."""
+        found = self.alternatives.get(round_number, {}).values()
+        chosen = next((question for question in found if question.id == question_id), None)
+        if chosen is None:
+            return self
+        before, after_it = self.questions[: round_number - 1], self.questions[round_number:]
+        return replace(self, questions=(*before, chosen, *after_it))
 
     def course(self, place: Place, elapsed: float) -> Course:
         """How the interview has gone so far."""
@@ -103,14 +135,35 @@ class Script:
 
     # The words.
 
-    def line(self, step: Step, text: str | None = None) -> Line:
-        """The line of a step; `text` is a follow-up's."""
-        question = self.question(step)
+    def line(
+        self,
+        step: Step,
+        text: str | None = None,
+        *,
+        question: Question | None = None,
+        assessment: Assessment | None = None,
+    ) -> Line:
+        """The line of a step.
+
+        Args:
+            step: The step.
+            text: A follow-up's.
+            question: What is asked in the place of the planned question.
+            assessment: Of the answer before: one that earns it is praised.
+        """
+        question = question or self.question(step)
         match step.phase:
             case Phase.OPENING:
                 return Line(step, lines.opening(self.settings))
             case Phase.QUESTION if question is not None:
-                said = lines.question(question.text, step.round, len(self.questions))
+                praised = assessment is not None and assessment.level >= lines.WELL
+                language = self.settings.language
+                said = lines.question(
+                    question.text, step.round, len(self.questions), language, thanked=praised
+                )
+                if praised:
+                    seed = f"{self.interview_id}/{step.round}"
+                    said = f"{lines.encouragement(assessment, language, seed)} {said}"
                 return Line(step, said, Kind.CONTENT, _place_of(question.text, said), question.id)
             case Phase.FOLLOW_UP if question is not None and text is not None:
                 return Line(step, text, question_id=question.id)

@@ -76,6 +76,8 @@ def _announce(scene: Scene, audio: AudioFormat | None) -> None:
 def _enter(scene: Scene, line: Line) -> None:
     """The interview is at the line's step from here on, unless nobody hears the line."""
     before = scene.place
+    if line.step.phase is Phase.QUESTION:
+        scene.ask(line.step.round, line.question_id)
     if before.line is None:
         scene.set_place(line=line, said=(line.text,))
         return
