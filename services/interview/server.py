@@ -28,6 +28,7 @@ from services.interview.house import House
 from services.interview.housekeeping import Housekeeping
 from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
+from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.personas import load_personas
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
@@ -60,11 +61,13 @@ async def build(
             return channels[address]
 
         embedder = EmbedClient(await channel(settings.embed_address))
+        model = LlmClient(await channel(settings.llm_address))
         partners = Partners(
             recogniser=AsrClient(await channel(settings.asr_address)),
             synthesiser=TtsClient(await channel(settings.tts_address)),
-            model=LlmClient(await channel(settings.llm_address)),
+            model=model,
             embedder=embedder,
+            judge=Judge(model) if settings.judge == "llm" else None,
         )
         bank = await asyncio.to_thread(load_bank)
         index = QuestionIndex(bank, embedder, settings.data_dir / "interview")

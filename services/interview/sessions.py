@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 import grpc
@@ -23,6 +24,7 @@ from services.interview.holding import Leases
 from services.interview.interviewer.casting import Casting
 from services.interview.rebuilding import clock_of, rebuilt
 from services.interview.record import Failure, Interview, State
+from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
 from services.interview.store.store import Lease, LeaseLost, Store, StoreFailed
 from services.runtime.errors import Draining, FailedPrecondition, NotFound, Overloaded, ServiceError
@@ -191,6 +193,7 @@ class Sessions:
             self._recordings.recorder(interview.user, interview.id),
             restored=rebuilt(state),
             alternatives=self._creation.alternatives(interview),
+            listen=partial(excerpt, self._recordings, interview.user, interview.id),
         )
         return Attendance(
             conversation,

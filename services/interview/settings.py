@@ -57,6 +57,11 @@ class InterviewServerSettings(ServerSettings):
         le=30,
         description="Seconds of silence after which a turn ends whatever was said.",
     )
+    judge: Literal["rubric", "llm"] = Field(
+        default="rubric",
+        description="Who judges answers: the rubric by itself, or the language model on top of it;"
+        " worth it for a capable model, not for the packaged one.",
+    )
     follow_up_budget: float = Field(
         default=2.0, gt=0, le=30, description="Seconds the model has to write a follow-up."
     )

@@ -45,6 +45,7 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.interviewer.guarding import content_words
+from services.interview.interviewer.judging import Judge
 from services.interview.questions.bank import Question
 from services.interview.record import (
     Category,
@@ -376,6 +377,7 @@ async def stage(
     patience: Patience = Patience.NORMAL,
     missing: Sequence[int] = (),
     restored: tuple[Interview, SessionState] | None = None,
+    judge: Judge | None = None,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
         id="interview",
@@ -401,7 +403,7 @@ async def stage(
     conversation = Conversation(
         chronicle,
         [question(n) for n in range(1, rounds + 1) if n not in missing],
-        Partners(recogniser, synthesiser, model, embedder),
+        Partners(recogniser, synthesiser, model, embedder, judge),
         pace,
         restored=None if restored is None else restored[1],
     )

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from services.interview.clients.seams import ChatMessage, DependencyFailed
+from services.interview.events import ReportReady
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.judging import JUDGED, SCHEMA, Judge, judged, located, prompt
 from services.interview.interviewer.summarising import Reviewer, compose
-from services.interview.record import Interview, InterviewSettings, Speaker, Turn
+from services.interview.record import Interview, InterviewSettings, Phase, Speaker, Turn
 from services.interview.reports.report import Basis, QuestionResult
-from tests.interview.stage import FakeEmbedder, question, spoken
+from tests.interview.stage import FakeEmbedder, question, spoken, stage
 
 TEXT = "We watch slow queries every week and add the right index. We test our backups at night."
 WORDS = spoken(TEXT, 5.0)
@@ -145,3 +146,16 @@ async def test_without_the_model_the_rubric_stands_and_somebody_is_told() -> Non
     assert report.basis is Basis.RUBRIC_EMBEDDING
     assert [failure.service for failure in failures] == ["llm"]
     assert compose(held, []).overall_score is None
+
+
+async def test_a_configured_judge_is_asked_of_every_round_and_its_failure_costs_nothing() -> None:
+    model = WritingModel("", broken=True)
+    async with stage(rounds=1, follow_ups=0, judge=Judge(model)) as s:
+        s.join()
+        await s.to_first_question()
+        await s.answer(TEXT)
+        await s.play_out(Phase.CLOSING)
+        report = (await s.until(ReportReady)).report
+    assert model.schemas == [SCHEMA]
+    assert report.basis is Basis.RUBRIC_EMBEDDING
+    assert report.overall_score is not None

@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 from services.interview.events import AudioFormat, Encoding
 from services.interview.record import Interview, InterviewSettings, Speaker, State
 from services.interview.recordings import sealing
+from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.keys import KeyRing, key_in
 from services.interview.recordings.passing import passing_folder
 from services.interview.recordings.recorder import Spoken
@@ -156,6 +157,28 @@ async def test_what_was_recorded_is_read_while_it_goes_on_and_after(tmp_path: Pa
                 tone(0.5, 1) + tone(1.0, 2) + tone(1.0, 3)
             )
             kept.close("one")
+
+
+async def test_an_excerpt_is_one_sound_with_silence_where_nothing_was_sent(tmp_path: Path) -> None:
+    async with recordings(tmp_path) as kept:
+        recorder = kept.recorder("ann", "one")
+        recorder.places_candidate(lambda: [(0.0, 0.0), (1.0, 3.0)])
+        recorder.candidate(tone(2.0))
+        sound = await excerpt(kept, "ann", "one", 0.5, 3.5)
+        nothing = await excerpt(kept, "bob", "one", 0.5, 3.5)
+    assert nothing is None
+    assert sound is not None
+    assert sound.start == pytest.approx(0.5)
+    loud = [
+        bool(
+            abs(sound.samples[int(second * sound.rate)])
+            + abs(sound.samples[int(second * sound.rate) + 3])
+            > 0
+        )
+        for second in (0.2, 1.5, 2.7)
+    ]
+    assert len(sound.samples) == pytest.approx(3.0 * sound.rate, abs=2)
+    assert loud == [True, False, True]
 
 
 @pytest.mark.parametrize(

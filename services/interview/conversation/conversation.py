@@ -18,6 +18,7 @@ from services.interview.conversation.script import Alternatives, Script
 from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import AudioFormat, StateChanged
 from services.interview.interviewer.personas import Cast
+from services.interview.interviewer.summarising import Listen
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, State
 from services.interview.recordings.recorder import NO_RECORDER, Recorder
@@ -47,10 +48,12 @@ class Conversation:
         recorder: Recorder = NO_RECORDER,
         restored: SessionState | None = None,
         alternatives: Alternatives = MappingProxyType({}),
+        listen: Listen | None = None,
     ) -> None:
         """Takes the session that another process has left, to go on with, as `restored`.
 
-        `alternatives` are questions that may be asked in the place of planned ones.
+        `alternatives` are questions that may be asked in the place of planned ones; `listen` gives
+        what was recorded of an answer.
         """
         self.chronicle = chronicle
         interview = chronicle.interview
@@ -76,6 +79,7 @@ class Conversation:
             recorder,
             self.ears,
             self._obeyed,
+            listen,
         )
         self._orders: dict[int, m.Command] = {}
         self._numbers = count(1)

@@ -25,6 +25,7 @@ from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
 from services.interview.events import CandidateTurn, InterviewerAudio
 from services.interview.interviewer.personas import Cast
+from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.store.store import LeaseLost, StoreFailed
 from services.runtime.logs import log
@@ -50,8 +51,12 @@ class Driver:
         recorder: Recorder,
         ears: Ears,
         obeyed: Callable[[int], None],
+        listen: Listen | None = None,
     ) -> None:
-        """Takes who is told of orders that were carried out as `obeyed`."""
+        """Takes who is told of orders that were carried out as `obeyed`.
+
+        `listen` gives what was recorded of an answer.
+        """
         self.state = state
         self.lost = False
         """Whether another process drives the session now."""
@@ -62,6 +67,7 @@ class Driver:
         self._recorder = recorder
         self._ears = ears
         self._obeyed = obeyed
+        self._listen_back = listen
         self._inbox: asyncio.Queue[e.Happening] = asyncio.Queue()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._delivery: tuple[str, asyncio.Task[None]] | None = None
@@ -90,7 +96,15 @@ class Driver:
                 failing=lambda: self.state.failing,
             )
             self._review = Review(
-                self._chronicle, self._script, self._thinking.embedder, tasks, self._embed_failed
+                self._chronicle,
+                self._script,
+                Reviewer(
+                    self._thinking.embedder,
+                    failed=self._failed,
+                    listen=self._listen_back,
+                    judge=self._partners.judge,
+                ),
+                tasks,
             )
             listening = tasks.create_task(self._ears.hearing.run())
             try:
@@ -102,8 +116,8 @@ class Driver:
         if self.lost:
             raise LeaseLost
 
-    def _embed_failed(self, failure: DependencyFailed) -> None:
-        self.post(e.Failed("embed", failure.reason))
+    def _failed(self, failure: DependencyFailed) -> None:
+        self.post(e.Failed(failure.service, failure.reason))
 
     def _live_through(self, event: e.Happening) -> None:
         match event:

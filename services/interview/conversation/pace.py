@@ -12,6 +12,7 @@ from services.interview.clients.seams import (
     Synthesiser,
 )
 from services.interview.endpointing.deciding import CEILING_SECONDS
+from services.interview.interviewer.judging import Judge
 from services.interview.record import Patience
 
 _FACTORS = {
@@ -76,9 +77,14 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Partners:
-    """The model servers a conversation talks through."""
+    """The model servers a conversation talks through.
+
+    Attributes:
+        judge: A language model that judges answers on top of the rubric; None leaves it to that.
+    """
 
     recogniser: Recogniser
     synthesiser: Synthesiser
     model: ChatModel
     embedder: Embedder
+    judge: Judge | None = None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
-from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.script import Script
 from services.interview.interviewer.summarising import Reviewer
@@ -22,14 +20,13 @@ class Review:
         self,
         chronicle: Chronicle,
         script: Script,
-        embedder: Embedder,
+        reviewer: Reviewer,
         tasks: asyncio.TaskGroup,
-        failed: Callable[[DependencyFailed], None],
     ) -> None:
         self._chronicle = chronicle
         self.script = script
         self._tasks = tasks
-        self._reviewer = Reviewer(embedder, failed=failed)
+        self._reviewer = reviewer
         self._begun: set[int] = set()
 
     def score(self, number: int) -> None:

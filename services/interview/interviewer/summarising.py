@@ -22,6 +22,7 @@ from services.interview.reports.report import (
     Report,
 )
 from services.interview.reports.sound import Sound
+from services.interview.store.store import StoreFailed
 
 STRONG = 70.0
 WEAK = 50.0
@@ -98,7 +99,7 @@ class Reviewer:
         try:
             async with asyncio.timeout(SOUND_SECONDS):
                 return await self._listen(turn.start, turn.end)
-        except (OSError, TimeoutError):
+        except (OSError, StoreFailed, TimeoutError):
             return None
 
     async def report(self, interview: Interview, previous: Report | None = None) -> Report:
