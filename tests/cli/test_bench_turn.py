@@ -109,8 +109,8 @@ def test_sessions_are_counted_with_what_the_server_adds(tmp_path: Path) -> None:
         return await held(channel, tones(), 3, 60.0)
 
     level = on_mesh(tmp_path, do)
-    assert level.in_time
     assert level.failed == level.unanswered == 0
+    assert max(level.latencies) < 4.5
     assert len(level.latencies) >= 6
     assert max(level.lateness) == 0.0
 

@@ -54,6 +54,7 @@ def test_the_doctor_looks_at_everything_the_mesh_needs(tmp_path: Path) -> None:
         "SmolLM2",
         "MiniLM",
         "Envoy",
+        "PostgreSQL",
         "ports",
     }
     assert found["ports"] == {"what": "ports", "found": "free", "remedy": ""}

@@ -95,7 +95,8 @@ class Line:
         words: Its words and where they end, in seconds.
         heard: How much of it was played, in seconds.
         started: When its first audio came, on the loop's clock.
-        content: Whether more than a sign of listening has come.
+        content: When more than a sign of listening began to be heard, and when it had come.
+        replies: Whether it answers: the server tells timings of such lines, of asides none.
         stopped: Whether the rest is not played.
         interrupted: Whether it was cut short.
         ended: Set when the server has told its end.
@@ -108,7 +109,8 @@ class Line:
     words: list[tuple[str, float]] = field(default_factory=list)
     heard: float = 0.0
     started: float | None = None
-    content: bool = False
+    content: tuple[float, float] | None = None
+    replies: bool = False
     stopped: bool = False
     interrupted: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -345,6 +347,9 @@ class Candidate:
                 self._line_over(event.utterance_ended)
             case "timings" if self.answers:
                 self.answers[-1].timings = event.timings
+                if self._current is not None:
+                    self._lines[self._current].replies = True
+                    self._note(self._lines[self._current])
             case "state_changed":
                 return event.state_changed.state in {
                     interview_pb2.INTERVIEW_STATE_CANCELLED,
@@ -365,12 +370,18 @@ class Candidate:
         line.audio += piece.audio
         for word in piece.words:
             line.words.append((word.text, seconds(word.end)))
-            if not line.content and read(" ".join(word for word, _ in line.words)).contents:
-                line.content = True
-                if self.answers:
-                    # Heard when playback has come to it.
-                    self.answers[-1].contents.append(max(now, line.started + seconds(word.start)))
-                    self.answers[-1].arrivals.append(now)
+            said = " ".join(word for word, _ in line.words)
+            if line.content is None and read(said).contents:
+                # Heard when playback has come to it.
+                line.content = max(now, line.started + seconds(word.start)), now
+                self._note(line)
+
+    def _note(self, line: Line) -> None:
+        """Counts the content of a line that answers, once both are known."""
+        if self.answers and line.replies and line.content is not None:
+            heard, came = line.content
+            self.answers[-1].contents.append(heard)
+            self.answers[-1].arrivals.append(came)
 
     def _line_over(self, ended: pb.InterviewerUtteranceEnded) -> None:
         line = self._lines.get(ended.utterance_id)
@@ -382,6 +393,8 @@ class Candidate:
         asks = line.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
         # Whoever was asked while they answered has that to finish, and is replied to then.
         answering = self._answering and bool(self._to_say)
+        # What belongs to no round is an aside: nobody answers it.
+        asks = asks and ended.turn.round > 0
         self._owes_answer = asks and not ended.interrupted and not answering
 
 
