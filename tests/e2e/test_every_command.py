@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "bench mesh": (("--calls", "100", "--direct", "{tts}", "--out", "{scratch}"), {"figures"}),
     "bench overload": (("--seconds", "1", "--out", "{scratch}"), {"figures"}),
     "bench cancel": (("--streams", "10", "--out", "{scratch}"), {"figures"}),
+    "bench endpointing": (("--out", "{scratch}"), {"figures"}),
 }
 ELSEWHERE = {
     # tests/e2e/test_spoken_interview.py, tests/cli/test_{launcher,restart,fetching}.py
@@ -39,6 +40,9 @@ ELSEWHERE = {
     "restart",
     # tests/e2e/test_commands.py, tests/interview/test_migrations.py
     "migrate",
+    # tests/cli/test_report.py, tests/interview/test_calibration.py
+    "report",
+    "bench report",
     # Minutes of model work: what they measure with is tested with each server.
     "bench asr",
     "bench denoise",
