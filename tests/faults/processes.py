@@ -106,8 +106,7 @@ def _program(name: str, command: tuple[str, ...], variables: Mapping[str, str]) 
 @asynccontextmanager
 async def programs(data_dir: Path, **variables: str) -> AsyncIterator[dict[str, Program]]:
     """Every server as a process, the model servers with cheap engines; none is left at the end."""
-    # Where there is a choice, interviews are kept without a database beside the servers.
-    data = {"VIVA_DATA_DIR": str(data_dir), "VIVA_INTERVIEW_STORE": "memory", **variables}
+    data = {"VIVA_DATA_DIR": str(data_dir), **variables}
     found = {name: _program(name, ("tests.faults.cheap_server", name), data) for name in SERVERS}
     addresses = {
         f"VIVA_INTERVIEW_{name.upper()}_ADDRESS": f"127.0.0.1:{program.port}"

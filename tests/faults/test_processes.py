@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
@@ -16,6 +16,7 @@ from tests.faults.engines import SERVERS
 from tests.faults.history import recorded, violations
 from tests.faults.processes import Program, programs
 from tests.faults.tones import WORDS
+from tests.interview.databases import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole, pytest.mark.asyncio(loop_scope="module")]
 
@@ -25,9 +26,19 @@ STOPPED_SECONDS = 6.0
 Programs = dict[str, Program]
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Where the interviews are kept: a real PostgreSQL."""
+    with postgres() as server:
+        yield server.server().url
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Programs]:
-    async with programs(tmp_path_factory.mktemp("data")) as started:
+async def running(
+    database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Programs]:
+    data = tmp_path_factory.mktemp("data")
+    async with programs(data, VIVA_INTERVIEW_DATABASE_URL=database) as started:
         yield started
 
 
@@ -75,14 +86,12 @@ async def test_the_interview_server_may_stand_still(running: Programs) -> None:
     assert violations(candidate.history, await candidate.stored()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="an interview is forgotten when its process ends")
 async def test_the_interview_server_may_die(running: Programs) -> None:
     """Killed after a turn was told, and in the middle of the next one."""
     candidate = await held(running, lambda: killed(running["interview"]), "candidate_turn")
     assert violations(candidate.history, await candidate.stored()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="an interview is forgotten when its process ends")
 async def test_the_interview_server_may_be_replaced(running: Programs) -> None:
     """Stopped as for a new release: it says so, and goes when nothing is cut."""
 

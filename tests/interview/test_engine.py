@@ -259,3 +259,14 @@ def test_the_next_question_is_as_hard_as_the_answer_was_good(
     answered = world.script.question(world.state.place.step)
     assert answered is not None
     assert answered.id == f"q{number}"
+
+
+def test_an_aside_belongs_to_no_part_of_the_interview() -> None:
+    """A client takes it for no question: nobody answers an "Mm-hm."."""
+    world = asked()
+    speaks(world, "We moved it because")
+    world.happen(e.Heard(PauseHeard(0.2, world.now, 0.2)))
+    world.pass_time(3.2)
+    world.settle()
+    started = [event for event in world.told if isinstance(event, UtteranceStarted)]
+    assert started[-1].phase is Phase.UNSPECIFIED

@@ -67,7 +67,9 @@ def _announce(scene: Scene, audio: AudioFormat | None) -> None:
     scene.set(floor=replace(utterance, started=scene.now, format=audio))
     if line.kind is Kind.CONTENT:
         _enter(scene, line)
-    scene.tell(UtteranceStarted(utterance.id, audio, line.step.phase))
+    # What commits to nothing belongs to no part: nobody answers an "Mm-hm."
+    phase = Phase.UNSPECIFIED if line.kind is Kind.ASIDE else line.step.phase
+    scene.tell(UtteranceStarted(utterance.id, audio, phase))
     scene.tell(InterviewerText(utterance.id, line.text))
     if audio is not None and utterance.suspended:
         scene.tell(PlaybackControl(utterance.id, PlaybackAction.PAUSE))
