@@ -56,6 +56,7 @@ from services.interview.record import (
     Phase,
     SpokenWord,
 )
+from services.interview.recordings.recorder import NO_RECORDER, Recorder
 from services.interview.reports.report import Report
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease, LeaseLost, StoreFailed
@@ -378,6 +379,7 @@ async def stage(
     missing: Sequence[int] = (),
     restored: tuple[Interview, SessionState] | None = None,
     judge: Judge | None = None,
+    recorder: Recorder = NO_RECORDER,
 ) -> AsyncIterator[Stage]:
     interview = Interview(
         id="interview",
@@ -405,6 +407,7 @@ async def stage(
         [question(n) for n in range(1, rounds + 1) if n not in missing],
         Partners(recogniser, synthesiser, model, embedder, judge),
         pace,
+        recorder=recorder,
         restored=None if restored is None else restored[1],
     )
     attendance = Attendance(

@@ -18,6 +18,7 @@ from services.interview.clients.seams import (
 )
 from services.interview.conversation import events as m
 from services.interview.conversation.hearing import BYTES_PER_SECOND
+from services.interview.conversation.playback import Heard
 from services.interview.events import (
     CandidatePartial,
     CandidateTurn,
@@ -301,6 +302,33 @@ def test_whatever_hangs_the_watchdog_goes_on() -> None:
             turn = await patiently(s, CandidateTurn, 30.0)
             assert turn.turn.text == ANSWER
             await s.play_out(Phase.FOLLOW_UP)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        m.Failed("llm", "UNAVAILABLE"),
+        m.Worked("llm"),
+        m.Played("gone", Heard(1.0, 0.0, finished=True)),
+        m.Committed(0),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_says_nothing_of_the_candidate_does_not_keep_the_watchdog_quiet(
+    noise: m.Happening,
+) -> None:
+    async def main() -> None:
+        async with stage() as s:
+            s.join()
+            await s.to_first_question()
+            await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
+            await s.until(CandidatePartial)
+            for _ in range(60):
+                s.conversation.send(noise)
+                await asyncio.sleep(1.0)
+            assert ANSWER in [turn.text for turn in s.conversation.chronicle.interview.turns]
 
     run(main())
 

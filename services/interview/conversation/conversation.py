@@ -21,7 +21,7 @@ from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, State
-from services.interview.recordings.recorder import NO_RECORDER, Recorder
+from services.interview.recordings.recorder import NO_RECORDER, Guarded, Recorder
 from services.interview.store.store import LeaseLost, StoreFailed
 from services.runtime.logs import log
 from services.runtime.request import Request, set_current_request
@@ -56,6 +56,7 @@ class Conversation:
         what was recorded of an answer.
         """
         self.chronicle = chronicle
+        recorder = Guarded(recorder)
         interview = chronicle.interview
         state = restored or SessionState(interview.settings.patience)
         if restored is not None:

@@ -322,10 +322,21 @@ def _wanted_lines(scene: Scene) -> Sequence[Prepared]:
 
 def _watch(scene: Scene, event: events.Happening) -> None:
     """A live session is looked after: what hangs in it is noticed."""
-    if not isinstance(event, events.Fired) or event.timer is not Timer.WATCHDOG:
+    if not _goes_by_itself(event):
         scene.set(active_at=scene.now)
     if scene.live and scene.state.running(Timer.WATCHDOG) is None:
         scene.start(Timer.WATCHDOG, scene.script.pace.watchdog)
+
+
+def _goes_by_itself(event: events.Happening) -> bool:
+    """Whether it happens over and over, also in a session that hangs."""
+    match event:
+        case events.Fired():
+            return event.timer is Timer.WATCHDOG
+        case events.Failed() | events.Worked() | events.Played() | events.Committed():
+            return True
+        case _:
+            return False
 
 
 def _look_after(scene: Scene) -> None:

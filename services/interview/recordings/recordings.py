@@ -62,7 +62,8 @@ class _Recording:
             self._track(Speaker.CANDIDATE, HEARING_RATE_HZ, self._candidate_places).append(audio)
 
     def interviewer(self, spoken: Spoken) -> None:
-        if self.over or spoken.format.sample_rate_hz is None:
+        # Of what was announced and stopped before it sounded nothing was heard.
+        if self.over or not spoken.stretches or spoken.format.sample_rate_hz is None:
             return
         rate = spoken.format.sample_rate_hz
         track = self._track(Speaker.INTERVIEWER, rate, lambda: self._interviewer_places)
