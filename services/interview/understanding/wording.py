@@ -9,6 +9,8 @@ from dataclasses import dataclass
 _ANNOTATION = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|\*[^*]+\*|[♪♫]+")
 """What Whisper writes for sounds that are no speech."""
 _LAUGHTER = re.compile(r"laugh|chuckl|giggl|笑")
+_DRAWN_OUT = re.compile(r"([^\W\d]{1,2}?)\1{3,}")
+"""A sound on and on. It means what it means three times, and costs the patterns less."""
 _CLAUSE_ENDS = re.compile(r"[.?!,;:…。？！，；：、]+|\s[-–—]\s")
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*|[\u4e00-\u9fff]")
 _INVENTED = re.compile(
@@ -103,7 +105,7 @@ def read(text: str) -> Utterance:
     """Reads recognised text."""
     annotations = "".join(_ANNOTATION.findall(text)).lower()
     spoken = _ANNOTATION.sub(" ", text).lower().replace("’", "'").replace("-", "")
-    spoken = spoken.translate(_SIMPLIFIED)
+    spoken = _DRAWN_OUT.sub(r"\1\1\1", spoken.translate(_SIMPLIFIED))
     for contraction, expansion in _EXPANSIONS:
         spoken = contraction.sub(expansion, spoken)
     clauses = tuple(

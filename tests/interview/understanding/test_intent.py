@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.cli.demo import INTERVIEW
 from services.interview.questions.bank import load_bank
 from services.interview.understanding.intent import Intent, Situation, understand
+from services.interview.understanding.wording import read
 from tests.interview.understanding.corpus import Sample, samples
 
 COMMANDS = {Intent.REPEAT, Intent.REPHRASE, Intent.HOLD, Intent.SKIP, Intent.END}
@@ -122,6 +123,18 @@ def test_a_long_answer_is_speech_whatever_stands_in_it() -> None:
     answer = "Um, let me think. Next question please, the customer said. " * 40
     assert understand(answer, SILENT, final=True) is Intent.SPEECH
     assert understand(answer, PLAYING, final=False) is Intent.SPEECH
+
+
+@pytest.mark.parametrize("sound", ["嗯", "呃", "嗯呃", "m"])
+def test_a_drawn_out_sound_is_read_as_a_short_one(sound: str) -> None:
+    """Else the commands' patterns look at every way to divide it."""
+    assert read((sound * 118)[:118]) == read(sound * 4)
+    assert len(read((sound * 118)[:118]).clauses[0]) <= 6
+    assert understand((sound * 118)[:118], SILENT, final=True) is Intent.BACK_CHANNEL
+
+
+def test_numbers_keep_their_digits() -> None:
+    assert read("100000 rows").words == ("100000", "rows")
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x9FFF)), st.booleans(), st.booleans())
