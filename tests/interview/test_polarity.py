@@ -23,6 +23,8 @@ from tests.interview.stage import question
         ("Nobody talked to the other person.", "talked to the other person"),
         ("我不会打断别人，也没有重复重点", "打断别人"),
         ("索引不会让插入变慢", "每个索引都会让插入变慢"),
+        ("我并非先重复重点", "先重复重点"),
+        ("别重复重点", "重复重点"),
     ],
 )
 def test_the_opposite_is_seen(said: str, point: str) -> None:
@@ -41,6 +43,14 @@ def test_the_opposite_is_seen(said: str, point: str) -> None:
         ("No doubt the index helps.", "the index helps"),
         ("不仅要听，还要重复重点", "重复重点"),
         ("我不打断对方", "不打断对方"),
+        ("我特别重视重复重点", "重复重点"),
+        ("我们分别重复重点", "重复重点"),
+        ("我在高级别会议上重复重点", "重复重点"),
+        ("我和别人一起重复重点", "重复重点"),
+        ("未来我也会重复重点", "重复重点"),
+        ("无论如何我都会重复重点", "重复重点"),
+        ("无非就是重复重点", "重复重点"),
+        ("我没问题重复重点", "重复重点"),
     ],
 )
 def test_the_same_is_seen(said: str, point: str) -> None:

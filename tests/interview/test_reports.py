@@ -22,7 +22,7 @@ from services.interview.record import (
     Turn,
 )
 from services.interview.reports.delivery import measure
-from services.interview.reports.passages import passages
+from services.interview.reports.passages import passages, sentences
 from services.interview.reports.report import (
     Basis,
     Change,
@@ -86,6 +86,26 @@ def test_a_silence_ends_a_passage_without_punctuation() -> None:
         "we look at the plan",
         "and then an index helps",
     ]
+
+
+def typed(text: str) -> Turn:
+    return Turn("t", Speaker.CANDIDATE, text, 0.0, 9.0, typed=True)
+
+
+def test_what_is_typed_without_punctuation_is_cut_like_sentences() -> None:
+    words = [f"word{number}" for number in range(62)]
+    cut = sentences([typed(" ".join(words))])
+    assert [len(part.quote.split()) for part in cut] == [15, 15, 15, 17]
+    assert " ".join(part.quote for part in cut).split() == words
+    short = " ".join(words[:30])
+    assert [part.quote for part in sentences([typed(short)])] == [short]
+
+
+def test_chinese_that_is_typed_without_punctuation_is_cut_too() -> None:
+    text = "我们先看慢查询再加索引" * 12
+    cut = [part.quote for part in sentences([typed(text)])]
+    assert "".join(cut) == text
+    assert max(map(len, cut)) <= 34
 
 
 async def test_evidence_lies_inside_the_answer_and_is_quoted_from_it() -> None:

@@ -46,8 +46,14 @@ _AFFIRMED = re.compile(
 )
 _RATHER = re.compile(r"\b(rather than|as opposed to|in place of|anything but)\b")
 
-_CHINESE_AFFIRMED = re.compile(r"不仅|不但|不只|不过|不同|不断|不错|差不多|没关系|不得不|无论|不管")
-_CHINESE_CUE = re.compile(r"而不是|从不|没有|不要|不会|不能|避免|拒绝|不|没|别|无|未")
+_CHINESE_AFFIRMED = re.compile(
+    r"不仅|不但|不只|不过|不同|不断|不错|差不多|没关系|没问题|不得不|不管"
+)
+_CHINESE_CUE = re.compile(
+    r"而不是|从不|没有|不要|不会|不能|避免|拒绝|并非|不|没"
+    r"|(?<![特分级识区个辨鉴类性告])别(?![人的处])|无(?![论非])|未(?!来)"
+)
+"""Some of their characters are parts of other words: 特别, 别人, 无论, 未来."""
 _CHINESE_CLAUSE = re.compile(r"[，。；！？、,.;!?]|但是|而是|因为|所以|然后")
 
 

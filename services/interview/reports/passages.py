@@ -12,9 +12,13 @@ from services.interview.reports.report import Evidence
 BREAK_SECONDS = 0.8
 """A silence that separates sentences when the punctuation does not."""
 MAX_WORDS = 30
+WINDOW_WORDS = 15
+"""About a sentence's length: what is typed without punctuation is cut into such parts."""
 MIN_WORDS = 3
 """A sentence shorter than this says nothing by itself and goes with the next one."""
 
+_TYPED_WORD = re.compile(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+")
+"""A Chinese word has about two characters."""
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 
 
@@ -48,7 +52,23 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
 
 def _typed(turn: Turn) -> list[Evidence]:
     parts = [part.strip() for part in _END.split(turn.text)]
-    return [Evidence(turn.id, turn.start, turn.end, text) for text in parts if text]
+    return [
+        Evidence(turn.id, turn.start, turn.end, text)
+        for part in parts
+        if part
+        for text in _windows(part)
+    ]
+
+
+def _windows(text: str) -> list[str]:
+    """The text, in parts of about a sentence's length if it is longer than a passage may be."""
+    words = [word.span() for word in _TYPED_WORD.finditer(text)]
+    if len(words) <= MAX_WORDS:
+        return [text]
+    starts = [0, *(words[at][0] for at in range(WINDOW_WORDS, len(words), WINDOW_WORDS))]
+    if len(words) % WINDOW_WORDS and len(words) % WINDOW_WORDS < MIN_WORDS:
+        starts.pop()
+    return [text[start:end].strip() for start, end in pairwise([*starts, len(text)])]
 
 
 def _spoken(turn: Turn) -> list[Evidence]:

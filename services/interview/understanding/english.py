@@ -124,14 +124,21 @@ _SKIP = rf"""
   | {_ASK}(?:have|get|do|take|try|ask(?: me)?) (?:{_NEXT}|something else)
   | ask me (?:{_NEXT}|something else)
 """
+_LEAVE = r"(?:stop|end|finish|quit|leave|abort|cancel|close|conclude|wrap(?: it| this| things)? up)"
+_REQUEST_TO = (
+    r"(?:(?:can|could|may|might|shall|should) (?:we|i)|let us|i want to|i would (?:like|love) to"
+    r"|(?:is it|would it be) (?:okay|ok|possible|all right) (?:if (?:we|i)|to)"
+    r"|do you mind if (?:we|i))" + _SOFTLY
+)
+"""Unlike "we can stop" and "I need to close" no answers to a question about something else."""
 _END = rf"""
-    {_WE} (?:stop|end|finish|quit|leave|abort|cancel|close|conclude|wrap(?: it| this| things)? up)
-      (?: {_INTERVIEW})?{_HERE}*
-  | {_WE} be done{_HERE}+
+    {_REQUEST_TO} {_LEAVE}{_HERE}*
+  | {_WE} {_LEAVE} {_INTERVIEW}{_HERE}*
+  | {_REQUEST_TO} be done{_HERE}+
   | {_ASK}?(?:stop|end|finish|quit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
   | let us call it a day
   | that is (?:all|it|enough) for (?:today|now)
-  | i (?:have to|need to|must|have got to|got to) (?:go|leave)(?: (?:now|soon))?
+  | i (?:have to|need to|must|have got to|got to) (?:go|leave|stop) (?:right )?now
   | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
     (?: any ?more)?
 """

@@ -89,7 +89,13 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
     if utterance.invented:
         return Intent.NOISE
     if situation.line is not None:
-        rest = without_echo(utterance, situation.line, situation.heard, final=final)
+        rest = without_echo(
+            utterance,
+            situation.line,
+            situation.heard,
+            final=final,
+            question_heard=situation.question_heard,
+        )
         if rest is None:
             return Intent.ECHO
         utterance = rest

@@ -9,16 +9,23 @@ from dataclasses import dataclass
 _ANNOTATION = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|\*[^*]+\*|[♪♫]+")
 """What Whisper writes for sounds that are no speech."""
 _LAUGHTER = re.compile(r"laugh|chuckl|giggl|笑")
+_DRAWN_OUT = re.compile(r"([^\W\d]{1,2}?)\1{3,}")
+"""A sound on and on. It means what it means three times, and costs the patterns less."""
 _CLAUSE_ENDS = re.compile(r"[.?!,;:…。？！，；：、]+|\s[-–—]\s")
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*|[\u4e00-\u9fff]")
+_LETTER = r"(?:(?![\u4e00-\u9fff])[^\W_])"
+_WORD = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)*|[\u4e00-\u9fff]")
+"""Of any script: who answers in Russian says something, too."""
 _INVENTED = re.compile(
     r"(?:thanks?(?: you)?(?: so much| very much)? for watching"
-    r"|(?:please )?(?:like and )?subscribe(?: to .*)?|subtitles? (?:by|made) .*|.*\bamara org\b.*"
+    r"|(?:please )?(?:like and )?subscribe(?: to (?:my|our|the) channel)?"
+    r"|subtitles? (?:made )?by(?: \w+){1,4}|(?:\w+ ){0,4}amara org(?: \w+){0,2}"
     r"|see you (?:in the )?next (?:time|video)|(?:bye ?)+"
-    r"|(?:谢谢|感谢)(?:大家)?(?:的)?(?:观看|收看|收听|聆听)|请不吝点赞.*|.*明镜.*栏目"
-    r"|(?:中文)?字幕.*|.*订阅.*频道)"
+    r"|(?:谢谢|感谢)(?:大家)?(?:的)?(?:观看|收看|收听|聆听)|请不吝点赞.{0,20}|.{0,12}明镜.{0,4}栏目"
+    r"|(?:中文)?字幕(?:由.{1,14}(?:提供|制作)|(?:提供|制作人?|志愿者)[^我是的]{0,14}| by .{1,14})?"
+    r"|(?:请|欢迎)?(?:大家)?(?:点赞)?订阅(?:我|我们|本|这个)?的?频道)"
 )
-"""Credits from Whisper's training data, which it writes for noise and silence."""
+"""Credits from Whisper's training data, which it writes for noise and silence. Whole ones alone:
+an answer may begin like one."""
 _EXPANSIONS = (
     (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -103,7 +110,7 @@ def read(text: str) -> Utterance:
     """Reads recognised text."""
     annotations = "".join(_ANNOTATION.findall(text)).lower()
     spoken = _ANNOTATION.sub(" ", text).lower().replace("’", "'").replace("-", "")
-    spoken = spoken.translate(_SIMPLIFIED)
+    spoken = _DRAWN_OUT.sub(r"\1\1\1", spoken.translate(_SIMPLIFIED))
     for contraction, expansion in _EXPANSIONS:
         spoken = contraction.sub(expansion, spoken)
     clauses = tuple(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.cli.demo import INTERVIEW
 from services.interview.questions.bank import load_bank
 from services.interview.understanding.intent import Intent, Situation, understand
+from services.interview.understanding.wording import read
 from tests.interview.understanding.corpus import Sample, samples
 
 COMMANDS = {Intent.REPEAT, Intent.REPHRASE, Intent.HOLD, Intent.SKIP, Intent.END}
@@ -122,6 +123,96 @@ def test_a_long_answer_is_speech_whatever_stands_in_it() -> None:
     answer = "Um, let me think. Next question please, the customer said. " * 40
     assert understand(answer, SILENT, final=True) is Intent.SPEECH
     assert understand(answer, PLAYING, final=False) is Intent.SPEECH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Subscribe to the order events and keep a local copy.",
+        "Subscribe to the topic.",
+        "Subtitles made me learn English.",
+        "字幕组里我负责校对和时间轴。",
+        "字幕翻译是我的第一份工作。",
+        "我会让每个服务订阅自己关心的频道，这样没有直接的依赖。",
+        "Я пять лет работаю инженером.",
+        "저는 백엔드 개발자로 일했습니다.",
+        "أنا مهندس برمجيات",
+        "Όχι",
+    ],
+)
+def test_no_answer_is_taken_for_noise(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.SPEECH
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Subscribe.", "Like and subscribe to our channel!", "字幕志愿者 某某", "请订阅我的频道"],
+)
+def test_what_recognition_makes_up_is_noise(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.NOISE
+
+
+BRANCHES = "Do you prefer short lived branches or long lived feature branches?"
+INDEXES = "What does a database index do, and why not index every column?"
+SERVICES = "你们用的是微服务还是单体架构？"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Long lived feature branches.", BRANCHES),
+        ("Short lived branches.", BRANCHES),
+        ("I prefer short lived branches.", BRANCHES),
+        ("I would index every column.", INDEXES),
+        ("I don't index every column.", INDEXES),
+        ("单体架构。", SERVICES),
+        ("用的是单体架构。", SERVICES),
+        ("我们用的是微服务", SERVICES),
+    ],
+)
+def test_an_answer_in_the_questions_words_is_no_echo_once_that_was_heard(
+    text: str, line: str
+) -> None:
+    situation = Situation("en", line, line, question_heard=True)
+    assert understand(text, situation, final=True) is Intent.SPEECH
+    assert understand(line, situation, final=True) is Intent.ECHO
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes, we should stop.",
+        "We can stop.",
+        "Well, we could end early.",
+        "Then I have to go.",
+        "I need to close.",
+        "I have to finish.",
+        "I would rather cancel.",
+        "I need to stop.",
+    ],
+)
+def test_an_answer_does_not_end_the_interview(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.SPEECH
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Can we stop?", "I have to go now.", "We should stop the interview.", "May I leave now?"],
+)
+def test_a_request_ends_the_interview(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.END
+
+
+@pytest.mark.parametrize("sound", ["嗯", "呃", "嗯呃", "m"])
+def test_a_drawn_out_sound_is_read_as_a_short_one(sound: str) -> None:
+    """Else the commands' patterns look at every way to divide it."""
+    assert read((sound * 118)[:118]) == read(sound * 4)
+    assert len(read((sound * 118)[:118]).clauses[0]) <= 6
+    assert understand((sound * 118)[:118], SILENT, final=True) is Intent.BACK_CHANNEL
+
+
+def test_numbers_keep_their_digits() -> None:
+    assert read("100000 rows").words == ("100000", "rows")
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x9FFF)), st.booleans(), st.booleans())
