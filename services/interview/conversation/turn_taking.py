@@ -73,7 +73,9 @@ def _heard_late(scene: Scene, event: SpeechEvent) -> None:
             _lose(scene)
         case TurnEnded() if scene.state.speech.under_way:
             _close(scene)
-            if understand(event.text, situation(scene, None), final=True) not in LISTENING:
+            if answers.superseded(scene, event.start):
+                _take_before(scene, event)
+            elif understand(event.text, situation(scene, None), final=True) not in LISTENING:
                 if scene.place.step.asks:
                     answers.reopen(scene)
                 answers.over(scene, answers.spoken(scene, event))
@@ -127,6 +129,9 @@ def _rest(scene: Scene) -> None:
 
 
 def _began(scene: Scene, event: SpeechBegan) -> None:
+    if answers.superseded(scene, event.start):
+        _begin(scene, event)
+        return
     if _begin(scene, event):
         if scene.state.hold is not None:
             scene.set(hold=replace(scene.state.hold, spoke=True))
@@ -147,11 +152,18 @@ def _partial(scene: Scene, event: PartialHeard) -> None:
         # Its end was waited for in vain, and it goes on.
         _begin(scene, SpeechBegan(scene.now))
     _change(scene, text=text, end=scene.now)
+    if _superseded(scene):
+        return
     _worded(scene, text)
     if scene.state.floor is None and scene.place.step.asks:
         replies.overhear(scene, scene.place.answer.whole(text))
     if scene.state.speech.silence is not None:
         consider(scene)
+
+
+def _superseded(scene: Scene) -> bool:
+    """Whether the running speech began before the last typed answer: it changes nothing now."""
+    return answers.superseded(scene, scene.state.speech.start)
 
 
 def _worded(scene: Scene, text: str) -> None:
@@ -195,9 +207,10 @@ def _probably_ended(scene: Scene, event: ProbablyEnded) -> None:
         _begin(scene, SpeechBegan(event.start))
     _change(scene, eager_at=scene.now)
     _change(scene, text=event.text, words=event.words, start=event.start, end=event.end)
-    _worded(scene, event.text)
-    if scene.state.floor is None and scene.place.step.asks and scene.state.hold is None:
-        replies.prepare(scene, scene.place.answer.whole(event.text), eager=True)
+    if not _superseded(scene):
+        _worded(scene, event.text)
+        if scene.state.floor is None and scene.place.step.asks and scene.state.hold is None:
+            replies.prepare(scene, scene.place.answer.whole(event.text), eager=True)
     if scene.state.speech.silence is None:
         since = scene.now - scene.script.pace.min_silence
         _change(scene, silence=Silence(since, event.end))
@@ -235,7 +248,7 @@ def consider(scene: Scene) -> None:
     if speech.silence is None or speech.finalizing or not speech.under_way:
         return
     silence = max(0.0, scene.now - speech.silence.since)
-    if floor is not None and floor.line.kind is not Kind.ASIDE:
+    if _superseded(scene) or (floor is not None and floor.line.kind is not Kind.ASIDE):
         _end_at(scene, silence, OVER_LINE_SECONDS)
     elif scene.state.hold is not None:
         return
@@ -300,6 +313,10 @@ def end_turn(scene: Scene) -> None:
 
 def _ended(scene: Scene, event: TurnEnded) -> None:
     eager_at = _close(scene)
+    if answers.superseded(scene, event.start):
+        _take_before(scene, event)
+        speaking.resume(scene)
+        return
     if not event.text.strip() or answers.known_already(scene, event):
         speaking.resume(scene)
         return
@@ -323,6 +340,12 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
         answers.settle(scene)
 
 
+def _take_before(scene: Scene, event: TurnEnded) -> None:
+    """The stretch is of before the last typed answer, and belongs to what that answered."""
+    if understand(event.text, situation(scene, None), final=True) not in LISTENING:
+        answers.before_typed(scene, event)
+
+
 def _take(scene: Scene, event: TurnEnded, eager_at: float | None) -> None:
     """The stretch is an answer, or belongs to one."""
     scene.set(offered=False)
@@ -344,7 +367,12 @@ def salvage(scene: Scene) -> bool:
     """Takes the running speech as far as it was understood; whether there was any."""
     speech, floor = scene.state.speech, scene.state.floor
     meant = understand(speech.text, situation(scene, floor), final=True)
+    superseded = _superseded(scene)
     _close(scene)
+    if superseded:
+        end = max(speech.start, speech.end)
+        _take_before(scene, TurnEnded(speech.text, speech.words, speech.start, end))
+        return False
     if meant in LISTENING:
         return False
     speaking.stop(scene, takes_back=True)
