@@ -27,6 +27,7 @@ from services.interview.conversation.state import (
 )
 from services.interview.endpointing.deciding import Decision, Pause, decide
 from services.interview.events import CandidatePartial, CandidateSpeechStarted
+from services.interview.interviewer.declining import only_declines
 from services.interview.record import State
 from services.interview.understanding.intent import Intent, Situation, understand
 
@@ -34,6 +35,9 @@ LISTENING = frozenset({Intent.NOISE, Intent.BACK_CHANNEL, Intent.ECHO})
 """What does not interrupt."""
 OVER_LINE_SECONDS = 0.5
 """A pause in speech over the interviewer after which its words are asked for, to judge them."""
+COMMANDS = frozenset({Intent.REPEAT, Intent.REPHRASE, Intent.SKIP, Intent.END})
+COMMAND_SECONDS = 0.7
+"""A pause after a command, or a refusal to answer, that ends the turn: no answer goes on."""
 WORDLESS_SECONDS = 1.2
 """A pause in speech that has shown no words after which they are asked for."""
 SHORTEST_LOOK_SECONDS = 0.02
@@ -268,6 +272,9 @@ def _end_at(scene: Scene, silence: float, limit: float) -> None:
 def _weigh(scene: Scene, silence: float) -> None:
     speech, place = scene.state.speech, scene.place
     assert speech.silence is not None  # noqa: S101 - `consider` has looked
+    if _asks_for_something(scene, speech.text):
+        _end_at(scene, silence, COMMAND_SECONDS)
+        return
     began = place.answer.turns[0].start if place.answer.turns else speech.start
     pause = Pause(
         silence=silence,
@@ -285,6 +292,12 @@ def _weigh(scene: Scene, silence: float) -> None:
     if verdict.look_again is not None:
         wait = max(SHORTEST_LOOK_SECONDS, verdict.look_again - silence)
         scene.start(Timer.LOOK_AGAIN, wait)
+
+
+def _asks_for_something(scene: Scene, text: str) -> bool:
+    """Whether it is whole as it is: a command, or a refusal to answer."""
+    meant = understand(text, situation(scene, None), final=True)
+    return meant in COMMANDS or only_declines(text)
 
 
 def _say_aside(scene: Scene, decision: Decision) -> None:
