@@ -96,6 +96,30 @@ def test_the_interview_ends_a_turn_that_is_over() -> None:
     assert world.finalized == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "soon"),
+    [
+        ("Could you repeat the question, please?", True),
+        ("Can you say that in other words?", True),
+        ("Next question, please.", True),
+        ("Please end the interview.", True),
+        ("Well, I don't know, sorry.", True),
+        ("I have no idea.", True),
+        ("I don't know, maybe", False),
+        ("I don't know but", False),
+        ("We moved it because", False),
+    ],
+)
+def test_a_command_or_a_refusal_is_not_waited_for_as_an_answer_is(text: str, soon: bool) -> None:
+    world = asked()
+    speaks(world, text)
+    world.happen(e.Heard(PauseHeard(0.2, world.now, 0.2)))
+    world.pass_time(0.4)
+    assert world.finalized == 0
+    world.pass_time(0.2)
+    assert world.finalized == soon
+
+
 def test_an_unfinished_sentence_is_waited_for_up_to_the_ceiling() -> None:
     world = asked()
     speaks(world, "We moved it because")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.interview.clients.seams import TurnEnded
+from services.interview.conversation import actions as a
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Salvage
 from services.interview.events import CandidateTurn, CandidateTurnReopened
@@ -43,6 +44,10 @@ def spoken(scene: Scene, event: TurnEnded) -> Turn:
         if salvage.before is None:
             return replace(turn, id=before.id)
         before = salvage.before
+    return _joined(before, turn)
+
+
+def _joined(before: Turn, turn: Turn) -> Turn:
     return replace(
         before,
         text=f"{before.text} {turn.text}",
@@ -114,6 +119,38 @@ def aside(scene: Scene, event: TurnEnded) -> None:
         words=event.words,
     )
     scene.keep(turn)
+    scene.tell_stored(CandidateTurn(turn))
+
+
+def superseded(scene: Scene, start: float) -> bool:
+    """Whether speech that began then is of before an answer that was typed."""
+    turn = scene.state.superseded
+    return turn is not None and start < turn.start
+
+
+def before_typed(scene: Scene, event: TurnEnded) -> None:
+    """What was said before the typed answer belongs to its question, and is replied to with it."""
+    typed, salvage = scene.state.superseded, scene.state.salvage
+    if typed is None:
+        return
+    turn = Turn(
+        id=scene.name(),
+        speaker=Speaker.CANDIDATE,
+        text=event.text.strip(),
+        start=event.start,
+        end=event.end,
+        words=event.words,
+        round=typed.round,
+        question_id=typed.question_id,
+    )
+    if salvage is not None and _again(event, salvage):
+        turn = replace(turn, id=salvage.turn_id)
+        if salvage.before is not None:
+            turn = _joined(salvage.before, turn)
+        scene.tell_stored(CandidateTurnReopened(turn.id))
+    scene.keep(turn)
+    if typed.round and typed.round != scene.place.step.round:
+        scene.want(a.Score(typed.round))
     scene.tell_stored(CandidateTurn(turn))
 
 

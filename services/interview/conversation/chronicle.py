@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
 from services.interview.events import Entry, Event
-from services.interview.record import Failure, Interview, Patience, State, Turn, may_become
+from services.interview.record import Failure, Interview, Patience, Speaker, State, Turn, may_become
 from services.interview.reports.report import Report
 from services.interview.store.codec import LASTING
 from services.interview.store.store import Lease, Previous, Store
@@ -71,7 +72,8 @@ class Chronicle:
         if any(kept.id == turn.id for kept in before):
             turns = tuple(turn if kept.id == turn.id else kept for kept in before)
         else:
-            turns = (*before, turn)
+            place = _place(before, turn)
+            turns = (*before[:place], turn, *before[place:])
         self._interview = replace(self._interview, turns=turns)
 
     def plan(self, round_number: int, question_id: str) -> None:
@@ -106,3 +108,10 @@ class Chronicle:
         """Keeps what was told since the last commit."""
         if self._unsaved:
             await self.commit(self._session)
+
+
+def _place(turns: Sequence[Turn], turn: Turn) -> int:
+    """Where a turn stands: at the end, or, understood after an answer that was typed, before it."""
+    later = [number for number, kept in enumerate(turns) if kept.start > turn.start]
+    late = turn.speaker is Speaker.CANDIDATE and any(turns[number].typed for number in later)
+    return later[0] if late else len(turns)

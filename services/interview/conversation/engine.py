@@ -266,6 +266,7 @@ def _typed(scene: Scene, text: str) -> None:
         scene.set_place(asked=True, repeat=False)
     turn = answers.typed(scene, text)
     answers.over(scene, turn)
+    scene.set(superseded=turn)
     if scene.live and scene.place.step.asks:
         replies.release(scene, replies.turn_clock(scene, turn))
 

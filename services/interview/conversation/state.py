@@ -326,6 +326,7 @@ class SessionState:
         answered: Whether any question was answered.
         quiet: How often a silent candidate was asked already.
         offered: Whether the candidate was offered to skip the question.
+        superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
         counter: Numbers whatever needs a number.
         commit: The number of the newest commit; `committed` of the newest that is done.
@@ -343,6 +344,7 @@ class SessionState:
     answered: bool = False
     speech: Speech = Speech()
     salvage: Salvage | None = None
+    superseded: Turn | None = None
     floor: Utterance | None = None
     reply: Reply | None = None
     draft: Draft | None = None

@@ -27,6 +27,7 @@ from services.interview.conversation.state import (
 )
 from services.interview.endpointing.deciding import Decision, Pause, decide
 from services.interview.events import CandidatePartial, CandidateSpeechStarted
+from services.interview.interviewer.declining import only_declines
 from services.interview.record import State
 from services.interview.understanding.intent import Intent, Situation, understand
 
@@ -34,6 +35,9 @@ LISTENING = frozenset({Intent.NOISE, Intent.BACK_CHANNEL, Intent.ECHO})
 """What does not interrupt."""
 OVER_LINE_SECONDS = 0.5
 """A pause in speech over the interviewer after which its words are asked for, to judge them."""
+COMMANDS = frozenset({Intent.REPEAT, Intent.REPHRASE, Intent.SKIP, Intent.END})
+COMMAND_SECONDS = 0.7
+"""A pause after a command, or a refusal to answer, that ends the turn: no answer goes on."""
 WORDLESS_SECONDS = 1.2
 """A pause in speech that has shown no words after which they are asked for."""
 SHORTEST_LOOK_SECONDS = 0.02
@@ -73,7 +77,9 @@ def _heard_late(scene: Scene, event: SpeechEvent) -> None:
             _lose(scene)
         case TurnEnded() if scene.state.speech.under_way:
             _close(scene)
-            if understand(event.text, situation(scene, None), final=True) not in LISTENING:
+            if answers.superseded(scene, event.start):
+                _take_before(scene, event)
+            elif understand(event.text, situation(scene, None), final=True) not in LISTENING:
                 if scene.place.step.asks:
                     answers.reopen(scene)
                 answers.over(scene, answers.spoken(scene, event))
@@ -127,6 +133,9 @@ def _rest(scene: Scene) -> None:
 
 
 def _began(scene: Scene, event: SpeechBegan) -> None:
+    if answers.superseded(scene, event.start):
+        _begin(scene, event)
+        return
     if _begin(scene, event):
         if scene.state.hold is not None:
             scene.set(hold=replace(scene.state.hold, spoke=True))
@@ -147,11 +156,18 @@ def _partial(scene: Scene, event: PartialHeard) -> None:
         # Its end was waited for in vain, and it goes on.
         _begin(scene, SpeechBegan(scene.now))
     _change(scene, text=text, end=scene.now)
+    if _superseded(scene):
+        return
     _worded(scene, text)
     if scene.state.floor is None and scene.place.step.asks:
         replies.overhear(scene, scene.place.answer.whole(text))
     if scene.state.speech.silence is not None:
         consider(scene)
+
+
+def _superseded(scene: Scene) -> bool:
+    """Whether the running speech began before the last typed answer: it changes nothing now."""
+    return answers.superseded(scene, scene.state.speech.start)
 
 
 def _worded(scene: Scene, text: str) -> None:
@@ -195,9 +211,10 @@ def _probably_ended(scene: Scene, event: ProbablyEnded) -> None:
         _begin(scene, SpeechBegan(event.start))
     _change(scene, eager_at=scene.now)
     _change(scene, text=event.text, words=event.words, start=event.start, end=event.end)
-    _worded(scene, event.text)
-    if scene.state.floor is None and scene.place.step.asks and scene.state.hold is None:
-        replies.prepare(scene, scene.place.answer.whole(event.text), eager=True)
+    if not _superseded(scene):
+        _worded(scene, event.text)
+        if scene.state.floor is None and scene.place.step.asks and scene.state.hold is None:
+            replies.prepare(scene, scene.place.answer.whole(event.text), eager=True)
     if scene.state.speech.silence is None:
         since = scene.now - scene.script.pace.min_silence
         _change(scene, silence=Silence(since, event.end))
@@ -235,7 +252,7 @@ def consider(scene: Scene) -> None:
     if speech.silence is None or speech.finalizing or not speech.under_way:
         return
     silence = max(0.0, scene.now - speech.silence.since)
-    if floor is not None and floor.line.kind is not Kind.ASIDE:
+    if _superseded(scene) or (floor is not None and floor.line.kind is not Kind.ASIDE):
         _end_at(scene, silence, OVER_LINE_SECONDS)
     elif scene.state.hold is not None:
         return
@@ -255,6 +272,9 @@ def _end_at(scene: Scene, silence: float, limit: float) -> None:
 def _weigh(scene: Scene, silence: float) -> None:
     speech, place = scene.state.speech, scene.place
     assert speech.silence is not None  # noqa: S101 - `consider` has looked
+    if _asks_for_something(scene, speech.text):
+        _end_at(scene, silence, COMMAND_SECONDS)
+        return
     began = place.answer.turns[0].start if place.answer.turns else speech.start
     pause = Pause(
         silence=silence,
@@ -272,6 +292,12 @@ def _weigh(scene: Scene, silence: float) -> None:
     if verdict.look_again is not None:
         wait = max(SHORTEST_LOOK_SECONDS, verdict.look_again - silence)
         scene.start(Timer.LOOK_AGAIN, wait)
+
+
+def _asks_for_something(scene: Scene, text: str) -> bool:
+    """Whether it is whole as it is: a command, or a refusal to answer."""
+    meant = understand(text, situation(scene, None), final=True)
+    return meant in COMMANDS or only_declines(text)
 
 
 def _say_aside(scene: Scene, decision: Decision) -> None:
@@ -300,6 +326,10 @@ def end_turn(scene: Scene) -> None:
 
 def _ended(scene: Scene, event: TurnEnded) -> None:
     eager_at = _close(scene)
+    if answers.superseded(scene, event.start):
+        _take_before(scene, event)
+        speaking.resume(scene)
+        return
     if not event.text.strip() or answers.known_already(scene, event):
         speaking.resume(scene)
         return
@@ -323,6 +353,12 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
         answers.settle(scene)
 
 
+def _take_before(scene: Scene, event: TurnEnded) -> None:
+    """The stretch is of before the last typed answer, and belongs to what that answered."""
+    if understand(event.text, situation(scene, None), final=True) not in LISTENING:
+        answers.before_typed(scene, event)
+
+
 def _take(scene: Scene, event: TurnEnded, eager_at: float | None) -> None:
     """The stretch is an answer, or belongs to one."""
     scene.set(offered=False)
@@ -344,7 +380,12 @@ def salvage(scene: Scene) -> bool:
     """Takes the running speech as far as it was understood; whether there was any."""
     speech, floor = scene.state.speech, scene.state.floor
     meant = understand(speech.text, situation(scene, floor), final=True)
+    superseded = _superseded(scene)
     _close(scene)
+    if superseded:
+        end = max(speech.start, speech.end)
+        _take_before(scene, TurnEnded(speech.text, speech.words, speech.start, end))
+        return False
     if meant in LISTENING:
         return False
     speaking.stop(scene, takes_back=True)

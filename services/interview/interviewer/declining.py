@@ -60,6 +60,22 @@ SHORT_WORDS = 12
 """A declining answer with more words than this says something after all."""
 
 
+_FILLERS = frozenset(
+    [
+        *("i", "have", "got", "that", "it", "really", "honestly", "sorry", "well", "so", "okay"),
+        *("yeah", "oh", "um", "uh", "er", "hmm", "我", "这个", "抱歉"),
+    ]
+)
+_WORD = re.compile(r"[\w']+")
+
+
+def only_declines(answer: str) -> bool:
+    """Whether an answer declines and says nothing else, so that nothing is to follow."""
+    words = answer.lower().replace("’", "'").strip()
+    rest = _CHINESE.sub(" ", _ENGLISH.sub(" ", words))
+    return rest != words and _FILLERS.issuperset(_WORD.findall(rest))
+
+
 def declined(answer: str) -> bool:
     """Whether the candidate has nothing to say or wants to go on.
 
