@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import grpc
@@ -422,3 +423,75 @@ async def test_a_live_interview_is_deleted_from_anywhere(
         for one in (second, first):
             await one.wire.interviews.DeleteInterview(request, **outgoing(PATIENCE, **ANN))
         assert await store.find("ann", made.id) is None
+
+
+async def test_a_session_of_another_version_is_refused_and_then_has_failed(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore
+) -> None:
+    first, _ = two
+    unreadable = [await first.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
+    for made in unreadable:
+        found = await store.find("ann", made.id)
+        lease = await store.acquire(made.id, "127.0.0.1:1/old", 60.0)
+        assert found is not None
+        assert isinstance(lease, Lease)
+        reviewing = replace(found, state=State.REVIEWING)
+        await store.commit(lease, reviewing, b'{"version": 99, "session": {}}', [])
+        await store.release(lease)
+    async with first.wire.converse(joins(unreadable[0].id)) as call:
+        refusal = await refused(call)
+    assert (refusal.code(), reason(refusal)) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "SESSION_VERSION",
+    )
+    await first.keeping.finish_reviews()
+    for made in unreadable:
+        failed = await first.wire.get(made.id)
+        assert failed.state == S.INTERVIEW_STATE_FAILED
+        assert await store.holder(made.id) is None
+    assert not await store.unreviewed(10)
+
+
+class BadRows(FailingStore):
+    """A store of which some rows cannot be read."""
+
+    bad: tuple[str, ...] = ()
+    swept: asyncio.Event
+
+    async def find(self, user: str, interview_id: str) -> Interview | None:
+        if interview_id in self.bad:
+            raise ValueError("no such category")
+        return await super().find(user, interview_id)
+
+    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+        if interview_id in self.bad:
+            raise ValueError("no such category")
+        await super().delete(user, interview_id, lease)
+
+    async def forget_deletions(self, older_than: datetime) -> None:
+        self.swept.set()
+        await super().forget_deletions(older_than)
+
+
+async def test_one_bad_row_or_a_folder_that_is_gone_ends_no_server(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = BadRows(100)
+    store.swept = asyncio.Event()
+    async with orchestrator(store, bank, tmp_path, retention_days=1e-9) as running:
+        bad, good = [await running.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
+        found = await store.find("ann", bad.id)
+        assert found is not None
+        await store.save(replace(found, state=State.REVIEWING))
+        store.bad = (bad.id,)
+        (tmp_path / "recordings").rmdir()
+        running_on = asyncio.create_task(running.keeping.run())
+        await store.swept.wait()
+
+        async def only_the_bad_one() -> bool:
+            return await store.find("ann", good.id) is None
+
+        await until_true(only_the_bad_one)
+        await running.recordings.sweep()
+        assert not running_on.done()
+        running_on.cancel()
