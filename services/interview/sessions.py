@@ -121,6 +121,8 @@ class Sessions:
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Session] = {}
+        self._begun = 0
+        """Those that are being opened: they take a place too."""
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.leases = Leases(store, name, lease_seconds, self._lease_lost)
         self._renewing = tasks.create_task(self.leases.renew())
@@ -152,18 +154,25 @@ class Sessions:
         async with self.alone(interview_id):
             if (session := self.here(interview_id)) is not None:
                 return session
-            if sum(1 for _ in self._running()) >= self._limits.conversations:
+            if sum(1 for _ in self._running()) + self._begun >= self._limits.conversations:
                 raise Overloaded(
                     "as many interviews are held as this server takes", FULL_RETRY_SECONDS
                 )
-            lease = await self.leases.take(interview_id)
+            self._begun += 1
             try:
-                session = await self._rebuild(user, interview_id, lease)
-            except BaseException:
-                await self.leases.give_back(lease)
-                raise
-            self._drive(session)
-            return session
+                return await self._begin(user, interview_id)
+            finally:
+                self._begun -= 1
+
+    async def _begin(self, user: str, interview_id: str) -> Session:
+        lease = await self.leases.take(interview_id)
+        try:
+            session = await self._rebuild(user, interview_id, lease)
+        except BaseException:
+            await self.leases.give_back(lease)
+            raise
+        self._drive(session)
+        return session
 
     async def _rebuild(self, user: str, interview_id: str, lease: Lease) -> Session:
         # Read under the lease: nobody else writes any more.
@@ -234,6 +243,8 @@ class Sessions:
         except Exception as error:  # noqa: BLE001 - this interview ends, not the others
             await self._broke(session, error)
         finally:
+            # Its timers would keep all of the conversation until they fire.
+            session.attendance.close()
             self._recordings.close(session.lease.interview_id)
             # One that is over is kept for clients that come back, and found by its lease.
             if not session.over:
