@@ -192,12 +192,21 @@ class House:
         if found.interview.state.over:
             return found
         if session is None and found.interview.state is State.READY:
-            return await self._cancel(user, interview_id)
+            found = await self._cancel(user, interview_id)
+            if found.interview.state.over:
+                return found
+            session = self._own(user, interview_id)  # Somebody has joined it meanwhile.
         session = session or await self._sessions.open(user, interview_id)
         return await self._carry_out(session, m.End())
 
     async def _cancel(self, user: str, interview_id: str) -> Summary:
-        """Ends what nobody ever joined."""
+        """Ends what nobody ever joined; what somebody joins at the same time stays as it is."""
+        async with self._sessions.alone(interview_id):
+            if self._own(user, interview_id) is None:
+                await self._cancel_ready(user, interview_id)
+        return await self.find(user, interview_id)
+
+    async def _cancel_ready(self, user: str, interview_id: str) -> None:
         lease = await self._sessions.leases.take(interview_id)
         try:
             interview = await self._store.find(user, interview_id)
@@ -209,7 +218,6 @@ class House:
                 await self._store.commit(lease, cancelled, b"", [])
         finally:
             await self._sessions.leases.give_back(lease)
-        return await self.find(user, interview_id)
 
     async def _fit(
         self, user: str, interview_id: str, fit: set[State], moved: str
@@ -246,13 +254,17 @@ class House:
             NotFound: No such interview.
             HeldElsewhere: Another orchestrator drives it.
         """
-        if self._own(user, interview_id) is not None:
-            await self._sessions.end(interview_id)
-        elif await self._store.summary(user, interview_id) is None:
-            if not await self._store.deleted(user, interview_id):
+        async with self._sessions.alone(interview_id):
+            if self._own(user, interview_id) is not None:
+                await self._sessions.end(interview_id)
+                await self._delete_rows(user, interview_id)
+            elif await self._store.summary(user, interview_id) is not None:
+                await self._delete_rows(user, interview_id)
+            elif not await self._store.deleted(user, interview_id):
                 raise NotFound("interview", interview_id, "interview_id")
-            await self._recordings.delete(interview_id)
-            return
+        await self._recordings.delete(interview_id)
+
+    async def _delete_rows(self, user: str, interview_id: str) -> None:
         lease = await self._sessions.leases.take(interview_id)
         try:
             await self._store.delete(user, interview_id, lease)
@@ -261,7 +273,6 @@ class House:
             raise
         finally:
             await self._sessions.leases.give_back(lease)
-        await self._recordings.delete(interview_id)
 
     # Taking part.
 

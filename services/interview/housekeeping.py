@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from services.interview.house import House
+from services.interview.rebuilding import UNREADABLE
 from services.interview.recordings.recordings import Recordings
 from services.interview.sessions import Sessions
-from services.interview.store.store import LeaseLost, Store, StoreFailed
-from services.runtime.errors import ServiceError
+from services.interview.store.store import LeaseLost, Store
+from services.runtime.errors import FailedPrecondition, ServiceError
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
@@ -48,19 +50,28 @@ class Housekeeping:
         loop = asyncio.get_running_loop()
         sweep_at = loop.time()
         while True:
-            with suppress(StoreFailed):
-                await self.finish_reviews()
-                if loop.time() >= sweep_at:
-                    sweep_at = loop.time() + SWEEP_SECONDS
-                    await self.delete_old()
-                    await self._recordings.sweep()
+            await self._tried(self.finish_reviews)
+            if loop.time() >= sweep_at:
+                sweep_at = loop.time() + SWEEP_SECONDS
+                await self._tried(self.delete_old)
+                await self._tried(self._recordings.sweep)
             await asyncio.sleep(REVIEW_SECONDS)
 
+    async def _tried(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """Does one of the duties; if it fails, the others are done all the same."""
+        with suppress(ServiceError, LeaseLost), _logged():  # The store logs its own.
+            await duty()
+
     async def finish_reviews(self) -> None:
-        """Has the reports written whose writer died."""
+        """Has the reports written whose writer died; what cannot be read any more has failed."""
         for user, interview_id in await self._store.unreviewed(_SOME):
-            with suppress(ServiceError):  # Another was faster, or there is no room now.
-                await self._sessions.open(user, interview_id)
+            with suppress(ServiceError), _logged(interview_id):
+                try:
+                    await self._sessions.open(user, interview_id)
+                except FailedPrecondition as error:
+                    if error.reason == UNREADABLE:
+                        await self._sessions.fail(user, interview_id, error)
+                # Anything else: another was faster, or there is no room now.
 
     async def delete_old(self) -> None:
         """Deletes what is older than it may be, with everything of it."""
@@ -71,9 +82,20 @@ class Housekeeping:
         while some := await self._store.expired(now - self._retention, _SOME):
             deleted = 0
             for user, interview_id in some:
-                with suppress(LeaseLost, ServiceError):
+                with suppress(LeaseLost, ServiceError), _logged(interview_id):
                     await self._house.delete(user, interview_id)
                     deleted += 1
             log(_logger, logging.INFO, "old interviews deleted", count=deleted)
             if not deleted:
                 return
+
+
+@contextmanager
+def _logged(interview_id: str | None = None) -> Iterator[None]:
+    """Logs a fault of our own, or of a row, and goes on: it must not end the interviews held."""
+    try:
+        yield
+    except (ServiceError, LeaseLost):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the server lives
+        log(_logger, logging.ERROR, "housekeeping failed", interview=interview_id, cause=error)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.interview.conversation.clock import InterviewClock
-from services.interview.conversation.state import SessionState
+from services.interview.conversation.state import SessionState, UnknownVersionError
 from services.interview.events import Entry
 from services.interview.record import Interview
+from services.runtime.errors import FailedPrecondition
+
+UNREADABLE = "SESSION_VERSION"
 
 
 def clock_of(interview: Interview, events: Sequence[Entry]) -> InterviewClock:
@@ -28,6 +31,11 @@ def rebuilt(state: bytes) -> SessionState | None:
     """The session as it was committed last; None if it never began.
 
     Raises:
-        ValueError: It was written by a newer version.
+        FailedPrecondition: `UNREADABLE`: another version of the program has written it.
     """
-    return SessionState.from_json(state) if state else None
+    try:
+        return SessionState.from_json(state) if state else None
+    except (UnknownVersionError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise FailedPrecondition(
+            UNREADABLE, "another version of the server has written the interview's session"
+        ) from error

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -23,7 +24,7 @@ from services.interview.creation import Creation
 from services.interview.holding import Leases
 from services.interview.interviewer.casting import Casting
 from services.interview.rebuilding import clock_of, rebuilt
-from services.interview.record import Failure, Interview, State
+from services.interview.record import Failure, Interview, State, may_become
 from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
 from services.interview.store.store import Lease, LeaseLost, Store, StoreFailed
@@ -120,6 +121,8 @@ class Sessions:
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Session] = {}
+        self._begun = 0
+        """Those that are being opened: they take a place too."""
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.leases = Leases(store, name, lease_seconds, self._lease_lost)
         self._renewing = tasks.create_task(self.leases.renew())
@@ -127,6 +130,13 @@ class Sessions:
     def here(self, interview_id: str) -> Session | None:
         """The session of an interview, if it is this process's."""
         return self._live.get(interview_id)
+
+    def alone(self, interview_id: str) -> asyncio.Lock:
+        """Held while it is decided who drives an interview, or whether it is there at all.
+
+        The lease keeps other processes away, but not other calls of this one.
+        """
+        return self._opening.setdefault(interview_id, asyncio.Lock())
 
     def _running(self) -> Iterator[Session]:
         return (session for session in self._live.values() if not session.over)
@@ -141,22 +151,28 @@ class Sessions:
             Overloaded: As many interviews are held as this server takes on.
             StoreFailed: The record cannot be read.
         """
-        lock = self._opening.setdefault(interview_id, asyncio.Lock())
-        async with lock:
+        async with self.alone(interview_id):
             if (session := self.here(interview_id)) is not None:
                 return session
-            if sum(1 for _ in self._running()) >= self._limits.conversations:
+            if sum(1 for _ in self._running()) + self._begun >= self._limits.conversations:
                 raise Overloaded(
                     "as many interviews are held as this server takes", FULL_RETRY_SECONDS
                 )
-            lease = await self.leases.take(interview_id)
+            self._begun += 1
             try:
-                session = await self._rebuild(user, interview_id, lease)
-            except BaseException:
-                await self.leases.give_back(lease)
-                raise
-            self._drive(session)
-            return session
+                return await self._begin(user, interview_id)
+            finally:
+                self._begun -= 1
+
+    async def _begin(self, user: str, interview_id: str) -> Session:
+        lease = await self.leases.take(interview_id)
+        try:
+            session = await self._rebuild(user, interview_id, lease)
+        except BaseException:
+            await self.leases.give_back(lease)
+            raise
+        self._drive(session)
+        return session
 
     async def _rebuild(self, user: str, interview_id: str, lease: Lease) -> Session:
         # Read under the lease: nobody else writes any more.
@@ -227,6 +243,8 @@ class Sessions:
         except Exception as error:  # noqa: BLE001 - this interview ends, not the others
             await self._broke(session, error)
         finally:
+            # Its timers would keep all of the conversation until they fire.
+            session.attendance.close()
             self._recordings.close(session.lease.interview_id)
             # One that is over is kept for clients that come back, and found by its lease.
             if not session.over:
@@ -258,6 +276,36 @@ class Sessions:
             session.suspending = True
             session.evict(taken_over())
             session.task.cancel()
+
+    async def fail(self, user: str, interview_id: str, error: ServiceError) -> None:
+        """Marks as failed what nobody drives and nobody can go on with; what was said is kept.
+
+        Raises:
+            ServiceError: Another drives it, or the store failed.
+        """
+        async with self.alone(interview_id):
+            if self.here(interview_id) is not None:
+                return
+            lease = await self.leases.take(interview_id)
+            try:
+                interview = await self._store.find(user, interview_id)
+                kept = await self._store.session(interview_id)
+                if (
+                    interview is None
+                    or kept is None
+                    or not may_become(interview.state, State.FAILED)
+                ):
+                    return
+                failed = replace(
+                    interview,
+                    state=State.FAILED,
+                    ended=datetime.now(UTC),
+                    failure=Failure(error.code.value[0], error.reason, error.message),
+                )
+                await self._store.commit(lease, failed, kept[0], [])
+            finally:
+                await self.leases.give_back(lease)
+        log(_logger, logging.WARNING, "interview failed", interview=interview_id, cause=error)
 
     async def end(self, interview_id: str) -> None:
         """Ends a session without a report; whoever listens is told."""

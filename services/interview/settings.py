@@ -7,6 +7,7 @@ import binascii
 import socket
 from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -110,6 +111,7 @@ class InterviewServerSettings(ServerSettings):
     retention_days: float = Field(
         default=365,
         ge=0,
+        le=36_500,
         description="Interviews in which nothing has happened for so long are deleted with all that"
         " is kept of them; 0 keeps them for ever.",
     )
@@ -152,9 +154,22 @@ class InterviewServerSettings(ServerSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        schemes = ("postgresql://", "postgres://")
-        if value is not None and not value.get_secret_value().startswith(schemes):
+        if value is None:
+            return None
+        url = value.get_secret_value()
+        if not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError:
+            # Its own words quote what it read, which may be of the password.
+            parts = None
+        if parts is None or parts.netloc.count("@") > 1 or "@" in f"{parts.path}{parts.fragment}":
+            raise ValueError(
+                "is no URL with a host and a port; percent-encode what is not a letter or a digit"
+                " in the password (@ is %40, / is %2F, # is %23)"
+            )
         return value
 
     @property

@@ -118,11 +118,19 @@ def problems(settings: type[BaseSettings], error: ValidationError | SettingsErro
     for problem in error.errors(include_url=False):
         what = problem["msg"].removeprefix("Value error, ")
         if problem["loc"]:
-            what = (
-                f"{variable(settings, str(problem['loc'][0]))}: {what} (it is {problem['input']!r})"
-            )
+            field = str(problem["loc"][0])
+            told = "" if _is_secret(settings, field) else f" (it is {problem['input']!r})"
+            what = f"{variable(settings, field)}: {what}{told}"
         found.append(what)
     return found
+
+
+def _is_secret(settings: type[BaseSettings], field: str) -> bool:
+    """Whether what a field is set to must not be told; it is named by itself or its alias."""
+    for name, about in settings.model_fields.items():
+        if field in {name, about.validation_alias}:
+            return "Secret" in str(about.annotation)
+    return True
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

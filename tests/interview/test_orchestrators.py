@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import grpc
@@ -15,14 +16,16 @@ from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 
+from services.interview.conversation.attendance import Seat
 from services.interview.conversation.journal import REBUILT_GAP
 from services.interview.events import Entry
 from services.interview.questions.bank import Bank
-from services.interview.record import Interview, State
+from services.interview.record import Interview, InterviewSettings, State
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease, Store, StoreFailed, Summary
 from services.runtime.channel import outgoing
+from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
 from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
@@ -422,3 +425,181 @@ async def test_a_live_interview_is_deleted_from_anywhere(
         for one in (second, first):
             await one.wire.interviews.DeleteInterview(request, **outgoing(PATIENCE, **ANN))
         assert await store.find("ann", made.id) is None
+
+
+async def test_a_session_of_another_version_is_refused_and_then_has_failed(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore
+) -> None:
+    first, _ = two
+    unreadable = [await first.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
+    for made in unreadable:
+        found = await store.find("ann", made.id)
+        lease = await store.acquire(made.id, "127.0.0.1:1/old", 60.0)
+        assert found is not None
+        assert isinstance(lease, Lease)
+        reviewing = replace(found, state=State.REVIEWING)
+        await store.commit(lease, reviewing, b'{"version": 99, "session": {}}', [])
+        await store.release(lease)
+    async with first.wire.converse(joins(unreadable[0].id)) as call:
+        refusal = await refused(call)
+    assert (refusal.code(), reason(refusal)) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "SESSION_VERSION",
+    )
+    await first.keeping.finish_reviews()
+    for made in unreadable:
+        failed = await first.wire.get(made.id)
+        assert failed.state == S.INTERVIEW_STATE_FAILED
+        assert await store.holder(made.id) is None
+    assert not await store.unreviewed(10)
+
+
+class BadRows(FailingStore):
+    """A store of which some rows cannot be read."""
+
+    bad: tuple[str, ...] = ()
+    swept: asyncio.Event
+
+    async def find(self, user: str, interview_id: str) -> Interview | None:
+        if interview_id in self.bad:
+            raise ValueError("no such category")
+        return await super().find(user, interview_id)
+
+    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+        if interview_id in self.bad:
+            raise ValueError("no such category")
+        await super().delete(user, interview_id, lease)
+
+    async def forget_deletions(self, older_than: datetime) -> None:
+        self.swept.set()
+        await super().forget_deletions(older_than)
+
+
+async def test_one_bad_row_or_a_folder_that_is_gone_ends_no_server(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = BadRows(100)
+    store.swept = asyncio.Event()
+    async with orchestrator(store, bank, tmp_path, retention_days=1e-9) as running:
+        bad, good = [await running.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
+        found = await store.find("ann", bad.id)
+        assert found is not None
+        await store.save(replace(found, state=State.REVIEWING))
+        store.bad = (bad.id,)
+        (tmp_path / "recordings").rmdir()
+        running_on = asyncio.create_task(running.keeping.run())
+        await store.swept.wait()
+
+        async def only_the_bad_one() -> bool:
+            return await store.find("ann", good.id) is None
+
+        await until_true(only_the_bad_one)
+        await running.recordings.sweep()
+        assert not running_on.done()
+        running_on.cancel()
+
+
+# Several calls of one process at once.
+
+
+class YieldingStore(MemoryStore):
+    """A store that lets others run before each of its steps, as a database does."""
+
+    async def acquire(
+        self, interview_id: str, holder: str, seconds: float, beyond: int | None = None
+    ) -> Lease | Holder:
+        await _let_others()
+        return await super().acquire(interview_id, holder, seconds, beyond)
+
+    async def find(self, user: str, interview_id: str) -> Interview | None:
+        await _let_others()
+        return await super().find(user, interview_id)
+
+    async def summary(self, user: str, interview_id: str) -> Summary | None:
+        await _let_others()
+        return await super().summary(user, interview_id)
+
+    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+        await _let_others()
+        await super().delete(user, interview_id, lease)
+
+
+async def _let_others() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture
+async def busy(bank: Bank, tmp_path: Path) -> AsyncIterator[Orchestrator]:
+    async with orchestrator(YieldingStore(100), bank, tmp_path) as running:
+        yield running
+
+
+async def made_by(running: Orchestrator) -> str:
+    made = await running.house.create("ann", InterviewSettings(rounds=1, follow_ups=0))
+    return made.interview.id
+
+
+async def seated(running: Orchestrator, interview_id: str) -> Seat:
+    return await running.house.join(
+        "ann", interview_id, source=None, output=None, resume_token=None
+    )
+
+
+async def test_two_ends_at_once_answer_alike(busy: Orchestrator) -> None:
+    name = await made_by(busy)
+    ended = await asyncio.gather(*(busy.house.end("ann", name) for _ in range(2)))
+    assert [each.interview.state for each in ended] == [State.CANCELLED] * 2
+
+
+async def test_two_deletions_at_once_answer_alike(busy: Orchestrator) -> None:
+    name = await made_by(busy)
+    await asyncio.gather(*(busy.house.delete("ann", name) for _ in range(2)))
+    with pytest.raises(NotFound):
+        await busy.house.find("ann", name)
+
+
+@pytest.mark.parametrize("joins_after", range(12))
+async def test_an_end_beside_a_join_ends_the_interview_for_who_is_in_it(
+    busy: Orchestrator, joins_after: int
+) -> None:
+    name = await made_by(busy)
+    end = asyncio.create_task(busy.house.end("ann", name))
+    for _ in range(joins_after):
+        await asyncio.sleep(0)
+    try:
+        seat = await seated(busy, name)
+    except FailedPrecondition:
+        pass  # It was over before.
+    else:
+        async with asyncio.timeout(PATIENCE):
+            async for _ in seat.entries():
+                pass
+    assert (await end).interview.state.over
+    assert (await busy.house.find("ann", name)).interview.state is State.CANCELLED
+
+
+@pytest.mark.parametrize("joins_after", range(12))
+async def test_a_deletion_beside_a_join_leaves_nobody_in_it(
+    busy: Orchestrator, joins_after: int
+) -> None:
+    name = await made_by(busy)
+    delete = asyncio.create_task(busy.house.delete("ann", name))
+    for _ in range(joins_after):
+        await asyncio.sleep(0)
+    with suppress(NotFound):
+        seat = await seated(busy, name)
+        async with asyncio.timeout(PATIENCE):
+            async for _ in seat.entries():
+                pass
+    await delete
+    assert busy.sessions.here(name) is None
+    with pytest.raises(NotFound):
+        await busy.house.find("ann", name)
+
+
+async def test_joins_at_once_hold_no_more_than_the_limit(busy: Orchestrator) -> None:
+    names = [await made_by(busy) for _ in range(8)]
+    seats = await asyncio.gather(*(seated(busy, name) for name in names), return_exceptions=True)
+    assert sum(isinstance(each, Seat) for each in seats) == 2
+    assert all(isinstance(each, Seat | Overloaded) for each in seats)

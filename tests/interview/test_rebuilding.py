@@ -12,7 +12,7 @@ from services.interview.conversation.journal import REBUILT_GAP, Journal
 from services.interview.events import CandidateTurn, Entry
 from services.interview.ids import new_id
 from services.interview.rebuilding import clock_of
-from services.interview.record import Interview, State, may_become
+from services.interview.record import Interview, SpokenWord, State, may_become
 from tests.interview.test_store_contract import interview, turn
 
 
@@ -83,3 +83,11 @@ def test_no_state_is_left_by_a_move_that_makes_no_sense() -> None:
     # No state without an exit, until it is over for good.
     for state in (State.READY, State.LIVE, State.PAUSED, State.REVIEWING):
         assert any(may_become(state, other) for other in State if other is not state)
+
+
+async def test_a_journal_counts_texts_and_words() -> None:
+    long = replace(turn(1), text="索引" * 1000, words=(SpokenWord("索引", 0.0, 1.0),) * 1000)
+    journal = Journal(lambda: 1.0, 1 << 20)
+    for _ in range(20):
+        journal.append(CandidateTurn(long))
+    assert len(journal.after(0)) < 10

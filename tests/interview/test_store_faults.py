@@ -8,15 +8,19 @@ import signal
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from services.interview.events import CandidateTurn, Entry
 from services.interview.record import Interview, State
+from services.interview.settings import InterviewServerSettings
 from services.interview.store.database import Server, open_database, until_there
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import KeyTaken, Lease, StoreFailed
+from services.runtime.settings import load
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.test_store_contract import ME, SECONDS, driven, interview, turn
 from tests.server_process import until
@@ -234,3 +238,31 @@ async def test_a_commit_and_a_takeover_meet_in_one_order(postgres: Postgres) -> 
             assert isinstance(again, Lease)
             lease = again
             await one.commit(lease, replace(made, round=99), b"", [])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:pass@hunter2@db:5432/viva",
+        "postgresql://ann:pass/hunter2@db/viva",
+        "postgresql://ann:pass#hunter2@db/viva",
+        "postgresql://ann:hunter2@db:port/viva",
+        "postgresql://ann:hunter2@[db/viva",
+    ],
+)
+def test_a_url_whose_password_is_not_encoded_is_refused_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("VIVA_INTERVIEW_DATABASE_URL", url)
+    with pytest.raises(SystemExit):
+        load(InterviewServerSettings)
+    said = capsys.readouterr().err
+    assert "percent-encode" in said
+    for told in (said, Server(url, Path("/")).shown):
+        assert "hunter2" not in told
+
+
+def test_a_url_is_shown_without_its_password() -> None:
+    url = "postgresql://ann:hunter2%40@db:6543/viva"
+    assert InterviewServerSettings(database_url=SecretStr(url)).database_url is not None
+    assert Server(url, Path("/")).shown == "PostgreSQL at db:6543/viva"

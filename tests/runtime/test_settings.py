@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServerSettings, load
@@ -127,3 +127,27 @@ def test_settings_that_do_not_fit_each_other_are_told(
         load(PairSettings)
     assert ended.value.code == 2
     assert "most is less than least" in capsys.readouterr().err
+
+
+class SecretSettings(ServerSettings):
+    model_config = SettingsConfigDict(env_prefix="VIVA_SECRET_")
+
+    key: SecretStr | None = Field(default=None, min_length=100)
+    word: SecretStr | None = Field(default=None, validation_alias="VIVA_SECRET_PASSPHRASE")
+
+    @field_validator("word")
+    @classmethod
+    def _never(cls, value: SecretStr | None) -> SecretStr | None:
+        raise ValueError("is wrong")
+
+
+@pytest.mark.parametrize("variable", ["VIVA_SECRET_KEY", "VIVA_SECRET_PASSPHRASE"])
+def test_a_secret_that_is_wrong_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    monkeypatch.setenv(variable, "hunter2")
+    with pytest.raises(SystemExit):
+        load(SecretSettings)
+    said = capsys.readouterr().err
+    assert said.startswith(f"{variable}: ")
+    assert "hunter2" not in said

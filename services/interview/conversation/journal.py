@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from operator import attrgetter
 
-from services.interview.events import Entry, Event, InterviewerAudio
-from services.interview.record import new_epoch
+from services.interview.events import Entry, Event
+from services.interview.record import SpokenWord, new_epoch
 
 REBUILT_GAP = 10_000
 """A journal that is rebuilt goes on so far behind the last event that was kept: what came after it
 and was told had numbers too."""
 OVERHEAD_BYTES = 256
-"""What an event without audio counts for; the bound is on memory, roughly."""
+"""What an event without audio and text counts for; the bound is on memory, roughly."""
+WORD_BYTES = 192
+"""What a word with its times counts for."""
 
 
 def _weight(event: Event) -> int:
-    return OVERHEAD_BYTES + (len(event.audio) if isinstance(event, InterviewerAudio) else 0)
+    return OVERHEAD_BYTES + _bytes(event)
+
+
+def _bytes(value: object) -> int:
+    """What the audio, texts and words in a value take."""
+    match value:
+        case SpokenWord():
+            return WORD_BYTES
+        case bytes() | str():
+            return sys.getsizeof(value)
+        case tuple():
+            return sum(map(_bytes, value))
+        case _ if is_dataclass(value):
+            return sum(_bytes(getattr(value, each.name)) for each in fields(value))
+    return 0
 
 
 class Journal:

@@ -298,7 +298,11 @@ class Recordings:
 
     async def sweep(self) -> None:
         """Removes files that no record names: of interviews that are gone, or were never kept."""
-        old = await asyncio.to_thread(self._untouched)
+        try:
+            old = await asyncio.to_thread(self._untouched)
+        except OSError as error:  # Somebody has taken the folder away: there is nothing to sweep.
+            log(_logger, logging.WARNING, "recordings not swept", cause=error)
+            return
         for begin in range(0, len(old), 1000):
             some = old[begin : begin + 1000]
             known = await self._store.known_files([path.name for path in some])

@@ -56,9 +56,15 @@ class Server:
         """Its place, without a secret."""
         if self.url is None:
             return f"the embedded PostgreSQL in {self.folder}"
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port or 5432
+        except ValueError:
+            return "PostgreSQL"
+        if parts.netloc.count("@") > 1 or "@" in f"{parts.path}{parts.fragment}":
+            return "PostgreSQL"  # What looks like the host or the database is of the password.
         host = parts.hostname or unquote(parse_qs(parts.query).get("host", ["localhost"])[0])
-        return f"PostgreSQL at {host}:{parts.port or 5432}{parts.path}"
+        return f"PostgreSQL at {host}:{port}{parts.path}"
 
     @asynccontextmanager
     async def address(self) -> AsyncIterator[Mapping[str, Any]]:
