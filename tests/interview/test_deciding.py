@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.interview.interviewer.assessing import Assessment, assess
 from services.interview.interviewer.deciding import Course, Move, decide, next_difficulty
+from services.interview.interviewer.declining import declined
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import harder_or_easier, plan
@@ -113,6 +114,50 @@ async def test_a_declined_question_misses_everything(answer: str) -> None:
     assessed = await assess(FakeEmbedder(), question(1), answer)
     assert assessed.declined
     assert assessed.missed == question(1).key_points
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I don't know.",
+        "Sorry, I really don't know.",
+        "Um, I have no idea.",
+        "I can't think of anything.",
+        "I don't remember that, sorry.",
+        "I'm not sure what to say.",
+        "I'd rather not say.",
+        "I don't know, next question please.",
+        "Let's move on to the next question.",
+        "Pass.",
+        "Not really.",
+        "I have never done that.",
+        "I've never done that, sorry.",
+        "我不知道。",
+        "不好意思，这个我不太清楚。",
+        "想不起来了",
+        "我没做过这个。",
+        "换一个问题吧",
+    ],
+)
+def test_who_has_nothing_to_say_declines(answer: str) -> None:
+    assert declined(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I don't know Rust, but I keep the database healthy with backups.",
+        "The next question is who owns the index.",
+        "We pass on that to the database team.",
+        "Never in production.",
+        "No, we skip this step in tests.",
+        "不知道原因的时候我先看日志和指标。",
+        "我们跳过了没有索引的表。",
+        "No.",
+    ],
+)
+def test_who_says_something_does_not_decline(answer: str) -> None:
+    assert not declined(answer)
 
 
 async def test_without_embeddings_an_answer_is_assessed_by_words() -> None:
