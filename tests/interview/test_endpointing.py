@@ -18,6 +18,7 @@ from services.interview.endpointing.deciding import (
     ceiling,
     decide,
 )
+from services.interview.endpointing.wording import read
 from services.interview.record import Category, Patience, Phase
 
 STORY = Asked(
@@ -105,6 +106,67 @@ def test_who_says_that_this_was_all_is_answered_at_once(
 ) -> None:
     assert wait(told + closing, asked) <= 0.6
     assert wait(told + closing, asked) <= wait(told, asked)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "That's it.",
+        "That's me.",
+        "I'll stop there.",
+        "Over to you.",
+        "Nothing to add.",
+        "So, yeah.",
+        "That would be all, thank you.",
+        "I hope that answers your question.",
+        "I'm done.",
+    ],
+)
+def test_english_endings_end(ending: str) -> None:
+    assert read(f"{TOLD} {ending}", "en").closing
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "就这样吧。",
+        "回答完毕。",
+        "我的回答就到这里。",
+        "我说完了。",
+        "讲完了，谢谢。",
+        "谢谢老师。",
+        "没有了。",
+        "差不多就这些吧。",
+        "以上就是我的回答。",
+        "就先说到这儿。",
+        "我说完啦老师。",
+    ],
+)
+def test_chinese_endings_end(ending: str) -> None:
+    assert read(TOLD_ZH + ending, "zh").closing
+
+
+def test_an_ending_after_a_comma_ends_too() -> None:
+    """A recogniser often hears no full stop before it."""
+    assert read(f"{TOLD[:-1]}, and that's it.", "en").closing
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "So I said thank you to him.",
+        "That's why I called him.",
+        "That's about twenty people.",
+        "That's my first company.",
+        "That's all they wanted to hear.",
+        "That's how I met the team lead.",
+        "这就是当时的难点。",
+        "我对他说谢谢你。",
+    ],
+)
+def test_a_sentence_that_holds_an_endings_words_tells_on(sentence: str) -> None:
+    told = TOLD_ZH if sentence[-1] == "。" else f"{TOLD} "
+    assert not read(told + sentence, "en").closing
 
 
 @pytest.mark.parametrize(

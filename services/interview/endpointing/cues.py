@@ -21,7 +21,7 @@ class Cues:
         thinking: Ends with the speaker asking for time.
         announcing: A last sentence that promises another.
         declining: Says that there is no answer.
-        closing: Ends with saying that this was all.
+        closing: A last sentence or clause that says nothing but that this was all.
         concluding: A last sentence that sums up, or tells how things came out.
         opening: A last sentence that begins so and has one clause only is half of a sentence.
         yes_no: A text that begins so answers a closed question.
@@ -57,6 +57,12 @@ def _first_words(words: str) -> re.Pattern[str]:
     return re.compile(rf"^(?:{words})(?![\w'’])")
 
 
+def _whole(lead: str, core: str, tail: str) -> re.Pattern[str]:
+    """A sentence that is nothing else; it may say so twice: "so yeah, that's it"."""
+    once = f"(?:{lead})*(?:{core})(?:{tail})*"
+    return re.compile(rf"^{once}(?:[, ]+{once})?$")
+
+
 _EN_PRONOUN = "i|we|he|she|they"
 _EN_DANGLING = (
     "and|or|but|because|cause|nor|plus|although|though|while|whereas|unless|if|whether|as|than|"
@@ -81,6 +87,28 @@ _EN_LEANING = (
     "have|had|has|do|did|does|can|could|will|would|should|may|might|must|not|one|two|three|"
     "you|then|more|too|between|through|i think|i guess|"
     "said|told|asked|thought|noticed|found|saw|well|actually|also|maybe|perhaps|probably|like"
+)
+
+_EN_CLOSING_LEAD = (
+    r"(?:so|and|but|well|yeah|yep|yes|okay|ok|right|um|uh|basically|i think|i guess|i mean),? "
+)
+_EN_CLOSING = (
+    r"(?:that(?:'s| is| was|'d be| would be|'ll be| will be)|this is)"
+    r" (?:(?:basically|pretty much|really|about|more or less|probably|just) )?"
+    r"(?:all|it|everything|me|what (?:i|we) did"
+    r"|my (?:answer|story|background|example)|the (?:whole )?story)"
+    r"|that's about the size of it|(?:i'm|i am) (?:all )?(?:done|finished)|done"
+    r"|(?:i'll|i will|let me) (?:stop|end|leave it)(?: it)? (?:here|there|at that)"
+    r"|over to you|back to you|end of story|nothing (?:else|more)(?: to (?:add|say))?"
+    r"|nothing to add|that's all i (?:have|had|wanted to say|can say|know)"
+    r"|(?:i )?hope (?:that|this) answers (?:it|that|your question)"
+    r"|does that answer (?:it|that|your question)"
+    r"|(?:thank you|thanks)(?: (?:very much|so much|a lot|for (?:listening|your time|having me)))*"
+    r"|yeah|so,? (?:yeah|yes)|something like that|and so on|(?:things|stuff) like that|let's go"
+)
+_EN_CLOSING_TAIL = (
+    r",? (?:from me|for now|from my side|i guess|i think|really|basically|i'd say|here|now|yeah"
+    r"|thanks|thank you)"
 )
 
 ENGLISH = Cues(
@@ -110,15 +138,7 @@ ENGLISH = Cues(
         "i don't (?:remember|recall|think so|have (?:one|any))|nothing comes to mind|"
         "(?:never|not) heard of|sorry|i'd have to pass|let's skip"
     ),
-    closing=re.compile(
-        r"(?:^|[^\w'’])(?:that's (?:(?:basically|pretty much|really|about|all|it|everything"
-        r"|my)\b.*)"
-        r"|that was (?:it|all|basically it)|so,? (?:yeah|yes)|yeah,? so|thank you.*|thanks.*"
-        r"|i'm (?:done|finished)|something like that|and so on|things like that|stuff like that"
-        r"|nothing (?:else|more)|that's (?:how|why|what|where) (?:i|we|it|that)\b.*"
-        r"|those (?:are|were) (?:the|my)\b.*|to sum up\b.*|all in all\b.*|in short\b.*"
-        r"|i think that(?:'s| is) (?:it|all|everything).*|let's go)$"
-    ),
+    closing=_whole(_EN_CLOSING_LEAD, _EN_CLOSING, _EN_CLOSING_TAIL),
     concluding=_within(
         "since then|ever since|from then on|in the end|at the end of the day|finally|eventually|"
         "nowadays|these days|today|now|as a result|that way|what i(?:'ve)? learned|"
@@ -126,7 +146,8 @@ ENGLISH = Cues(
         "the lesson|looking back|it (?:all )?worked|overall|it turned out|turned out|after that|"
         "it pays off|i(?:'d| would) do it (?:again|the same)|still|always|never|ever|again|"
         "i liked that|i could live with that|everybody|everyone|nobody|at the moment|in total|"
-        "altogether|afterwards|later|instead|much (?:better|faster|easier)|better|solved|fixed"
+        "altogether|afterwards|"
+        "later|instead|much (?:better|faster|easier)|better|solved|fixed"
     ),
     opening=_first_words(
         "(?:and |so |but |then )*(?:when|whenever|if|because|although|though|while|once|as soon as|"
@@ -163,6 +184,19 @@ _ZH_LEANING = (
     "自己|的|地|得|有|到|做|可以|时候|去|来|等|好|上|里|下|完|过|那|这|嘛|每次|每天|以|会先"
 )
 
+_ZH_CLOSING_LEAD = (
+    "嗯|呃|好的?|那么?|所以|我觉得|我想|大概|差不多|基本上?|暂时|目前|先|也|对|行|以上|[, ]"
+)
+_ZH_CLOSING = (
+    "就?(?:这些|这样子?|是这些|是这样子?|酱)|就是这么(?:多|些|回事)"
+    "|我?的?(?:回答|介绍|情况)?(?:说|讲|答|介绍|回答)?(?:完毕|完[了啦]|好了)"
+    "|我?的?(?:回答|介绍|情况)?(?:就|先)*(?:说|讲)?到(?:这里|这儿|此|此为止)(?:为止)?"
+    "|以上(?:就是)?(?:我的)?(?:回答|介绍|情况|全部)?|这就是我的?(?:回答|介绍|情况|想法|看法|经历|故事)"
+    "|(?:就|先)*想到这些|没有?了|没(?:有其他|有?别|有?什么)的?(?:问题|要?补充的?|要说的)?"
+    "|没有问题|没问题|仅此而已|谢谢(?:您|你们?|老师|面试官|大家)?|开始吧"
+)
+_ZH_CLOSING_TAIL = "吧|了|啦|呢|哈|老师|谢谢|[, ]"
+
 CHINESE = Cues(
     fillers=re.compile(r"(?:嗯+|呃+|额+|唔+|啊这|那个那个|这个这个|就是那个)$"),
     dangling=re.compile(rf"(?:{_ZH_DANGLING})$"),
@@ -178,11 +212,7 @@ CHINESE = Cues(
     declining=re.compile(
         r"不知道|不清楚|不太清楚|不了解|没听说过|想不起来|记不清|不记得|没有想过|抱歉|不好意思|没用过"
     ),
-    closing=re.compile(
-        r"(?:就这些|就这样|就是这样|就是这些|大概就是这样|大概就这样|差不多就是这样|差不多就这样|基本上就是这样|"
-        r"(?:我)?(?:说|讲|答)完了|没有了|没了|以上|谢谢.{0,3}|仅此而已|这就是.*|就是这么.*|总的来说.*|总之.*|"
-        r"没有其他.*|没什么(?:问题|要补充的)?|没有问题|开始吧)$"
-    ),
+    closing=_whole(_ZH_CLOSING_LEAD, _ZH_CLOSING, _ZH_CLOSING_TAIL),
     concluding=re.compile(
         r"从那以后|从此|最后|最终|结果|后来|现在|总之|总的来说|所以|学到|体会|收获|到现在|终于|解决|成功|以后每|每次|"
         r"一直|再也|都会|而且没有|可以接受|很喜欢|值得|更|好了|变"

@@ -43,7 +43,8 @@ class Wording:
         enumerated: The last of the things announced has been told.
         announcing: A last sentence that promises another.
         declining: There is no answer: "I don't know".
-        closing: "that's it", "就这些".
+        closing: The last sentence, or what stands behind its last comma, is nothing but "that's
+            it", "就这些".
         concluding: A last sentence that tells how things came out.
         yes_no: The whole answer begins with yes or no.
     """
@@ -110,7 +111,8 @@ def read(text: str, language: str) -> Wording:
         enumerated=enumerated,
         announcing=cues.announcing.search(last) is not None,
         declining=cues.declining.search(whole) is not None,
-        closing=cues.closing.search(last) is not None,
+        closing=cues.closing.search(last) is not None
+        or (len(clauses) > 1 and cues.closing.search(_bare(clauses[-1])) is not None),
         concluding=cues.concluding.search(last) is not None,
         yes_no=cues.yes_no.search(whole) is not None,
     )

@@ -38,11 +38,17 @@ _WORDS = (
     r"|to be honest|actually|okay|ok|please|thanks|thank you|i think|i guess|i am afraid(?: that)?"
     r"|unfortunately|yeah|yes|but|and|then|again|now|maybe)"
 )
-_WORDS_ZH = r"(?:嗯|呃|额|啊|哦|唔|好的?|对不起|抱歉|不好意思|谢谢|老师|说实话|这个问题|这道?题|这个|那个?| )"
+_WORDS_ZH = (
+    r"(?:嗯|呃|额|啊|哦|唔|好的?|对不起|抱歉|不好意思|谢谢|老师|说实话|这个问题|这道?题"
+    r"|这个|那个?| )"
+)
 _POLITE = re.compile(f"(?:{_WORDS}(?: |$))+|{_WORDS_ZH}+")
 _LEAD = f"(?:{_WORDS} )*"
 _TAIL = r"(?: (?:please|thanks|thank you|sorry|then|now|at all|right now|yet|honestly|either))*"
-_LEAD_ZH = rf"(?:{_WORDS_ZH}|我们?|真的?|也|还|就|可能|暂时|一下子|其实|完全|能不能|能|可以|请|想|要|直接|先|问|看)*"
+_LEAD_ZH = (
+    rf"(?:{_WORDS_ZH}|我们?|真的?|也|还|就|可能|暂时|一下子|其实|完全"
+    r"|能不能|能|可以|请|想|要|直接|先|问|看)*"
+)
 _TAIL_ZH = r"(?:这个问题|这道?题|这个|了|吧|啊|呢|吗|好吗|可以吗|怎么回答|谢谢| )*"
 _DECLINES = re.compile(
     f"{_LEAD}(?:{_ENGLISH}){_TAIL}|{_LEAD_ZH}(?:{_CHINESE}){_TAIL_ZH}",
