@@ -27,7 +27,7 @@ from services.interview.conversation.state import (
 )
 from services.interview.endpointing.deciding import Decision, Pause, decide
 from services.interview.events import CandidatePartial, CandidateSpeechStarted
-from services.interview.interviewer.declining import only_declines
+from services.interview.interviewer.declining import declined
 from services.interview.record import State
 from services.interview.understanding.intent import Intent, Situation, understand
 
@@ -297,7 +297,7 @@ def _weigh(scene: Scene, silence: float) -> None:
 def _asks_for_something(scene: Scene, text: str) -> bool:
     """Whether it is whole as it is: a command, or a refusal to answer."""
     meant = understand(text, situation(scene, None), final=True)
-    return meant in COMMANDS or only_declines(text)
+    return meant in COMMANDS or declined(text)
 
 
 def _say_aside(scene: Scene, decision: Decision) -> None:

@@ -75,13 +75,6 @@ _FILLERS = frozenset(
 _WORD = re.compile(r"[\w']+")
 
 
-def only_declines(answer: str) -> bool:
-    """Whether an answer declines and says nothing else, so that nothing is to follow."""
-    words = answer.lower().replace("’", "'").strip()
-    rest = _CHINESE.sub(" ", _ENGLISH.sub(" ", words))
-    return rest != words and _FILLERS.issuperset(_WORD.findall(rest))
-
-
 def declined(answer: str) -> bool:
     """Whether the candidate has nothing to say or wants to go on.
 
