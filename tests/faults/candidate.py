@@ -273,7 +273,9 @@ class Candidate:
 
     def _heard_out(self, ended: pb.InterviewerUtteranceEnded) -> None:
         self.history.played.setdefault(ended.utterance_id, self._player.position)
-        if self._phases.get(ended.utterance_id) in _ASKING and not ended.interrupted:
+        # What belongs to no round is an aside: nobody answers it.
+        asks = self._phases.get(ended.utterance_id) in _ASKING and ended.turn.round > 0
+        if asks and not ended.interrupted:
             self._answer()
 
     def _deafness(self, told: pb.ServiceDegraded) -> None:
