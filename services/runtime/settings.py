@@ -118,9 +118,9 @@ def problems(settings: type[BaseSettings], error: ValidationError | SettingsErro
     for problem in error.errors(include_url=False):
         what = problem["msg"].removeprefix("Value error, ")
         if problem["loc"]:
-            field = str(problem["loc"][0])
-            told = "" if _is_secret(settings, field) else f" (it is {problem['input']!r})"
-            what = f"{variable(settings, field)}: {what}{told}"
+            at_fault = str(problem["loc"][0])
+            told = "" if _is_secret(settings, at_fault) else f" (it is {problem['input']!r})"
+            what = f"{variable(settings, at_fault)}: {what}{told}"
         found.append(what)
     return found
 

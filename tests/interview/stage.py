@@ -222,7 +222,12 @@ class FailingStore(MemoryStore):
         self.asked = asyncio.Event()
 
     async def commit(
-        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
     ) -> None:
         self.asked.set()
         await self.gate.wait()
@@ -230,12 +235,7 @@ class FailingStore(MemoryStore):
             raise LeaseLost
         if self.broken:
             raise StoreFailed("STORE_LOST", "no connection")
-        await super().commit(lease, interview, session, events)
-
-    async def save_report(self, user: str, report: Report) -> None:
-        if self.broken:
-            raise StoreFailed("STORE_LOST", "no connection")
-        await super().save_report(user, report)
+        await super().commit(lease, interview, session, events, report)
 
 
 class FakeEmbedder:

@@ -21,6 +21,7 @@ from services.interview.conversation.journal import REBUILT_GAP
 from services.interview.events import Entry
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview, InterviewSettings, State
+from services.interview.reports.report import Report
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease, Store, StoreFailed, Summary
@@ -56,10 +57,15 @@ class FailingStore(MemoryStore):
             raise StoreFailed(self.reason, "it cannot be reached")
 
     async def commit(
-        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
     ) -> None:
         self._check()
-        await super().commit(lease, interview, session, events)
+        await super().commit(lease, interview, session, events, report)
 
     async def release(self, lease: Lease) -> None:
         self._check()

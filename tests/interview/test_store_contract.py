@@ -95,6 +95,13 @@ async def driven(store: Store, made: Interview, holder: str = ME) -> Lease:
     return lease
 
 
+async def reported(store: Store, made: Interview, written: Report) -> None:
+    lease = await store.acquire(made.id, ME, SECONDS)
+    assert isinstance(lease, Lease)
+    await store.commit(lease, made, b"", [], written)
+    await store.release(lease)
+
+
 async def test_an_interview_is_found_as_it_was_saved(store: Store) -> None:
     full = interview(
         asked=InterviewSettings(),
@@ -157,9 +164,23 @@ async def test_a_report_is_kept_with_the_event_that_tells_it(store: Store) -> No
     made = interview()
     lease = await driven(store, made)
     told = Entry(9, 2.0, ReportReady(report(made.id)))
-    await store.commit(lease, replace(made, state=State.COMPLETED), b"", [told])
+    await store.commit(lease, replace(made, state=State.COMPLETED), b"", [told], report(made.id))
     assert await store.report("ann", made.id) == report(made.id)
     assert await store.session(made.id) == (b"", [told])
+
+
+async def test_who_has_lost_the_lease_writes_no_report(store: Store) -> None:
+    made = interview()
+    await store.save(made)
+    old = await store.acquire(made.id, ME, 0.0)
+    new = await store.acquire(made.id, OTHER, SECONDS)
+    assert isinstance(old, Lease)
+    assert isinstance(new, Lease)
+    await store.commit(new, made, b"", [], report(made.id, 2.0))
+    with pytest.raises(LeaseLost):
+        await store.commit(old, made, b"", [], report(made.id, 1.0))
+    await store.commit(new, made, b"", [])
+    assert await store.report("ann", made.id) == report(made.id, 2.0)
 
 
 async def test_text_that_no_database_takes_is_kept_without_it(store: Store) -> None:
@@ -254,11 +275,11 @@ async def test_an_interview_whose_orchestrator_died_is_paused(store: Store) -> N
 async def test_another_users_interview_does_not_exist(store: Store) -> None:
     made = interview(key="k", state=State.COMPLETED, turns=(turn(1),), ended=NOW)
     await store.save(made)
-    await store.save_report("ann", report(made.id))
+    await reported(store, made, report(made.id))
     await store.save_recorded(Recorded("f", made.id, "ann", Speaker.CANDIDATE, 16000, b"key"))
     later = interview("bob", created=NOW + timedelta(days=1))
     await store.save(later)
-    await store.save_report("bob", report(made.id, 1.0))
+    await reported(store, later, report(made.id, 1.0))
     await store.save_recorded(Recorded("g", made.id, "bob", Speaker.CANDIDATE, 16000, b"key"))
     await store.delete("bob", made.id)
     assert await store.find("bob", made.id) is None
@@ -309,7 +330,7 @@ async def test_the_previous_interview_is_the_last_that_was_finished(store: Store
     ]
     for each in (last, earlier, *others):
         await store.save(each)
-        await store.save_report(each.user, report(each.id, 70.0 if each is last else 1.0))
+        await reported(store, each, report(each.id, 70.0 if each is last else 1.0))
     now = interview(created=NOW + timedelta(days=8))
     await store.save(now)
     found = await store.previous("ann", now)
@@ -325,8 +346,7 @@ async def test_a_deletion_leaves_nothing_and_is_remembered(store: Store) -> None
     made = interview(key="k")
     lease = await driven(store, made)
     live = replace(made, state=State.LIVE, turns=(turn(1),))
-    await store.commit(lease, live, b"s", [Entry(1, 0.0, CandidateTurn(turn(1)))])
-    await store.save_report("ann", report(made.id))
+    await store.commit(lease, live, b"s", [Entry(1, 0.0, CandidateTurn(turn(1)))], report(made.id))
     await store.save_recorded(Recorded("f", made.id, "ann", Speaker.CANDIDATE, 16000, b"key"))
     with pytest.raises(LeaseLost):
         await store.delete("ann", made.id)
@@ -341,8 +361,7 @@ async def test_a_deletion_leaves_nothing_and_is_remembered(store: Store) -> None
     # What a conversation that has not heard of it still writes is nowhere.
     with pytest.raises(LeaseLost):
         await store.commit(lease, live, b"s", [])
-    await store.save_report("ann", report(made.id))
-    assert await store.report("ann", made.id) is None
+        assert await store.report("ann", made.id) is None
     await store.forget_deletions(datetime.now(UTC) + timedelta(seconds=1))
     assert not await store.deleted("ann", made.id)
 

@@ -18,8 +18,10 @@ from services.interview.events import CandidateTurn, Entry
 from services.interview.record import Interview, State
 from services.interview.settings import InterviewServerSettings
 from services.interview.store.database import Server, open_database, until_there
+from services.interview.store.migrating import versions
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import KeyTaken, Lease, StoreFailed
+from services.runtime.errors import ResourceMissing
 from services.runtime.settings import load
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.test_store_contract import ME, SECONDS, driven, interview, turn
@@ -266,3 +268,23 @@ def test_a_url_is_shown_without_its_password() -> None:
     url = "postgresql://ann:hunter2%40@db:6543/viva"
     assert InterviewServerSettings(database_url=SecretStr(url)).database_url is not None
     assert Server(url, Path("/")).shown == "PostgreSQL at db:6543/viva"
+
+
+@pytest.mark.parametrize("wrong", ["nobody@/viva", "postgres@/none"])
+async def test_a_database_that_will_never_be_there_is_not_waited_for(
+    postgres: Postgres, wrong: str
+) -> None:
+    server = Server(f"postgresql://{wrong}?host={postgres.folder}", Path("/"))
+    with pytest.raises(ResourceMissing, match="VIVA_INTERVIEW_DATABASE_URL"):
+        async with asyncio.timeout(GUARD_SECONDS):
+            await until_there(server, GUARD_SECONDS)
+
+
+async def test_who_only_looks_gives_up_on_a_database_that_hangs(postgres: Postgres) -> None:
+    os.kill(postgres.process.pid, signal.SIGSTOP)
+    try:
+        assert await failure(versions(Server(None, postgres.folder), seconds=0.2)) == (
+            "STORE_TIMEOUT"
+        )
+    finally:
+        os.kill(postgres.process.pid, signal.SIGCONT)

@@ -36,6 +36,7 @@ class Chronicle:
         # Events that last, were told, and are not kept yet with the numbers they were told by.
         self._unsaved: list[Entry] = []
         self._session = b""
+        self._report: Report | None = None
         self._interview = interview
         self._store = store
 
@@ -87,10 +88,10 @@ class Chronicle:
         settings = replace(self._interview.settings, patience=patience)
         self._interview = replace(self._interview, settings=settings)
 
-    async def keep(self, report: Report) -> None:
-        """Adds the report."""
+    def keep(self, report: Report) -> None:
+        """Adds the report: the next commit stores it, if the interview is still this process's."""
         self._interview = replace(self._interview, overall_score=report.overall_score)
-        await self._store.save_report(self._interview.user, report)
+        self._report = report
 
     async def commit(self, session: bytes) -> None:
         """Stores the record as it is now and the session that goes with it, all or nothing.
@@ -101,7 +102,10 @@ class Chronicle:
         """
         events = tuple(self._unsaved)
         self._session = session
-        await self._store.commit(self.lease, self._interview, session, events)
+        report = self._report
+        await self._store.commit(self.lease, self._interview, session, events, report)
+        if self._report is report:
+            self._report = None
         del self._unsaved[: len(events)]
 
     async def settle(self) -> None:

@@ -48,7 +48,7 @@ class Review:
         report = await self._reviewer.report(
             self._chronicle.interview, None if previous is None else previous.report
         )
-        await self._chronicle.keep(report)
+        self._chronicle.keep(report)
         return report
 
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from services.interview.store.store import StoreFailed
+from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
@@ -196,12 +197,21 @@ async def health(server: Server, seconds: float) -> str:
     return "SERVING"
 
 
+def _is_lasting(error: BaseException) -> bool:
+    """Whether waiting does not help: a wrong user, password, database or address."""
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith("28") or state == "3D000" or isinstance(error, ValueError)
+
+
 async def until_there(server: Server, seconds: float) -> None:
     """Waits for the database, however long, and says so.
 
     Args:
         server: Where.
         seconds: What one attempt may take.
+
+    Raises:
+        ResourceMissing: The database that is named refuses the user, or is not on its server.
     """
     told = False
     while True:
@@ -209,6 +219,11 @@ async def until_there(server: Server, seconds: float) -> None:
             async with server.address() as address, asyncio.timeout(seconds):
                 connection = await asyncpg.connect(**address, timeout=seconds)
         except _FAULTS as error:
+            if server.url is not None and _is_lasting(error):
+                raise ResourceMissing(
+                    f"{server.shown}: {failed(error).message}",
+                    "see the user, the password and the database in VIVA_INTERVIEW_DATABASE_URL",
+                ) from None
             # A place that does not exist yet is as good as nobody there.
             if not told:
                 told = True

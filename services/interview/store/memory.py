@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from services.interview.events import Entry, ReportReady
+from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, State, Turn
 from services.interview.reports.report import Report
 from services.interview.store.store import (
@@ -148,11 +148,6 @@ class MemoryStore:
         """Whether the user deleted an interview of this id, not long ago."""
         return (user, interview_id) in self._deleted
 
-    async def save_report(self, user: str, report: Report) -> None:
-        """Keeps a report."""
-        if (kept := self._of(user, report.interview_id)) is not None:
-            kept.report = report
-
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
         kept = self._of(user, interview_id)
@@ -224,15 +219,19 @@ class MemoryStore:
         return kept
 
     async def commit(
-        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
     ) -> None:
         """Writes what has changed of an interview, all or nothing."""
         kept = self._require(lease)
         kept.session = session
         for entry in events:
             kept.events.setdefault(entry.seq, entry)
-            if isinstance(entry.event, ReportReady):
-                kept.report = entry.event.report
+        kept.report = report or kept.report
         await self.save(interview)
 
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:

@@ -23,6 +23,8 @@ from services.runtime.errors import ResourceMissing
 _SCRIPTS = Path(__file__).with_name("migrations")
 MIGRATION_SECONDS = 300.0
 """Also for those who wait until another process has migrated."""
+LOOK_SECONDS = 5.0
+"""For who only looks: somebody waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,17 @@ async def upgrade(server: Server, config: Config | None = None) -> Versions:
     return await _with(server, work)
 
 
-async def versions(server: Server, config: Config | None = None) -> Versions:
-    """Looks, and changes nothing.
+async def versions(
+    server: Server, config: Config | None = None, seconds: float = LOOK_SECONDS
+) -> Versions:
+    """Looks, and changes nothing; gives up on a database that does not answer in so many seconds.
 
     Raises:
         StoreFailed: The database cannot be asked.
         ResourceMissing: The tables are of a newer program.
     """
     config = config or configuration()
-    return await _with(server, lambda connection: _check(connection, config))
+    return await _with(server, lambda connection: _check(connection, config), seconds)
 
 
 def _check(connection: Connection, config: Config) -> Versions:
@@ -94,17 +98,19 @@ def _check(connection: Connection, config: Config) -> Versions:
     return Versions(there, newest(config))
 
 
-async def _with(server: Server, work: Callable[[Connection], Versions]) -> Versions:
+async def _with(
+    server: Server, work: Callable[[Connection], Versions], seconds: float = MIGRATION_SECONDS
+) -> Versions:
     async with server.address() as address:
 
         async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(**address, timeout=MIGRATION_SECONDS)
+            return await asyncpg.connect(**address, timeout=seconds)
 
         engine = create_async_engine(
             "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool
         )
         try:
-            async with asyncio.timeout(MIGRATION_SECONDS), engine.connect() as connection:
+            async with asyncio.timeout(seconds), engine.connect() as connection:
                 done = await connection.run_sync(work)
                 await connection.commit()
                 return done

@@ -165,11 +165,6 @@ class PostgresStore:
             )
         return row is not None
 
-    async def save_report(self, user: str, report: Report) -> None:
-        """Keeps a report."""
-        async with self._database.transaction() as connection:
-            await writing.write_report(connection, user, report)
-
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
         async with self._database.connection() as connection:
@@ -230,14 +225,19 @@ class PostgresStore:
             await leasing.release(connection, lease)
 
     async def commit(
-        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
     ) -> None:
         """Writes what has changed of an interview, all or nothing."""
         # Until it is known to have been written, nothing is known of what is there.
         before = self._written.pop(lease, None)
         async with self._database.transaction() as connection:
             await leasing.require(connection, lease)
-            if not await writing.write(connection, interview, session, events, before):
+            if not await writing.write(connection, interview, session, events, before, report):
                 raise LeaseLost(lease.interview_id)
         self._written[lease] = Written(interview, session)
 

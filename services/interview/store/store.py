@@ -174,10 +174,6 @@ class Store(Protocol):
         """Whether the user deleted an interview of this id, not long ago."""
         ...
 
-    async def save_report(self, user: str, report: Report) -> None:
-        """Keeps a report."""
-        ...
-
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
         ...
@@ -225,7 +221,12 @@ class Store(Protocol):
         ...
 
     async def commit(
-        self, lease: Lease, interview: Interview, session: bytes, events: Sequence[Entry]
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
     ) -> None:
         """Writes what has changed of an interview, all or nothing.
 
@@ -233,7 +234,8 @@ class Store(Protocol):
             lease: The right to.
             interview: The record; turns that are no longer in it are removed.
             session: The engine's state.
-            events: Those that last and are new. A ReportReady keeps its report.
+            events: Those that last and are new.
+            report: To be kept from now on; None leaves what is kept.
 
         Raises:
             LeaseLost: Another drives it.

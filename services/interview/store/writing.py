@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from services.interview.events import Entry, ReportReady
+from services.interview.events import Entry
 from services.interview.record import Interview, Turn
 from services.interview.reports.report import Report
 from services.interview.store import codec, rows
@@ -55,6 +55,7 @@ async def write(
     session: bytes | None,
     events: Sequence[Entry],
     before: Written | None,
+    report: Report | None = None,
 ) -> bool:
     """Writes what differs from `before`; all of it when that is not known.
 
@@ -64,6 +65,7 @@ async def write(
         session: The engine's state; None leaves it.
         events: New ones that last.
         before: What is there.
+        report: A new one; None leaves it.
 
     Returns:
         Whether there is such an interview.
@@ -79,9 +81,9 @@ async def write(
     ]
     if lasting:
         await connection.executemany(_EVENT, lasting)
-    for entry in events:
-        if isinstance(entry.event, ReportReady):
-            await write_report(connection, interview.user, entry.event.report)
+    if report is not None:
+        content = rows.storable(codec.REPORT.dump_json(report).decode())
+        await connection.execute(_REPORT, *owner, content)
     return True
 
 
@@ -119,12 +121,3 @@ async def _write_turns(
             *owner,
             [turn.id for turn in turns],
         )
-
-
-async def write_report(connection: asyncpg.Connection, user: str, report: Report) -> None:
-    """Keeps a report; nothing, when its interview is gone."""
-    owner = uuid.UUID(report.interview_id), user
-    content = rows.storable(codec.REPORT.dump_json(report).decode())
-    there = "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR KEY SHARE"
-    if await connection.fetchrow(there, *owner) is not None:
-        await connection.execute(_REPORT, *owner, content)
