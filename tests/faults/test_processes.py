@@ -30,7 +30,9 @@ Programs = dict[str, Program]
 def database() -> Iterator[str]:
     """Where the interviews are kept: a real PostgreSQL."""
     with postgres() as server:
-        yield server.server().url
+        url = server.server().url
+        assert url is not None
+        yield url
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

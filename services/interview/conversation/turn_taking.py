@@ -26,6 +26,7 @@ from services.interview.conversation.state import (
     Utterance,
 )
 from services.interview.endpointing.deciding import Decision, Pause, decide
+from services.interview.endpointing.wording import read
 from services.interview.events import CandidatePartial, CandidateSpeechStarted
 from services.interview.interviewer.declining import declined
 from services.interview.record import State
@@ -297,7 +298,10 @@ def _weigh(scene: Scene, silence: float) -> None:
 def _asks_for_something(scene: Scene, text: str) -> bool:
     """Whether it is whole as it is: a command, or a refusal to answer."""
     meant = understand(text, situation(scene, None), final=True)
-    return meant in COMMANDS or declined(text)
+    if meant in COMMANDS:
+        return True
+    wording = read(text, scene.script.settings.language)
+    return declined(text) and not (wording.unfinished or wording.leaning)
 
 
 def _say_aside(scene: Scene, decision: Decision) -> None:
