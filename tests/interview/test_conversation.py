@@ -194,8 +194,8 @@ async def test_words_stop_the_interviewer_and_the_record_keeps_what_was_heard() 
         ended = await s.until(UtteranceEnded)
         assert ended.interrupted
         assert ended.turn.text == "Let's begin. How do you keep database"
-        words = spoken(ANSWER, 0.0)
-        await s.hear(TurnEnded(ANSWER, words, 0.0, words[-1].end))
+        words = spoken(ANSWER, 5.0)
+        await s.hear(TurnEnded(ANSWER, words, 5.0, words[-1].end))
         await s.until(CandidateTurn)
         turns = s.conversation.chronicle.interview.turns
         assert [t.text for t in turns[1:]] == [ended.turn.text, ANSWER]

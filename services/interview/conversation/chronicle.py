@@ -115,7 +115,15 @@ class Chronicle:
 
 
 def _place(turns: Sequence[Turn], turn: Turn) -> int:
-    """Where a turn stands: at the end, or, understood after an answer that was typed, before it."""
+    """Where a turn stands: at the end, or, when what came after its beginning is there, before it.
+
+    That is an answer that was typed while it was understood, or an aside into one of its pauses.
+    """
     later = [number for number, kept in enumerate(turns) if kept.start > turn.start]
-    late = turn.speaker is Speaker.CANDIDATE and any(turns[number].typed for number in later)
+    answer = turn.speaker is Speaker.CANDIDATE
+    late = answer and any(turns[number].typed or _aside(turns[number]) for number in later)
     return later[0] if late else len(turns)
+
+
+def _aside(turn: Turn) -> bool:
+    return turn.speaker is Speaker.INTERVIEWER and not turn.question_id and not turn.round
