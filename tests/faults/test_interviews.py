@@ -120,10 +120,10 @@ ALWAYS = {
 }
 """Each server and each fault once; `make test-faults` runs every one with every other."""
 SILENT = "a server that hangs is never told: what it owes is waited for, or done without in silence"
-UNTOLD = {Cell("asr", Fault.HANGS): SILENT} | {
-    Cell(server, fault): SILENT
-    for server in ("tts", "llm")
-    for fault in (Fault.HANGS, Fault.BLACK_HOLE, Fault.HALF_OPEN)
+UNTOLD = {
+    Cell("asr", Fault.HANGS): SILENT,
+    Cell("tts", Fault.HANGS): SILENT,
+    Cell("tts", Fault.BLACK_HOLE): SILENT,
 }
 
 
