@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import get_args
 
 from services.interview.record import Phase, SpokenWord, State, Turn
 from services.interview.reports.report import Report
@@ -205,6 +206,12 @@ Event = (
     | TurnTimings
     | ReportReady
 )
+
+
+LastingEvent = StateChanged | CandidateTurn | CandidateTurnReopened | UtteranceEnded | ReportReady
+"""What is kept with the interview, and told only once it is: for clients that come back, also to
+another orchestrator."""
+LASTING: tuple[type[LastingEvent], ...] = get_args(LastingEvent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,13 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 from viva.interview.v1 import interview_service_pb2_grpc
 
-from services.interview.holding import HeldElsewhere
+from services.interview.leases import HeldElsewhere
 from services.interview.store.store import Holder
 from services.runtime.channel import open_channel, outgoing
-from services.runtime.errors import DOMAIN, Draining, Relayed, Unavailable
+from services.runtime.errors import Draining, Relayed, Unavailable, reasons
 from services.runtime.request import current_request
 
 FORWARDED_KEY = "x-viva-forwarded"
@@ -242,15 +240,9 @@ def _judged(error: grpc.aio.AioRpcError) -> Exception:
     """What an error of the holder's means: its own, or that there is no holder any more."""
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return Relayed(error)
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    reasons = []
-    for detail in status.details if status is not None else ():
-        info = error_details_pb2.ErrorInfo()
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
-            reasons += [info.reason] if info.domain == DOMAIN else []
-    if _STOPPING in reasons:
+    told = reasons(error)
+    if _STOPPING in told:
         return _Stopping()
-    if HeldElsewhere.reason in reasons:  # handed on meanwhile
+    if HeldElsewhere.reason in told:  # handed on meanwhile
         return _Stopping()
-    return Relayed(error) if reasons else _Gone()
+    return Relayed(error) if told else _Gone()

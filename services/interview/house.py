@@ -11,7 +11,7 @@ from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat, taken_over
 from services.interview.creation import Creation
 from services.interview.events import AudioFormat
-from services.interview.holding import HeldElsewhere
+from services.interview.leases import HeldElsewhere
 from services.interview.record import InterviewSettings, Speaker, State, Turn
 from services.interview.recordings.recordings import Recordings
 from services.interview.reports.report import Report

@@ -21,8 +21,8 @@ from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
-from services.interview.holding import Leases
 from services.interview.interviewer.casting import Casting
+from services.interview.leases import Leases
 from services.interview.rebuilding import clock_of, rebuilt
 from services.interview.record import Failure, Interview, State, may_become
 from services.interview.recordings.excerpt import excerpt

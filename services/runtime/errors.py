@@ -241,3 +241,14 @@ def to_status(error: ServiceError) -> status_pb2.Status:
             packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def reasons(error: grpc.aio.AioRpcError) -> list[str]:
+    """The reasons a server of ours gave; none where a proxy or the transport speaks."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # AioRpcError has what it reads
+    found = []
+    for detail in () if status is None else status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            found.append(info.reason)
+    return found

@@ -12,7 +12,8 @@ from services.interview.conversation.journal import Journal
 from services.interview.conversation.playback import ClientClock, Heard, Playback, heard_text
 from services.interview.conversation.progress import OPENING, Step, after
 from services.interview.events import InterviewerAudio, InterviewerText
-from services.interview.interviewer.deciding import Move, dig_deeper
+from services.interview.interviewer.deciding import Move
+from services.interview.interviewer.declining import declined
 from services.interview.interviewer.guarding import acceptable, question_from
 from services.interview.record import Phase
 
@@ -206,7 +207,7 @@ def test_audio_that_was_held_up_is_placed_where_it_was_spoken() -> None:
     ],
 )
 def test_a_follow_up_helps_only_after_an_answer(answer: str, deeper: bool) -> None:
-    assert dig_deeper(answer) is deeper
+    assert declined(answer) is not deeper
 
 
 ANSWER = "I built a dashboard for our sensors and the outages went down."

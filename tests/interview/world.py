@@ -13,13 +13,13 @@ from services.interview.conversation.pace import Pace
 from services.interview.conversation.playback import Heard
 from services.interview.conversation.script import Script
 from services.interview.conversation.state import (
-    LastingEvent,
     Line,
     OrderKind,
     SessionState,
     Timer,
 )
 from services.interview.events import (
+    LASTING,
     AudioFormat,
     CandidateTurn,
     Encoding,
@@ -36,7 +36,6 @@ from tests.interview.stage import WORD_SECONDS, question
 
 PCM = AudioFormat(Encoding.PCM_S16LE, 16000)
 GOOD = Assessment((), ("a point",), 0.5, declined=False, words=12)
-LASTING = LastingEvent.__args__
 
 
 def report() -> Report:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.rpc import status_pb2
 
 from services.interview.clients.seams import DependencyFailed, ServiceName
-from services.runtime.errors import Draining
+from services.runtime.errors import Draining, reasons
 
 
 def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
@@ -22,12 +21,7 @@ def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
     """The status code; of a server that is stopping, `Draining.reason`."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type] # AioRpcError has what it reads
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details if status is not None else ():
-        if detail.Unpack(info) and info.reason == Draining.reason:
-            return Draining.reason
-    return error.code().name
+    return Draining.reason if Draining.reason in reasons(error) else error.code().name
 
 
 @contextmanager

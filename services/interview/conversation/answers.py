@@ -26,16 +26,7 @@ def reopen(scene: Scene) -> None:
 def spoken(scene: Scene, event: TurnEnded) -> Turn:
     """The turn a stretch of speech belongs to, whole."""
     place = scene.place
-    turn = Turn(
-        id=scene.name(),
-        speaker=Speaker.CANDIDATE,
-        text=event.text.strip(),
-        start=event.start,
-        end=event.end,
-        words=event.words,
-        round=place.step.asked_round,
-        question_id=_question_id(scene),
-    )
+    turn = _turn(scene, event, place.step.asked_round, _question_id(scene))
     answer, salvage = place.answer, scene.state.salvage
     before = answer.held or (answer.turns[-1] if answer.reopened else None)
     if before is None:
@@ -45,6 +36,20 @@ def spoken(scene: Scene, event: TurnEnded) -> Turn:
             return replace(turn, id=before.id)
         before = salvage.before
     return _joined(before, turn)
+
+
+def _turn(scene: Scene, event: TurnEnded, asked_round: int = 0, question_id: str = "") -> Turn:
+    """A stretch of speech as a turn of its own."""
+    return Turn(
+        id=scene.name(),
+        speaker=Speaker.CANDIDATE,
+        text=event.text.strip(),
+        start=event.start,
+        end=event.end,
+        words=event.words,
+        round=asked_round,
+        question_id=question_id,
+    )
 
 
 def _joined(before: Turn, turn: Turn) -> Turn:
@@ -110,14 +115,7 @@ def over(scene: Scene, turn: Turn) -> None:
 
 def aside(scene: Scene, event: TurnEnded) -> None:
     """Something was said that answers nothing: it is kept apart from the answer."""
-    turn = Turn(
-        id=scene.name(),
-        speaker=Speaker.CANDIDATE,
-        text=event.text.strip(),
-        start=event.start,
-        end=event.end,
-        words=event.words,
-    )
+    turn = _turn(scene, event)
     scene.keep(turn)
     scene.tell_stored(CandidateTurn(turn))
 
@@ -133,16 +131,7 @@ def before_typed(scene: Scene, event: TurnEnded) -> None:
     typed, salvage = scene.state.superseded, scene.state.salvage
     if typed is None:
         return
-    turn = Turn(
-        id=scene.name(),
-        speaker=Speaker.CANDIDATE,
-        text=event.text.strip(),
-        start=event.start,
-        end=event.end,
-        words=event.words,
-        round=typed.round,
-        question_id=typed.question_id,
-    )
+    turn = _turn(scene, event, typed.round, typed.question_id)
     if salvage is not None and _again(event, salvage):
         turn = replace(turn, id=salvage.turn_id)
         if salvage.before is not None:

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
-from services.interview.events import Entry, Event
+from services.interview.events import LASTING, Entry, Event
 from services.interview.record import Failure, Interview, Patience, Speaker, State, Turn, may_become
 from services.interview.reports.report import Report
-from services.interview.store.codec import LASTING
 from services.interview.store.store import Lease, Previous, Store
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from services.interview.clients.seams import DependencyFailed
@@ -27,6 +28,7 @@ from services.interview.events import CandidateTurn, InterviewerAudio
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.recordings.recorder import Recorder, Spoken
+from services.interview.reports.report import Report
 from services.interview.store.store import LeaseLost, StoreFailed
 from services.runtime.logs import log
 
@@ -34,8 +36,6 @@ _logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 5.0
 """A store that takes longer has failed; the same commit again does no harm."""
-STORE_REPORT_SECONDS = 2.0
-"""Between attempts to keep a report."""
 
 
 class Driver:
@@ -88,7 +88,7 @@ class Driver:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._thinking = Thinking(
-                self._script,
+                lambda: self._script,
                 self._partners,
                 tasks,
                 post=self.post,
@@ -97,7 +97,7 @@ class Driver:
             )
             self._review = Review(
                 self._chronicle,
-                self._script,
+                lambda: self._script,
                 Reviewer(
                     self._thinking.embedder,
                     failed=self._failed,
@@ -155,9 +155,7 @@ class Driver:
         match action:
             case a.Tell():
                 self._tell(action)
-            case a.Ask():
-                self._ask(action)
-            case a.Keep() | a.Move() | a.ChangePatience() | a.Commit() | a.Obey():
+            case a.Keep() | a.Move() | a.Ask() | a.ChangePatience() | a.Commit() | a.Obey():
                 self._record(action)
             case a.StartTimer() | a.CancelTimer():
                 self._keep_time(action)
@@ -188,17 +186,17 @@ class Driver:
 
     # The record.
 
-    def _ask(self, action: a.Ask) -> None:
-        self._script = self._script.with_question(action.round, action.question_id)
-        self._thinking.script = self._review.script = self._script
-        self._chronicle.plan(action.round, action.question_id)
-
-    def _record(self, action: a.Keep | a.Move | a.ChangePatience | a.Commit | a.Obey) -> None:
+    def _record(
+        self, action: a.Keep | a.Move | a.Ask | a.ChangePatience | a.Commit | a.Obey
+    ) -> None:
         match action:
             case a.Keep():
                 self._chronicle.keep_turn(action.turn)
             case a.Move():
                 self._chronicle.move(action.state, action.step)
+            case a.Ask():
+                self._script = self._script.with_question(action.round, action.question_id)
+                self._chronicle.plan(action.round, action.question_id)
             case a.ChangePatience():
                 self._chronicle.set_patience(action.patience)
             case a.Commit():
@@ -317,16 +315,9 @@ class Driver:
                 raise AssertionError(action)
 
     async def _report(self) -> None:
-        """Writes the report; a store that fails keeps it waiting, nothing else does."""
-        while True:
-            try:
-                async with asyncio.timeout(self._script.pace.review):
-                    report = await self._review.report()
-            except TimeoutError:
-                self.post(e.Reviewed(None))
-                return
-            except StoreFailed:
-                await asyncio.sleep(STORE_REPORT_SECONDS)
-            else:
-                self.post(e.Reviewed(report))
-                return
+        """Writes the report, in the time there is for it."""
+        report: Report | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._script.pace.review):
+                report = await self._review.report()
+        self.post(e.Reviewed(report))

@@ -21,14 +21,12 @@ from services.interview.conversation import (
     speaking,
     turn_taking,
 )
+from services.interview.conversation.journal import REBUILT_GAP
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.script import Script
 from services.interview.conversation.state import Prepared, SessionState, Speech, Timer
 from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
-
-REBUILT_GAP = 10_000
-"""Numbers and names go on so much later in another process."""
 
 
 def step(
@@ -310,7 +308,7 @@ def _prepare_lines(scene: Scene) -> None:
 
 def _wanted_lines(scene: Scene) -> Sequence[Prepared]:
     state = scene.state
-    if state.output is None or "tts" in state.failing or state.state is not State.LIVE:
+    if not state.voiced or state.state is not State.LIVE:
         return ()
     wanted = []
     if state.reply is not None and state.reply.line is not None:

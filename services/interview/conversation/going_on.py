@@ -35,8 +35,7 @@ def _begin_what_is_due(scene: Scene) -> None:
     replies.say_if_due(scene)
     state = scene.state
     waits = state.reply is not None and state.reply.released is not None
-    free = state.floor is None and not state.speech.under_way and state.hold is None
-    if free and not waits and state.present:
+    if state.idle and not waits and state.present:
         _begin(scene)
 
 
@@ -82,8 +81,7 @@ def _listen(scene: Scene) -> None:
 def still_quiet(scene: Scene) -> None:
     """The candidate has said nothing for long."""
     state, place = scene.state, scene.place
-    busy = state.floor is not None or state.speech.under_way or state.hold is not None
-    if busy or not (scene.live and state.present and place.step.asks and place.line is not None):
+    if not (state.idle and scene.live and state.present and place.step.asks and place.line):
         return
     scene.set(quiet=state.quiet + 1)
     if state.quiet == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from services.interview.conversation.chronicle import Chronicle
@@ -19,19 +20,19 @@ class Review:
     def __init__(
         self,
         chronicle: Chronicle,
-        script: Script,
+        script: Callable[[], Script],
         reviewer: Reviewer,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._chronicle = chronicle
-        self.script = script
+        self._script = script
         self._tasks = tasks
         self._reviewer = reviewer
         self._begun: set[int] = set()
 
     def score(self, number: int) -> None:
         """Has the answers of a round scored in the background."""
-        question = self.script.questions[number - 1]
+        question = self._script().questions[number - 1]
         if question is None:
             return
         self._begun.add(number)

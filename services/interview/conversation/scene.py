@@ -9,14 +9,13 @@ from typing import Any
 from services.interview.conversation import actions as a
 from services.interview.conversation.script import Script
 from services.interview.conversation.state import (
-    LastingEvent,
     Place,
     Running,
     SessionState,
     Timer,
     Untold,
 )
-from services.interview.events import Event
+from services.interview.events import Event, LastingEvent
 from services.interview.record import State, Turn
 
 _NAMESPACE = uuid.UUID("9a0b4c1e-4a7e-4a4f-8f6c-3f0d9f4f6a51")
@@ -99,7 +98,7 @@ class Scene:
             return
         self._dirty = False
         self.set(commit=self.state.commit + 1)
-        kept = (a.Keep, a.Move, a.ChangePatience)
+        kept = (a.Keep, a.Move, a.Ask, a.ChangePatience)
         record = [action for action in self.actions if isinstance(action, kept)]
         others = [action for action in self.actions if not isinstance(action, kept)]
         # Nothing waits for the commit but what has to: it begins first, and runs beside the rest.

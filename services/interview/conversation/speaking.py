@@ -43,11 +43,11 @@ def say(scene: Scene, line: Line, timings: TurnTimings | None = None) -> None:
         utterance = replace(utterance, playback=utterance.playback.pause(scene.now))
     scene.set(floor=utterance)
     scene.cancel(Timer.QUIET)
-    if scene.state.output is None or "tts" in scene.state.failing:
-        show(scene)
-    else:
+    if scene.state.voiced:
         scene.want(a.Speak(utterance.id, line))
         scene.start(Timer.SOUND, scene.script.pace.first_audio)
+    else:
+        show(scene)
 
 
 def show(scene: Scene) -> None:

@@ -14,15 +14,7 @@ from services.interview.conversation.coding import decoded, encoded
 from services.interview.conversation.playback import Playback
 from services.interview.conversation.progress import OPENING, Step
 from services.interview.endpointing.deciding import SpeakerPace
-from services.interview.events import (
-    AudioFormat,
-    CandidateTurn,
-    CandidateTurnReopened,
-    ReportReady,
-    StateChanged,
-    TurnTimings,
-    UtteranceEnded,
-)
+from services.interview.events import AudioFormat, LastingEvent, TurnTimings
 from services.interview.record import Patience, Phase, SpokenWord, State, Turn
 
 VERSION = 1
@@ -104,6 +96,11 @@ class Utterance:
     broken: bool = False
     suspended: bool = False
 
+    @property
+    def interruptible(self) -> bool:
+        """Whether words over it may interrupt it: it sounds, and is more than an aside."""
+        return self.started is not None and self.line.kind is not Kind.ASIDE
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -170,6 +167,11 @@ class Answer:
     def unfinished(self) -> bool:
         """Whether something was said that is not told yet, or was taken back."""
         return self.reopened or self.held is not None
+
+    @property
+    def last(self) -> Turn | None:
+        """The newest turn, told or not."""
+        return self.held or (self.turns[-1] if self.turns else None)
 
     def whole(self, more: str = "") -> str:
         """All that was answered, and `more`."""
@@ -287,10 +289,6 @@ class Running:
     due: float
 
 
-LastingEvent = CandidateTurn | CandidateTurnReopened | UtteranceEnded | StateChanged | ReportReady
-"""What clients are told only once it is stored."""
-
-
 @dataclass(frozen=True, slots=True)
 class Untold:
     """An event that is told when the commit of this number is done."""
@@ -372,6 +370,16 @@ class SessionState:
     told: int = 0
     heard_until: float = 0.0
     heard_at: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody speaks, or holds the turn."""
+        return self.floor is None and not self.speech.under_way and self.hold is None
+
+    @property
+    def voiced(self) -> bool:
+        """Whether the interviewer is heard; without a voice, or ears for it, there is only text."""
+        return self.output is not None and "tts" not in self.failing
 
     def to_json(self) -> bytes:
         """The state as JSON, with the version of its form."""

@@ -39,14 +39,14 @@ class Thinking:
 
     def __init__(
         self,
-        script: Script,
+        script: Callable[[], Script],
         partners: Partners,
         tasks: asyncio.TaskGroup,
         post: Callable[[e.Happening], None],
         now: Callable[[], float],
         failing: Callable[[], Sequence[str]],
     ) -> None:
-        self.script = script
+        self._script = script
         self._partners = partners
         self._tasks = tasks
         self._post = post
@@ -85,7 +85,7 @@ class Thinking:
         self.begin(wanted.number, self._assess(wanted))
 
     async def _assess(self, wanted: a.Assess) -> None:
-        question = self.script.questions[wanted.round - 1]
+        question = self._script().questions[wanted.round - 1]
         assessment = None
         if question is not None:
             with suppress(TimeoutError):
@@ -101,7 +101,7 @@ class Thinking:
 
     async def _compose(self, wanted: a.Compose) -> None:
         model = _Listened(self._partners.model)
-        budget = self.script.pace.follow_up_budget
+        budget = self._script().pace.follow_up_budget
         try:
             asked = await follow_up(
                 model, wanted.context, budget=budget, now=self._now, embedder=self.embedder
@@ -177,7 +177,7 @@ class Thinking:
                 break
 
     async def _synthesise(self) -> None:
-        config = VoiceConfig(self.script.settings.language, None, AudioFormat())
+        config = VoiceConfig(self._script().settings.language, None, AudioFormat())
         async with aclosing(self._partners.synthesiser.speak(_PROBE_TEXT, config)) as pieces:
             async for _ in pieces:
                 break

@@ -36,7 +36,7 @@ LISTENING = frozenset({Intent.NOISE, Intent.BACK_CHANNEL, Intent.ECHO})
 """What does not interrupt."""
 OVER_LINE_SECONDS = 0.5
 """A pause in speech over the interviewer after which its words are asked for, to judge them."""
-COMMANDS = frozenset({Intent.REPEAT, Intent.REPHRASE, Intent.SKIP, Intent.END})
+COMMANDS = wishes.WISHES - {Intent.HOLD}
 COMMAND_SECONDS = 0.7
 """A pause after a command, or a refusal to answer, that ends the turn: no answer goes on."""
 WORDLESS_SECONDS = 1.2
@@ -190,7 +190,7 @@ def _worded(scene: Scene, text: str) -> None:
 def _interrupts(scene: Scene, text: str, *, final: bool) -> bool:
     """Whether the words end what the interviewer is saying; they do where that is nothing."""
     floor = scene.state.floor
-    if floor is None or floor.line.kind is Kind.ASIDE or floor.started is None:
+    if floor is None or not floor.interruptible:
         return True
     return understand(text, situation(scene, floor), final=final) not in LISTENING
 
@@ -198,7 +198,7 @@ def _interrupts(scene: Scene, text: str, *, final: bool) -> bool:
 def situation(scene: Scene, floor: Utterance | None) -> Situation:
     """What the candidate's words are said to."""
     language = scene.script.settings.language
-    if floor is None or floor.line.kind is Kind.ASIDE or floor.started is None:
+    if floor is None or not floor.interruptible:
         return Situation(language, None)
     text = speaking.heard_of(scene, floor)
     asked = scene.place.asked or speaking.content_heard(floor.line, text)
@@ -300,8 +300,10 @@ def _asks_for_something(scene: Scene, text: str) -> bool:
     meant = understand(text, situation(scene, None), final=True)
     if meant in COMMANDS:
         return True
+    if not declined(text):
+        return False
     wording = read(text, scene.script.settings.language)
-    return declined(text) and not (wording.unfinished or wording.leaning)
+    return not (wording.unfinished or wording.leaning)
 
 
 def _say_aside(scene: Scene, decision: Decision) -> None:
@@ -309,7 +311,7 @@ def _say_aside(scene: Scene, decision: Decision) -> None:
     silence = scene.state.speech.silence
     if silence is None or silence.aside or scene.state.floor is not None:
         return
-    if "tts" in scene.state.failing or scene.state.output is None:
+    if not scene.state.voiced:
         return
     _change(scene, silence=replace(silence, aside=True))
     opens = decision is Decision.OPENER
@@ -339,7 +341,7 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
         return
     floor = scene.state.floor
     meant = understand(event.text, situation(scene, floor), final=True)
-    if floor is not None and floor.started is not None and floor.line.kind is not Kind.ASIDE:
+    if floor is not None and floor.interruptible:
         if meant in LISTENING:
             speaking.resume(scene)
             return
@@ -386,21 +388,18 @@ def salvage(scene: Scene) -> bool:
     meant = understand(speech.text, situation(scene, floor), final=True)
     superseded = _superseded(scene)
     _close(scene)
+    event = TurnEnded(speech.text, speech.words, speech.start, max(speech.start, speech.end))
     if superseded:
-        end = max(speech.start, speech.end)
-        _take_before(scene, TurnEnded(speech.text, speech.words, speech.start, end))
+        _take_before(scene, event)
         return False
     if meant in LISTENING:
         return False
     speaking.stop(scene, takes_back=True)
-    place = scene.place
-    before = place.answer.held or (place.answer.turns[-1] if place.answer.turns else None)
+    before = scene.place.answer.last
     if before is not None and before.typed:
         before = None
-    event = TurnEnded(speech.text, speech.words, speech.start, max(speech.start, speech.end))
     _take(scene, event, speech.eager_at)
-    answer = scene.place.answer
-    taken = answer.held or (answer.turns[-1] if answer.turns else None)
+    taken = scene.place.answer.last
     if taken is not None:
         scene.set(salvage=Salvage(taken.id, before, event.start, event.end))
     return True

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.interview.interviewer.assessing import Assessment
-from services.interview.interviewer.declining import declined
 from services.interview.record import Difficulty
 
 FULL = 0.85
@@ -93,8 +92,3 @@ def next_difficulty(course: Course, wanted: Difficulty | None) -> Difficulty:
         step = (level >= HARDER) - (level <= EASIER)
         difficulty = Difficulty(min(hardest, max(Difficulty.EASY, difficulty + step)))
     return difficulty
-
-
-def dig_deeper(answer: str) -> bool:
-    """False when the candidate has nothing to say or wants to go on."""
-    return not declined(answer)

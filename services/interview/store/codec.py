@@ -6,14 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.interview.events import (
-    CandidateTurn,
-    CandidateTurnReopened,
-    Event,
-    ReportReady,
-    StateChanged,
-    UtteranceEnded,
-)
+from services.interview.events import LASTING, Event, ReportReady
 from services.interview.record import Failure, InterviewSettings, SpokenWord
 from services.interview.reports.report import Report
 
@@ -22,9 +15,6 @@ WORDS = TypeAdapter(tuple[SpokenWord, ...])
 FAILURE = TypeAdapter(Failure)
 REPORT = TypeAdapter(Report)
 PLACES = TypeAdapter(tuple[tuple[float, float], ...])
-
-LASTING = (StateChanged, CandidateTurn, CandidateTurnReopened, UtteranceEnded, ReportReady)
-"""Events that are kept with the interview, for clients that come back to another orchestrator."""
 
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in LASTING}
 

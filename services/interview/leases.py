@@ -16,10 +16,8 @@ from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 10.0
-"""An orchestrator that is gone without a word is succeeded after this at the latest."""
 _RENEWALS = 4
-"""In that time: two may fail."""
+"""In the time of a lease: two may fail."""
 
 
 class HeldElsewhere(Unavailable):
