@@ -16,6 +16,9 @@ from viva.serving.v1 import visibility_pb2
 
 PACKAGE = "viva"
 
+_SERVERS = {"account": "gateway"}
+"""The server of a package that is not called like it."""
+
 REFLECTION_SERVICES = (
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
@@ -52,7 +55,7 @@ class Contract:
 
     Attributes:
         name: Its fully qualified name.
-        server: The server that implements it: the package's own name, `asr` of `viva.asr.v1`.
+        server: What implements it; mostly the package's own name, `asr` of `viva.asr.v1`.
         public: Whether it answers on the edge listener, where browsers call.
         methods: Its methods, in the contract's order.
 
@@ -92,7 +95,7 @@ def _contract_files() -> list[FileDescriptor]:
 def _contract(service: ServiceDescriptor) -> Contract:
     return Contract(
         name=service.full_name,
-        server=service.full_name.split(".")[1],
+        server=_SERVERS.get(package := service.full_name.split(".")[1], package),
         public=service.GetOptions().Extensions[visibility_pb2.visibility]
         == visibility_pb2.VISIBILITY_PUBLIC,
         methods=tuple(_method(method) for method in service.methods),

@@ -304,7 +304,7 @@ class Mesh:
         await until(so)
 
 
-SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
+SERVERS = ("embed", "asr", "tts", "llm", "interview", "gateway", "reflection")
 
 
 @asynccontextmanager

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.interview.store import embedded
-from services.interview.store.database import SOCKET, Server, health, until_there
 from services.runtime.errors import ResourceMissing
+from services.runtime.postgres import embedded
+from services.runtime.postgres.database import SOCKET, Server, health, until_there
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 
 
@@ -31,7 +31,7 @@ async def test_it_serves_in_a_private_folder_whose_path_is_too_long_for_a_socket
     process = start(folder)
     try:
         async with asyncio.timeout(GUARD_SECONDS):
-            await until_there(server, GUARD_SECONDS)
+            await until_there(server, GUARD_SECONDS, "VIVA_DATABASE_URL")
         assert await health(server, GUARD_SECONDS) == "SERVING"
         assert not half_made.exists()
         for closed in (private, folder):
