@@ -22,6 +22,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "tts": 7103,
     "llm": 7104,
     "interview": 7105,
+    "bridge": 7107,
     "reflection": 7110,
 }
 """gRPC port of each server on one machine."""
