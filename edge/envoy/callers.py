@@ -14,8 +14,9 @@ CALLER_HEADER = "x-viva-caller"
 # The certificate, where there is one; otherwise the peer of the connection, whatever address it
 # claims to forward for. A program on the mesh is its connection: several may share a machine.
 MESH_CALLERS = ("%DOWNSTREAM_PEER_SUBJECT%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%")
-# A browser opens connections as it likes, and is one caller all the same.
-EDGE_CALLERS = ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",)
+# A browser opens connections as it likes, and is one caller all the same. Behind proxies that are
+# trusted it is the one whom they name.
+EDGE_CALLERS = ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",)
 
 
 def caller_headers(formats: tuple[str, ...]) -> list[Any]:

@@ -82,6 +82,17 @@ def collector_cluster(name: str, collector: Collector, authorities: Path) -> Any
     )
 
 
+def http_cluster(name: str, endpoint: Endpoint) -> Any:
+    """The cluster of an HTTP/1.1 server of ours, which is one: no health is checked."""
+    return cluster_pb2.Cluster(
+        name=name,
+        connect_timeout=seconds(1),
+        per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
+        circuit_breakers=_circuit_breakers(),
+        **_addressing(name, Replicas(primary=(endpoint,)), None),
+    )
+
+
 def _tls(endpoint: Endpoint, authorities: Path) -> Any:
     sans = common_pb2.SubjectAltNameMatcher
     return base_pb2.TransportSocket(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import edge
-from edge.envoy.settings import DEFAULT_PORTS, Endpoint
+from edge.envoy.settings import HTTP_PORTS, Endpoint
 from edge.gateway.bridge.paths import METHOD
 
 
@@ -32,7 +32,7 @@ class BridgeSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(
-        default=DEFAULT_PORTS["bridge"], ge=0, le=65535, description="HTTP port; 0: a free one."
+        default=HTTP_PORTS["bridge"], ge=0, le=65535, description="HTTP port; 0: a free one."
     )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Prometheus port; 0 serves no metrics."
