@@ -21,13 +21,13 @@ from edge.envoy.contracts import (
     contracts,
     descriptor_set,
 )
-from edge.envoy.edge_listener import BRIDGE, bridge_listener, edge_listener
+from edge.envoy.edge_listener import bridge_listener, edge_listener
 from edge.envoy.edge_routes import BRIDGE_CLUSTER
 from edge.envoy.endpoints import file_of, publish
 from edge.envoy.identity import AUTHORIZATION_CLUSTER, AUTHORIZATION_SERVICE, KEYS_CLUSTER
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.overload import overload_manager, runtime
-from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
+from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
 from services.runtime.logs import log
 
@@ -71,18 +71,11 @@ def bootstrap(
                 _cluster(
                     settings, directory, AUTHORIZATION_CLUSTER, GATEWAY, AUTHORIZATION_SERVICE
                 ),
-                http_cluster(
-                    KEYS_CLUSTER, Replicas(primary=(Endpoint.parse(settings.keys_address),))
-                ),
+                http_cluster(KEYS_CLUSTER, settings.keys_address),
             ]
-    if settings.has_bridge:
+    if settings.has_bridge and settings.bridge_address is not None:
         listeners.append(bridge_listener(settings, offered, directory / DESCRIPTORS))
-        folder = endpoints_folder(settings, directory)
-        clusters.append(
-            http_cluster(
-                BRIDGE_CLUSTER, settings.replicas(BRIDGE), endpoints=file_of(BRIDGE, folder)
-            )
-        )
+        clusters.append(http_cluster(BRIDGE_CLUSTER, settings.bridge_address))
     spans_to = collector(settings)
     if spans_to is not None:
         clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
@@ -114,11 +107,6 @@ def _offered(settings: EnvoySettings, services: Sequence[Contract]) -> Sequence[
     if "mesh" in settings.listeners:
         return services
     return [contract for contract in services if contract.public]
-
-
-def _bridge(settings: EnvoySettings) -> Sequence[str]:
-    """The server whose health nobody checks but Envoy's calls."""
-    return [BRIDGE] if settings.has_bridge else []
 
 
 def _cluster(
@@ -154,7 +142,7 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     descriptors = descriptor_set().SerializeToString(deterministic=True)
     (directory / DESCRIPTORS).write_bytes(descriptors)
-    for server in {*checked_clusters(settings).values(), *_bridge(settings)}:
+    for server in set(checked_clusters(settings).values()):
         replicas = settings.replicas(server)
         if replicas.are_named:
             # One of an earlier configuration would be believed.

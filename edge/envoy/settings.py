@@ -23,13 +23,12 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "llm": 7104,
     "interview": 7105,
     "gateway": 7106,
-    "bridge": 7107,
     "reflection": 7110,
 }
-"""Port of each server on one machine: of gRPC, the bridge's of HTTP."""
+"""gRPC port of each server on one machine."""
 
-KEYS_PORT = 7306
-"""HTTP port at which the gateway publishes the keys that tokens are signed with."""
+HTTP_PORTS: Mapping[str, int] = {"gateway": 7306, "bridge": 7108}
+"""HTTP port of the servers that have one: the gateway's keys, the bridge's sockets and pages."""
 
 MAX_UPLOAD_BYTES = 128 * 1024 * 1024
 """The largest message on the mesh: a whole recording for `Recognize`."""
@@ -154,6 +153,10 @@ class EnvoySettings(BaseSettings):
         le=8,
         description="Proxies before the edge whose x-forwarded-for is believed.",
     )
+    bridge_address: str | None = Field(
+        default=f"127.0.0.1:{HTTP_PORTS['bridge']}",
+        description="Where the bridge answers WebSockets and serves the page; empty: nowhere.",
+    )
     bridge_host: str = Field(
         default="127.0.0.1", description="Address of the listener that the bridge calls."
     )
@@ -161,7 +164,7 @@ class EnvoySettings(BaseSettings):
         default=7003, ge=1, le=65535, description="Port of the listener that the bridge calls."
     )
     keys_address: str = Field(
-        default=f"127.0.0.1:{KEYS_PORT}",
+        default=f"127.0.0.1:{HTTP_PORTS['gateway']}",
         description="Where the gateway publishes the keys that tokens are signed with.",
     )
     tls_certificate: Path | None = Field(
@@ -271,7 +274,7 @@ class EnvoySettings(BaseSettings):
     @property
     def has_bridge(self) -> bool:
         """Whether WebSockets and the page are served, and the bridge has its listener."""
-        return "edge" in self.listeners and bool(self.replicas("bridge").all)
+        return "edge" in self.listeners and self.bridge_address is not None
 
     @property
     def has_accounts(self) -> bool:
@@ -286,10 +289,16 @@ class EnvoySettings(BaseSettings):
             )
         return self
 
-    @field_validator("keys_address")
+    @field_validator("bridge_address", mode="before")
     @classmethod
-    def _one_address(cls, value: str) -> str:
-        Endpoint.parse(value)
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("bridge_address", "keys_address")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            Endpoint.parse(value)
         return value
 
     @model_validator(mode="after")

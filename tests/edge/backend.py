@@ -34,8 +34,8 @@ from edge.envoy.contracts import contracts
 from edge.envoy.endpoints import publish
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
-from tests.edge.bridge import Bridge
-from tests.edge.gateway import Gateway
+from tests.edge.identity import Gateway
+from tests.edge.stand_in_bridge import Bridge
 from tests.server_process import free_port, until
 
 STATUS = health_pb2.HealthCheckResponse
@@ -345,10 +345,10 @@ async def envoy(
         edge_port=free_port(),
         admin_port=free_port(),
         bridge_port=free_port(),
+        bridge_address=f"127.0.0.1:{bridge.port}" if bridge else None,
         keys_address=f"127.0.0.1:{gateway.keys_port if gateway else absent}",
         endpoints={
             "gateway": [f"127.0.0.1:{gateway.port}"] if gateway else [],
-            "bridge": [f"127.0.0.1:{bridge.port}"] if bridge else [],
         }
         | {
             server: [f"127.0.0.1:{port}" for port in ports.get(server, [absent])]

@@ -22,7 +22,7 @@ from viva.interview.v1 import (
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
 from tests.edge.backend import STATUS, Backend, Mesh, envoy
-from tests.edge.gateway import ALICE, Gateway, gateway
+from tests.edge.identity import ALICE, Gateway, gateway
 from tests.server_process import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
