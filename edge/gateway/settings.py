@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge.envoy.settings import DEFAULT_PORTS
+from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS
 from services.runtime.key_file import told_key
 from services.runtime.postgres.database import Server
 from services.runtime.postgres.embedded import FOLDER
@@ -37,7 +37,7 @@ class GatewaySettings(ServerSettings):
         default=DEFAULT_PORTS["gateway"], ge=0, le=65535, description="gRPC port; 0: a free one."
     )
     jwks_port: int = Field(
-        default=DEFAULT_PORTS["gateway"] + 200,
+        default=HTTP_PORTS["gateway"],
         ge=0,
         le=65535,
         description="HTTP port of the public keys, /.well-known/jwks.json; 0: a free one.",

@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 
+from edge.envoy.claims import ADDRESS_HEADER
+
 COOKIE = "viva_refresh"
-ADDRESS_KEY = "x-viva-address"
-"""Where the call comes from, as Envoy saw it; nobody outside can set it."""
 _PATH = "/viva.account.v1.AccountService"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,7 +41,7 @@ def caller(context: _Context) -> Caller:
     said = {key: value for key, value in sent if isinstance(value, str)}
     scheme, _, token = said.get("authorization", "").partition(" ")
     return Caller(
-        address=said.get(ADDRESS_KEY) or _peer(context.peer()),
+        address=said.get(ADDRESS_HEADER) or _peer(context.peer()),
         user_agent=said.get("x-user-agent") or said.get("user-agent", ""),
         access_token=token.strip() if scheme.lower() == "bearer" and token.strip() else None,
         cookie=_cookie(said) if _is_of_our_page(said) else None,

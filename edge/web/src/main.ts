@@ -1,0 +1,11 @@
+import { createApp } from "vue";
+import App from "@/app/App.vue";
+import { createLocale } from "@/app/locale";
+import { createRoutes } from "@/app/routes";
+import { applyTheme, readTheme } from "@/app/theme";
+import "@/look/tokens.css";
+import "@/look/base.css";
+import "@/look/controls.css";
+
+applyTheme(readTheme());
+createApp(App).use(createLocale()).use(createRoutes()).mount("#app");

@@ -1,0 +1,136 @@
+/** What to tell people of a call that failed: from its reason, else from its code, never its own text. */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, ErrorInfoSchema, QuotaFailureSchema, RetryInfoSchema } from "@rpc/error_details_pb";
+
+/** What a button beside the words does. */
+export type Remedy = "retry" | "reload" | "sign-in" | "register" | "home" | "type" | "use-here" | "none";
+
+export interface Failure {
+  /** Key of the words: `failures.<kind>.title` and `.advice`. */
+  kind: FailureKind;
+  action: Remedy;
+  /** Which fields of the request were refused, by their path. */
+  fields: string[];
+  /** When trying again can help, from when on it was told. */
+  retryAfterMs: number | undefined;
+  /** Names the call to those who run the servers. */
+  requestId: string | undefined;
+}
+
+export type FailureKind = keyof typeof ACTIONS;
+
+/** Every kind, and what helps. */
+const ACTIONS = {
+  busy: "retry",
+  unreachable: "retry",
+  restarting: "retry",
+  tooSlow: "retry",
+  storeTrouble: "retry",
+  storeFull: "retry",
+  badInput: "none",
+  notFound: "home",
+  wrongState: "reload",
+  reportNotReady: "retry",
+  noReport: "home",
+  takenOver: "use-here",
+  rejoin: "reload",
+  quota: "register",
+  rateLimited: "retry",
+  signedOut: "sign-in",
+  wrongPassword: "none",
+  emailTaken: "sign-in",
+  linkExpired: "none",
+  forbidden: "home",
+  conversationFailed: "home",
+  unsupported: "reload",
+  cancelled: "retry",
+  unknown: "retry",
+} as const satisfies Record<string, Remedy>;
+
+const BY_REASON: Readonly<Record<string, FailureKind>> = {
+  UNKNOWN: "unknown",
+  INVALID_FIELD: "badInput",
+  NOT_FOUND: "notFound",
+  OVERLOADED: "busy",
+  UNAVAILABLE: "unreachable",
+  DRAINING: "restarting",
+  DEADLINE_EXPIRED: "tooSlow",
+  DEADLINE_TOO_SHORT: "tooSlow",
+  STORE_LOST: "storeTrouble",
+  STORE_TIMEOUT: "storeTrouble",
+  STORE_CONFLICT: "storeTrouble",
+  STORE_READ_ONLY: "storeTrouble",
+  STORE_ERROR: "storeTrouble",
+  STORE_FULL: "storeFull",
+  HELD_ELSEWHERE: "restarting",
+  WRONG_STATE: "wrongState",
+  NOT_JOINED: "rejoin",
+  NO_AUDIO: "rejoin",
+  RESUME_TOKEN_INVALID: "rejoin",
+  RESUME_TOKEN_STALE: "rejoin",
+  PAGE_TOKEN_INVALID: "rejoin",
+  IDEMPOTENCY_KEY_REUSED: "rejoin",
+  REPORT_NOT_READY: "reportNotReady",
+  NO_REPORT: "noReport",
+  TAKEN_OVER: "takenOver",
+  CONVERSATION_FAILED: "conversationFailed",
+  QUOTA_EXHAUSTED: "quota",
+};
+
+const BY_CODE: Readonly<Record<Code, FailureKind>> = {
+  [Code.Canceled]: "cancelled",
+  [Code.Unknown]: "unknown",
+  [Code.InvalidArgument]: "badInput",
+  [Code.DeadlineExceeded]: "tooSlow",
+  [Code.NotFound]: "notFound",
+  [Code.AlreadyExists]: "wrongState",
+  [Code.PermissionDenied]: "forbidden",
+  [Code.ResourceExhausted]: "busy",
+  [Code.FailedPrecondition]: "wrongState",
+  [Code.Aborted]: "wrongState",
+  [Code.OutOfRange]: "badInput",
+  [Code.Unimplemented]: "unsupported",
+  [Code.Internal]: "unknown",
+  [Code.Unavailable]: "unreachable",
+  [Code.DataLoss]: "unknown",
+  [Code.Unauthenticated]: "signedOut",
+};
+
+export const FAILURE_KINDS = Object.keys(ACTIONS) as FailureKind[];
+
+/** Whether words of their own are told for this reason. */
+export function isKnownReason(reason: string): boolean {
+  return Object.hasOwn(BY_REASON, reason);
+}
+
+export function reasonOf(error: unknown): string | undefined {
+  return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]?.reason;
+}
+
+/** The code of a failure; a connection that was reset reads as INTERNAL and is none of the server's. */
+export function codeOf(error: unknown): Code {
+  const { code, rawMessage } = ConnectError.from(error);
+  if (code === Code.Internal && /RST_STREAM|reset/i.test(rawMessage)) return Code.Unavailable;
+  // What fetch throws where there is no network.
+  if (code === Code.Unknown && ConnectError.from(error).cause instanceof TypeError) return Code.Unavailable;
+  return code;
+}
+
+export function describe(error: unknown): Failure {
+  const told = ConnectError.from(error);
+  const reason = reasonOf(error);
+  const kind = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
+  const delay = told.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return {
+    kind,
+    action: ACTIONS[kind],
+    fields: told.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations.map((violation) => violation.field)),
+    retryAfterMs: delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined,
+    requestId: told.metadata.get("x-request-id") ?? undefined,
+  };
+}
+
+function kindOf(told: ConnectError, code: Code): FailureKind {
+  if (told.findDetails(QuotaFailureSchema).length > 0) return "quota";
+  return BY_CODE[code];
+}

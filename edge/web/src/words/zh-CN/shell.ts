@@ -1,0 +1,25 @@
+import type en from "@/words/en/shell";
+
+const words: typeof en = {
+  pages: {
+    start: "面试",
+    check: "麦克风检查",
+    room: "面试间",
+    missing: "未找到",
+  },
+  shell: {
+    skip: "跳到正文",
+    home: "Viva，返回首页",
+    nav: "页面",
+    theme: "主题：{theme}",
+    themes: { system: "跟随系统", light: "浅色", dark: "深色" },
+    offline: "网络已断开。页面仍可阅读，要发送的内容会等网络恢复后再发出。",
+    loading: "正在加载",
+  },
+  missing: {
+    title: "这里没有内容",
+    text: "地址可能有误，或者内容已被删除。",
+    action: "返回首页",
+  },
+};
+export default words;
