@@ -62,9 +62,9 @@ async def _interview(
         sound, stretches = await _flac(*voice)
         path = f"{folder}/recordings/{speaker.name.lower()}"
         yield f"{path}.json", _text(stretches)
-        yield f"{path}.flac", sound[:PIECE_BYTES]
+        yield f"{path}.flac", bytes(sound[:PIECE_BYTES])
         for begin in range(PIECE_BYTES, len(sound), PIECE_BYTES):
-            yield None, sound[begin : begin + PIECE_BYTES]
+            yield None, bytes(sound[begin : begin + PIECE_BYTES])
 
 
 async def _flac(

@@ -36,7 +36,7 @@ class OwnerServicer(owner_service_pb2_grpc.OwnerServiceServicer):
         _require_same(request.user_id)
         async with aclosing(export(self._house, request.user_id)) as pieces:
             async for path, content in pieces:
-                yield pb.ExportOwnerResponse(path=path, content=bytes(content))
+                yield pb.ExportOwnerResponse(path=path, content=content)
 
     async def DeleteOwner(
         self, request: pb.DeleteOwnerRequest, context: _Context

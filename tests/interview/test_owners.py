@@ -43,11 +43,10 @@ Code = grpc.StatusCode
 
 
 @pytest_asyncio.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, postgres: Postgres) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore(100)
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
     async with open_database(await postgres.emptied(), PATIENCE) as database:
         yield PostgresStore(database)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ from services.runtime.errors import ResourceMissing
 from services.runtime.postgres import embedded
 from services.runtime.postgres.database import SOCKET, Server, health, until_there
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
+from tests.interview.databases import postgres as running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
 
 
 async def test_it_serves_in_a_private_folder_whose_path_is_too_long_for_a_socket(

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any
 
 from edge.gateway.accounts.owners import Owners
@@ -65,7 +65,7 @@ class Exports:
             Unavailable: Something of theirs cannot be read.
         """
         sink = _Sink()
-        archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED)  # type: ignore[arg-type]
+        archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED)
         moment = self._clock().timetuple()[:6]
 
         def entry(path: str) -> zipfile.ZipInfo:
@@ -75,12 +75,14 @@ class Exports:
             made.external_attr = 0o600 << 16
             return made
 
-        for path, value in (await self._own(user, profile, session_id)).items():
-            archive.writestr(entry(path), json.dumps(value, ensure_ascii=False, indent=2))
-        async with aclosing(self._files(user, archive, entry, sink)) as pieces:
-            async for piece in pieces:
-                yield piece
-        archive.close()
+        try:
+            for path, value in (await self._own(user, profile, session_id)).items():
+                archive.writestr(entry(path), json.dumps(value, ensure_ascii=False, indent=2))
+            async with aclosing(self._files(user, archive, entry, sink)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            archive.close()
         yield sink.taken(0)
 
     async def _files(
@@ -90,19 +92,18 @@ class Exports:
         entry: Callable[[str], zipfile.ZipInfo],
         sink: _Sink,
     ) -> AsyncGenerator[bytes, None]:
-        file = None
-        async with aclosing(self._owners.export(user.id)) as pieces:
-            async for path, content in pieces:
-                if path is not None:
-                    if file is not None:
-                        file.close()
-                    file = archive.open(entry(path), "w", force_zip64=True)
-                if file is not None:
-                    file.write(content)
-                if piece := sink.taken(PIECE_BYTES):
-                    yield piece
-        if file is not None:
-            file.close()
+        with ExitStack() as file:
+            write = None
+            async with aclosing(self._owners.export(user.id)) as pieces:
+                async for path, content in pieces:
+                    if path is not None:
+                        file.close()  # The one before.
+                        opened = archive.open(entry(path), "w", force_zip64=True)
+                        write = file.enter_context(opened).write
+                    if write is not None:
+                        write(content)
+                    if piece := sink.taken(PIECE_BYTES):
+                        yield piece
 
     async def _own(
         self, user: User, profile: Mapping[str, Any], session_id: str

@@ -59,5 +59,7 @@ def reset_message(sender: str, to: str, link: str, minutes: int, language: str) 
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain="viva.invalid")
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(words.text.format(link=link, minutes=minutes))
+    text = words.text.format(link=link, minutes=minutes)
+    # As it is: whoever opens the file has to find the link whole.
+    message.set_content(text, cte="7bit" if text.isascii() else "8bit")
     return message

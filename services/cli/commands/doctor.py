@@ -240,11 +240,11 @@ def _postgres() -> Iterator[Finding]:
         yield Finding("PostgreSQL", f"{server.shown}: {error.what}", error.remedy)
     else:
         old = found.there != found.needed
-        tables = f"tables of version {found.there}" if found.there else "no tables yet"
+        made = f"tables of version {found.there}" if found.there else "no tables yet"
         due = (
             "; the next start of the interview server, or `viva migrate`, makes them" if old else ""
         )
-        yield Finding("PostgreSQL", f"{server.shown}, {tables}{due}")
+        yield Finding("PostgreSQL", f"{server.shown}, {made}{due}")
 
 
 def _packaged_postgres(program: Callable[[str], Path]) -> Finding:

@@ -176,6 +176,8 @@ async def test_how_long_interviews_are_kept_is_told_to_who_keeps_them(on: Stage)
     await on.accounts.UpdateSettings(wish, timeout=PATIENCE, metadata=here)
     assert on.owners.retention == {member.account.id: 7 * 86400}
     await on.accounts.UpdateSettings(
-        pb.UpdateSettingsRequest(settings={}), timeout=PATIENCE, metadata=here
+        pb.UpdateSettingsRequest(settings=account_pb2.AccountSettings()),
+        timeout=PATIENCE,
+        metadata=here,
     )
     assert on.owners.retention == {member.account.id: None}

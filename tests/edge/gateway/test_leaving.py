@@ -150,7 +150,7 @@ async def test_the_archive_holds_all_that_is_kept(on: Stage) -> None:
         pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(made.access_token)
     )
     pieces = [piece async for piece in call]
-    assert len(pieces) > 3  # As it is made, not at its end.
+    assert len(pieces) > 2  # As it is made, not at its end.
     assert pieces[0].file_name == "viva-2026-03-30.zip"
     archive = zipfile.ZipFile(io.BytesIO(b"".join(piece.content for piece in pieces)))
     assert archive.testzip() is None

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import grpc
+from viva.account.v1 import account_pb2
 from viva.account.v1 import account_service_pb2 as pb
 
 from edge.gateway.mail.delivery import MailFolder, outbox
@@ -104,7 +105,9 @@ async def test_no_token_is_kept_as_it_is(on: Stage) -> None:
 
 async def test_the_message_is_in_the_users_language(on: Stage) -> None:
     here = await on.member()
-    request = pb.UpdateSettingsRequest(settings={"interface_language": "zh-CN"})
+    request = pb.UpdateSettingsRequest(
+        settings=account_pb2.AccountSettings(interface_language="zh-CN")
+    )
     await on.accounts.UpdateSettings(request, timeout=PATIENCE, metadata=bearer(here.access_token))
     await ask(on)
     assert "重设" in on.mail.sent[-1]["Subject"]
@@ -134,10 +137,10 @@ async def test_elsewhere_they_go_to_a_mail_server(tmp_path: Path) -> None:
                 body = line != b".\r\n"
                 if not body:
                     writer.write(b"250 taken\r\n")
-            elif line.startswith(b"DATA"):
+            elif line.upper().startswith(b"DATA"):
                 body = True
                 writer.write(b"354 go on\r\n")
-            elif line.startswith(b"QUIT"):
+            elif line.upper().startswith(b"QUIT"):
                 writer.write(b"221 bye\r\n")
                 break
             else:
