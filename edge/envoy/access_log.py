@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from envoy.config.accesslog.v3 import accesslog_pb2
@@ -30,10 +31,30 @@ _FIELDS = {
 }
 
 
+# Of callers from outside: who, by which route, and why it ended so.
+_EDGE_FIELDS = {
+    **_FIELDS,
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "route": "%ROUTE_NAME%",
+    "cluster": "%UPSTREAM_CLUSTER%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "protocol": "%PROTOCOL%",
+}
+
+
 def access_log(path: str) -> Any:
     """The access log of a listener, written to the file `path`."""
+    return _file(path, _FIELDS)
+
+
+def edge_access_log(path: str) -> Any:
+    """The access log of a listener that callers from outside meet."""
+    return _file(path, _EDGE_FIELDS)
+
+
+def _file(path: str, names: Mapping[str, str]) -> Any:
     fields = struct_pb2.Struct()
-    fields.update(_FIELDS)
+    fields.update(names)
     return accesslog_pb2.AccessLog(
         name="envoy.access_loggers.file",
         typed_config=packed(

@@ -89,7 +89,10 @@ def admin_listener(settings: EnvoySettings) -> Any:
         ),
         http_filters=[http_filter("envoy.filters.http.router", router_pb2.Router())],
     )
-    return http_listener(ADMIN, settings.admin_host, settings.admin_port, manager)
+    listener = http_listener(ADMIN, settings.admin_host, settings.admin_port, manager)
+    # Who looks after an overload has to be let in.
+    listener.bypass_overload_manager = True
+    return listener
 
 
 def _pipe(socket: Path) -> Any:

@@ -10,19 +10,23 @@ from typing import Any
 
 from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.core.v3 import base_pb2
-from envoy.config.overload.v3 import overload_pb2
-from envoy.extensions.resource_monitors.downstream_connections.v3 import (
-    downstream_connections_pb2,
-)
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import json_format
 
 from edge.envoy.admin import admin, admin_cluster, admin_listener
-from edge.envoy.clusters import collector_cluster, service_cluster
-from edge.envoy.contracts import REFLECTION_SERVICES, Contract, contracts, descriptor_set
-from edge.envoy.edge_listener import edge_listener
+from edge.envoy.clusters import collector_cluster, http_cluster, service_cluster
+from edge.envoy.contracts import (
+    GATEWAY,
+    REFLECTION_SERVICES,
+    Contract,
+    contracts,
+    descriptor_set,
+)
+from edge.envoy.edge_listener import bridge_listener, edge_listener
+from edge.envoy.edge_routes import BRIDGE_CLUSTER
 from edge.envoy.endpoints import file_of, publish
-from edge.envoy.extensions import packed
+from edge.envoy.identity import AUTHORIZATION_CLUSTER, AUTHORIZATION_SERVICE, KEYS_CLUSTER
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
+from edge.envoy.overload import overload_manager, runtime
 from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
 from services.runtime.logs import log
@@ -33,13 +37,6 @@ CONFIGURATION = "envoy.json"
 DESCRIPTORS = "contracts.binpb"
 ENDPOINTS = "endpoints"
 ADMIN_SOCKET = "admin.sock"
-
-# Envoy closes a connection of which more than half of 500 streams were reset within a second of
-# their start, as protection against HTTP/2 rapid reset. A mesh cancels as a matter of course: a
-# reply prepared too early is thrown away. The edge keeps its codec's own guard against it.
-_RESETS_TOLERATED = 1_000_000
-
-_MAX_CONNECTIONS = 4096
 
 
 def bootstrap(
@@ -69,6 +66,16 @@ def bootstrap(
         )
     if "edge" in settings.listeners:
         listeners.append(edge_listener(settings, offered, directory / DESCRIPTORS))
+        if settings.has_accounts:
+            clusters += [
+                _cluster(
+                    settings, directory, AUTHORIZATION_CLUSTER, GATEWAY, AUTHORIZATION_SERVICE
+                ),
+                http_cluster(KEYS_CLUSTER, settings.keys_address),
+            ]
+    if settings.has_bridge and settings.bridge_address is not None:
+        listeners.append(bridge_listener(settings, offered, directory / DESCRIPTORS))
+        clusters.append(http_cluster(BRIDGE_CLUSTER, settings.bridge_address))
     spans_to = collector(settings)
     if spans_to is not None:
         clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))
@@ -80,8 +87,8 @@ def bootstrap(
             clusters=[*clusters, admin_cluster(socket)],
         ),
         admin=admin(socket),
-        layered_runtime=_runtime(),
-        overload_manager=_overload_manager(),
+        layered_runtime=runtime(settings),
+        overload_manager=overload_manager(settings),
     )
 
 
@@ -90,6 +97,8 @@ def checked_clusters(settings: EnvoySettings) -> Mapping[str, str]:
     found = {contract.name: contract.server for contract in _offered(settings, contracts())}
     if "mesh" in settings.listeners:
         found[REFLECTION_CLUSTER] = "reflection"
+    if "edge" in settings.listeners and settings.has_accounts:
+        found[AUTHORIZATION_CLUSTER] = GATEWAY
     return found
 
 
@@ -114,28 +123,6 @@ def _cluster(
 def endpoints_folder(settings: EnvoySettings, directory: Path) -> Path:
     """Where the files of endpoints lie that Envoy watches."""
     return (settings.endpoints_folder or directory / ENDPOINTS).resolve()
-
-
-def _runtime() -> Any:
-    values = struct_pb2.Struct()
-    values.update({"overload.premature_reset_total_stream_count": _RESETS_TOLERATED})
-    return bootstrap_pb2.LayeredRuntime(
-        layers=[bootstrap_pb2.RuntimeLayer(name="static", static_layer=values)]
-    )
-
-
-def _overload_manager() -> Any:
-    limit = downstream_connections_pb2.DownstreamConnectionsConfig(
-        max_active_downstream_connections=_MAX_CONNECTIONS
-    )
-    return overload_pb2.OverloadManager(
-        resource_monitors=[
-            overload_pb2.ResourceMonitor(
-                name="envoy.resource_monitors.global_downstream_max_connections",
-                typed_config=packed(limit),
-            )
-        ]
-    )
 
 
 def parse(text: str) -> Any:

@@ -14,15 +14,21 @@ CALLER_HEADER = "x-viva-caller"
 # The certificate, where there is one; otherwise the peer of the connection, whatever address it
 # claims to forward for. A program on the mesh is its connection: several may share a machine.
 MESH_CALLERS = ("%DOWNSTREAM_PEER_SUBJECT%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%")
-# A browser opens connections as it likes, and is one caller all the same.
-EDGE_CALLERS = ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",)
+# A browser opens connections as it likes, and is one caller all the same. Behind proxies that are
+# trusted it is the one whom they name.
+EDGE_CALLERS = ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",)
 
 
 def caller_headers(formats: tuple[str, ...]) -> list[Any]:
     """Says who calls where nobody has, by the first format that yields something."""
+    return header_if_absent(CALLER_HEADER, formats)
+
+
+def header_if_absent(name: str, formats: tuple[str, ...]) -> list[Any]:
+    """Sets a header where it is absent, by the first format that yields something."""
     return [
         base_pb2.HeaderValueOption(
-            header=base_pb2.HeaderValue(key=CALLER_HEADER, value=value),
+            header=base_pb2.HeaderValue(key=name, value=value),
             append_action=base_pb2.HeaderValueOption.ADD_IF_ABSENT,
         )
         for value in formats

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import google.rpc.error_details_pb2
@@ -16,12 +17,27 @@ from viva.serving.v1 import visibility_pb2
 
 PACKAGE = "viva"
 
+GATEWAY = "gateway"
+"""The server of accounts, tokens and authorisation."""
+
+_SERVERS: Mapping[str, str] = {"account": GATEWAY}
+"""The server of a package's services where it is not called like the package."""
+
 REFLECTION_SERVICES = (
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "grpc.health.v1.Health",
 )
 """What is answered for the mesh as a whole, by `edge.reflection`."""
+
+
+class Access(enum.Enum):
+    """Who may call a method at the edge."""
+
+    CLOSED = visibility_pb2.ACCESS_UNSPECIFIED
+    PUBLIC = visibility_pb2.ACCESS_PUBLIC
+    OWNER = visibility_pb2.ACCESS_OWNER
+    ADMIN = visibility_pb2.ACCESS_ADMIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,7 @@ class Method:
         client_streaming: Whether the caller sends a stream.
         server_streaming: Whether the answer is a stream.
         idempotent: Whether a failed call may be sent again by a proxy.
+        access: Who may call it at the edge; CLOSED where it does not say.
         http: Its JSON forms as (verb, path template); empty when it has none.
 
     """
@@ -43,6 +60,7 @@ class Method:
     client_streaming: bool
     server_streaming: bool
     idempotent: bool
+    access: Access
     http: tuple[tuple[str, str], ...]
 
 
@@ -52,7 +70,8 @@ class Contract:
 
     Attributes:
         name: Its fully qualified name.
-        server: The server that implements it: the package's own name, `asr` of `viva.asr.v1`.
+        server: The server that implements it: the package's own name, `asr` of `viva.asr.v1`, save
+            that of accounts, which is `gateway`.
         public: Whether it answers on the edge listener, where browsers call.
         methods: Its methods, in the contract's order.
 
@@ -90,9 +109,10 @@ def _contract_files() -> list[FileDescriptor]:
 
 
 def _contract(service: ServiceDescriptor) -> Contract:
+    package = service.full_name.split(".")[1]
     return Contract(
         name=service.full_name,
-        server=service.full_name.split(".")[1],
+        server=_SERVERS.get(package, package),
         public=service.GetOptions().Extensions[visibility_pb2.visibility]
         == visibility_pb2.VISIBILITY_PUBLIC,
         methods=tuple(_method(method) for method in service.methods),
@@ -109,8 +129,17 @@ def _method(method: MethodDescriptor) -> Method:
         server_streaming=method.server_streaming,
         idempotent=unary
         and method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+        access=_access(method),
         http=tuple(_http_forms(method)),
     )
+
+
+def _access(method: MethodDescriptor) -> Access:
+    """Who may call it; a word that is not known here opens nothing."""
+    try:
+        return Access(method.GetOptions().Extensions[visibility_pb2.access])
+    except ValueError:
+        return Access.CLOSED
 
 
 def _http_forms(method: MethodDescriptor) -> Iterable[tuple[str, str]]:

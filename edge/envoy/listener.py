@@ -9,18 +9,37 @@ from google.protobuf.message import Message
 
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES
 from edge.envoy.endpoints import socket_address
-from edge.envoy.extensions import packed, uint32
+from edge.envoy.extensions import packed, seconds, uint32
 
 
-def http_listener(name: str, host: str, port: int, manager: Message) -> Any:
-    """The listener at an address; `manager` is its HttpConnectionManager."""
+def http_listener(
+    name: str,
+    host: str,
+    port: int,
+    manager: Message,
+    *,
+    buffer_bytes: int = CONNECTION_BUFFER_BYTES,
+    tls: Message | None = None,
+) -> Any:
+    """The listener at an address.
+
+    Args:
+        name: What it is called, in statistics and logs too.
+        host: Where it listens.
+        port: Where it listens.
+        manager: Its HttpConnectionManager.
+        buffer_bytes: How much of a connection may wait in memory.
+        tls: The transport socket of one that speaks TLS.
+    """
     return listener_pb2.Listener(
         name=name,
         address=socket_address(host, port),
-        per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
+        per_connection_buffer_limit_bytes=uint32(buffer_bytes),
         filter_chains=[
             listener_components_pb2.FilterChain(
                 name=name,
+                transport_socket=tls,
+                transport_socket_connect_timeout=None if tls is None else seconds(10),
                 filters=[
                     listener_components_pb2.Filter(
                         name="envoy.filters.network.http_connection_manager",

@@ -49,7 +49,10 @@ def mesh_listener(settings: EnvoySettings, services: Iterable[Contract]) -> Any:
         request_id_extension=request_ids(),
         tracing=tracing(settings),
     )
-    return http_listener(MESH, settings.mesh_host, settings.mesh_port, manager)
+    listener = http_listener(MESH, settings.mesh_host, settings.mesh_port, manager)
+    # A flood at the edge is the edge's affair.
+    listener.bypass_overload_manager = True
+    return listener
 
 
 def _routes(services: Iterable[Contract]) -> Any:

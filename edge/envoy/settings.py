@@ -22,9 +22,13 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "tts": 7103,
     "llm": 7104,
     "interview": 7105,
+    "gateway": 7106,
     "reflection": 7110,
 }
 """gRPC port of each server on one machine."""
+
+HTTP_PORTS: Mapping[str, int] = {"gateway": 7306, "bridge": 7108}
+"""HTTP port of the servers that have one: the gateway's keys, the bridge's sockets and pages."""
 
 MAX_UPLOAD_BYTES = 128 * 1024 * 1024
 """The largest message on the mesh: a whole recording for `Recognize`."""
@@ -143,11 +147,73 @@ class EnvoySettings(BaseSettings):
         default=None,
         description="Web origins whose pages may call the edge; absent: the edge's own.",
     )
+    edge_trusted_hops: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="Proxies before the edge whose x-forwarded-for is believed.",
+    )
+    bridge_address: str | None = Field(
+        default=f"127.0.0.1:{HTTP_PORTS['bridge']}",
+        description="Where the bridge answers WebSockets and serves the page; empty: nowhere.",
+    )
+    bridge_host: str = Field(
+        default="127.0.0.1", description="Address of the listener that the bridge calls."
+    )
+    bridge_port: int = Field(
+        default=7003, ge=1, le=65535, description="Port of the listener that the bridge calls."
+    )
+    keys_address: str = Field(
+        default=f"127.0.0.1:{HTTP_PORTS['gateway']}",
+        description="Where the gateway publishes the keys that tokens are signed with.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) of the edge; absent: no TLS."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key (PEM) of the edge.")
     edge_requests_per_second: int = Field(
         default=200, ge=1, description="Requests the edge takes a second, from everybody together."
     )
     edge_request_burst: int = Field(
         default=400, ge=1, description="Requests the edge takes at once after a quiet time."
+    )
+    edge_requests_per_minute: int = Field(
+        default=100,
+        ge=1,
+        description="Requests a minute of one user, and of one address without a token.",
+    )
+    edge_shared_requests_per_minute: int = Field(
+        default=1000,
+        ge=1,
+        description="Requests a minute with a token from one address, which many may share.",
+    )
+    edge_page_requests_per_minute: int = Field(
+        default=600, ge=1, description="Files of the page a minute, to one address."
+    )
+    edge_live_requests_per_minute: int = Field(
+        default=1200,
+        ge=1,
+        description="Speak calls a minute of one user: an interview's own audio and"
+        " acknowledgements where WebSockets are blocked.",
+    )
+    edge_max_connections: int = Field(
+        default=1024,
+        ge=1,
+        description="Connections the edge keeps open; the other listeners have their own.",
+    )
+    edge_max_heap_bytes: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=64 * 1024 * 1024,
+        description="Memory at which Envoy takes no more requests at the edge.",
+    )
+    edge_request_seconds: float = Field(
+        default=60, gt=0, description="Longest time of a unary call at the edge, its body included."
+    )
+    edge_stream_seconds: float = Field(
+        default=4 * 3600, gt=0, description="Longest time of a stream or WebSocket at the edge."
+    )
+    edge_connection_seconds: float = Field(
+        default=6 * 3600, gt=0, description="Longest time of a connection to the edge."
     )
     edge_max_request_bytes: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Largest request body on the edge."
@@ -190,12 +256,50 @@ class EnvoySettings(BaseSettings):
     @property
     def exposed(self) -> dict[str, str]:
         """The host of each listener that other machines can reach."""
-        hosts = {"mesh": self.mesh_host, "edge": self.edge_host, "admin": self.admin_host}
-        return {
-            name: host
-            for name, host in hosts.items()
-            if name in (*self.listeners, "admin") and not is_loopback(host)
-        }
+        hosts = {"admin": self.admin_host}
+        if "mesh" in self.listeners:
+            hosts["mesh"] = self.mesh_host
+        # What is asked for a token over TLS, except for what anybody may read, is no open door.
+        if "edge" in self.listeners and not self.tls:
+            hosts["edge"] = self.edge_host
+        if self.has_bridge:
+            hosts["bridge"] = self.bridge_host
+        return {name: host for name, host in hosts.items() if not is_loopback(host)}
+
+    @property
+    def tls(self) -> bool:
+        """Whether the edge speaks TLS."""
+        return self.tls_certificate is not None
+
+    @property
+    def has_bridge(self) -> bool:
+        """Whether WebSockets and the page are served, and the bridge has its listener."""
+        return "edge" in self.listeners and self.bridge_address is not None
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether there is a gateway; without one, only what is public is served."""
+        return bool(self.replicas("gateway").all)
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError(
+                "VIVA_ENVOY_TLS_CERTIFICATE and VIVA_ENVOY_TLS_KEY belong together: give both"
+            )
+        return self
+
+    @field_validator("bridge_address", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("bridge_address", "keys_address")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            Endpoint.parse(value)
+        return value
 
     @model_validator(mode="after")
     def _exposed_on_purpose(self) -> Self:
@@ -216,7 +320,7 @@ class EnvoySettings(BaseSettings):
                 Endpoint.parse(address)
         return value
 
-    @field_validator("admin_socket", "endpoints_folder")
+    @field_validator("admin_socket", "endpoints_folder", "tls_certificate", "tls_key")
     @classmethod
     def _expanded(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
@@ -226,7 +330,8 @@ class EnvoySettings(BaseSettings):
         """The web origins whose pages may call the edge."""
         if self.allowed_origins is not None:
             return tuple(self.allowed_origins)
-        return tuple(f"http://{host}:{self.edge_port}" for host in self.allowed_hosts)
+        scheme = "https" if self.tls else "http"
+        return tuple(f"{scheme}://{host}:{self.edge_port}" for host in self.allowed_hosts)
 
     def replicas(self, server: str) -> Replicas:
         """The replicas of `server`.

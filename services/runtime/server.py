@@ -10,22 +10,21 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
 import grpc
-import prometheus_client
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from services.runtime import logs, metrics
-from services.runtime.addresses import bare
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
 from services.runtime.interception import CallInterceptor
-from services.runtime.listening import listen, require_allowed, taken
+from services.runtime.listening import listen
+from services.runtime.metrics_page import metrics_page
 from services.runtime.reflection import add_reflection
 from services.runtime.settings import ServerSettings
 from services.runtime.telemetry import tracing
@@ -162,7 +161,9 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
         name: The server's short name, for metrics and logs.
         build: What to serve.
     """
-    with _metrics_endpoint(settings):
+    loop = asyncio.get_running_loop()
+    metrics.TASKS.set_function(lambda: float(len(asyncio.all_tasks(loop))))
+    with metrics_page(settings.host, settings.metrics_port, allow_insecure=settings.allow_insecure):
         async with build() as services:
             draining = asyncio.Event()
             server, calls = new_server(settings, draining)
@@ -224,27 +225,6 @@ async def _engines_watched(
         for watcher in watchers:
             watcher.cancel()
         await asyncio.gather(*watchers, return_exceptions=True)
-
-
-@contextmanager
-def _metrics_endpoint(settings: ServerSettings) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    metrics.TASKS.set_function(lambda: float(len(asyncio.all_tasks(loop))))
-    if settings.metrics_port == 0:
-        yield
-        return
-    host, port = settings.host, settings.metrics_port
-    require_allowed("metrics", host, port, allow_insecure=settings.allow_insecure)
-    try:
-        endpoint, thread = prometheus_client.start_http_server(port, addr=bare(host))
-    except OSError:
-        raise taken(host, port) from None
-    try:
-        yield
-    finally:
-        endpoint.shutdown()
-        endpoint.server_close()
-        thread.join()
 
 
 @asynccontextmanager

@@ -44,7 +44,8 @@ def unprepared(data: Path) -> dict[str, str]:
     """A mesh of its own: its ports, and its data folder, empty."""
     names = [f"VIVA_{name.upper()}_PORT" for name in SERVERS]
     names += [f"VIVA_{name.upper()}_METRICS_PORT" for name in SERVERS]
-    names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "ADMIN")]
+    names += ["VIVA_BRIDGE_PORT", "VIVA_BRIDGE_METRICS_PORT"]
+    names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "BRIDGE", "ADMIN")]
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     return {
         **os.environ,

@@ -15,7 +15,8 @@ from services.cli.launcher.plan import make_plan
 from services.cli.launcher.programs import NoPlan
 from tests.cli.running_mesh import environment
 
-ALL = {"embed", "asr", "tts", "llm", "interview", "reflection", "envoy", "postgres"}
+SERVERS = {"embed", "asr", "tts", "llm", "interview", "reflection"}
+ALL = {*SERVERS, "bridge", "envoy", "postgres"}
 
 
 @pytest.fixture
@@ -96,6 +97,26 @@ def test_a_server_left_out_has_no_process_and_no_endpoint() -> None:
     assert read(file_of("tts", plan.envoy_folder / "endpoints")).all == ()
     [reflection] = [each for each in plan.programs if each.name == "reflection"]
     assert json.loads(reflection.environment["VIVA_ENVOY_ENDPOINTS"]) == {"tts": []}
+
+
+def test_the_bridge_and_envoy_know_each_other(variables: Mapping[str, str]) -> None:
+    plan = make_plan()
+    [bridge] = [each for each in plan.programs if each.name == "bridge"]
+    assert plan.envoy.bridge_address == f"127.0.0.1:{variables['VIVA_BRIDGE_PORT']}"
+    listener = f"127.0.0.1:{variables['VIVA_ENVOY_BRIDGE_PORT']}"
+    assert bridge.environment["VIVA_BRIDGE_UPSTREAM"] == listener
+    assert int(variables["VIVA_ENVOY_BRIDGE_PORT"]) in plan.ports
+
+
+@pytest.mark.usefixtures("variables")
+def test_without_the_bridge_there_is_no_listener_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(without=["bridge"])
+    assert {program.name for program in plan.programs} == ALL - {"bridge"}
+    assert not plan.envoy.has_bridge
+    monkeypatch.setenv("VIVA_ENVOY_BRIDGE_ADDRESS", "10.0.0.8:7108")
+    plan = make_plan()
+    assert {program.name for program in plan.programs} == ALL - {"bridge"}
+    assert plan.envoy.bridge_address == "10.0.0.8:7108"
 
 
 def test_a_server_elsewhere_is_neither_started_nor_waited_for(

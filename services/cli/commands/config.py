@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge.envoy.settings import EnvoySettings
+from edge.gateway.bridge.settings import BridgeSettings
 from services.cli.calls import AsJson, out, print_json
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.settings import ServerSettings, load, variable
@@ -17,7 +18,7 @@ _SERVERS = ("asr", "tts", "llm", "embed", "interview")
 
 
 def settings_classes() -> dict[str, type[BaseSettings]]:
-    """Every server's settings, Envoy's, and `viva up`'s own, by name."""
+    """Every server's settings, the bridge's, Envoy's, and `viva up`'s own, by name."""
     found: dict[str, type[BaseSettings]] = {}
     for server in _SERVERS:
         module = importlib.import_module(f"services.{server}.settings")
@@ -28,6 +29,7 @@ def settings_classes() -> dict[str, type[BaseSettings]]:
             and issubclass(value, ServerSettings)
             and value is not ServerSettings
         )
+    found["bridge"] = BridgeSettings
     found["envoy"] = EnvoySettings
     found["up"] = LauncherSettings
     return found

@@ -64,7 +64,11 @@ async def _health_of(program: Program) -> AsyncIterator[Callable[[float], Awaita
     elif program.admin_port is not None:
         admin = Endpoint(program.endpoint.host, program.admin_port)
         async with httpx.AsyncClient() as client:
-            yield lambda within: _check_envoy(client, admin, within)
+            yield lambda within: _check_http(client, f"http://{admin}/ready", within)
+    elif program.health_path is not None:
+        page = f"http://{program.endpoint}{program.health_path}"
+        async with httpx.AsyncClient() as client:
+            yield lambda within: _check_http(client, page, within)
     else:
         async with open_channel(str(program.endpoint)) as channel:
             yield lambda within: _check(channel, program.health_service or "", within)
@@ -80,9 +84,9 @@ async def _check(channel: grpc.aio.Channel, service: str, within: float) -> str:
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-async def _check_envoy(client: httpx.AsyncClient, admin: Endpoint, within: float) -> str:
+async def _check_http(client: httpx.AsyncClient, page: str, within: float) -> str:
     try:
-        answer = await client.get(f"http://{admin}/ready", timeout=within)
+        answer = await client.get(page, timeout=within)
     except httpx.TransportError:
         return "UNREACHABLE"
     return "SERVING" if answer.is_success else "NOT_SERVING"

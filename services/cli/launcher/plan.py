@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.envoy import binary, bootstrap
-from edge.envoy.settings import DEFAULT_PORTS, Endpoint, EnvoySettings
+from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
 from services.cli.launcher.addresses import is_local, reachable
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
@@ -24,10 +24,11 @@ METRICS_OFFSET = 100
 
 ENVOY = "envoy"
 POSTGRES = "postgres"
+BRIDGE = "bridge"
 _SOCKET_NUMBER = 5432
 """In the name of PostgreSQL's socket."""
 
-STOP_ORDER = (("interview",), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection", POSTGRES))
+STOP_ORDER = (("interview", BRIDGE), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection", POSTGRES))
 """Who calls stops before who is called."""
 
 _ALONE: Mapping[str, str] = {
@@ -81,6 +82,8 @@ class Plan:
                 taken[program.admin_port] = f"{program.name} admin"
         if self.edge is not None:
             taken[self.envoy.edge_port] = "edge listener"
+            if self.envoy.has_bridge:
+                taken[self.envoy.bridge_port] = "bridge listener"
         return taken
 
     def wanted_clusters(self) -> Collection[str]:
@@ -154,6 +157,7 @@ def make_plan(
             "admin_socket": Path(bootstrap.ADMIN_SOCKET),
             "mesh_port": listener,
             "edge_port": _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset),
+            "bridge_port": _port("VIVA_ENVOY_BRIDGE_PORT", base.bridge_port, offset),
             "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
             # Into envoy.log, which does not grow for ever.
             "access_log": "/dev/stdout",
@@ -166,6 +170,12 @@ def make_plan(
                 f" VIVA_ENVOY_FALLBACKS do not mix; write IP addresses, or `--without {name}`"
             )
     programs.append(_envoy(envoy, envoy_folder))
+    if _bridges_here(base, without):
+        bridge = _bridge(envoy, offset, patience)
+        envoy = envoy.model_copy(update={"bridge_address": str(bridge.endpoint)})
+        programs.append(bridge)
+    elif BRIDGE in without:
+        envoy = envoy.model_copy(update={"bridge_address": None})
     edge = None
     if "edge" in base.listeners:
         edge = _shown(base.edge_host, envoy.edge_port)
@@ -176,9 +186,9 @@ def _counts(
     envoy: EnvoySettings, replicas: Mapping[str, int], without: Collection[str]
 ) -> Mapping[str, int]:
     """How many replicas of each server run here."""
-    for name in (*replicas, *without):
+    for name in (*replicas, *(each for each in without if each != BRIDGE)):
         if name not in SERVICES:
-            raise NoPlan(f"{name} is no server; {', '.join(SERVICES)} are")
+            raise NoPlan(f"{name} is no server; {', '.join((*SERVICES, BRIDGE))} are")
     for name, count in replicas.items():
         if name in without:
             raise NoPlan(f"{name}: --replicas and --without contradict each other")
@@ -251,6 +261,34 @@ def _postgres(data_dir: Path) -> Program:
         socket=True,
         # In order, without waiting for its clients: those of ours have stopped before.
         stop_signal=signal.SIGINT,
+    )
+
+
+def _bridges_here(envoy: EnvoySettings, without: Collection[str]) -> bool:
+    """Whether the bridge runs here: not where settings say that it is elsewhere, or nowhere."""
+    told = "bridge_address" in envoy.model_fields_set
+    return "edge" in envoy.listeners and not told and BRIDGE not in without
+
+
+def _bridge(envoy: EnvoySettings, offset: int, patience: LauncherSettings) -> Program:
+    port = _port("VIVA_BRIDGE_PORT", HTTP_PORTS[BRIDGE], offset)
+    usual = port - offset + METRICS_OFFSET
+    metrics_port = _port("VIVA_BRIDGE_METRICS_PORT", usual, offset)
+    environment = {
+        "PYTHONUNBUFFERED": "1",
+        "VIVA_DRAIN_SECONDS": f"{patience.drain_seconds:g}",
+        "VIVA_BRIDGE_PORT": str(port),
+        "VIVA_BRIDGE_METRICS_PORT": str(metrics_port),
+        "VIVA_BRIDGE_UPSTREAM": authority(reachable(envoy.bridge_host), envoy.bridge_port),
+    }
+    return Program(
+        BRIDGE,
+        BRIDGE,
+        (sys.executable, "-m", "edge.gateway.bridge"),
+        environment,
+        Endpoint(_host("VIVA_BRIDGE_HOST"), port),
+        metrics_port=metrics_port,
+        health_path="/healthz",
     )
 
 

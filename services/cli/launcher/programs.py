@@ -43,6 +43,7 @@ class Program:
             number in its name.
         metrics_port: Where it shows metrics; None for none.
         health_service: What its gRPC health is asked for; None for Envoy.
+        health_path: Where its health is asked for over HTTP; None for those that speak gRPC.
         admin_port: Where Envoy tells what it sees; None for the others.
         folder: Where it runs; None for the launcher's own.
         socket: Whether it listens at a Unix socket.
@@ -56,6 +57,7 @@ class Program:
     endpoint: Endpoint
     metrics_port: int | None = None
     health_service: str | None = None
+    health_path: str | None = None
     admin_port: int | None = None
     folder: Path | None = None
     socket: bool = False

@@ -1,0 +1,218 @@
+"""What Envoy itself answers, in the form the caller reads: `google.rpc.Status`, as the servers do.
+
+Envoy tells gRPC callers apart by the content type `application/grpc`; gRPC-Web ones are such from
+the filter that translates for them on. Three kinds of callers are left to it:
+
+- gRPC, and gRPC-Web behind that filter: an answer of headers alone with grpc-status. Envoy writes
+  it, but derives UNKNOWN or INTERNAL from statuses that say more; here are the right ones.
+- gRPC-Web before it (a request that is refused as soon as its headers are read): nobody would
+  translate; the headers are written here, and the body is left out.
+- Everybody else: JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from envoy.config.accesslog.v3 import accesslog_pb2
+from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
+from envoy.config.route.v3 import route_components_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2,
+)
+from envoy.type.matcher.v3 import string_pb2
+from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from edge.envoy.extensions import uint32
+from services.runtime.errors import DOMAIN
+
+GRPC = "application/grpc"
+GRPC_WEB = "application/grpc-web"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an HTTP status of Envoy's own means.
+
+    Attributes:
+        status: The HTTP status.
+        code: What a gRPC caller is told.
+        reason: A stable word for programs, `ErrorInfo.reason`.
+        message: For people, where Envoy says nothing better.
+        json_code: The code in JSON, where that differs from `code`.
+    """
+
+    status: int
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    json_code: grpc.StatusCode | None = None
+
+
+_Code = grpc.StatusCode
+REFUSALS: Sequence[Refusal] = (
+    Refusal(400, _Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "the request is malformed"),
+    Refusal(401, _Code.UNAUTHENTICATED, "UNAUTHENTICATED", "a valid access token is needed"),
+    Refusal(403, _Code.PERMISSION_DENIED, "PERMISSION_DENIED", "this is not allowed"),
+    Refusal(
+        404, _Code.UNIMPLEMENTED, "NOT_SERVED", "nothing is served at this path", _Code.NOT_FOUND
+    ),
+    Refusal(405, _Code.UNIMPLEMENTED, "WRONG_VERB", "this path has other verbs; see allow"),
+    Refusal(408, _Code.DEADLINE_EXCEEDED, "TOO_SLOW", "the request took too long"),
+    Refusal(413, _Code.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", "the request is too large"),
+    Refusal(
+        415,
+        _Code.INVALID_ARGUMENT,
+        "WRONG_CONTENT_TYPE",
+        "this path takes application/grpc and application/grpc-web",
+    ),
+    Refusal(429, _Code.RESOURCE_EXHAUSTED, "RATE_LIMITED", "too many requests; ask again later"),
+    Refusal(431, _Code.RESOURCE_EXHAUSTED, "HEADERS_TOO_LARGE", "the headers are too large"),
+    Refusal(500, _Code.INTERNAL, "INTERNAL", "something broke"),
+    Refusal(502, _Code.UNAVAILABLE, "UPSTREAM_BROKE", "the server behind the edge broke off"),
+    Refusal(503, _Code.UNAVAILABLE, "UNAVAILABLE", "no server can answer now; ask again"),
+    Refusal(504, _Code.DEADLINE_EXCEEDED, "UPSTREAM_TOO_SLOW", "the server took too long"),
+)
+
+
+def local_replies(retry_after: int) -> Any:
+    """The mapping, as a listener's `LocalReplyConfig`.
+
+    Args:
+        retry_after: After so many seconds one who asked too often may ask again.
+    """
+    mappers = [
+        mapper
+        for refusal in REFUSALS
+        for mapper in (
+            _before_translation(refusal, retry_after),
+            _as_grpc(refusal, retry_after),
+            _as_json(refusal, retry_after),
+        )
+    ]
+    return http_connection_manager_pb2.LocalReplyConfig(mappers=mappers)
+
+
+_Mapper = http_connection_manager_pb2.ResponseMapper
+
+
+def _before_translation(refusal: Refusal, retry_after: int) -> Any:
+    headers = {
+        "content-type": f"{GRPC_WEB}+proto",
+        "grpc-status": str(refusal.code.value[0]),
+        "grpc-message": refusal.message,
+        "grpc-status-details-bin": _details(refusal, retry_after),
+    }
+    return _Mapper(
+        filter=_both(_status(refusal.status), _content_type(GRPC_WEB)),
+        status_code=uint32(200),
+        body=base_pb2.DataSource(inline_string=""),
+        body_format_override=_text(""),
+        headers_to_add=[
+            _header(name, value, overwrite=name == "content-type")
+            for name, value in headers.items()
+        ],
+    )
+
+
+def _as_grpc(refusal: Refusal, retry_after: int) -> Any:
+    headers = {
+        "grpc-status": str(refusal.code.value[0]),
+        "grpc-status-details-bin": _details(refusal, retry_after),
+    }
+    return _Mapper(
+        filter=_both(_status(refusal.status), _content_type(GRPC)),
+        headers_to_add=[_header(name, value) for name, value in headers.items()],
+    )
+
+
+def _as_json(refusal: Refusal, retry_after: int) -> Any:
+    status = _rpc_status(refusal, refusal.json_code or refusal.code, retry_after)
+    body = struct_pb2.Struct()
+    body.update(json_format.MessageToDict(status))
+    body.update({"code": status.code, "message": "%LOCAL_REPLY_BODY%"})
+    extra = {"retry-after": str(retry_after)} if refusal.status == 429 else {}
+    return _Mapper(
+        filter=_status(refusal.status),
+        body_format_override=substitution_format_string_pb2.SubstitutionFormatString(
+            json_format=body, content_type="application/json"
+        ),
+        headers_to_add=[
+            _header(name, value)
+            for name, value in {"x-content-type-options": "nosniff", **extra}.items()
+        ],
+    )
+
+
+def _rpc_status(refusal: Refusal, code: grpc.StatusCode, retry_after: int) -> Any:
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN)]
+    if refusal.status == 429:
+        details.append(
+            error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=retry_after))
+        )
+    status = status_pb2.Status(code=code.value[0], message=refusal.message)
+    for detail in details:
+        status.details.append(_any(detail))
+    return status
+
+
+def _details(refusal: Refusal, retry_after: int) -> str:
+    status = _rpc_status(refusal, refusal.code, retry_after)
+    # Unpadded, as the HTTP/2 protocol specification of gRPC asks for.
+    return base64.b64encode(status.SerializeToString()).decode("ascii").rstrip("=")
+
+
+def _any(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def _text(template: str) -> Any:
+    return substitution_format_string_pb2.SubstitutionFormatString(
+        text_format_source=base_pb2.DataSource(inline_string=template)
+    )
+
+
+def _header(name: str, value: str, *, overwrite: bool = False) -> Any:
+    option = base_pb2.HeaderValueOption
+    return option(
+        header=base_pb2.HeaderValue(key=name, value=value.replace("%", "%%")),
+        append_action=(option.OVERWRITE_IF_EXISTS_OR_ADD if overwrite else option.ADD_IF_ABSENT),
+    )
+
+
+def _both(*filters: Any) -> Any:
+    return accesslog_pb2.AccessLogFilter(and_filter=accesslog_pb2.AndFilter(filters=filters))
+
+
+def _status(status: int) -> Any:
+    return accesslog_pb2.AccessLogFilter(
+        status_code_filter=accesslog_pb2.StatusCodeFilter(
+            comparison=accesslog_pb2.ComparisonFilter(
+                op=accesslog_pb2.ComparisonFilter.EQ,
+                value=base_pb2.RuntimeUInt32(
+                    default_value=status, runtime_key=f"viva.local_reply.{status}"
+                ),
+            )
+        )
+    )
+
+
+def _content_type(prefix: str) -> Any:
+    return accesslog_pb2.AccessLogFilter(
+        header_filter=accesslog_pb2.HeaderFilter(
+            header=route_components_pb2.HeaderMatcher(
+                name="content-type", string_match=string_pb2.StringMatcher(prefix=prefix)
+            )
+        )
+    )
+
+
+BY_STATUS: Mapping[int, Refusal] = {refusal.status: refusal for refusal in REFUSALS}
