@@ -142,7 +142,7 @@ def make_plan(
             patience,
             named,
             accounts=bool(counts["gateway"] or base.endpoints.get("gateway")),
-            public_url=f"http://localhost:{edge_port}",
+            public_url=f"{'https' if base.tls else 'http'}://localhost:{edge_port}",
         )
         for name, count in counts.items()
         if count
