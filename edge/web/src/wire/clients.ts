@@ -40,6 +40,7 @@ export function createWire(origin: string = location.origin): Wire {
   });
   const socket: Transport = bridgeTransport({
     baseUrl: origin,
+    renewals: (renewed) => credentials.onRenewal(renewed),
     interceptors: [(next) => (request) => authorised(request, credentials, next)],
   });
   return {

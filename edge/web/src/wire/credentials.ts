@@ -36,6 +36,7 @@ export class Credentials {
   readonly account = shallowRef<Account>();
   private access: { token: string; ends: number } | undefined;
   private renewing: Promise<string | undefined> | undefined;
+  private readonly listeners = new Set<(token: string) => void>();
 
   constructor(
     private readonly accounts: Accounts,
@@ -94,7 +95,14 @@ export class Credentials {
     this.access = { token: granted.accessToken, ends: this.on.now() + seconds * 1000 };
     if (granted.account) this.account.value = granted.account;
     this.on.remember(true);
+    for (const listener of this.listeners) listener(granted.accessToken);
     return granted.accessToken;
+  }
+
+  /** Tells of every new token, until the function given back is called. */
+  onRenewal(listener: (token: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Signed out. */
