@@ -22,7 +22,7 @@ from envoy.type.v3 import percent_pb2
 
 from edge.envoy.contracts import GATEWAY, Contract
 from edge.envoy.edge_limits import address_limits, user_limits
-from edge.envoy.edge_routes import BUFFER, CORS
+from edge.envoy.edge_routes import BUFFER, CORS, TRANSCODER
 from edge.envoy.extensions import FALSE, TRUE, http_filter, uint32
 from edge.envoy.identity import EXT_AUTHZ, JWT_AUTHN, authorization, token_verification
 from edge.envoy.settings import EnvoySettings
@@ -54,9 +54,7 @@ def edge_filters(
         http_filter(
             BUFFER, buffer_pb2.Buffer(max_request_bytes=uint32(settings.edge_max_request_bytes))
         ),
-        http_filter(
-            "envoy.filters.http.grpc_json_transcoder", _transcoder(settings, public, descriptors)
-        ),
+        http_filter(TRANSCODER, _transcoder(settings, public, descriptors)),
         http_filter("envoy.filters.http.grpc_stats", _stats(public)),
         http_filter("envoy.filters.http.router", router_pb2.Router(suppress_envoy_headers=True)),
     ]
