@@ -34,13 +34,13 @@ def edge_filters(
     settings: EnvoySettings, name: str, public: Sequence[Contract], descriptors: Path
 ) -> list[Any]:
     """The chain of the listener `name`; `descriptors` holds the contracts' descriptor set."""
-    identity = []
+    verified, decided = [], []
     if settings.has_accounts:
-        identity = [
+        verified = [
             http_filter(JWT_AUTHN, token_verification()),
             http_filter("viva.limits.users", user_limits(settings, name)),
-            http_filter(EXT_AUTHZ, authorization()),
         ]
+        decided = [http_filter(EXT_AUTHZ, authorization())]
     return [
         http_filter("envoy.filters.http.health_check", _health(settings, public)),
         # First of those that refuse something: behind it a gRPC-Web call is a gRPC call, and Envoy
@@ -49,11 +49,13 @@ def edge_filters(
         http_filter(CORS, cors_pb2.Cors()),
         http_filter("envoy.filters.http.rbac", _foreign_origins(settings)),
         http_filter("viva.limits.addresses", address_limits(settings, name)),
-        *identity,
-        # Only now, so that nobody's body is kept who may not call.
+        *verified,
+        # Behind the tokens, so that nobody's body is kept who has none; before the gateway, because
+        # what waits for its answer is not counted here, and a body over the limit would wait on.
         http_filter(
             BUFFER, buffer_pb2.Buffer(max_request_bytes=uint32(settings.edge_max_request_bytes))
         ),
+        *decided,
         http_filter(TRANSCODER, _transcoder(settings, public, descriptors)),
         http_filter("envoy.filters.http.grpc_stats", _stats(public)),
         http_filter("envoy.filters.http.router", router_pb2.Router(suppress_envoy_headers=True)),

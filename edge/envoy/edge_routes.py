@@ -109,11 +109,7 @@ def _host(settings: EnvoySettings, name: str, domains: Sequence[str], routes: Se
         name=name,
         domains=list(domains),
         routes=[_unasked(settings, malformed_timeout_route()), *routes],
-        # While the gateway is asked a body waits, and what waited is not counted again. It must be
-        # less than the limit of the filter behind: that makes room, or the body would wait for ever.
-        request_body_buffer_limit=uint64(
-            min(RETRY_BUFFER_BYTES, settings.edge_max_request_bytes // 2)
-        ),
+        request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
     )
 
 
