@@ -291,7 +291,8 @@ class SocketCall:
     async def _idle(self) -> None:
         clock = asyncio.get_running_loop().time
         while (left := self._moved + self._settings.idle_seconds - clock()) > 0:
-            await asyncio.sleep(left)
+            # The longest it can be; a message meanwhile makes it longer.
+            await asyncio.sleep(left)  # noqa: ASYNC110
         raise Ended(
             Close.IDLE,
             grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -28,7 +28,11 @@ BRIDGE = "bridge"
 _SOCKET_NUMBER = 5432
 """In the name of PostgreSQL's socket."""
 
-STOP_ORDER = (("interview", BRIDGE), (ENVOY,), ("asr", "tts", "llm", "embed", "reflection", POSTGRES))
+STOP_ORDER = (
+    ("interview", BRIDGE),
+    (ENVOY,),
+    ("asr", "tts", "llm", "embed", "reflection", POSTGRES),
+)
 """Who calls stops before who is called."""
 
 _ALONE: Mapping[str, str] = {
