@@ -27,7 +27,7 @@ from edge.envoy.endpoints import file_of, publish
 from edge.envoy.identity import AUTHORIZATION_CLUSTER, AUTHORIZATION_SERVICE, KEYS_CLUSTER
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.overload import overload_manager, runtime
-from edge.envoy.settings import Endpoint, EnvoySettings
+from edge.envoy.settings import EnvoySettings
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
 from services.runtime.logs import log
 
@@ -71,11 +71,11 @@ def bootstrap(
                 _cluster(
                     settings, directory, AUTHORIZATION_CLUSTER, GATEWAY, AUTHORIZATION_SERVICE
                 ),
-                http_cluster(KEYS_CLUSTER, Endpoint.parse(settings.keys_address)),
+                http_cluster(KEYS_CLUSTER, settings.keys_address),
             ]
     if settings.has_bridge and settings.bridge_address is not None:
         listeners.append(bridge_listener(settings, offered, directory / DESCRIPTORS))
-        clusters.append(http_cluster(BRIDGE_CLUSTER, Endpoint.parse(settings.bridge_address)))
+        clusters.append(http_cluster(BRIDGE_CLUSTER, settings.bridge_address))
     spans_to = collector(settings)
     if spans_to is not None:
         clusters.append(collector_cluster(COLLECTOR_CLUSTER, spans_to, settings.otlp_certificate))

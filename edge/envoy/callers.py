@@ -21,9 +21,14 @@ EDGE_CALLERS = ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",)
 
 def caller_headers(formats: tuple[str, ...]) -> list[Any]:
     """Says who calls where nobody has, by the first format that yields something."""
+    return header_if_absent(CALLER_HEADER, formats)
+
+
+def header_if_absent(name: str, formats: tuple[str, ...]) -> list[Any]:
+    """Sets a header where it is absent, by the first format that yields something."""
     return [
         base_pb2.HeaderValueOption(
-            header=base_pb2.HeaderValue(key=CALLER_HEADER, value=value),
+            header=base_pb2.HeaderValue(key=name, value=value),
             append_action=base_pb2.HeaderValueOption.ADD_IF_ABSENT,
         )
         for value in formats

@@ -12,6 +12,9 @@ USER_HEADER = "x-viva-user"
 SESSION_HEADER = "x-viva-session"
 """The verified `sid`."""
 
+ADDRESS_HEADER = "x-viva-address"
+"""Where the call comes from, as Envoy saw it."""
+
 JWT_FILTER = "envoy.filters.http.jwt_authn"
 CLAIMS = "claims"
 """Namespace and key of Envoy's dynamic metadata under which the verified claims are."""

@@ -82,14 +82,14 @@ def collector_cluster(name: str, collector: Collector, authorities: Path) -> Any
     )
 
 
-def http_cluster(name: str, endpoint: Endpoint) -> Any:
-    """The cluster of an HTTP/1.1 server of ours, which is one: no health is checked."""
+def http_cluster(name: str, address: str) -> Any:
+    """The cluster of an HTTP/1.1 server of ours, host:port, whose health is not asked for."""
     return cluster_pb2.Cluster(
         name=name,
         connect_timeout=seconds(1),
         per_connection_buffer_limit_bytes=uint32(CONNECTION_BUFFER_BYTES),
         circuit_breakers=_circuit_breakers(),
-        **_addressing(name, Replicas(primary=(endpoint,)), None),
+        **_addressing(name, Replicas(primary=(Endpoint.parse(address),)), None),
     )
 
 

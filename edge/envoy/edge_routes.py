@@ -19,8 +19,9 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf import any_pb2
 
-from edge.envoy.callers import EDGE_CALLERS, caller_headers
-from edge.envoy.contracts import Access, Contract, Method
+from edge.envoy.callers import EDGE_CALLERS, caller_headers, header_if_absent
+from edge.envoy.claims import ADDRESS_HEADER
+from edge.envoy.contracts import GATEWAY, Access, Contract, Method
 from edge.envoy.edge_limits import anonymous_limits, call_limits, page_limits
 from edge.envoy.extensions import FALSE, TRUE, packed, seconds, uint64
 from edge.envoy.identity import nobody_asked, of_method
@@ -94,7 +95,10 @@ def _configuration(settings: EnvoySettings, name: str, hosts: Sequence[Any]) -> 
     return route_pb2.RouteConfiguration(
         name=name,
         ignore_port_in_host_matching=True,
-        request_headers_to_add=caller_headers(EDGE_CALLERS),
+        request_headers_to_add=[
+            *caller_headers(EDGE_CALLERS),
+            *header_if_absent(ADDRESS_HEADER, EDGE_CALLERS),
+        ],
         virtual_hosts=hosts,
     )
 
@@ -175,7 +179,12 @@ def _to_method(
         # A stream that must arrive whole before it is passed on would be no stream.
         options[BUFFER] = packed(buffer_pb2.BufferPerRoute(disabled=True))
     return route_components_pb2.Route(
-        name=name, match=match, route=action, typed_per_filter_config=options
+        name=name,
+        match=match,
+        route=action,
+        typed_per_filter_config=options,
+        # A token is for those who issue it: a server that needs none cannot lose any.
+        request_headers_to_remove=() if contract.server == GATEWAY else ("authorization", "cookie"),
     )
 
 

@@ -57,7 +57,8 @@ def token_verification() -> Any:
         require_expiration=True,
         # By default the query would be looked at too, and queries end up in logs.
         from_headers=[jwt_pb2.JwtHeader(name="authorization", value_prefix="Bearer ")],
-        forward=False,
+        # Routes take it away where the server is not the gateway.
+        forward=True,
         payload_in_metadata=CLAIMS,
         # Keys and tokens are of machines that keep the time.
         clock_skew_seconds=5,

@@ -34,6 +34,8 @@ from edge.envoy.contracts import contracts
 from edge.envoy.endpoints import publish
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
+from tests.edge.identity import Gateway
+from tests.edge.stand_in_bridge import Bridge
 from tests.server_process import free_port, until
 
 STATUS = health_pb2.HealthCheckResponse
@@ -261,6 +263,10 @@ class Mesh:
         return f"http://127.0.0.1:{self.settings.edge_port}"
 
     @property
+    def for_bridge(self) -> str:
+        return f"127.0.0.1:{self.settings.bridge_port}"
+
+    @property
     def admin(self) -> str:
         return f"http://127.0.0.1:{self.settings.admin_port}"
 
@@ -297,6 +303,19 @@ class Mesh:
             if stat["name"] == "rq_active"
         )
 
+    async def until_keys_are_known(self, gateway: Gateway) -> None:
+        """Waits until Envoy can verify a token: it reads the keys when it likes."""
+        async with httpx.AsyncClient() as client:
+
+            async def known() -> bool:
+                answer = await client.get(
+                    f"{self.edge}/v1/account", headers=gateway.bearer(kind="nobody")
+                )
+                return "Jwks" not in answer.text
+
+            await until(known)
+        gateway.asked = 0
+
     async def until_healthy(self, service: str, *ports: int) -> None:
         async def so() -> bool:
             return await self.healthy(service) == set(ports)
@@ -305,6 +324,7 @@ class Mesh:
 
 
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
+AUTHORIZATION = "authorization"
 
 
 @asynccontextmanager
@@ -312,16 +332,25 @@ async def envoy(
     directory: Path,
     primary: int | Mapping[str, Sequence[int]],
     fallback: Mapping[str, Sequence[int]] | None = None,
+    *,
+    gateway: Gateway | None = None,
+    bridge: Bridge | None = None,
     **settings: Any,
 ) -> AsyncIterator[Mesh]:
-    """Runs Envoy in front of servers at these ports."""
+    """Runs Envoy in front of servers at these ports; without a gateway nobody can sign in."""
     ports = {server: [primary] for server in SERVERS} if isinstance(primary, int) else primary
     absent = free_port()
     chosen = EnvoySettings(
         mesh_port=free_port(),
         edge_port=free_port(),
         admin_port=free_port(),
+        bridge_port=free_port(),
+        bridge_address=f"127.0.0.1:{bridge.port}" if bridge else None,
+        keys_address=f"127.0.0.1:{gateway.keys_port if gateway else absent}",
         endpoints={
+            "gateway": [f"127.0.0.1:{gateway.port}"] if gateway else [],
+        }
+        | {
             server: [f"127.0.0.1:{port}" for port in ports.get(server, [absent])]
             for server in SERVERS
         },
@@ -350,6 +379,9 @@ async def envoy(
                         return False
 
                 await until(ready)
+            if gateway is not None:
+                await mesh.until_healthy(AUTHORIZATION, gateway.port)
+                await mesh.until_keys_are_known(gateway)
             yield mesh
         finally:
             if process.returncode is None:

@@ -22,11 +22,13 @@ from viva.interview.v1 import (
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
 from tests.edge.backend import STATUS, Backend, Mesh, envoy
+from tests.edge.identity import ALICE, Gateway, gateway
 from tests.server_process import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INTERVIEW = "viva.interview.v1.InterviewService"
+PERSONAS = "viva.interview.v1.PersonaService"
 QUESTIONS = "viva.interview.v1.QuestionService"
 ORIGIN = "http://localhost:8080"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -37,6 +39,7 @@ class Site:
     """An edge with a backend behind it."""
 
     backend: Backend
+    tokens: Gateway
     mesh: Mesh
     client: httpx.AsyncClient
 
@@ -46,12 +49,20 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site
     backend, folder = Backend(), tmp_path_factory.mktemp("edge")
     async with (
         backend.serving(),
-        envoy(folder, backend.port, edge_max_request_bytes=65536, allowed_origins=[ORIGIN]) as mesh,
-        httpx.AsyncClient(base_url=mesh.edge) as client,
+        gateway() as tokens,
+        envoy(
+            folder,
+            backend.port,
+            gateway=tokens,
+            edge_max_request_bytes=65536,
+            edge_requests_per_minute=10_000,
+            allowed_origins=[ORIGIN],
+        ) as mesh,
+        httpx.AsyncClient(base_url=mesh.edge, headers=tokens.bearer()) as client,
     ):
         await mesh.until_healthy(INTERVIEW, backend.port)
         await mesh.until_healthy(QUESTIONS, backend.port)
-        yield Site(backend, mesh, client)
+        yield Site(backend, tokens, mesh, client)
 
 
 @pytest.fixture
@@ -93,7 +104,9 @@ async def test_a_browser_reads_a_stream_as_it_comes(site: Site) -> None:
 
 async def test_a_native_client_converses(site: Site) -> None:
     async with open_channel(site.mesh.edge.removeprefix("http://")) as channel:
-        call = interview_service_pb2_grpc.InterviewServiceStub(channel).Converse()  # type: ignore[call-arg]
+        call = interview_service_pb2_grpc.InterviewServiceStub(channel).Converse(  # type: ignore[call-arg]
+            metadata=tuple(site.tokens.bearer().items())
+        )
         for seq in (1, 2):
             await call.write(interview_service_pb2.ConverseRequest())
             answer = await call.read()
@@ -191,7 +204,13 @@ async def test_what_only_the_mesh_may_say_is_removed(site: Site) -> None:
     )
     [metadata] = site.backend.metadata
     said = {key: value for key, value in metadata.items() if key.startswith("x-viva-")}
-    assert said == {"x-viva-caller": "127.0.0.1"}
+    assert said == {
+        "x-viva-user": ALICE,
+        "x-viva-session": f"session-of-{ALICE}",
+        "x-viva-caller": f"user:{ALICE}",
+        "x-viva-address": "127.0.0.1",
+    }
+    assert "authorization" not in metadata
     assert metadata["x-request-id"] != "chosen-by-the-client"
     assert metadata.get("x-forwarded-for") != "203.0.113.7"
     assert "x-envoy-retry-on" not in metadata
@@ -265,8 +284,8 @@ async def test_requests_over_the_rate_are_refused(tmp_path: Path) -> None:
         envoy(tmp_path, backend.port, edge_requests_per_second=1, edge_request_burst=5) as mesh,
         httpx.AsyncClient(base_url=mesh.edge) as client,
     ):
-        await mesh.until_healthy(INTERVIEW, backend.port)
-        answers = await asyncio.gather(*(client.get("/v1/interviews/seven") for _ in range(20)))
+        await mesh.until_healthy(PERSONAS, backend.port)
+        answers = await asyncio.gather(*(client.get("/v1/personas?language=en") for _ in range(20)))
     codes = [answer.status_code for answer in answers]
     assert set(codes) == {200, 429}
     assert backend.calls == codes.count(200)

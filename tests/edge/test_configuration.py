@@ -19,9 +19,11 @@ from pydantic import ValidationError
 from edge.envoy.binary import ConfigurationError, arguments, validate
 from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
 from edge.envoy.clusters import HTTP_PROTOCOL_OPTIONS
-from edge.envoy.contracts import REFLECTION_SERVICES, contracts
-from edge.envoy.edge_listener import path_pattern
+from edge.envoy.contracts import REFLECTION_SERVICES, Access, contracts
+from edge.envoy.edge_limits import LIVE_METHODS
+from edge.envoy.edge_routes import BRIDGE_CLUSTER, edge_routes, path_pattern
 from edge.envoy.endpoints import file_of, publish, read
+from edge.envoy.identity import EXT_AUTHZ, JWT_AUTHN
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.server import server_options
 from services.runtime.settings import ServerSettings, load
@@ -78,9 +80,52 @@ def test_no_route_has_a_timeout(content: dict[str, Any]) -> None:
 
 def test_the_edge_routes_to_public_services_only(content: dict[str, Any]) -> None:
     clusters = {route["route"]["cluster"] for route in routes(content, "edge") if "route" in route}
-    assert clusters == {contract.name for contract in contracts() if contract.public}
+    assert clusters == {contract.name for contract in contracts() if contract.public} | {
+        BRIDGE_CLUSTER
+    }
     assert "viva.interview.v1.InterviewService" in clusters
     assert not any(name.startswith(("viva.asr", "viva.tts", "viva.llm")) for name in clusters)
+
+
+def test_every_public_method_says_who_may_call_it() -> None:
+    silent = [
+        method.path
+        for contract in contracts()
+        if contract.public
+        for method in contract.methods
+        if method.access is Access.CLOSED
+    ]
+    assert not silent
+
+
+def test_a_method_that_does_not_say_has_no_route_at_the_edge() -> None:
+    service = next(c for c in contracts() if c.name == "viva.interview.v1.InterviewService")
+    closed = replace(
+        service, methods=tuple(replace(m, access=Access.CLOSED) for m in service.methods)
+    )
+    settings = EnvoySettings()
+    [host, _] = edge_routes(settings, "edge", [closed]).virtual_hosts
+    methods = [r for r in host.routes if r.name.startswith("/viva") and r.HasField("route")]
+    assert not methods
+
+
+def test_every_route_of_the_edge_says_whom_it_asks(content: dict[str, Any]) -> None:
+    access = {m.path: m.access for c in contracts() for m in c.methods}
+    for listener in ("edge", "bridge"):
+        for route in routes(content, listener):
+            options = route["typed_per_filter_config"]
+            asked = options[EXT_AUTHZ].get("check_settings", {}).get("context_extensions", {})
+            if options[EXT_AUTHZ].get("disabled"):
+                assert not asked
+                owner = access.get(route["name"], Access.PUBLIC)
+                assert owner is Access.PUBLIC
+            else:
+                assert access[asked["method"]] in {Access.OWNER, Access.ADMIN}
+                assert options[JWT_AUTHN]["requirement_name"] == "signed-in"
+
+
+def test_the_methods_with_a_budget_of_their_own_exist() -> None:
+    assert set(LIVE_METHODS) <= {m.path for c in contracts() if c.public for m in c.methods}
 
 
 def test_every_json_form_of_a_public_method_has_an_edge_route(content: dict[str, Any]) -> None:
@@ -202,7 +247,8 @@ async def test_edge_and_mesh_can_be_deployed_apart(
     monkeypatch.setenv("VIVA_ENVOY_LISTENERS", listeners)
     written = write(EnvoySettings(), tmp_path)
     content = json.loads(written.read_text())["static_resources"]
-    assert [listener["name"] for listener in content["listeners"]] == [listeners, "admin"]
+    bridge = ["bridge"] if listeners == "edge" else []
+    assert [listener["name"] for listener in content["listeners"]] == [listeners, *bridge, "admin"]
     names = {cluster["name"] for cluster in content["clusters"]}
     assert ("viva.asr.v1.AsrService" in names) == service
     assert "viva.interview.v1.InterviewService" in names
@@ -232,8 +278,8 @@ def test_a_path_too_long_for_a_socket_is_refused_with_the_remedy(tmp_path: Path)
 
 
 def test_a_service_whose_server_has_no_address_is_an_error(tmp_path: Path) -> None:
-    stranger = replace(contracts()[0], name="viva.account.v1.AccountService", server="account")
-    with pytest.raises(LookupError, match="'account'"):
+    stranger = replace(contracts()[0], name="viva.weather.v1.WeatherService", server="weather")
+    with pytest.raises(LookupError, match="'weather'"):
         bootstrap(EnvoySettings(), tmp_path, [stranger])
 
 
