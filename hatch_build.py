@@ -35,8 +35,8 @@ SERVER_ONLY = (
     "google/api/http.proto",
     "viva/serving/v1/visibility.proto",
 )
-# The services the page calls; what else is generated is what they import.
-WEB_CONTRACTS = ("viva/account/v1", "viva/interview/v1")
+# The services the page calls, and what errors say; what else is generated is what they import.
+WEB_CONTRACTS = ("viva/account/v1/", "viva/interview/v1/", "google/rpc/")
 VALIDATE = "buf/validate/validate.proto"
 _IMPORT_AS_MADE = "from buf.validate import validate_pb2"
 _IMPORT_AS_SHIPPED = "from viva.buf.validate import validate_pb2"
@@ -143,8 +143,8 @@ def _mark_packages(out: Path) -> None:
         (package / "py.typed").touch()
 
 
-def write_image(protos: Path, out: Path) -> None:
-    """Writes the contracts with their comments and imports as one descriptor set."""
+def write_image(protos: Path, out: Path, *others: str) -> None:
+    """Writes the contracts, and others, with comments and imports as one descriptor set."""
     with tempfile.TemporaryDirectory() as scratch:
         descriptors = Path(scratch) / "third_party.binpb"
         third_party_descriptors(descriptors)
@@ -157,6 +157,7 @@ def write_image(protos: Path, out: Path) -> None:
                 "--include_source_info",
                 f"--descriptor_set_out={out}",
                 *_contracts(protos),
+                *others,
             ]
         )
         _mark_imports(out, set(_contracts(protos)))
@@ -172,7 +173,7 @@ def write_web_types(root: Path) -> None:
     out = root / WEB / "gen"
     with tempfile.TemporaryDirectory() as scratch:
         image = Path(scratch) / "viva.binpb"
-        write_image(root / "protos", image)
+        write_image(root / "protos", image, "google/rpc/error_details.proto")
         everything = FileDescriptorSet.FromString(image.read_bytes())
         files = [_without_annotations(file) for file in everything.file]
         files = [file for file in files if file.name not in SERVER_ONLY]
@@ -212,10 +213,10 @@ def _without_annotations(file: Any) -> Any:
     return file
 
 
-def _imported_by(files: Sequence[Any], folders: Sequence[str]) -> list[str]:
-    """The names of the files below the folders and of everything they import, but Google's own."""
+def _imported_by(files: Sequence[Any], folders: tuple[str, ...]) -> list[str]:
+    """The files below the folders and all they import, without those that protobuf-es brings."""
     by_name = {file.name: file for file in files}
-    waiting = [name for name in by_name if name.startswith(tuple(f"{f}/" for f in folders))]
+    waiting = [name for name in by_name if name.startswith(folders)]
     found: set[str] = set()
     while waiting:
         name = waiting.pop()

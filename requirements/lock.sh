@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 uv=$1
-servers="--extra asr --extra tts --extra tts-zh --extra llm --extra embed --extra interview --extra edge --extra cli"
+servers="--extra asr --extra tts --extra tts-zh --extra llm --extra embed --extra interview --extra gateway --extra edge --extra cli"
 
 lock() { # FILE ARGUMENTS...
   file=$1

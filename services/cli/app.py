@@ -10,6 +10,7 @@ import typer
 from services import __version__
 from services.cli.calls import out
 from services.cli.commands import config, doctor, mesh, models, speech, status, text
+from services.cli.commands.account import account
 from services.cli.commands.bench import bench
 from services.cli.commands.fetch import fetch
 from services.cli.commands.interview import interview
@@ -68,6 +69,7 @@ app.command(rich_help_panel=_MESH)(doctor.doctor)
 app.command(rich_help_panel=_MESH)(fetch)
 app.command(rich_help_panel=_MESH)(migrate)
 app.command(rich_help_panel=_MESH)(config.config)
+app.add_typer(account, rich_help_panel=_MESH)
 app.add_typer(bench, rich_help_panel=_MESH)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.interview.candidate_name import clean_name
-from services.interview.ids import new_id
+from services.interview.clients.seams import Quota
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Bank, Question
@@ -19,6 +19,7 @@ from services.interview.refusals import RefusedField
 from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
 from services.interview.store.store import KeyTaken, Store
 from services.runtime.errors import InvalidField
+from services.runtime.ids import new_id
 
 LANGUAGES = frozenset({"en"})
 """Languages the bank and the interviewer's lines are written in."""
@@ -30,11 +31,14 @@ KEY_LIFE = KEPT_KEY_LIFE
 class Creation:
     """Creates interviews."""
 
-    def __init__(self, bank: Bank, index: QuestionIndex, casting: Casting, store: Store) -> None:
+    def __init__(
+        self, bank: Bank, index: QuestionIndex, casting: Casting, store: Store, quota: Quota
+    ) -> None:
         self._bank = bank
         self._index = index
         self._casting = casting
         self._store = store
+        self._quota = quota
         # Creations under way, and those that wait for them; both under the same key.
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
@@ -45,6 +49,7 @@ class Creation:
             InvalidField: A name that cannot be said, a language that is not spoken, a persona,
                 voice or question that does not exist, conditions that leave too few questions, or a
                 key that has made an interview with other settings.
+            ServiceError: The user may create none now.
         """
         if settings.candidate_name is not None:
             settings = replace(settings, candidate_name=clean_name(settings.candidate_name))
@@ -112,7 +117,13 @@ class Creation:
             key=key,
             voice=voice,
         )
-        await self._store.save(interview)
+        # After all that may be refused, so that a use is counted for an interview alone.
+        await self._quota.reserve(user, interview_id)
+        try:
+            await self._store.save(interview)
+        except BaseException:  # It is given back whatever happened.
+            await self._quota.release(user, interview_id)
+            raise
         return interview
 
     def _chosen(self, number: int, question_id: str) -> Question:

@@ -137,6 +137,12 @@ class House:
             await self._elsewhere(interview_id)
         return await self._recordings.read(user, interview_id, speaker, start, end)
 
+    async def recorded(
+        self, user: str, interview_id: str, speaker: Speaker, start: float, end: float
+    ) -> tuple[int, AsyncIterator[tuple[float, bytes]]] | None:
+        """`recording`, as far as it is known here of what another orchestrator drives."""
+        return await self._recordings.read(user, interview_id, speaker, start, end)
+
     async def _elsewhere(self, interview_id: str) -> None:
         """Raises HeldElsewhere if another orchestrator drives the interview."""
         holder = await self._store.holder(interview_id)

@@ -38,7 +38,10 @@ class Housekeeping:
         recordings: Recordings,
         retention_days: float,
     ) -> None:
-        """Takes after how many days without any change an interview is deleted; 0 for never."""
+        """Takes after how many days without any change an interview is deleted; 0 for never.
+
+        An owner may wish theirs to go sooner.
+        """
         self._store = store
         self._house = house
         self._sessions = sessions
@@ -77,9 +80,7 @@ class Housekeeping:
         """Deletes what is older than it may be, with everything of it."""
         now = datetime.now(UTC)
         await self._store.forget_deletions(now - DELETIONS_REMEMBERED)
-        if self._retention is None:
-            return
-        while some := await self._store.expired(now - self._retention, _SOME):
+        while some := await self._store.expired(now, self._retention, _SOME):
             deleted = 0
             for user, interview_id in some:
                 with suppress(LeaseLost, ServiceError), _logged(interview_id):

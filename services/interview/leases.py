@@ -10,9 +10,10 @@ from contextlib import suppress
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
-from services.interview.store.store import Holder, Lease, LeaseLost, Store, StoreFailed
+from services.interview.store.store import Holder, Lease, LeaseLost, Store
 from services.runtime.errors import DOMAIN, NotFound, Unavailable
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
 
 _logger = logging.getLogger(__name__)
 

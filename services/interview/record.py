@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+LOCAL_USER = "local"
+"""Who calls when the edge has vouched for nobody: the one user of a machine of one's own."""
+
 
 class State(IntEnum):
     """Where an interview stands."""

@@ -11,6 +11,8 @@ import grpc
 from viva.interview.v1 import (
     interview_service_pb2,
     interview_service_pb2_grpc,
+    owner_service_pb2,
+    owner_service_pb2_grpc,
     persona_service_pb2,
     persona_service_pb2_grpc,
     question_service_pb2,
@@ -20,16 +22,18 @@ from viva.interview.v1 import (
 from services.interview.clients.asr import AsrClient
 from services.interview.clients.embed import EmbedClient
 from services.interview.clients.llm import LlmClient
+from services.interview.clients.quota import QuotaClient
+from services.interview.clients.seams import NoQuota, Quota
 from services.interview.clients.tts import TtsClient
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.housekeeping import Housekeeping
-from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.personas import load_personas
+from services.interview.owner_servicer import OwnerServicer
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
@@ -40,6 +44,7 @@ from services.interview.sessions import Limits, Sessions
 from services.interview.settings import InterviewServerSettings
 from services.interview.store.opening import open_store
 from services.runtime.channel import open_channel
+from services.runtime.ids import new_id
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
@@ -81,7 +86,10 @@ async def build(
         stack.callback(embedding.cancel)
         personas = await asyncio.to_thread(load_personas)
         casting = Casting(personas, partners.synthesiser)
-        creation = Creation(bank, index, casting, kept.store)
+        quota: Quota = NoQuota()
+        if settings.account_address is not None:
+            quota = QuotaClient(await channel(settings.account_address))
+        creation = Creation(bank, index, casting, kept.store, quota)
         sessions = Sessions(
             name=f"{settings.reachable}/{new_id()}",
             lease_seconds=settings.lease_seconds,
@@ -107,6 +115,7 @@ async def build(
             InterviewServicer(house, forwarding),
             QuestionServicer(bank, index),
             PersonaServicer(personas, partners.synthesiser),
+            OwnerServicer(house, kept.store, forwarding),
         )
 
 
@@ -132,7 +141,10 @@ def limits(settings: InterviewServerSettings) -> Limits:
 
 
 def services(
-    interviews: InterviewServicer, questions: QuestionServicer, personas: PersonaServicer
+    interviews: InterviewServicer,
+    questions: QuestionServicer,
+    personas: PersonaServicer,
+    owners: OwnerServicer,
 ) -> Sequence[Service]:
     """The services of this server."""
     return [
@@ -147,6 +159,10 @@ def services(
         Service(
             persona_service_pb2.DESCRIPTOR.services_by_name["PersonaService"].full_name,
             partial(persona_service_pb2_grpc.add_PersonaServiceServicer_to_server, personas),
+        ),
+        Service(
+            owner_service_pb2.DESCRIPTOR.services_by_name["OwnerService"].full_name,
+            partial(owner_service_pb2_grpc.add_OwnerServiceServicer_to_server, owners),
         ),
     ]
 

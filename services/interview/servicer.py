@@ -21,7 +21,7 @@ from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
-from services.interview.record import Patience, Speaker
+from services.interview.record import LOCAL_USER, Patience, Speaker
 from services.interview.store.store import Place, Summary
 from services.interview.tokens import page_cursor, page_token, resume_token
 from services.interview.wire import events as event_wire
@@ -32,8 +32,6 @@ from services.runtime.request import current_request
 from services.runtime.stats import duration, seconds
 
 _SPEECH = frozenset({"audio", "typed"})
-LOCAL_USER = "local"
-"""Who calls when the edge has vouched for nobody: the one user of a machine of one's own."""
 PAGE_SIZE = 20
 TURNS_PAGE_SIZE = 50
 

@@ -27,9 +27,10 @@ from services.interview.rebuilding import clock_of, rebuilt
 from services.interview.record import Failure, Interview, State, may_become
 from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
-from services.interview.store.store import Lease, LeaseLost, Store, StoreFailed
+from services.interview.store.store import Lease, LeaseLost, Store
 from services.runtime.errors import Draining, FailedPrecondition, NotFound, Overloaded, ServiceError
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
 from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import socket
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.runtime.key_file import told_key
+from services.runtime.postgres.url import checked_url
 from services.runtime.settings import ServerSettings
 
 MESH = "localhost:7000"
-KEY_BYTES = 32
-
-
-def told_key(told: str) -> bytes:
-    """A key as a setting gives it: base64 of `KEY_BYTES`.
-
-    Raises:
-        ValueError: It is no key.
-    """
-    try:
-        key = base64.b64decode(told, validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"must be {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` makes")
-    return key
 
 
 class InterviewServerSettings(ServerSettings):
@@ -45,6 +28,11 @@ class InterviewServerSettings(ServerSettings):
     tts_address: str = Field(default=MESH, description="Speech synthesis, host:port.")
     llm_address: str = Field(default=MESH, description="Text generation, host:port.")
     embed_address: str = Field(default=MESH, description="Embeddings, host:port.")
+    account_address: str | None = Field(
+        default=None,
+        description="Accounts, host:port: how many interviews a user may create is asked there;"
+        " without it there are no accounts, and anybody may create as many as they like.",
+    )
 
     min_silence: float = Field(
         default=0.25,
@@ -154,22 +142,8 @@ class InterviewServerSettings(ServerSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        url = value.get_secret_value()
-        if not url.startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            # Its own words quote what it read, which may be of the password.
-            parts = None
-        if parts is None or parts.netloc.count("@") > 1 or "@" in f"{parts.path}{parts.fragment}":
-            raise ValueError(
-                "is no URL with a host and a port; percent-encode what is not a letter or a digit"
-                " in the password (@ is %40, / is %2F, # is %23)"
-            )
+        if value is not None:
+            checked_url(value.get_secret_value())
         return value
 
     @property

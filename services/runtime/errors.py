@@ -8,6 +8,10 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── NotFound             NOT_FOUND            ErrorInfo
     ├── FailedPrecondition   FAILED_PRECONDITION  ErrorInfo
     ├── Aborted              ABORTED              ErrorInfo
+    ├── AlreadyExists        ALREADY_EXISTS       ErrorInfo
+    ├── Unauthenticated      UNAUTHENTICATED      ErrorInfo
+    ├── PermissionDenied     PERMISSION_DENIED    ErrorInfo
+    ├── QuotaExhausted       RESOURCE_EXHAUSTED   QuotaFailure
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
     ├── Draining             UNAVAILABLE          RetryInfo
@@ -20,7 +24,7 @@ Domain and engine code raises these; the server's interceptor turns them into st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -136,6 +140,59 @@ class Aborted(ServiceError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AlreadyExists(ServiceError):
+    """What is to be made is there, and another's."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unauthenticated(ServiceError):
+    """Nobody knows who calls: there is no proof of it, or it is good no more."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PermissionDenied(ServiceError):
+    """It is known who calls, and they may not."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class QuotaExhausted(ServiceError):
+    """The caller has used all they may for now."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "QUOTA_EXHAUSTED"
+
+    def __init__(self, subject: str, message: str, metadata: Mapping[str, str]) -> None:
+        """Takes whose quota it is ("user:…"), and what programs may want to know of it."""
+        super().__init__(message)
+        self.subject = subject
+        self.metadata = dict(metadata)
+
+    def details(self) -> Sequence[Message]:
+        """An ErrorInfo and a QuotaFailure."""
+        violation = error_details_pb2.QuotaFailure.Violation
+        return [
+            error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata),
+            error_details_pb2.QuotaFailure(
+                violations=[violation(subject=self.subject, description=self.message)]
+            ),
+        ]
 
 
 class _Retryable(ServiceError):

@@ -21,7 +21,7 @@ from services.cli.launcher.overview import Entry
 from tests.prepared_models import with_prepared_models
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVERS = ("embed", "asr", "tts", "llm", "interview", "reflection")
+SERVERS = ("embed", "asr", "tts", "llm", "interview", "gateway", "reflection")
 
 
 def free_ports(count: int) -> list[int]:
@@ -44,7 +44,7 @@ def unprepared(data: Path) -> dict[str, str]:
     """A mesh of its own: its ports, and its data folder, empty."""
     names = [f"VIVA_{name.upper()}_PORT" for name in SERVERS]
     names += [f"VIVA_{name.upper()}_METRICS_PORT" for name in SERVERS]
-    names += ["VIVA_BRIDGE_PORT", "VIVA_BRIDGE_METRICS_PORT"]
+    names += ["VIVA_GATEWAY_JWKS_PORT", "VIVA_BRIDGE_PORT", "VIVA_BRIDGE_METRICS_PORT"]
     names += [f"VIVA_ENVOY_{name}_PORT" for name in ("MESH", "EDGE", "BRIDGE", "ADMIN")]
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     return {

@@ -15,7 +15,7 @@ from services.cli.launcher.plan import make_plan
 from services.cli.launcher.programs import NoPlan
 from tests.cli.running_mesh import environment
 
-SERVERS = {"embed", "asr", "tts", "llm", "interview", "reflection"}
+SERVERS = {"embed", "asr", "tts", "llm", "interview", "gateway", "reflection"}
 ALL = {*SERVERS, "bridge", "envoy", "postgres"}
 
 
@@ -56,25 +56,41 @@ def test_a_place_that_somebody_uses_is_passed_over(variables: Mapping[str, str])
         assert asr.program("asr", plan.programs).endpoint.port > place.port
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("VIVA_INTERVIEW_STORE", "memory"),
-        ("VIVA_INTERVIEW_DATABASE_URL", "postgresql://me@db.example/viva"),
-    ],
-)
 @pytest.mark.usefixtures("variables")
-def test_a_database_elsewhere_or_none_is_not_started(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-) -> None:
-    monkeypatch.setenv(variable, value)
+def test_a_database_elsewhere_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVA_INTERVIEW_DATABASE_URL", "postgresql://me@db.example/viva")
     assert {program.name for program in make_plan().programs} == ALL - {"postgres"}
+    monkeypatch.delenv("VIVA_INTERVIEW_DATABASE_URL")
+    # The interviews' own is still needed.
+    monkeypatch.setenv("VIVA_GATEWAY_DATABASE_URL", "postgresql://me@db.example/viva")
+    assert {program.name for program in make_plan().programs} == ALL
 
 
 @pytest.mark.usefixtures("variables")
-def test_without_the_interview_there_is_no_database() -> None:
-    plan = make_plan(without=["interview"])
-    assert {program.name for program in plan.programs} == ALL - {"interview", "postgres"}
+def test_a_database_that_nobody_needs_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(without=["interview", "gateway"])
+    assert {program.name for program in plan.programs} == ALL - {
+        "interview",
+        "gateway",
+        "postgres",
+    }
+    # Interviews in memory are no reason for accounts to be.
+    assert "postgres" in {program.name for program in make_plan(without=["interview"]).programs}
+    monkeypatch.setenv("VIVA_INTERVIEW_STORE", "memory")
+    assert "postgres" in {program.name for program in make_plan().programs}
+    plan = make_plan(without=["gateway"])
+    assert "postgres" not in {program.name for program in plan.programs}
+
+
+@pytest.mark.usefixtures("variables")
+def test_quotas_are_asked_where_there_are_accounts() -> None:
+    asked = "VIVA_INTERVIEW_ACCOUNT_ADDRESS"
+    plan = make_plan()
+    assert plan.servers["interview"].environment[asked] == plan.mesh
+    gateway = next(program for program in plan.programs if program.name == "gateway")
+    assert int(gateway.environment["VIVA_GATEWAY_JWKS_PORT"]) in gateway.ports
+    assert gateway.environment["VIVA_GATEWAY_INTERVIEW_ADDRESS"] == plan.mesh
+    assert asked not in make_plan(without=["gateway"]).servers["interview"].environment
 
 
 @pytest.mark.usefixtures("variables")

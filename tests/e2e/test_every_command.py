@@ -43,6 +43,12 @@ ELSEWHERE = {
     # tests/cli/test_report.py, tests/interview/test_calibration.py
     "report",
     "bench report",
+    # tests/edge/gateway/test_operators.py
+    "account list",
+    "account set-plan",
+    "account set-kind",
+    "account revoke",
+    "account reset-link",
     # Minutes of model work: what they measure with is tested with each server.
     "bench asr",
     "bench denoise",

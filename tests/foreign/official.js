@@ -17,7 +17,7 @@ function descriptor(method, type) {
 
 function unary(method, init, metadata = authorization) {
   const call = descriptor(method, MethodType.UNARY);
-  return client.thenableCall(edge + path(method), codec(method).request(init), metadata, call);
+  return client.unaryCall(edge + path(method), codec(method).request(init), metadata, call);
 }
 
 function stream(method, init) {
@@ -65,16 +65,14 @@ await report({
         getInterview, { interviewId: "slow" }, { ...authorization, deadline: `${Date.now() + 300}` },
       ),
     ),
+  // xhr2 hands over what has come at the end only: there is no answer to wait for.
   cancel: () =>
     new Promise((resolve) => {
-      let found = 0;
       const call = stream(listen, { join: { interviewId: "endless" } });
-      call.on("data", () => {
-        if (++found === 2) {
-          call.cancel();
-          resolve({ found });
-        }
-      });
       call.on("error", (error) => resolve({ error: error.message }));
+      setTimeout(() => {
+        call.cancel();
+        resolve({ code: null });
+      }, 1500);
     }),
 });

@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 import asyncpg
 
-from services.interview.store.database import DATABASE, SUPERUSER, Server, until_there
-from services.interview.store.migrating import upgrade
-from services.interview.store.store import StoreFailed
+from services.interview.store.tables import tables
+from services.runtime.postgres.database import DATABASE, SUPERUSER, Server, until_there
+from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.migrating import upgrade
 from tests.server_process import ROOT
 
 GUARD_SECONDS = 60.0
@@ -43,7 +44,7 @@ class Postgres:
         """The server's database, without a row of anybody's."""
         admin = await self.connect(DATABASE)
         try:
-            await admin.execute("TRUNCATE interview, deletion CASCADE")
+            await admin.execute("TRUNCATE interview, deletion, owner CASCADE")
         finally:
             await admin.close()
         return self.server()
@@ -52,7 +53,7 @@ class Postgres:
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Starts the embedded server as the launcher does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "services.interview.store.embedded", str(folder)],
+        [sys.executable, "-m", "services.runtime.postgres.embedded", str(folder)],
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -77,10 +78,10 @@ def postgres() -> Iterator[Postgres]:
 
 async def _prepare(running: Postgres) -> None:
     async with asyncio.timeout(GUARD_SECONDS):
-        await until_there(running.server(), GUARD_SECONDS)
+        await until_there(running.server(), GUARD_SECONDS, "VIVA_DATABASE_URL")
         while True:
             try:
-                await upgrade(running.server())
+                await upgrade(running.server(), tables())
                 break
             except StoreFailed:
                 await asyncio.sleep(0.05)

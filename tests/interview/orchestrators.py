@@ -8,14 +8,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.interview.clients.seams import NoQuota, Quota
 from services.interview.conversation.pace import Partners
 from services.interview.creation import Creation
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.housekeeping import Housekeeping
-from services.interview.ids import new_id
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
+from services.interview.owner_servicer import OwnerServicer
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import Bank
@@ -27,6 +28,7 @@ from services.interview.servicer import InterviewServicer
 from services.interview.sessions import Limits, Sessions
 from services.interview.store.store import Store
 from services.runtime.channel import open_channel
+from services.runtime.ids import new_id
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
 from tests.interview.calls import Wire
@@ -68,6 +70,7 @@ async def orchestrator(
     retention_days: float = 0.0,
     limits: Limits = Limits(conversations=2),  # noqa: B008 - a frozen value
     drain_seconds: float = 1.0,
+    quota: Quota = NoQuota(),  # noqa: B008 - it has no state
 ) -> AsyncIterator[Orchestrator]:
     """An orchestrator on this store, until the scope ends."""
     recogniser, synthesiser, embedder = FakeRecogniser(), FakeSynthesiser(), FakeEmbedder()
@@ -85,7 +88,7 @@ async def orchestrator(
                 open_recordings(data_dir / "recordings", 1 << 30, store, KEYS)
             )
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            creation = Creation(bank, index, casting, store)
+            creation = Creation(bank, index, casting, store, quota)
             sessions = Sessions(
                 name=f"127.0.0.1:{port}/{new_id()}",
                 lease_seconds=lease_seconds,
@@ -108,6 +111,7 @@ async def orchestrator(
                 InterviewServicer(house, forwarding),
                 QuestionServicer(bank, index),
                 PersonaServicer(personas, synthesiser),
+                OwnerServicer(house, store, forwarding),
             )
 
     settings = ServerSettings(port=port, lame_duck_seconds=0, drain_seconds=drain_seconds)

@@ -59,7 +59,8 @@ from services.interview.record import (
 from services.interview.recordings.recorder import NO_RECORDER, Recorder
 from services.interview.reports.report import Report
 from services.interview.store.memory import MemoryStore
-from services.interview.store.store import Lease, LeaseLost, StoreFailed
+from services.interview.store.store import Lease, LeaseLost
+from services.runtime.postgres.failures import StoreFailed
 
 PATIENCE = 5.0
 WORD_SECONDS = 0.3

@@ -24,9 +24,10 @@ from services.interview.record import Interview, InterviewSettings, State
 from services.interview.reports.report import Report
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
-from services.interview.store.store import Holder, Lease, Store, StoreFailed, Summary
+from services.interview.store.store import Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
 from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
+from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE

@@ -10,9 +10,9 @@ import pytest
 
 from services.interview.conversation.journal import REBUILT_GAP, Journal
 from services.interview.events import CandidateTurn, Entry
-from services.interview.ids import new_id
 from services.interview.rebuilding import clock_of
 from services.interview.record import Interview, SpokenWord, State, may_become
+from services.runtime.ids import new_id
 from tests.interview.test_store_contract import interview, turn
 
 

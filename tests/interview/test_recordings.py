@@ -21,7 +21,7 @@ from services.interview.events import AudioFormat, Encoding
 from services.interview.record import Interview, InterviewSettings, Speaker, State
 from services.interview.recordings import sealing
 from services.interview.recordings.excerpt import excerpt
-from services.interview.recordings.keys import KeyRing, key_in
+from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.passing import passing_folder
 from services.interview.recordings.recorder import Spoken
 from services.interview.recordings.recordings import Recordings, open_recordings
@@ -36,6 +36,7 @@ from services.interview.recordings.sealing import (
 from services.interview.recordings.track import spans
 from services.interview.store.memory import MemoryStore
 from services.runtime.errors import ResourceMissing
+from services.runtime.key_file import key_in
 
 RATE = 16_000
 LIMIT = 1 << 30
@@ -375,13 +376,13 @@ def test_a_wrapped_key_opens_for_its_owner_and_file_alone() -> None:
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "interview" / "recordings.key"
     with ThreadPoolExecutor(8) as threads:
-        made = set(threads.map(lambda _: key_in(path), range(32)))
+        made = set(threads.map(lambda _: key_in(path, "recordings"), range(32)))
     assert len(made) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     path.write_bytes(b"short")
     with pytest.raises(ResourceMissing, match="holds no key"):
-        key_in(path)
+        key_in(path, "recordings")
 
 
 def test_a_folder_that_ends_with_its_process_is_removed(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from services.interview.events import (
     StateChanged,
     UtteranceEnded,
 )
-from services.interview.ids import new_id
 from services.interview.record import (
     Category,
     Difficulty,
@@ -33,7 +32,6 @@ from services.interview.record import (
     Turn,
 )
 from services.interview.reports.report import Basis, Report
-from services.interview.store.database import open_database
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import (
@@ -44,6 +42,8 @@ from services.interview.store.store import (
     Recorded,
     Store,
 )
+from services.runtime.ids import new_id
+from services.runtime.postgres.database import open_database
 from tests.interview.databases import Postgres
 
 ME = "127.0.0.1:7105/me"
@@ -386,8 +386,8 @@ async def test_what_is_old_is_told_of_all_users(store: Store) -> None:
     old, other = interview(), interview("bob")
     await store.save(old)
     await store.save(other)
-    assert not await store.expired(NOW, 10)
-    found = await store.expired(datetime.now(UTC) + timedelta(seconds=5), 10)
+    assert not await store.expired(NOW, timedelta(), 10)
+    found = await store.expired(datetime.now(UTC) + timedelta(seconds=5), timedelta(), 10)
     assert list(found) == [("ann", old.id), ("bob", other.id)]
 
 

@@ -17,11 +17,13 @@ from pydantic import SecretStr
 from services.interview.events import CandidateTurn, Entry
 from services.interview.record import Interview, State
 from services.interview.settings import InterviewServerSettings
-from services.interview.store.database import Server, open_database, until_there
-from services.interview.store.migrating import versions
 from services.interview.store.postgres import PostgresStore
-from services.interview.store.store import KeyTaken, Lease, StoreFailed
+from services.interview.store.store import KeyTaken, Lease
+from services.interview.store.tables import tables
 from services.runtime.errors import ResourceMissing
+from services.runtime.postgres.database import Server, open_database, until_there
+from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.migrating import versions
 from services.runtime.settings import load
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.test_store_contract import ME, SECONDS, driven, interview, turn
@@ -32,7 +34,7 @@ DEADLINE = 0.5
 
 @asynccontextmanager
 async def opened(server: Server, seconds: float = GUARD_SECONDS) -> AsyncIterator[PostgresStore]:
-    async with open_database(server, seconds) as database:
+    async with open_database(server, seconds, name="viva interview") as database:
         yield PostgresStore(database)
 
 
@@ -65,7 +67,7 @@ async def test_a_killed_database_is_told_and_found_again(postgres: Postgres) -> 
         blocking.terminate()
         assert await failure(store.find("ann", made.id)) == "STORE_LOST"
         postgres.process = start(postgres.folder)
-        await until_there(server, GUARD_SECONDS)
+        await until_there(server, GUARD_SECONDS, "VIVA_INTERVIEW_DATABASE_URL")
         assert await store.find("ann", made.id) == first
         await store.commit(lease, second, b"two", [entry(2)])
         assert await store.find("ann", made.id) == second
@@ -277,13 +279,13 @@ async def test_a_database_that_will_never_be_there_is_not_waited_for(
     server = Server(f"postgresql://{wrong}?host={postgres.folder}", Path("/"))
     with pytest.raises(ResourceMissing, match="VIVA_INTERVIEW_DATABASE_URL"):
         async with asyncio.timeout(GUARD_SECONDS):
-            await until_there(server, GUARD_SECONDS)
+            await until_there(server, GUARD_SECONDS, "VIVA_INTERVIEW_DATABASE_URL")
 
 
 async def test_who_only_looks_gives_up_on_a_database_that_hangs(postgres: Postgres) -> None:
     os.kill(postgres.process.pid, signal.SIGSTOP)
     try:
-        assert await failure(versions(Server(None, postgres.folder), seconds=0.2)) == (
+        assert await failure(versions(Server(None, postgres.folder), tables(), seconds=0.2)) == (
             "STORE_TIMEOUT"
         )
     finally:

@@ -14,14 +14,15 @@ from services.cli.calls import AsJson, out, print_json
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.settings import ServerSettings, load, variable
 
-_SERVERS = ("asr", "tts", "llm", "embed", "interview")
+_SERVERS = ("asr", "tts", "llm", "embed", "interview", "gateway")
+_PACKAGES = {"gateway": "edge"}
 
 
 def settings_classes() -> dict[str, type[BaseSettings]]:
     """Every server's settings, the bridge's, Envoy's, and `viva up`'s own, by name."""
     found: dict[str, type[BaseSettings]] = {}
     for server in _SERVERS:
-        module = importlib.import_module(f"services.{server}.settings")
+        module = importlib.import_module(f"{_PACKAGES.get(server, 'services')}.{server}.settings")
         found[server] = next(
             value
             for value in vars(module).values()

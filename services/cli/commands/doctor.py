@@ -219,9 +219,10 @@ def _postgres() -> Iterator[Finding]:
     if importlib.util.find_spec("asyncpg") is None:
         return  # What to do about it was said with the other libraries.
     from services.interview.settings import InterviewServerSettings
-    from services.interview.store import embedded, migrating
     from services.interview.store.opening import server_of
-    from services.interview.store.store import StoreFailed
+    from services.interview.store.tables import tables
+    from services.runtime.postgres import embedded, migrating
+    from services.runtime.postgres.failures import StoreFailed
 
     settings = InterviewServerSettings()
     if settings.store == "memory":
@@ -232,18 +233,18 @@ def _postgres() -> Iterator[Finding]:
         yield _packaged_postgres(embedded.program)
         return
     try:
-        found = asyncio.run(migrating.versions(server))
+        found = asyncio.run(migrating.versions(server, tables()))
     except StoreFailed as error:
         yield Finding("PostgreSQL", f"{server.shown}: {error.message}", "see that it runs")
     except ResourceMissing as error:
         yield Finding("PostgreSQL", f"{server.shown}: {error.what}", error.remedy)
     else:
         old = found.there != found.needed
-        tables = f"tables of version {found.there}" if found.there else "no tables yet"
+        made = f"tables of version {found.there}" if found.there else "no tables yet"
         due = (
             "; the next start of the interview server, or `viva migrate`, makes them" if old else ""
         )
-        yield Finding("PostgreSQL", f"{server.shown}, {tables}{due}")
+        yield Finding("PostgreSQL", f"{server.shown}, {made}{due}")
 
 
 def _packaged_postgres(program: Callable[[str], Path]) -> Finding:

@@ -26,14 +26,16 @@ def migrate(
     if settings.store == "memory":
         refuse("VIVA_INTERVIEW_STORE is memory: there are no tables")
     # What speaks to a database is installed with the interview server.
-    from services.interview.store import migrating
     from services.interview.store.opening import server_of
-    from services.interview.store.store import StoreFailed
+    from services.interview.store.tables import tables
     from services.runtime.errors import ResourceMissing
+    from services.runtime.postgres import migrating
+    from services.runtime.postgres.failures import StoreFailed
 
     server = server_of(settings)
     try:
-        found = run(migrating.versions(server) if check else migrating.upgrade(server))
+        doing = migrating.versions if check else migrating.upgrade
+        found = run(doing(server, tables()))
     except StoreFailed as error:
         tell(f"{server.shown}: {error.message}")
         raise typer.Exit(3) from None

@@ -57,7 +57,7 @@ async def _health_of(program: Program) -> AsyncIterator[Callable[[float], Awaita
     """Asks for a program's health in a word, within so many seconds."""
     if program.socket:
         # What speaks to a database is installed where one runs.
-        from services.interview.store import database
+        from services.runtime.postgres import database
 
         server = database.Server(None, Path(program.endpoint.host))
         yield lambda within: database.health(server, within)

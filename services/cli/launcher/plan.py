@@ -31,7 +31,8 @@ _SOCKET_NUMBER = 5432
 STOP_ORDER = (
     ("interview", BRIDGE),
     (ENVOY,),
-    ("asr", "tts", "llm", "embed", "reflection", POSTGRES),
+    ("asr", "tts", "llm", "embed", "reflection", "gateway"),
+    (POSTGRES,),
 )
 """Who calls stops before who is called."""
 
@@ -84,6 +85,8 @@ class Plan:
                 taken[program.metrics_port] = f"{program.name} metrics"
             if program.admin_port is not None:
                 taken[program.admin_port] = f"{program.name} admin"
+            for port in program.further_ports:
+                taken[port] = f"{program.name} keys"
         if self.edge is not None:
             taken[self.envoy.edge_port] = "edge listener"
             if self.envoy.has_bridge:
@@ -123,13 +126,24 @@ def make_plan(
     patience = load(LauncherSettings)
     counts = _counts(base, replicas or {}, without)
     listener = _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset)
+    edge_port = _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset)
     mesh = _shown(base.mesh_host, listener)
     # Its health is about the servers that are somewhere.
     nowhere: dict[str, list[str]] = {name: [] for name, count in counts.items() if not count}
     told = {name: addresses for name, addresses in base.endpoints.items() if addresses}
     named = json.dumps({**nowhere, **told})
     servers = {
-        name: _server(name, count, folder, mesh, offset, patience, named)
+        name: _server(
+            name,
+            count,
+            folder,
+            mesh,
+            offset,
+            patience,
+            named,
+            accounts=bool(counts["gateway"] or base.endpoints.get("gateway")),
+            public_url=f"http://localhost:{edge_port}",
+        )
         for name, count in counts.items()
         if count
     }
@@ -137,7 +151,7 @@ def make_plan(
     for server in servers.values():
         for number in range(2, server.replicas + 1):
             programs.append(server.program(f"{server.name}-{number}", programs))
-    if "interview" in servers and _keeps_here():
+    if _keeps_here(servers):
         programs.append(_postgres(folder))
     elsewhere = {
         name: tuple(Endpoint.parse(address) for address in addresses)
@@ -160,7 +174,8 @@ def make_plan(
             # Envoy runs in its folder: the path of a Unix socket has little room.
             "admin_socket": Path(bootstrap.ADMIN_SOCKET),
             "mesh_port": listener,
-            "edge_port": _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset),
+            "edge_port": edge_port,
+            "keys_address": _keys_address(base, servers),
             "bridge_port": _port("VIVA_ENVOY_BRIDGE_PORT", base.bridge_port, offset),
             "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
             # Into envoy.log, which does not grow for ever.
@@ -215,6 +230,9 @@ def _server(
     offset: int,
     patience: LauncherSettings,
     named: str,
+    *,
+    accounts: bool,
+    public_url: str,
 ) -> Server:
     prefix = f"VIVA_{name.upper()}"
     port = _port(f"{prefix}_PORT", DEFAULT_PORTS[name], offset)
@@ -240,18 +258,40 @@ def _server(
     if name == "interview":
         for server in ("ASR", "TTS", "LLM", "EMBED"):
             environment[f"{prefix}_{server}_ADDRESS"] = mesh
+        if accounts:
+            environment[f"{prefix}_ACCOUNT_ADDRESS"] = mesh
+    further_ports = {}
+    if name == "gateway":
+        module = "edge.gateway"
+        environment[f"{prefix}_INTERVIEW_ADDRESS"] = mesh
+        environment[f"{prefix}_PUBLIC_URL"] = os.environ.get(f"{prefix}_PUBLIC_URL", public_url)
+        keys = f"{prefix}_JWKS_PORT"
+        further_ports[keys] = _port(keys, HTTP_PORTS["gateway"], offset)
     endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
     command = (sys.executable, "-m", module)
-    return Server(name, command, environment, endpoint, metrics_port, count)
+    return Server(name, command, environment, endpoint, metrics_port, count, further_ports)
+
+
+def _keys_address(envoy: EnvoySettings, servers: Mapping[str, Server]) -> str:
+    """Where Envoy reads the keys of tokens: of the gateway here, unless settings say otherwise."""
+    gateway = servers.get("gateway")
+    if gateway is None or "keys_address" in envoy.model_fields_set:
+        return envoy.keys_address
+    [port] = gateway.further_ports.values()
+    return authority(gateway.first.host, port)
 
 
 def _in_memory() -> bool:
     return os.environ.get("VIVA_INTERVIEW_STORE") == "memory"
 
 
-def _keeps_here() -> bool:
-    """Whether interviews are kept by a PostgreSQL of this machine's own."""
-    return not _in_memory() and not os.environ.get("VIVA_INTERVIEW_DATABASE_URL")
+def _keeps_here(servers: Collection[str]) -> bool:
+    """Whether interviews or accounts are kept by a PostgreSQL of this machine's own."""
+    interviews = os.environ.get("VIVA_INTERVIEW_DATABASE_URL")
+    accounts = os.environ.get("VIVA_GATEWAY_DATABASE_URL") or interviews
+    return ("interview" in servers and not _in_memory() and not interviews) or (
+        "gateway" in servers and not accounts
+    )
 
 
 def _postgres(data_dir: Path) -> Program:
@@ -259,7 +299,7 @@ def _postgres(data_dir: Path) -> Program:
     return Program(
         POSTGRES,
         POSTGRES,
-        (sys.executable, "-m", "services.interview.store.embedded", str(folder)),
+        (sys.executable, "-m", "services.runtime.postgres.embedded", str(folder)),
         {"PYTHONUNBUFFERED": "1"},
         Endpoint(str(folder), _SOCKET_NUMBER),
         socket=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.envoy.settings import Endpoint
@@ -16,6 +16,7 @@ SERVICES: Mapping[str, str] = {
     "tts": "viva.tts.v1.TtsService",
     "llm": "viva.llm.v1.LlmService",
     "interview": "viva.interview.v1.InterviewService",
+    "gateway": "viva.account.v1.AccountService",
     "reflection": "",
 }
 """The service whose health says that a server is ready."""
@@ -48,6 +49,7 @@ class Program:
         folder: Where it runs; None for the launcher's own.
         socket: Whether it listens at a Unix socket.
         stop_signal: What asks it to stop.
+        further_ports: What else it listens on.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Program:
     folder: Path | None = None
     socket: bool = False
     stop_signal: int = signal.SIGTERM
+    further_ports: tuple[int, ...] = ()
 
     @property
     def metrics(self) -> str | None:
@@ -75,7 +78,7 @@ class Program:
         """The ports it listens on."""
         if self.socket:
             return ()
-        ports = (self.endpoint.port, self.metrics_port, self.admin_port)
+        ports = (self.endpoint.port, self.metrics_port, self.admin_port, *self.further_ports)
         return tuple(port for port in ports if port is not None)
 
 
@@ -90,6 +93,7 @@ class Server:
         first: Where its first replica takes calls.
         metrics_port: Where its first replica shows metrics; None for none.
         replicas: How many run here.
+        further_ports: What else its first replica listens on, by the variable that says so.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Server:
     first: Endpoint
     metrics_port: int | None
     replicas: int
+    further_ports: Mapping[str, int] = field(default_factory=dict)
 
     def first_program(self) -> Program:
         """The first replica, at the server's own ports."""
@@ -128,6 +133,8 @@ class Server:
         if self.metrics_port is not None:
             metrics_port = self.metrics_port + further
             ports[f"{prefix}_METRICS_PORT"] = str(metrics_port)
+        others = {name: port + further for name, port in self.further_ports.items()}
+        ports |= {name: str(port) for name, port in others.items()}
         return Program(
             name,
             self.name,
@@ -136,4 +143,5 @@ class Server:
             endpoint,
             metrics_port,
             SERVICES[self.name],
+            further_ports=tuple(others.values()),
         )

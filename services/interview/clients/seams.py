@@ -1,6 +1,6 @@
-"""What the interview needs of the four model servers.
+"""What the interview needs of the four model servers, and of the accounts.
 
-Every implementation raises `DependencyFailed` and nothing else when the server cannot be used.
+Every model server raises `DependencyFailed` and nothing else when it cannot be used.
 Times of one stream are seconds from the start of that stream.
 """
 
@@ -36,6 +36,32 @@ class DependencyFailed(Exception):
         super().__init__(f"{service}: {reason}")
         self.service = service
         self.reason = reason
+
+
+class Quota(Protocol):
+    """How many interviews users may create."""
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        """Counts an interview of the user's.
+
+        Raises:
+            ServiceError: They may create none now, or that cannot be found out.
+        """
+        ...
+
+    async def release(self, user: str, interview_id: str) -> None:
+        """Gives an interview back that was not created."""
+        ...
+
+
+class NoQuota:
+    """As many as anybody likes: where there are no accounts."""
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        """Counts nothing."""
+
+    async def release(self, user: str, interview_id: str) -> None:
+        """Counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)

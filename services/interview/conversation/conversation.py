@@ -22,8 +22,9 @@ from services.interview.interviewer.summarising import Listen
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, State
 from services.interview.recordings.recorder import NO_RECORDER, Guarded, Recorder
-from services.interview.store.store import LeaseLost, StoreFailed
+from services.interview.store.store import LeaseLost
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
 from services.runtime.request import Request, set_current_request
 
 _logger = logging.getLogger(__name__)

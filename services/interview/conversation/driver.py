@@ -29,8 +29,9 @@ from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.reports.report import Report
-from services.interview.store.store import LeaseLost, StoreFailed
+from services.interview.store.store import LeaseLost
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
 
 _logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from services.interview.reports.report import (
     Report,
 )
 from services.interview.reports.sound import Sound
-from services.interview.store.store import StoreFailed
+from services.runtime.postgres.failures import StoreFailed
 
 STRONG = 70.0
 WEAK = 50.0

@@ -1,4 +1,4 @@
-"""The key-encryption key, and the keys of recordings under it.
+"""The keys of recordings, under the key-encryption key.
 
 A recording's key is kept in the record, wrapped by AES-256-GCM under a key that is not: whoever has
 the database's dump alone, or the files alone, hears nothing. The wrapped key is bound to its owner
@@ -8,16 +8,13 @@ and file: in another's row it opens nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.interview.recordings.sealing import Tampered
-from services.interview.settings import KEY_BYTES
-from services.runtime.errors import ResourceMissing
+from services.runtime.key_file import KEY_BYTES
 
 _VERSION = b"\x01"
 _ID_BYTES = 8
@@ -62,39 +59,3 @@ class KeyRing:
 
 def _bound(header: bytes, user: str, file: str) -> bytes:
     return b"\0".join((header, user.encode(), file.encode()))
-
-
-def key_in(path: Path) -> bytes:
-    """The key in a file, which is made, for its owner alone, if there is none.
-
-    Raises:
-        ResourceMissing: It cannot be read or made, or holds no key.
-    """
-    try:
-        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if not path.exists():
-            _make(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise ResourceMissing(f"{path}: {error.strerror}", "it keeps recordings readable") from None
-    if len(key) != KEY_BYTES:
-        raise ResourceMissing(
-            f"{path} holds no key of {KEY_BYTES} bytes",
-            "restore it from a backup, or remove it, and with it all recordings",
-        )
-    return key
-
-
-def _make(path: Path) -> None:
-    """Makes the file whole or not at all; of processes that do so together one succeeds."""
-    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(KeyRing.new())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        path.hardlink_to(new)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from services.interview.ids import new_id
+from services.runtime.ids import new_id
 
 
 @contextmanager

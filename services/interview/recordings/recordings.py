@@ -19,14 +19,13 @@ from pathlib import Path
 
 from services.interview.clients.seams import HEARING_RATE_HZ
 from services.interview.events import AudioFormat, Encoding
-from services.interview.ids import new_id
 from services.interview.record import Speaker
 from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.reading import Voice
 from services.interview.recordings.recorder import NO_RECORDER, Places, Recorder, Spoken
 from services.interview.recordings.sealing import SealedFile, context_of, new_key
 from services.interview.recordings.track import SAMPLE_BYTES, Space, Track
-from services.interview.store.store import Recorded, Store, StoreFailed
+from services.interview.store.store import Recorded, Store
 from services.runtime.audio.pcm import (
     StreamResampler,
     float_from_f32le,
@@ -34,7 +33,9 @@ from services.runtime.audio.pcm import (
     mono,
     s16le_from_float,
 )
+from services.runtime.ids import new_id
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
 
 _logger = logging.getLogger(__name__)
 

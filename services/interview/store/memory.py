@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, State, Turn
@@ -58,6 +58,7 @@ class MemoryStore:
         self._kept: dict[str, _Kept] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._deleted: dict[tuple[str, str], datetime] = {}
+        self._retention: dict[str, timedelta] = {}
 
     def _of(self, user: str, interview_id: str) -> _Kept | None:
         kept = self._kept.get(interview_id)
@@ -263,9 +264,17 @@ class MemoryStore:
         known = {name for kept in self._kept.values() for name in kept.recorded}
         return known.intersection(files)
 
-    async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """User and id of interviews that nothing has happened in since then."""
-        found = [kept.interview for kept in self._kept.values() if kept.changed < older_than]
+    async def expired(
+        self, now: datetime, kept_for: timedelta | None, limit: int
+    ) -> Sequence[tuple[str, str]]:
+        """User and id of interviews in which nothing has happened for too long."""
+
+        def over(kept: _Kept) -> bool:
+            wished = (kept_for, self._retention.get(kept.interview.user))
+            known = [each for each in wished if each is not None]
+            return bool(known) and kept.changed < now - min(known)
+
+        found = [kept.interview for kept in self._kept.values() if over(kept)]
         return [(interview.user, interview.id) for interview in found[:limit]]
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
@@ -277,3 +286,16 @@ class MemoryStore:
     async def forget_deletions(self, older_than: datetime) -> None:
         """Forgets that interviews were deleted before then."""
         self._deleted = {who: when for who, when in self._deleted.items() if when >= older_than}
+
+    # Of one user, all at once.
+
+    async def keep_for(self, user: str, retention: timedelta | None) -> None:
+        """Keeps a user's interviews no longer than so after something last happened in them."""
+        self._retention.pop(user, None)
+        if retention is not None:
+            self._retention[user] = retention
+
+    async def forget_owner(self, user: str) -> None:
+        """Forgets what is known of a user who has no interview any more."""
+        self._retention.pop(user, None)
+        self._deleted = {who: when for who, when in self._deleted.items() if who[0] != user}

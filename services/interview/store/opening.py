@@ -8,16 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.interview.recordings.keys import KeyRing, key_in
+from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.passing import passing_folder
-from services.interview.settings import InterviewServerSettings, told_key
-from services.interview.store.database import Server, open_database, until_there
-from services.interview.store.embedded import FOLDER
+from services.interview.settings import InterviewServerSettings
 from services.interview.store.memory import MemoryStore
-from services.interview.store.migrating import upgrade
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import Store
+from services.interview.store.tables import tables
 from services.runtime.errors import ResourceMissing
+from services.runtime.key_file import key_in, told_key
+from services.runtime.postgres.database import Server, open_database, until_there
+from services.runtime.postgres.embedded import FOLDER
+from services.runtime.postgres.migrating import upgrade
 
 
 @dataclass
@@ -58,11 +60,15 @@ async def open_store(settings: InterviewServerSettings) -> AsyncIterator[Kept]:
         return
     told = settings.recordings_key
     key_file = settings.data_dir / "interview" / "recordings.key"
-    key = told_key(told.get_secret_value()) if told else await asyncio.to_thread(key_in, key_file)
+    if told:
+        key = told_key(told.get_secret_value())
+    else:
+        key = await asyncio.to_thread(key_in, key_file, "recordings")
     server = server_of(settings)
-    await until_there(server, settings.store_seconds)
-    await upgrade(server)
-    async with open_database(server, settings.store_seconds) as database:
+    await until_there(server, settings.store_seconds, "VIVA_INTERVIEW_DATABASE_URL")
+    await upgrade(server, tables())
+    opened = open_database(server, settings.store_seconds, name="viva interview")
+    async with opened as database:
         store = PostgresStore(database)
         # A folder a database: what one does not know may be another's.
         yield Kept(store, folder / await store.identity(), KeyRing(key))

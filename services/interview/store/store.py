@@ -3,7 +3,7 @@
 Every question to the store names the user; another user's interview does not exist. What a live
 session writes names its lease instead, which only its owner can have got.
 
-    StoreFailed     UNAVAILABLE, with RetryInfo: the database could not do it
+    StoreFailed     the database could not do it (services.runtime.postgres.failures)
     LeaseLost       another orchestrator drives the interview now
     KeyTaken        another creation has used the idempotency key
 """
@@ -18,23 +18,9 @@ from typing import Protocol
 from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, Turn
 from services.interview.reports.report import Report
-from services.runtime.errors import Unavailable
 
 KEY_LIFE = timedelta(days=1)
 """How long an idempotency key names the interview it created."""
-
-
-class StoreFailed(Unavailable):
-    """The database could not do it; nothing is known to have been written.
-
-    Attributes:
-        reason: STORE_LOST (no connection), STORE_TIMEOUT, STORE_FULL (disk or memory),
-            STORE_CONFLICT (serialization, deadlock), STORE_READ_ONLY or STORE_ERROR.
-    """
-
-    def __init__(self, reason: str, message: str, retry_after: float = 1.0) -> None:
-        super().__init__(f"the interviews' record cannot be used: {message}", retry_after)
-        self.reason = reason
 
 
 class LeaseLost(Exception):
@@ -265,8 +251,16 @@ class Store(Protocol):
         """Which of these recordings belong to an interview."""
         ...
 
-    async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """User and id of interviews that nothing has happened in since then."""
+    async def expired(
+        self, now: datetime, kept_for: timedelta | None, limit: int
+    ) -> Sequence[tuple[str, str]]:
+        """User and id of interviews in which nothing has happened for too long.
+
+        Args:
+            now: The present.
+            kept_for: How long that is, unless the owner wants them kept shorter; None: for ever.
+            limit: How many at most.
+        """
         ...
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
@@ -275,4 +269,14 @@ class Store(Protocol):
 
     async def forget_deletions(self, older_than: datetime) -> None:
         """Forgets that interviews were deleted before then."""
+        ...
+
+    # Of one user, all at once.
+
+    async def keep_for(self, user: str, retention: timedelta | None) -> None:
+        """Keeps a user's interviews no longer than so after something last happened in them."""
+        ...
+
+    async def forget_owner(self, user: str) -> None:
+        """Forgets what is known of a user who has no interview any more."""
         ...

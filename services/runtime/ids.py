@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import uuid
 
 _RANDOM_BITS = 74
 
@@ -19,3 +20,8 @@ def new_id(now: float | None = None) -> str:
     high, low = random >> 62, random & (1 << 62) - 1
     value = milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
     return f"{value:032x}"
+
+
+def new_uuid(now: float | None = None) -> str:
+    """`new_id` in the usual form, with hyphens."""
+    return str(uuid.UUID(new_id(now)))

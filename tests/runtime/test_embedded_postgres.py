@@ -6,14 +6,22 @@ import asyncio
 import os
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from services.interview.store import embedded
-from services.interview.store.database import SOCKET, Server, health, until_there
 from services.runtime.errors import ResourceMissing
+from services.runtime.postgres import embedded
+from services.runtime.postgres.database import SOCKET, Server, health, until_there
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
+from tests.interview.databases import postgres as running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
 
 
 async def test_it_serves_in_a_private_folder_whose_path_is_too_long_for_a_socket(
@@ -31,7 +39,7 @@ async def test_it_serves_in_a_private_folder_whose_path_is_too_long_for_a_socket
     process = start(folder)
     try:
         async with asyncio.timeout(GUARD_SECONDS):
-            await until_there(server, GUARD_SECONDS)
+            await until_there(server, GUARD_SECONDS, "VIVA_DATABASE_URL")
         assert await health(server, GUARD_SECONDS) == "SERVING"
         assert not half_made.exists()
         for closed in (private, folder):

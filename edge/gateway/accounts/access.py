@@ -1,0 +1,204 @@
+"""How users come in: as guests, by registering, by their password."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from edge.gateway.accounts.caller import Caller
+from edge.gateway.accounts.passwords import Passwords, require_good
+from edge.gateway.accounts.throttling import Limit, Subject, Throttle, network
+from edge.gateway.accounts.user import Kind, User
+from edge.gateway.clock import Clock
+from edge.gateway.store import audit, users
+from edge.gateway.store.audit import Done
+from edge.gateway.tokens.access import Claims
+from edge.gateway.tokens.sessions import Opened, Sessions
+from services.runtime.errors import FailedPrecondition, InvalidField, Unauthenticated
+from services.runtime.ids import new_uuid
+from services.runtime.postgres.database import EVERYBODY, Database
+
+_HOUR = timedelta(hours=1)
+BY_ACCOUNT = Limit("log in by account", 5, timedelta(minutes=15), timedelta(minutes=5))
+BY_ADDRESS = Limit("log in by address", 20, _HOUR, timedelta(minutes=15))
+
+
+def plain(email: str) -> str:
+    """An e-mail address as it is kept."""
+    return unicodedata.normalize("NFC", email.strip())
+
+
+def wrong_password() -> Unauthenticated:
+    """The same for a wrong password and for an account that does not exist."""
+    return Unauthenticated("WRONG_PASSWORD", "the e-mail address or the password is wrong")
+
+
+class Access:
+    """Lets users in."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        passwords: Passwords,
+        throttle: Throttle,
+        clock: Clock,
+        guests_per_hour: int,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._passwords = passwords
+        self._throttle = throttle
+        self._clock = clock
+        self._new_users = Limit("new users by address", guests_per_hour, _HOUR, _HOUR)
+
+    async def guest(self, settings: Mapping[str, Any], caller: Caller) -> Opened:
+        """Makes a guest.
+
+        Raises:
+            TooManyAttempts: Too many came from this address.
+        """
+        await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
+        user = User(new_uuid(), Kind.GUEST, self._clock(), settings=settings)
+        async with self._database.transaction(user.id) as connection:
+            await users.add(connection, user)
+            await self._note(connection, user.id, "guest_created", caller)
+            return await self._sessions.open(connection, user, caller.user_agent)
+
+    async def register(
+        self,
+        email: str,
+        password: str,
+        settings: Mapping[str, Any] | None,
+        guest: Claims | None,
+        caller: Caller,
+    ) -> Opened:
+        """Makes a member: of a guest, whose session ends for another, or anew.
+
+        Raises:
+            EmailTaken: There is an account with this address.
+            InvalidField: The password is guessed too easily.
+            FailedPrecondition: The caller is a member already.
+            TooManyAttempts: Too many came from this address.
+        """
+        email = plain(email)
+        if guest is not None and guest.kind is not Kind.GUEST:
+            raise FailedPrecondition("LOGGED_IN", "log out before registering another account")
+        require_good(password, email, "password")
+        await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
+        hashed = await self._passwords.hash(password)
+        now = self._clock()
+        fresh = User(
+            guest.user_id if guest else new_uuid(),
+            Kind.MEMBER,
+            now,
+            email=email,
+            password=hashed,
+            settings=settings or {},
+        )
+        async with self._database.transaction(fresh.id) as connection:
+            user = await self._made(connection, fresh, guest, settings)
+            await self._note(connection, user.id, "registered", caller, was_guest=guest is not None)
+            return await self._sessions.open(connection, user, caller.user_agent)
+
+    async def _made(
+        self,
+        connection: asyncpg.Connection,
+        fresh: User,
+        guest: Claims | None,
+        settings: Mapping[str, Any] | None,
+    ) -> User:
+        if guest is None:
+            await users.add(connection, fresh)
+            return fresh
+        made = await users.make_member(
+            connection, fresh.id, fresh.email or "", fresh.password or ""
+        )
+        if not made:  # by another call, at the same moment
+            raise FailedPrecondition("LOGGED_IN", "this guest is registered already")
+        if settings is not None:
+            await users.set_settings(connection, fresh.id, settings)
+        # What a guest's token could do must not be what a member's can.
+        await self._sessions.end_all(connection, fresh.id)
+        found = await users.find(connection, fresh.id)
+        return found or fresh
+
+    async def log_in(self, email: str, password: str, caller: Caller) -> Opened:
+        """Lets a member in.
+
+        Raises:
+            Unauthenticated: The address or the password is wrong; which of them is not told.
+            TooManyAttempts: It was tried too often, on this account or from this address.
+        """
+        email = plain(email)
+        account = Subject(BY_ACCOUNT, email.casefold())
+        place = Subject(BY_ADDRESS, network(caller.address))
+        await self._throttle.attempt([account, place])
+        async with self._database.transaction(EVERYBODY) as connection:
+            user = await users.find_by_email(connection, email)
+        right = await self._passwords.check(user.password if user else None, password)
+        # Where nobody has the address as much is done as where somebody has it.
+        owner = user.id if user else None
+        if user is None or not right:
+            async with self._database.transaction(owner or EVERYBODY) as connection:
+                await self._note(connection, owner, "log_in_failed", caller)
+            raise wrong_password()
+        await self._throttle.succeeded([place], forget=[account])
+        rehashed = None
+        if user.password is not None and self._passwords.is_weak(user.password):
+            rehashed = await self._passwords.hash(password)
+        async with self._database.transaction(user.id) as connection:
+            if rehashed is not None:
+                await users.set_password(connection, user.id, rehashed)
+            await self._note(connection, user.id, "logged_in", caller)
+            return await self._sessions.open(connection, user, caller.user_agent)
+
+    async def change_password(
+        self, user: User, session_id: str, current: str, new: str, caller: Caller
+    ) -> None:
+        """Sets another password; all other sessions end.
+
+        Raises:
+            InvalidField: The password so far is another, or the new one is guessed too easily.
+            FailedPrecondition: A guest has none.
+            TooManyAttempts: It was tried too often.
+        """
+        await self.require_password(user, current, "current_password")
+        require_good(new, user.email or "", "new_password")
+        hashed = await self._passwords.hash(new)
+        async with self._database.transaction(user.id) as connection:
+            await users.set_password(connection, user.id, hashed)
+            ended = await self._sessions.end_all(connection, user.id, but=session_id)
+            await self._note(connection, user.id, "password_changed", caller, sessions_ended=ended)
+
+    async def require_password(self, user: User, password: str, field: str) -> None:
+        """Has a user who is in prove it again.
+
+        Raises:
+            InvalidField: It is another password.
+            FailedPrecondition: A guest has none.
+            TooManyAttempts: It was tried too often.
+        """
+        if user.password is None:
+            raise FailedPrecondition("GUEST", "a guest has no password; register first")
+        account = Subject(BY_ACCOUNT, (user.email or "").casefold())
+        await self._throttle.attempt([account])
+        if not await self._passwords.check(user.password, password):
+            raise InvalidField(field, "is not the password")
+        await self._throttle.succeeded([], forget=[account])
+
+    async def _note(
+        self,
+        connection: asyncpg.Connection,
+        user_id: str | None,
+        action: str,
+        caller: Caller,
+        **details: Any,
+    ) -> None:
+        actor = "user" if user_id and action != "log_in_failed" else "nobody"
+        done = Done(self._clock(), user_id, action, actor, caller.address, details)
+        await audit.add(connection, done)

@@ -1,0 +1,48 @@
+"""What is forgotten by age: ended sessions, used-up tokens, guests whom nobody can be any more."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.clock import Clock
+from edge.gateway.store import audit, failures, resets, sessions, users
+from services.runtime.errors import ServiceError
+from services.runtime.postgres.database import EVERYBODY, Database
+
+SWEEP_SECONDS = 3600.0
+_ENDED_SESSIONS_KEPT = timedelta(days=30)
+_FAILURES_KEPT = timedelta(days=1)
+_GUESTS_KEPT = timedelta(days=1)
+_SOME = 50
+
+
+class Housekeeping:
+    """`run` does it, for as long as the gateway lives."""
+
+    def __init__(self, database: Database, deletions: Deletions, clock: Clock) -> None:
+        self._database = database
+        self._deletions = deletions
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Does what is due, again and again; what fails is logged, and due again the next time."""
+        while True:
+            with suppress(ServiceError):
+                await self.sweep()
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Does it once."""
+        now = self._clock()
+        async with self._database.transaction(EVERYBODY) as connection:
+            left = await users.left_guests(connection, now, now - _GUESTS_KEPT, _SOME)
+        for guest in left:
+            await self._deletions.delete(guest, "gateway")
+        async with self._database.transaction(EVERYBODY) as connection:
+            await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)
+            await resets.forget_expired(connection, now)
+            await failures.forget_old(connection, now - _FAILURES_KEPT)
+            await audit.forget_old(connection, now)

@@ -1,0 +1,150 @@
+"""Setting a new password without the old one, by a token that comes by mail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from edge.gateway.accounts.access import plain
+from edge.gateway.accounts.caller import Caller
+from edge.gateway.accounts.passwords import Passwords, require_good
+from edge.gateway.accounts.throttling import Limit, Subject, Throttle, network
+from edge.gateway.accounts.user import User
+from edge.gateway.clock import Clock
+from edge.gateway.mail.delivery import Outbox
+from edge.gateway.mail.message import reset_message
+from edge.gateway.store import audit, resets, users
+from edge.gateway.store.audit import Done
+from edge.gateway.tokens.secrets import digest, new_token
+from edge.gateway.tokens.sessions import Sessions
+from services.runtime.errors import InvalidField, Overloaded, ServiceError
+from services.runtime.logs import log
+from services.runtime.postgres.database import EVERYBODY, Database
+
+_logger = logging.getLogger(__name__)
+
+LIFE = timedelta(minutes=30)
+_HOUR = timedelta(hours=1)
+BY_ACCOUNT = Limit("password reset by account", 3, _HOUR, _HOUR)
+BY_ADDRESS = Limit("password reset by address", 20, _HOUR, _HOUR)
+_MOST = 100
+"""Messages on their way at the same time."""
+
+
+def link_to(public_url: str, token: str) -> str:
+    """Where a token sets a password.
+
+    It stands behind the #: browsers tell it to no server, and no server writes it into a log.
+    """
+    return f"{public_url}/reset#token={token}"
+
+
+class PasswordResets:
+    """Sends tokens, and takes them."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        passwords: Passwords,
+        throttle: Throttle,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        sender: str,
+        public_url: str,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Takes whom messages come from, and where the pages are found."""
+        self._database = database
+        self._sessions = sessions
+        self._passwords = passwords
+        self._throttle = throttle
+        self._outbox = outbox
+        self._clock = clock
+        self._sender = sender
+        self._public_url = public_url
+        self._tasks = tasks
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def request(self, email: str, language: str | None, caller: Caller) -> None:
+        """Sends a token to an address, if somebody has it; neither answer nor time tell.
+
+        Raises:
+            TooManyAttempts: It was asked for too often.
+            Overloaded: Too many messages are on their way.
+        """
+        email = plain(email)
+        await self._throttle.attempt(
+            [
+                Subject(BY_ACCOUNT, email.casefold()),
+                Subject(BY_ADDRESS, network(caller.address)),
+            ]
+        )
+        if len(self._under_way) >= _MOST:
+            raise Overloaded("too many messages are on their way")
+        task = self._tasks.create_task(self._send(email, language, caller))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def sent(self) -> None:
+        """Waits until no message is on its way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _send(self, email: str, language: str | None, caller: Caller) -> None:
+        # Nobody waits for it: what the record or the mail server say of it is logged there.
+        with suppress(ServiceError), _logged():
+            async with self._database.transaction(EVERYBODY) as connection:
+                user = await users.find_by_email(connection, email)
+            if user is None or user.email is None:
+                return
+            link = await self.link(user, "user", caller.address)
+            spoken = language or str(user.settings.get("interface_language", "en"))
+            minutes = int(LIFE.total_seconds() // 60)
+            message = reset_message(self._sender, user.email, link, minutes, spoken)
+            await self._outbox.send(message)
+
+    async def link(self, user: User, actor: str, address: str | None) -> str:
+        """A link that sets the user's password, once; those before are good no more."""
+        token, now = new_token(), self._clock()
+        async with self._database.transaction(user.id) as connection:
+            await resets.add(connection, digest(token), user.id, now, now + LIFE)
+            done = Done(now, user.id, "password_reset_requested", actor, address)
+            await audit.add(connection, done)
+        return link_to(self._public_url, token)
+
+    async def reset(self, token: str, new: str, caller: Caller) -> None:
+        """Sets a password by a token; all sessions end.
+
+        Raises:
+            InvalidField: The token is good no more, or the password is guessed too easily.
+        """
+        require_good(new, "", "new_password")
+        hashed = await self._passwords.hash(new)
+        async with self._database.transaction(EVERYBODY) as connection:
+            now = self._clock()
+            user_id = await resets.take(connection, digest(token), now)
+            if user_id is None:
+                raise InvalidField("token", "is used, too old, or none; ask for another")
+            await users.set_password(connection, user_id, hashed)
+            await resets.forget_all(connection, user_id)
+            ended = await self._sessions.end_all(connection, user_id)
+            details = {"sessions_ended": ended}
+            await audit.add(
+                connection, Done(now, user_id, "password_reset", "user", caller.address, details)
+            )
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Logs a fault of ours, and goes on: one message that can't be made must not end the others."""
+    try:
+        yield
+    except ServiceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the gateway lives
+        log(_logger, logging.ERROR, "message failed", cause=error)

@@ -1,0 +1,14 @@
+"""What time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""The present, with its time zone."""
+
+
+def now() -> datetime:
+    """The present."""
+    return datetime.now(UTC)

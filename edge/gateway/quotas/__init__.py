@@ -1,0 +1,1 @@
+"""What users may use, and how much of it they have used."""

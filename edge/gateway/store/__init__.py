@@ -1,0 +1,1 @@
+"""Where accounts are kept: the schema `account` of the interviews' database."""

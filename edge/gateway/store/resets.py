@@ -1,0 +1,45 @@
+"""Tokens that set a new password, in a transaction of the caller's."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import asyncpg
+
+
+async def add(
+    connection: asyncpg.Connection, digest: bytes, user_id: str, now: datetime, expires: datetime
+) -> None:
+    """Keeps a token by its hash; those that the user was sent before are good no more."""
+    owner = uuid.UUID(user_id)
+    await connection.execute("DELETE FROM account.reset_token WHERE user_id = $1", owner)
+    await connection.execute(
+        "INSERT INTO account.reset_token (hash, user_id, created, expires) VALUES ($1, $2, $3, $4)",
+        digest,
+        owner,
+        now,
+        expires,
+    )
+
+
+async def take(connection: asyncpg.Connection, digest: bytes, now: datetime) -> str | None:
+    """Uses a token up; whose it was, or None for one that is good no more."""
+    user_id = await connection.fetchval(
+        "DELETE FROM account.reset_token WHERE hash = $1 AND expires > $2 RETURNING user_id",
+        digest,
+        now,
+    )
+    return None if user_id is None else str(user_id)
+
+
+async def forget_all(connection: asyncpg.Connection, user_id: str) -> None:
+    """Removes a user's tokens."""
+    await connection.execute(
+        "DELETE FROM account.reset_token WHERE user_id = $1", uuid.UUID(user_id)
+    )
+
+
+async def forget_expired(connection: asyncpg.Connection, now: datetime) -> None:
+    """Removes tokens that are good no more."""
+    await connection.execute("DELETE FROM account.reset_token WHERE expires <= $1", now)

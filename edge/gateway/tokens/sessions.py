@@ -1,0 +1,142 @@
+"""Sessions: opened by logging in, renewed by refresh tokens, ended.
+
+A refresh token is replaced at every use. One that is used again afterwards is in two hands, and
+nobody knows whose is which: the session ends (RFC 9700, 4.14.2). Two calls that were under way at
+the same moment are no theft: one of them gets the next token, the other is told to take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from edge.gateway.accounts.user import User
+from edge.gateway.clock import Clock
+from edge.gateway.store import audit, users
+from edge.gateway.store import sessions as store
+from edge.gateway.store.audit import Done
+from edge.gateway.store.sessions import Session
+from edge.gateway.tokens.liveness import LiveSessions
+from edge.gateway.tokens.secrets import digest, new_token
+from services.runtime.errors import Aborted, ServiceError, Unauthenticated
+from services.runtime.ids import new_uuid
+from services.runtime.postgres.database import EVERYBODY, Database
+
+_LONGEST_AGENT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, and what renews it."""
+
+    user: User
+    session_id: str
+    refresh_token: str
+
+
+class Sessions:
+    """Opens, renews and ends sessions."""
+
+    def __init__(
+        self,
+        database: Database,
+        live: LiveSessions,
+        clock: Clock,
+        life: timedelta,
+        longest: timedelta,
+    ) -> None:
+        """Takes how long a session lasts that is not renewed, and how long one that is."""
+        self._database = database
+        self._live = live
+        self._clock = clock
+        self.life = life
+        self._longest = longest
+
+    async def open(self, connection: asyncpg.Connection, user: User, user_agent: str) -> Opened:
+        """Opens a session in a transaction of the caller's."""
+        now, token = self._clock(), new_token()
+        session = Session(new_uuid(), user.id, now, now, now + self.life, _short(user_agent))
+        await store.add(connection, session)
+        await store.add_token(connection, digest(token), session.id, user.id, now)
+        return Opened(user, session.id, token)
+
+    async def refresh(self, token: str, address: str | None) -> Opened:
+        """Renews a session by its newest refresh token.
+
+        Raises:
+            Unauthenticated: The token is not known, its session is over, or it was used before;
+                in that case its session is over now.
+            Aborted: Another call has renewed the session since this one arrived.
+        """
+        arrived = self._clock()
+        async with self._database.transaction(EVERYBODY) as connection:
+            result = await self._refreshed(connection, token, arrived, address)
+        # Outside of the transaction, which is to be committed in any case.
+        if isinstance(result, ServiceError):
+            raise result
+        return result
+
+    async def _refreshed(
+        self, connection: asyncpg.Connection, token: str, arrived: datetime, address: str | None
+    ) -> Opened | ServiceError:
+        old = digest(token)
+        held = await store.held(connection, old, arrived)
+        if held is None or held.ended:
+            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+        now = self._clock()
+        if held.rotated is not None and held.rotated > arrived:
+            return Aborted(
+                "REFRESH_RACED",
+                "another call renewed the session at the same moment; use the token it got",
+            )
+        if held.rotated is not None:
+            await store.revoke(connection, held.user_id, held.session_id, now)
+            self._live.ended(held.session_id)
+            await audit.add(
+                connection,
+                Done(
+                    now,
+                    held.user_id,
+                    "refresh_token_reused",
+                    "nobody",
+                    address,
+                    {"session": held.session_id},
+                ),
+            )
+            return Unauthenticated(
+                "REFRESH_TOKEN_REUSED", "this token was used before; the session is over"
+            )
+        user = await users.find(connection, held.user_id)
+        if user is None:
+            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+        new = new_token()
+        expires = min(now + self.life, held.created + self._longest)
+        await store.rotate(connection, old, digest(new), held, now, expires)
+        return Opened(user, held.session_id, new)
+
+    async def list(self, user_id: str) -> Sequence[Session]:
+        """A user's sessions, the last used first."""
+        async with self._database.transaction(user_id) as connection:
+            return await store.of_user(connection, user_id, self._clock())
+
+    async def end(self, connection: asyncpg.Connection, user_id: str, session_id: str) -> bool:
+        """Ends a session in a transaction of the caller's; whether there was one to end."""
+        self._live.ended(session_id)
+        return await store.revoke(connection, user_id, session_id, self._clock())
+
+    async def end_all(
+        self, connection: asyncpg.Connection, user_id: str, but: str | None = None
+    ) -> int:
+        """Ends a user's sessions, but for one, in a transaction of the caller's; how many."""
+        ended = await store.revoke_all(connection, user_id, self._clock(), but)
+        for session_id in ended:
+            self._live.ended(session_id)
+        return len(ended)
+
+
+def _short(user_agent: str) -> str:
+    """What a client calls itself, as PostgreSQL takes it."""
+    return user_agent.replace("\0", "")[:_LONGEST_AGENT]

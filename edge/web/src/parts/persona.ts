@@ -1,0 +1,10 @@
+/** What stands in an interviewer's ring. */
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/u).filter(Boolean);
+  if (words.length === 0) return "V";
+  // A Chinese name is known by its last characters.
+  const [first = "", second] = words;
+  if (/^\p{Script=Han}/u.test(first)) return [...first].slice(-2).join("");
+  const letters = [first, second].filter((word) => word !== undefined).map((word) => [...word][0] ?? "");
+  return letters.join("").toLocaleUpperCase();
+}

@@ -1,0 +1,279 @@
+/** A room that is open: feeds the reducer, and does what it wants. The only place with effects. */
+import { shallowRef, type ShallowRef } from "vue";
+import type { InterviewEvent } from "@viva/interview/v1/conversation_pb";
+import { AudioEncoding } from "@viva/serving/v1/serving_pb";
+import type { Turn } from "@viva/interview/v1/turn_pb";
+import { InterviewState } from "@viva/interview/v1/interview_pb";
+import { FLOOR_DB, Meter } from "@/audio/level";
+import { Loudspeaker, type Heard } from "@/audio/loudspeaker";
+import { Microphone } from "@/audio/microphone";
+import { duration } from "@/session/durations";
+import { Link } from "@/session/link";
+import { forget, recall, remember } from "@/session/memory";
+import { Outbox, RATE_HZ } from "@/session/outbox";
+import { reduce } from "@/session/reduce";
+import { hears, initialState, type Act, type Announcement, type Effect, type Input, type SessionState } from "@/session/state";
+import { describe } from "@/wire/failures";
+import type { Wire } from "@/wire/clients";
+
+const PIECE_MS = 40;
+/** A page that comes to an interview with a past begins so far behind what was acknowledged: more may have been taken. */
+const MARGIN_MS = 1_200;
+/** How long a page with a past, and no memory of it, waits to be told how far its audio was taken. */
+const PAST_MS = 1_500;
+
+export interface RoomListener {
+  announce: (what: Announcement, service?: string) => void;
+  leave: (to: "report" | "start") => void;
+}
+
+export class Conversation {
+  readonly state: ShallowRef<SessionState>;
+  /** How loud the candidate is, dBFS; apart from the state: it changes 25 times a second. */
+  readonly level: ShallowRef<number> = shallowRef(FLOOR_DB);
+  /** How loud the interviewer is played, dBFS. */
+  readonly played: ShallowRef<number> = shallowRef(FLOOR_DB);
+
+  private readonly meter = new Meter();
+  private readonly microphone: Microphone;
+  private readonly loudspeaker: Loudspeaker;
+  private outbox = new Outbox();
+  private link: Link | undefined;
+  private running: Promise<void> | undefined;
+  private token: string | undefined;
+  private recordFrom: number | undefined;
+  private acknowledgedMs = 0;
+  private open = false;
+  private lastCaptured = 0;
+  private readonly reading = new AbortController();
+
+  constructor(
+    private readonly wire: Wire,
+    private readonly interviewId: string,
+    private readonly listener: RoomListener,
+  ) {
+    this.state = shallowRef(initialState(interviewId, performance.now()));
+    this.microphone = new Microphone({
+      captured: ({ audio, db }) => this.captured(audio, db),
+      trouble: (what) => this.take({ kind: "audio", fact: { kind: "microphone", state: what } }),
+      works: () => this.take({ kind: "audio", fact: { kind: "microphone", state: "on" } }),
+    });
+    this.loudspeaker = new Loudspeaker({
+      heard: (heard) => this.heard(heard),
+      tick: (db) => {
+        this.played.value = db;
+        this.tick();
+      },
+    });
+  }
+
+  /** Joins. `spoken`: with the microphone; without it answers are typed until it is opened. */
+  async start(spoken: boolean): Promise<void> {
+    this.open = true;
+    addEventListener("offline", this.wentOffline);
+    addEventListener("pagehide", this.kept);
+    const before = recall(this.interviewId);
+    await this.read();
+    if (!this.open) return;
+    this.take({ kind: "tick", now: performance.now() });
+    await this.loudspeaker.open();
+    if (before) {
+      this.token = before.token;
+      this.state.value = { ...this.state.value, lastSeq: before.seq, resumeToken: before.token };
+      this.outbox = new Outbox(before.recordedMs);
+      this.recordFrom = performance.now();
+    } else if (this.state.value.interview === InterviewState.READY || this.state.value.interview === InterviewState.UNSPECIFIED) {
+      this.recordFrom = performance.now();
+    }
+    this.join();
+    if (spoken) await this.microphone.open();
+  }
+
+  act(act: Act): void {
+    this.take({ kind: "act", act });
+  }
+
+  /** Opens the microphone, the one that is chosen now. */
+  async openMicrophone(): Promise<void> {
+    await this.microphone.open();
+  }
+
+  async close(): Promise<void> {
+    this.open = false;
+    removeEventListener("offline", this.wentOffline);
+    removeEventListener("pagehide", this.kept);
+    this.kept();
+    this.reading.abort();
+    this.link?.close();
+    this.microphone.close();
+    this.loudspeaker.close();
+    await this.running;
+  }
+
+  private readonly wentOffline = () => this.link?.interrupted();
+
+  private readonly kept = () => {
+    if (this.token) remember(this.interviewId, { token: this.token, seq: this.state.value.lastSeq, recordedMs: this.outbox.endMs });
+  };
+
+  private take(input: Input): void {
+    const { state, effects } = reduce(this.state.value, input);
+    this.state.value = state;
+    for (const effect of effects) this.run(effect);
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    this.take({ kind: "tick", now });
+    this.link?.watch(now);
+  }
+
+  private join(): void {
+    const link = new Link({
+      wire: this.wire,
+      interviewId: this.interviewId,
+      outbox: this.outbox,
+      join: () => ({
+        interviewId: this.interviewId,
+        input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 },
+        ...(this.token ? { resumeToken: this.token } : {}),
+      }),
+      event: (event) => this.happened(event),
+      fact: (fact) => {
+        if (fact.kind === "open" && this.recordFrom === undefined) this.recordFrom = performance.now() + PAST_MS;
+        this.take({ kind: "link", fact });
+      },
+      forgetToken: () => {
+        this.token = undefined;
+        this.state.value = { ...this.state.value, lastSeq: 0n };
+        void this.read();
+      },
+      // Joining goes on with a paused interview: that is the candidate's to do.
+      over: () => OVER.has(this.state.value.interview) || this.state.value.interview === InterviewState.PAUSED,
+    });
+    this.link?.close();
+    this.link = link;
+    const before = this.running ?? Promise.resolve();
+    this.running = before.then(() => link.run()).finally(() => {
+      if (this.link === link) this.link = undefined;
+    });
+  }
+
+  private happened(event: InterviewEvent): void {
+    if (event.event.case === "audioReceived") {
+      const offset = event.event.value.offset;
+      this.acknowledgedMs = Math.max(this.acknowledgedMs, offset ? Number(offset.seconds) * 1000 + offset.nanos / 1e6 : 0);
+    }
+    this.take({ kind: "event", event });
+  }
+
+  private captured(audio: Uint8Array, db: number): void {
+    this.level.value = this.meter.take(db, PIECE_MS);
+    const now = performance.now();
+    if (this.recordFrom === undefined || now < this.recordFrom || !hears(this.state.value)) return;
+    if (this.lastCaptured === 0 && this.outbox.endMs < this.acknowledgedMs) {
+      // The audio of an earlier page lies before this page's.
+      this.outbox.skip(this.acknowledgedMs + MARGIN_MS - this.outbox.endMs);
+    }
+    this.lastCaptured = now;
+    this.outbox.add(audio);
+    this.link?.recorded();
+  }
+
+  private heard(heard: Heard): void {
+    this.take({ kind: "audio", fact: { kind: "position", ...heard } });
+    this.link?.send({
+      message: {
+        case: "playback",
+        value: {
+          utteranceId: heard.utteranceId,
+          position: duration(heard.playedMs),
+          finished: heard.drained,
+          clientTime: duration(performance.now()),
+        },
+      },
+    });
+  }
+
+  private run(effect: Effect): void {
+    switch (effect.kind) {
+      case "play":
+        this.loudspeaker.play(effect.utteranceId, effect.rateHz, effect.audio);
+        return;
+      case "sound":
+        this.loudspeaker.control(effect.utteranceId, effect.action);
+        return;
+      case "send":
+        this.link?.send(effect.message);
+        return;
+      case "acknowledged":
+        this.outbox.acknowledged(effect.offsetMs);
+        return;
+      case "remember":
+        this.token = effect.token;
+        this.kept();
+        return;
+      case "read":
+        void this.read();
+        return;
+      case "call":
+        void this.call(effect.call);
+        return;
+      case "join":
+        this.join();
+        return;
+      case "listen":
+        if (!effect.on) this.level.value = FLOOR_DB;
+        return;
+      case "announce":
+        this.listener.announce(effect.what, effect.service);
+        return;
+      case "leave":
+        forget(this.interviewId);
+        this.token = undefined;
+        this.listener.leave(effect.to);
+    }
+  }
+
+  private async read(): Promise<void> {
+    const interviewId = this.interviewId;
+    const signal = this.reading.signal;
+    try {
+      const { interview } = await this.wire.interviews.getInterview({ interviewId }, { signal });
+      const turns: Turn[] = [];
+      if (interview && interview.turnCount > 0) {
+        let pageToken = "";
+        do {
+          const page = await this.wire.interviews.listTurns({ interviewId, pageSize: 200, ...(pageToken ? { pageToken } : {}) }, { signal });
+          turns.push(...page.turns);
+          pageToken = page.nextPageToken;
+        } while (pageToken);
+      }
+      if (interview) this.take({ kind: "read", interview, turns });
+    } catch (error) {
+      if (!signal.aborted) this.take({ kind: "failed", failure: describe(error) });
+    }
+  }
+
+  private async call(what: "pause" | "resume" | "end"): Promise<void> {
+    if (what === "resume" && !this.link) {
+      this.join();
+      return;
+    }
+    const { interviews } = this.wire;
+    const request = { interviewId: this.interviewId };
+    const options = { signal: this.reading.signal };
+    try {
+      const { interview } = await (what === "pause"
+        ? interviews.pauseInterview(request, options)
+        : what === "resume"
+          ? interviews.resumeInterview(request, options)
+          : interviews.endInterview(request, options));
+      if (interview) this.take({ kind: "read", interview, turns: [] });
+    } catch (error) {
+      if (!options.signal.aborted) this.take({ kind: "failed", failure: describe(error) });
+    }
+  }
+}
+
+const OVER: ReadonlySet<InterviewState> = new Set([InterviewState.COMPLETED, InterviewState.CANCELLED, InterviewState.FAILED]);

@@ -1,0 +1,59 @@
+"""How many interviews a user may create, through `viva.account.v1.QuotaService`."""
+
+from __future__ import annotations
+
+import logging
+
+import grpc
+from viva.account.v1 import quota_service_pb2 as pb
+from viva.account.v1 import quota_service_pb2_grpc
+
+from services.interview.record import LOCAL_USER
+from services.runtime.channel import outgoing
+from services.runtime.errors import Relayed, Unavailable
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+QUOTA_SECONDS = 3.0
+_NOT_THERE = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+
+
+class QuotaClient:
+    """The gateway behind a channel."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: quota_service_pb2_grpc.QuotaServiceAsyncStub = (
+            quota_service_pb2_grpc.QuotaServiceStub(channel)
+        )
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        """Counts an interview of the user's. The mesh's own callers have no user, and no quota.
+
+        Raises:
+            Relayed: As the gateway said: the user has none left, or is no user any more.
+            Unavailable: It does not answer.
+        """
+        if user == LOCAL_USER:
+            return
+        request = pb.ReserveRequest(user_id=user, kind=pb.QUOTA_KIND_INTERVIEW, key=interview_id)
+        try:
+            await self._stub.Reserve(request, **outgoing(QUOTA_SECONDS))
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _NOT_THERE:
+                raise Unavailable("accounts: the gateway cannot be asked for the quota") from error
+            raise Relayed(error) from error
+
+    async def release(self, user: str, interview_id: str) -> None:
+        """Gives an interview back that was not created; if that fails, it stays counted."""
+        if user == LOCAL_USER:
+            return
+        request = pb.ReleaseRequest(user_id=user, kind=pb.QUOTA_KIND_INTERVIEW, key=interview_id)
+        try:
+            await self._stub.Release(request, **outgoing(QUOTA_SECONDS))
+        except grpc.aio.AioRpcError as error:
+            log(_logger, logging.WARNING, "quota not given back", code=error.code().name)

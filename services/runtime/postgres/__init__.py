@@ -1,0 +1,1 @@
+"""PostgreSQL for every server that keeps something: connections, migrations, owners of rows."""

@@ -1,0 +1,204 @@
+"""Taking one's data along, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from datetime import timedelta
+
+import asyncpg
+import grpc
+import pytest
+from viva.account.v1 import account_service_pb2 as pb
+from viva.account.v1 import quota_service_pb2
+
+from edge.gateway.accounts.deleting import SECOND_PASS
+from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Stage, bearer, refused
+
+_FINISHED = "SELECT finished, attempts, passes FROM account.deletion"
+
+
+async def delete(
+    on: Stage, token: str, password: str | None = PASSWORD
+) -> pb.DeleteAccountResponse:
+    response = await on.accounts.DeleteAccount(
+        pb.DeleteAccountRequest(password=password), timeout=PATIENCE, metadata=bearer(token)
+    )
+    assert isinstance(response, pb.DeleteAccountResponse)
+    return response
+
+
+async def everything(on: Stage, user_id: str) -> dict[str, int]:
+    """In how many rows of each table a user's id or address is found."""
+    tables = await on.rows(
+        "SELECT schemaname || '.' || tablename AS name FROM pg_tables"
+        " WHERE schemaname IN ('account', 'public')"
+    )
+    found = {}
+    for table in tables:
+        [row] = await on.rows(
+            f"SELECT count(*) AS n FROM {table['name']} t"
+            " WHERE t::text ILIKE '%' || $1 || '%' OR t::text ILIKE '%' || $2 || '%'",
+            user_id,
+            EMAIL,
+        )
+        if row["n"]:
+            found[table["name"]] = row["n"]
+    return found
+
+
+async def test_nothing_is_left_of_a_deleted_user_in_any_table(on: Stage) -> None:
+    made = await on.member()
+    user = made.account.id
+    await on.log_in()
+    await on.refresh(made.refresh_token)
+    await on.quotas.Reserve(
+        quota_service_pb2.ReserveRequest(
+            user_id=user, kind=quota_service_pb2.QUOTA_KIND_INTERVIEW, key="one"
+        ),
+        timeout=PATIENCE,
+    )
+    request = pb.RequestPasswordResetRequest(email=EMAIL)
+    await on.accounts.RequestPasswordReset(request, timeout=PATIENCE)
+    await on.gateway.resets.sent()
+    before = await everything(on, user)
+    assert set(before) == {
+        f"account.{table}"
+        for table in ("users", "session", "refresh_token", "reset_token", "reservation", "audit")
+    }
+    removed = await delete(on, made.access_token)
+    assert (removed.interviews, removed.recordings, removed.sessions) == (2, 4, 2)
+    assert not removed.pending
+    # That it was asked for, and what was done before: by a number that is nobody's any more.
+    assert set(await everything(on, user)) == {"account.deletion", "account.audit"}
+    for row in await on.rows("SELECT address, details::text FROM account.audit"):
+        assert row["address"] is None
+        assert EMAIL not in row["details"]
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
+        await on.account(made.access_token)
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "WRONG_PASSWORD"):
+        await on.log_in()
+
+
+async def test_others_keep_what_is_theirs(on: Stage) -> None:
+    ann, bob = await on.member(), await on.member("bob@example.org")
+    await delete(on, ann.access_token)
+    assert (await on.account(bob.access_token)).email == "bob@example.org"
+    assert on.owners.deleted == [ann.account.id]
+
+
+async def test_a_deletion_is_finished_though_a_part_is_down_at_first(on: Stage) -> None:
+    made = await on.member()
+    on.owners.down = True
+    removed = await delete(on, made.access_token)
+    assert list(removed.pending) == ["interview"]
+    assert not await on.rows("SELECT FROM account.users")
+    on.clock.advance(seconds=2)
+    await on.gateway.deletions.go_on()
+    [row] = await on.rows(_FINISHED)
+    assert (row["finished"], row["attempts"], row["passes"]) == (None, 2, 0)
+    on.owners.down = False
+    await on.gateway.deletions.go_on()  # Not before it is due again.
+    assert not on.owners.deleted
+    on.clock.advance(minutes=5)
+    await on.gateway.deletions.go_on()
+    # Once more, for what was being made at that moment.
+    on.clock.moment += SECOND_PASS + timedelta(seconds=1)
+    await on.gateway.deletions.go_on()
+    [row] = await on.rows("SELECT finished, interviews, recordings FROM account.deletion")
+    assert row["finished"] is not None
+    assert (row["interviews"], row["recordings"]) == (2, 4)
+    on.clock.advance(days=1)
+    await on.gateway.deletions.go_on()
+    assert on.owners.deleted == [made.account.id] * 2
+
+
+async def test_deleting_needs_the_password_but_of_guests(on: Stage) -> None:
+    made = await on.member()
+    for password in (None, "wrong"):
+        async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as told:
+            await delete(on, made.access_token, password)
+        assert told["BadRequest"].field_violations[0].field == "password"
+    guest = await on.guest()
+    await delete(on, guest.access_token, None)
+    [left] = await on.rows("SELECT id FROM account.users")
+    assert str(left["id"]) == made.account.id
+
+
+async def test_a_guest_whom_nobody_can_be_any_more_is_deleted(on: Stage) -> None:
+    gone, member = await on.guest(), await on.member()
+    on.clock.advance(days=29)
+    still = await on.guest()
+    on.clock.advance(days=2)
+    await on.gateway.housekeeping.sweep()
+    assert on.owners.deleted == [gone.account.id]
+    left = {str(row["id"]) for row in await on.rows("SELECT id FROM account.users")}
+    assert left == {still.account.id, member.account.id}
+
+
+async def test_the_archive_holds_all_that_is_kept(on: Stage) -> None:
+    made = await on.member()
+    big = bytes(range(256)) * 2000
+    on.owners.files = {
+        "interviews/1/turns.json": b'[{"text": "\xe4\xbd\xa0\xe5\xa5\xbd"}]',
+        "interviews/1/recordings/candidate.flac": big,
+        "interviews/2/turns.json": b"[]",
+    }
+    call = on.accounts.ExportData(
+        pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(made.access_token)
+    )
+    pieces = [piece async for piece in call]
+    assert len(pieces) > 2  # As it is made, not at its end.
+    assert pieces[0].file_name == "viva-2026-03-30.zip"
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(piece.content for piece in pieces)))
+    assert archive.testzip() is None
+    for path, content in on.owners.files.items():
+        assert archive.read(path) == content
+    profile = json.loads(archive.read("account.json"))
+    assert (profile["id"], profile["email"]) == (made.account.id, EMAIL)
+    assert len(json.loads(archive.read("sessions.json"))) == 1
+    done = [each["action"] for each in json.loads(archive.read("activity.json"))]
+    assert done == ["registered", "data_exported"]
+
+
+async def test_an_archive_that_cannot_be_whole_is_no_archive(on: Stage) -> None:
+    made = await on.member()
+    on.owners.down = True
+    call = on.accounts.ExportData(
+        pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(made.access_token)
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        async for _ in call:
+            pass
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_what_was_done_cannot_be_undone_in_the_log(on: Stage) -> None:
+    await on.member()
+    admin = await on.postgres.connect("viva")
+    try:
+        for statement in (
+            "UPDATE account.audit SET action = 'nothing'",
+            "UPDATE account.audit SET user_id = NULL, address = NULL",
+            "DELETE FROM account.audit",
+            "TRUNCATE account.audit",
+        ):
+            with pytest.raises(asyncpg.PostgresError, match="append-only"):
+                await admin.execute(statement)
+    finally:
+        await admin.close()
+
+
+async def test_two_who_delete_at_once_are_both_answered(on: Stage) -> None:
+    guest = await on.guest()
+    results = await asyncio.gather(
+        delete(on, guest.access_token, None),
+        delete(on, guest.access_token, None),
+        return_exceptions=True,
+    )
+    answers = [r for r in results if isinstance(r, pb.DeleteAccountResponse)]
+    refusals = [r.code() for r in results if isinstance(r, grpc.aio.AioRpcError)]
+    assert answers
+    assert set(refusals) <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.NOT_FOUND}

@@ -1,0 +1,160 @@
+"""Setting a new password by mail."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+from viva.account.v1 import account_pb2
+from viva.account.v1 import account_service_pb2 as pb
+
+from edge.gateway.mail.delivery import MailFolder, outbox
+from edge.gateway.mail.message import reset_message
+from edge.gateway.settings import GatewaySettings
+from tests.edge.gateway.stage import EMAIL, NEW_PASSWORD, PATIENCE, Stage, bearer, refused
+
+
+async def ask(on: Stage, email: str = EMAIL, **more: str) -> None:
+    request = pb.RequestPasswordResetRequest(email=email, **more)
+    await on.accounts.RequestPasswordReset(request, timeout=PATIENCE)
+    await on.gateway.resets.sent()
+
+
+async def reset(on: Stage, token: str, password: str = NEW_PASSWORD) -> None:
+    request = pb.ResetPasswordRequest(token=token, new_password=password)
+    await on.accounts.ResetPassword(request, timeout=PATIENCE)
+
+
+async def test_a_token_sets_a_password_once_and_ends_all_sessions(on: Stage) -> None:
+    here = await on.member()
+    await ask(on)
+    assert on.mail.sent[0]["To"] == EMAIL
+    token = on.mail.token
+    await reset(on, token)
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
+        await on.account(here.access_token)
+    await on.log_in(password=NEW_PASSWORD)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as told:
+        await reset(on, token, "another long one")
+    assert told["BadRequest"].field_violations[0].field == "token"
+
+
+async def test_of_two_who_use_it_at_once_one_succeeds(on: Stage) -> None:
+    await on.member()
+    await ask(on)
+    passwords = ["the first of both", "the second of both"]
+    results = await asyncio.gather(
+        *(reset(on, on.mail.token, password) for password in passwords), return_exceptions=True
+    )
+    assert sorted(result is None for result in results) == [False, True]
+
+
+async def test_it_is_good_for_half_an_hour(on: Stage) -> None:
+    await on.member()
+    await ask(on)
+    on.clock.advance(minutes=30)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await reset(on, on.mail.token)
+
+
+async def test_the_newest_message_alone_is_good(on: Stage) -> None:
+    await on.member()
+    await ask(on)
+    first = on.mail.token
+    await ask(on)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await reset(on, first)
+    await reset(on, on.mail.token)
+
+
+async def test_an_address_without_an_account_is_answered_alike(on: Stage) -> None:
+    await ask(on, "nobody@example.org")
+    assert not on.mail.sent
+
+
+async def test_nobodys_mailbox_is_filled(on: Stage) -> None:
+    await on.member()
+    for _ in range(3):
+        await ask(on)
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS"):
+        await ask(on)
+    assert len(on.mail.sent) == 3
+
+
+async def test_a_bad_password_does_not_use_the_token_up(on: Stage) -> None:
+    await on.member()
+    await ask(on)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await reset(on, on.mail.token, "1234567890")
+    await reset(on, on.mail.token)
+
+
+async def test_no_token_is_kept_as_it_is(on: Stage) -> None:
+    made = await on.member()
+    await ask(on)
+    rows = await on.rows(
+        "SELECT t::text AS whole FROM account.reset_token t"
+        " UNION ALL SELECT t::text FROM account.refresh_token t"
+    )
+    assert len(rows) == 2
+    for row in rows:
+        assert on.mail.token not in row["whole"]
+        assert made.refresh_token not in row["whole"]
+
+
+async def test_the_message_is_in_the_users_language(on: Stage) -> None:
+    here = await on.member()
+    request = pb.UpdateSettingsRequest(
+        settings=account_pb2.AccountSettings(interface_language="zh-CN")
+    )
+    await on.accounts.UpdateSettings(request, timeout=PATIENCE, metadata=bearer(here.access_token))
+    await ask(on)
+    assert "重设" in on.mail.sent[-1]["Subject"]
+    await ask(on, language="en")
+    assert "password" in on.mail.sent[-1]["Subject"]
+
+
+async def test_on_one_machine_messages_are_files_for_their_owner_alone(tmp_path: Path) -> None:
+    message = reset_message("Viva <v@example.org>", EMAIL, "http://x/reset#token=t", 30, "fr")
+    folder = tmp_path / "mail"
+    await MailFolder(folder).send(message)
+    [file] = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert b"http://x/reset#token=t" in file.read_bytes()
+
+
+async def test_elsewhere_they_go_to_a_mail_server(tmp_path: Path) -> None:
+    said: list[bytes] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        body = False
+        while line := await reader.readline():
+            said.append(line)
+            if body:
+                body = line != b".\r\n"
+                if not body:
+                    writer.write(b"250 taken\r\n")
+            elif line.upper().startswith(b"DATA"):
+                body = True
+                writer.write(b"354 go on\r\n")
+            elif line.upper().startswith(b"QUIT"):
+                writer.write(b"221 bye\r\n")
+                break
+            else:
+                writer.write(b"250 fine\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        settings = GatewaySettings(
+            data_dir=tmp_path, smtp_host="127.0.0.1", smtp_port=port, smtp_security="none"
+        )
+        message = reset_message(settings.mail_from, EMAIL, "http://x/reset#token=t", 30, "zh")
+        await outbox(settings).send(message)
+    assert f"rcpt TO:<{EMAIL}>\r\n".encode() in said

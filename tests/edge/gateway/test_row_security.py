@@ -1,0 +1,90 @@
+"""The second wall: a query that forgets whose rows it wants gets its own user's, or none."""
+
+from __future__ import annotations
+
+import uuid
+
+import asyncpg
+import pytest
+
+from edge.gateway.store.tables import SCHEMA
+from services.runtime.postgres.database import EVERYBODY
+from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.row_security import APPLICATION_ROLE
+from tests.edge.gateway.stage import Stage
+
+_OF_USERS = f"""
+    SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relrowsecurity AND c.relforcerowsecurity
+        AS walled
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relkind = 'r' AND n.nspname IN ('{SCHEMA}', 'public')
+        AND (a.attname = 'user_id' OR c.relname = 'users' AND a.attname = 'id')
+"""
+
+
+async def test_every_table_that_names_a_user_is_walled_in(on: Stage) -> None:
+    tables = await on.rows(_OF_USERS)
+    assert {row["name"] for row in tables} >= {
+        "account.users", "account.session", "account.reservation", "account.audit",
+        "public.interview", "public.turn", "public.report", "public.recording",
+    }  # fmt: skip
+    assert [row["name"] for row in tables if not row["walled"]] == []
+
+
+async def test_a_query_without_a_where_sees_its_own_user_alone(on: Stage) -> None:
+    ann, bob = await on.member(), await on.member("bob@example.org")
+    for user in (ann.account.id, bob.account.id):
+        await on.gateway.plans.reserve(user, "one")
+    tables = [row["name"] for row in await on.rows(_OF_USERS)]
+    seen = set()
+    async with on.gateway.database.transaction(ann.account.id) as connection:
+        for table in tables:
+            owner = "id" if table == "account.users" else "user_id"
+            for row in await connection.fetch(f"SELECT {owner}::text AS owner FROM {table}"):
+                assert row["owner"] == ann.account.id
+                seen.add(table)
+        assert await connection.execute("DELETE FROM account.reservation") == "DELETE 1"
+    assert {"account.users", "account.session", "account.reservation", "account.audit"} <= seen
+    [left] = await on.rows("SELECT user_id::text AS owner FROM account.reservation")
+    assert left["owner"] == bob.account.id
+
+
+async def test_a_transaction_of_nobody_sees_nothing(on: Stage) -> None:
+    await on.member()
+    async with on.gateway.database.connection() as connection:
+        assert await connection.fetchval("SELECT current_user") == APPLICATION_ROLE
+        assert not await connection.fetch("SELECT FROM account.users")
+    async with on.gateway.database.transaction(EVERYBODY) as connection:
+        assert len(await connection.fetch("SELECT FROM account.users")) == 1
+    # What a transaction may see ends with it, on the same connection too.
+    async with on.gateway.database.connection() as connection:
+        assert not await connection.fetch("SELECT FROM account.users")
+
+
+async def test_nobody_writes_into_anothers_rows(on: Stage) -> None:
+    ann, bob = await on.member(), await on.member("bob@example.org")
+    with pytest.raises(StoreFailed) as failed:
+        async with on.gateway.database.transaction(ann.account.id) as connection:
+            await connection.execute(
+                "INSERT INTO account.reservation (user_id, kind, key, month, created)"
+                " VALUES ($1, 'interview', 'one', now(), now())",
+                uuid.UUID(bob.account.id),
+            )
+    assert isinstance(failed.value.__cause__, asyncpg.InsufficientPrivilegeError)
+
+
+async def test_interviews_are_walled_in_as_well(on: Stage) -> None:
+    admin = await on.postgres.connect("viva")
+    for user in ("ann", "bob"):
+        await admin.execute(
+            "INSERT INTO interview (id, user_id, settings, plan, state, phase, round, created,"
+            " epoch) VALUES ($1, $2, '{}', '{}', 1, 0, 0, now(), '')",
+            uuid.uuid4(),
+            user,
+        )
+    await admin.close()
+    async with on.gateway.database.transaction("ann") as connection:
+        # The gateway's role may read them: the wall, not the role, keeps them apart.
+        rows = await connection.fetch("SELECT user_id FROM interview")
+    assert [row["user_id"] for row in rows] == ["ann"]

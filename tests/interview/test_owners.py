@@ -1,0 +1,307 @@
+"""All that is kept of one user: given out, kept for a while, removed; and what they may create."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import pytest_asyncio
+import soundfile
+from viva.account.v1 import quota_service_pb2 as quota_pb
+from viva.account.v1 import quota_service_pb2_grpc
+from viva.interview.v1 import interview_service_pb2, owner_service_pb2_grpc
+from viva.interview.v1 import owner_service_pb2 as pb
+
+from services.interview.clients.quota import QuotaClient
+from services.interview.exporting import _flac
+from services.interview.questions.bank import Bank
+from services.interview.record import LOCAL_USER
+from services.interview.store.memory import MemoryStore
+from services.interview.store.postgres import PostgresStore
+from services.interview.store.store import Store
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.errors import QuotaExhausted, Relayed, Unavailable
+from services.runtime.ids import new_uuid
+from services.runtime.postgres.database import open_database
+from services.runtime.postgres.failures import StoreFailed
+from tests.interview.calls import audio, joining, until
+from tests.interview.databases import Postgres
+from tests.interview.orchestrators import Orchestrator, orchestrator
+from tests.interview.stage import PATIENCE
+from tests.interview.test_lifecycle import answer_all
+from tests.interview.test_store_contract import interview
+
+Code = grpc.StatusCode
+
+
+@pytest_asyncio.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest, postgres: Postgres) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore(100)
+        return
+    async with open_database(await postgres.emptied(), PATIENCE) as database:
+        yield PostgresStore(database)
+
+
+@pytest_asyncio.fixture
+async def running(store: Store, bank: Bank, tmp_path: Path) -> AsyncIterator[Orchestrator]:
+    async with orchestrator(store, bank, tmp_path) as made:
+        yield made
+
+
+def owners(channel: grpc.aio.Channel) -> Any:
+    return owner_service_pb2_grpc.OwnerServiceStub(channel)
+
+
+async def exported(running: Orchestrator, user: str = "ann") -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    path = ""
+    async with open_channel(f"127.0.0.1:{running.port}") as channel:
+        request = pb.ExportOwnerRequest(user_id=user)
+        async for piece in owners(channel).ExportOwner(request, **outgoing(PATIENCE, user=user)):
+            path = piece.path if piece.HasField("path") else path
+            files[path] = files.get(path, b"") + piece.content
+    return files
+
+
+async def removed(running: Orchestrator, user: str = "ann") -> tuple[int, int]:
+    async with open_channel(f"127.0.0.1:{running.port}") as channel:
+        request = pb.DeleteOwnerRequest(user_id=user)
+        done = await owners(channel).DeleteOwner(request, **outgoing(PATIENCE, user=user))
+    return done.interviews, done.recordings
+
+
+async def test_everything_is_exported(running: Orchestrator) -> None:
+    wire = running.wire
+    held = await wire.create(rounds=1, follow_ups=0)
+    await answer_all(wire, held.id, 1)
+    spoken = await wire.create()
+    await wire.create(user="bob")
+    async with wire.converse(joining(spoken.id)) as call:
+        await until(call, lambda e: e.HasField("utterance_started"))
+        for _ in range(20):
+            await call.write(
+                interview_service_pb2.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800))
+            )
+        await until(call, lambda e: e.HasField("audio_received"))
+        files = await exported(running)
+    first, second = f"interviews/{held.id}", f"interviews/{spoken.id}"
+    assert {path.rpartition("/")[0].partition("/recordings")[0] for path in files} == {
+        first,
+        second,
+    }
+    turns = json.loads(files[f"{first}/turns.json"])
+    assert any("index" in turn["text"] for turn in turns)
+    assert json.loads(files[f"{first}/interview.json"])["id"] == held.id
+    assert json.loads(files[f"{first}/report.json"])["interviewId"] == held.id
+    assert f"{second}/report.json" not in files
+    samples, rate = soundfile.read(
+        io.BytesIO(files[f"{second}/recordings/candidate.flac"]), dtype="int16"
+    )
+    assert rate == 16_000
+    assert len(samples)
+    [stretch] = json.loads(files[f"{second}/recordings/candidate.json"])
+    assert stretch["file_seconds"] == 0
+
+
+async def test_everything_is_removed_and_nothing_of_others(
+    running: Orchestrator, store: Store
+) -> None:
+    wire = running.wire
+    live = await wire.create()
+    await wire.create()
+    bobs = await wire.create(user="bob")
+    async with wire.converse(joining(live.id)) as call:
+        await until(call, lambda e: e.HasField("utterance_started"))
+        assert (await removed(running))[0] == 2
+    assert await removed(running) == (0, 0)
+    assert await store.page("ann", 10, None) == []
+    assert not await store.deleted("ann", live.id)
+    assert await wire.get(bobs.id, user="bob") == bobs
+
+
+async def test_no_row_of_a_removed_owner_is_left_in_any_table(
+    bank: Bank, tmp_path: Path, postgres: Postgres
+) -> None:
+    server = await postgres.emptied()
+    async with (
+        open_database(server, PATIENCE) as database,
+        orchestrator(PostgresStore(database), bank, tmp_path) as running,
+    ):
+        held = await running.wire.create(rounds=1, follow_ups=0)
+        await answer_all(running.wire, held.id, 1)
+        await PostgresStore(database).keep_for("ann", timedelta(days=2))
+        assert await _rows(postgres, "ann")
+        assert (await removed(running))[0] == 1
+        assert await _rows(postgres, "ann") == {}
+
+
+async def _rows(postgres: Postgres, user: str) -> dict[str, int]:
+    admin = await postgres.connect("viva")
+    try:
+        found = {}
+        for table in await admin.fetch(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        ):
+            query = f"SELECT count(*) FROM {table['name']} t WHERE t::text LIKE '%' || $1 || '%'"
+            if count := await admin.fetchval(query, user):
+                found[table["name"]] = count
+        return found
+    finally:
+        await admin.close()
+
+
+async def test_a_call_for_one_user_in_the_name_of_another_is_refused(
+    running: Orchestrator,
+) -> None:
+    async with open_channel(f"127.0.0.1:{running.port}") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await owners(channel).DeleteOwner(
+                pb.DeleteOwnerRequest(user_id="ann"), **outgoing(PATIENCE, user="bob")
+            )
+    assert refused.value.code() is Code.PERMISSION_DENIED
+
+
+async def test_an_owner_may_wish_theirs_to_go_sooner(store: Store) -> None:
+    now = datetime.now(UTC)
+    anns, bobs = interview(), interview("bob")
+    for made in (anns, bobs):
+        await store.save(replace(made, created=now))
+    later = now + timedelta(days=10)
+    assert await store.expired(later, None, 10) == []
+    await store.keep_for("ann", timedelta(days=7))
+    await store.keep_for("bob", timedelta(days=70))
+    assert list(await store.expired(later, None, 10)) == [("ann", anns.id)]
+    assert len(await store.expired(later, timedelta(days=1), 10)) == 2
+    await store.keep_for("ann", None)
+    assert await store.expired(later, None, 10) == []
+
+
+async def test_long_silences_are_cut_and_told() -> None:
+    tone = np.full(1600, 1000, "<i2").tobytes()
+
+    async def pieces() -> AsyncIterator[tuple[float, bytes]]:
+        for when in (1.0, 1.1, 86_400.0):
+            yield when, tone
+
+    made, stretches = await _flac(16_000, pieces())
+    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    assert len(samples) == 3 * 1600 + 2 * 16_000
+    assert stretches == [
+        {"interview_seconds": 1.0, "file_seconds": 0.0},
+        {"interview_seconds": 86_400.0, "file_seconds": 2.2},
+    ]
+
+
+# What users may create.
+
+
+@dataclass
+class FakeQuota:
+    """Counts what it is asked."""
+
+    left: int = 1
+    down: bool = False
+    reserved: list[tuple[str, str]] = field(default_factory=list)
+    released: list[tuple[str, str]] = field(default_factory=list)
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        if self.down:
+            raise Unavailable("accounts: the gateway cannot be asked for the quota")
+        if self.left <= 0:
+            raise QuotaExhausted(f"user:{user}", "all are used", {"limit": "1"})
+        self.left -= 1
+        self.reserved.append((user, interview_id))
+
+    async def release(self, user: str, interview_id: str) -> None:
+        self.left += 1
+        self.released.append((user, interview_id))
+
+
+class FullStore(MemoryStore):
+    """A store that can't write."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.full = False
+
+    async def save(self, interview: Any) -> None:
+        if self.full:
+            raise StoreFailed("STORE_FULL", "its disk is full")
+        await super().save(interview)
+
+
+async def test_creating_counts_once_for_a_key_and_is_refused_when_none_is_left(
+    bank: Bank, tmp_path: Path
+) -> None:
+    quota = FakeQuota()
+    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
+        made = await running.wire.create(key="k")
+        assert (await running.wire.create(key="k")).id == made.id
+        assert quota.reserved == [("ann", made.id)]
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await running.wire.create()
+        assert refused.value.code() is Code.RESOURCE_EXHAUSTED
+        quota.down = True
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await running.wire.create()
+        assert refused.value.code() is Code.UNAVAILABLE
+        assert "gateway" in str(refused.value.details())
+
+
+async def test_what_is_refused_or_not_kept_is_not_counted(bank: Bank, tmp_path: Path) -> None:
+    quota, store = FakeQuota(left=5), FullStore()
+    async with orchestrator(store, bank, tmp_path, quota=quota) as running:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await running.wire.create(question_ids=["unknown"])
+        assert quota.reserved == []
+        store.full = True
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await running.wire.create()
+        assert failed.value.code() is Code.UNAVAILABLE
+        assert quota.released == quota.reserved
+        assert quota.left == 5
+
+
+class _Quotas(quota_service_pb2_grpc.QuotaServiceServicer):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    async def Reserve(self, request: Any, context: Any) -> Any:
+        self.seen.append(request)
+        if len(self.seen) > 1:
+            await context.abort(Code.RESOURCE_EXHAUSTED, "all are used")
+        return quota_pb.ReserveResponse()
+
+
+async def test_the_gateway_is_asked_for_users_and_not_for_the_meshs_own_callers() -> None:
+    server, quotas, ann = grpc.aio.server(), _Quotas(), new_uuid()
+    quota_service_pb2_grpc.add_QuotaServiceServicer_to_server(quotas, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        client = QuotaClient(channel)
+        await client.reserve(LOCAL_USER, "one")
+        await client.release(LOCAL_USER, "one")
+        await client.reserve(ann, "two")
+        [request] = quotas.seen
+        assert (request.user_id, request.kind, request.key) == (
+            ann,
+            quota_pb.QUOTA_KIND_INTERVIEW,
+            "two",
+        )
+        with pytest.raises(Relayed) as refused:
+            await client.reserve(ann, "three")
+        assert refused.value.code is Code.RESOURCE_EXHAUSTED
+        await server.stop(0)
+        with pytest.raises(Unavailable, match="gateway"):
+            await client.reserve(ann, "four")
+        await client.release(ann, "four")  # What cannot be given back stays counted.
