@@ -66,10 +66,15 @@ async def run(streams: int, seconds: float) -> BenchResult:
         "bridge",
         [*voice, *slow],
         notes=[
-            f"{streams} streams, {_FRAMES_A_SECOND} messages of {_PIECE_BYTES} bytes a second each"
-            f" way, {seconds:g} s; the bridge has one core, client and echoing server the others",
-            "a round trip is through the bridge twice, the echoing server's own time included: what"
-            " the bridge adds is less",
+            (
+                f"{streams} streams, {_FRAMES_A_SECOND} messages of {_PIECE_BYTES} bytes a second"
+                f" each way, {seconds:g} s; the bridge has one core, client and echoing server the"
+                " others"
+            ),
+            (
+                "a round trip is through the bridge twice, the echoing server's own time included:"
+                " what the bridge adds is less"
+            ),
         ],
     )
 
@@ -80,7 +85,6 @@ async def _voice(bridge: _Bridge, count: int, seconds: float) -> list[Figure]:
     first.close()
     empty = bridge.memory()
     trips: list[float] = []
-    noted: list[float] = []
     streams = [await bridge.open("Echo", trips.append) for _ in range(count)]
     async with asyncio.TaskGroup() as tasks:
         talking = [
@@ -144,8 +148,7 @@ async def _bridge() -> AsyncIterator[_Bridge]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     async with _process("services.cli.bench.bridge.echo", {}, stdout=PIPE) as echo:
-        assert echo.stdout is not None
-        upstream = int(await echo.stdout.readline())
+        upstream = int(await echo.stdout.readline()) if echo.stdout else 0
         variables = {
             "VIVA_BRIDGE_PORT": str(port),
             "VIVA_BRIDGE_METRICS_PORT": "0",

@@ -9,6 +9,7 @@ import asyncio
 import struct
 import time
 from collections.abc import Callable
+from typing import cast
 
 _DATA, _HEADERS = 0x00, 0x80
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
@@ -41,9 +42,8 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks for the upgrade."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: grpc-websockets\r\n\r\n".encode()

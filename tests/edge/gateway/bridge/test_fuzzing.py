@@ -51,7 +51,7 @@ said = st.one_of(
 @example([b"\x01", b"\x01"], True)
 def test_nothing_a_client_sends_breaks_the_bridge(
     messages: list[bytes | str],
-    hello: bool,  # noqa: FBT001 - hypothesis gives it by name
+    hello: bool,
 ) -> None:
     asyncio.run(_sent(messages, hello=hello))
 

@@ -109,7 +109,14 @@ async def test_a_page_that_was_not_built_is_told_until_it_is(
         assert (await http.get("/")).text == "built"
 
 
-async def test_the_api_is_described(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/openapi.json")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["openapi"].startswith("3.")
+async def test_the_api_is_described(bridge: Bridge, tmp_path: Path) -> None:
+    description = tmp_path / "openapi.json"
+    async with (
+        bridge(openapi=description) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+    ):
+        assert (await http.get("/openapi.json")).status_code == 404
+        description.write_text('{"openapi": "3.1.0"}')
+        answer = await http.get("/openapi.json")
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json() == {"openapi": "3.1.0"}
