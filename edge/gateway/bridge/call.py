@@ -257,7 +257,7 @@ class SocketCall:
         await self._transmit(frame(HEADERS, write_block([_CONTENT_TYPE, *headers])))
         self._told_headers = True
         with suppress(grpc.aio.AioRpcError):  # its status follows
-            while (message := await call.read()) is not grpc.aio.EOF:
+            while isinstance(message := await call.read(), bytes):  # else it is grpc.aio's EOF
                 self.outcome.down += 1
                 metrics.MESSAGES_DOWN.inc()
                 metrics.BYTES_DOWN.inc(len(message))

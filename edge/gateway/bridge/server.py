@@ -58,7 +58,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[int]:
     with _listener(settings) as listener, page:
         server = _Server(
             uvicorn.Config(
-                Application(settings, sockets),  # type: ignore[arg-type]
+                Application(settings, sockets),
                 http="h11",
                 h11_max_incomplete_event_size=_MAX_REQUEST_HEAD,
                 ws=BoundedWebSocket,

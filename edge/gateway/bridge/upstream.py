@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 import grpc
 
@@ -50,7 +51,7 @@ class Upstream:
     async def close(self) -> None:
         """Closes all connections; calls that run are cancelled."""
         for connection in self._connections:
-            await connection.channel.close()
+            await connection.channel.close(None)
 
     @contextmanager
     def call(self, path: str, metadata: Metadata, seconds: float) -> Iterator[Call]:
@@ -63,8 +64,9 @@ class Upstream:
         """
         connection = self._connection()
         connection.calls += 1
-        method = connection.channel.stream_stream(path, None, None)
-        call = method(metadata=tuple(metadata), timeout=seconds)
+        # The published types ask for an iterator of requests; without one, requests are written.
+        method: Any = connection.channel.stream_stream(path, None, None)
+        call: Call = method(metadata=tuple(metadata), timeout=seconds)
         try:
             yield call
         finally:

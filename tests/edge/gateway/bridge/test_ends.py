@@ -32,7 +32,7 @@ def jwt(seconds: float, subject: str = "u1", name: str = "a") -> str:
 
 
 def status_of(heard: Heard) -> str | None:
-    return heard.trailers and heard.trailers["grpc-status"]
+    return None if heard.trailers is None else heard.trailers["grpc-status"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ FUZZ_EXAMPLES says how many.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import struct
 
@@ -94,7 +95,7 @@ def test_frames_survive_any_cut(messages: list[bytes], cuts: list[int]) -> None:
     places = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
     reader = FrameReader(LIMIT)
     found = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         found += list(reader.feed(memoryview(whole[start:end])))
     assert found == messages
     assert not reader.unfinished
