@@ -1,11 +1,32 @@
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import vue from "@vitejs/plugin-vue";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** Compressed once, here, instead of at every request. */
+function compressed(): Plugin {
+  return {
+    name: "viva:compressed",
+    apply: "build",
+    generateBundle(_, bundle) {
+      for (const [fileName, file] of Object.entries(bundle)) {
+        const source = file.type === "chunk" ? file.code : file.source;
+        if (!/\.(js|css|html|svg)$/.test(fileName) || source.length < 1024) continue;
+        this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
+        this.emitFile({ type: "asset", fileName: `${fileName}.br`, source: brotliCompressSync(source) });
+      }
+    },
+  };
+}
+
+// The page that shows every state of the room goes elsewhere: nobody installs it.
+const states = process.env.VIVA_WEB_STATES;
+
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue(), compressed()],
   resolve: {
     alias: {
       "@viva": here("./gen/viva"),
@@ -26,8 +47,9 @@ export default defineConfig({
     target: "es2022",
     // A data: URL is neither a worklet nor allowed by the page's policy.
     assetsInlineLimit: 0,
-    rollupOptions: {
-      input: process.env.VIVA_WEB_DEV_PAGE ? { main: here("./index.html"), states: here("./states.html") } : here("./index.html"),
+    ...(states ? { outDir: states, emptyOutDir: true } : {}),
+    rolldownOptions: {
+      input: states ? { main: here("./index.html"), states: here("./states.html") } : { main: here("./index.html") },
     },
   },
   server: {

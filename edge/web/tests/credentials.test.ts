@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "@rpc/error_details_pb";
 import { CreateGuestResponseSchema, RefreshResponseSchema } from "@viva/account/v1/account_service_pb";
 import { describe, expect, it } from "vitest";
 import { Credentials } from "@/wire/credentials";
@@ -68,6 +69,13 @@ describe("credentials", () => {
     const { credentials, remembered } = setUp({ refresh: () => Promise.reject(new ConnectError("x", Code.Unauthenticated)) });
     expect(await credentials.token()).toBeUndefined();
     expect(remembered()).toBe(false);
+  });
+
+  it("another window that was quicker is waited for", async () => {
+    let races = 1;
+    const raced = new ConnectError("x", Code.Aborted, undefined, [{ desc: ErrorInfoSchema, value: { reason: "REFRESH_RACED" } }]);
+    const { credentials } = setUp({ refresh: () => (races-- > 0 ? Promise.reject(raced) : Promise.resolve("next")) });
+    expect(await credentials.token()).toBe("next");
   });
 
   it("a server that cannot be reached does not sign out", async () => {

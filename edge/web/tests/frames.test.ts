@@ -5,7 +5,7 @@ import { ErrorInfoSchema } from "@rpc/error_details_pb";
 import { StatusSchema } from "@rpc/status_pb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeHeaders, encodeData, encodeHalfClose, encodeHeaders, FrameReader, LARGEST_FRAME } from "@/wire/bridge-frames";
+import { decodeHeaders, encodeData, encodeHalfClose, encodeHeaders, encodeRenewal, FrameReader, LARGEST_FRAME } from "@/wire/bridge-frames";
 import { trailerError } from "@/wire/bridge-status";
 import { reasonOf } from "@/wire/failures";
 
@@ -25,6 +25,10 @@ describe("what the page sends", () => {
 
   it("a message: data follows, no flags, length, content", () => {
     expect([...encodeData(Uint8Array.of(7, 8))]).toEqual([0, 0, 0, 0, 0, 2, 7, 8]);
+  });
+
+  it("the next token", () => {
+    expect(new TextDecoder().decode(encodeRenewal("x"))).toBe("\u0002authorization: Bearer x\r\n");
   });
 
   it("a half-close", () => {

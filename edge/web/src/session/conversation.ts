@@ -21,6 +21,8 @@ const PIECE_MS = 40;
 const MARGIN_MS = 1_200;
 /** How long a page with a past, and no memory of it, waits to be told how far its audio was taken. */
 const PAST_MS = 1_500;
+/** How often it is seen to that the token lasts: a conversation may outlive several. */
+const TOKEN_MS = 20_000;
 
 export interface RoomListener {
   announce: (what: Announcement, service?: string) => void;
@@ -45,6 +47,7 @@ export class Conversation {
   private acknowledgedMs = 0;
   private open = false;
   private lastCaptured = 0;
+  private tokenSeen = 0;
   private readonly reading = new AbortController();
 
   constructor(
@@ -126,6 +129,10 @@ export class Conversation {
     const now = performance.now();
     this.take({ kind: "tick", now });
     this.link?.watch(now);
+    if (now - this.tokenSeen < TOKEN_MS) return;
+    this.tokenSeen = now;
+    // Whether it could be renewed shows where the connection is made next.
+    this.wire.credentials.token().catch(() => undefined);
   }
 
   private join(): void {

@@ -7,6 +7,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /** What a message of the client's begins with. */
 const DATA = 0;
 const HALF_CLOSE = 1;
+/** Ours: a block of headers with the next token. */
+const RENEWAL = 2;
 const TRAILER_FLAG = 0x80;
 const COMPRESSED_FLAG = 0x01;
 /** What the bridge sends at most in a frame; more is a broken peer. */
@@ -36,6 +38,15 @@ export function encodeData(message: Uint8Array): Uint8Array<ArrayBuffer> {
 
 export function encodeHalfClose(): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(HALF_CLOSE);
+}
+
+/** The next token of a call that goes on longer than the one it began with. */
+export function encodeRenewal(token: string): Uint8Array<ArrayBuffer> {
+  const block = new TextEncoder().encode(`authorization: Bearer ${token}\r\n`);
+  const bytes = new Uint8Array(1 + block.length);
+  bytes[0] = RENEWAL;
+  bytes.set(block, 1);
+  return bytes;
 }
 
 /** Cuts what arrives into frames. */

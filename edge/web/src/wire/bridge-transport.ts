@@ -12,7 +12,7 @@ import {
 } from "@connectrpc/connect";
 import { createMethodUrl, runStreamingCall } from "@connectrpc/connect/protocol";
 import { trailerError } from "@/wire/bridge-status";
-import { decodeHeaders, encodeData, encodeHalfClose, encodeHeaders, FrameReader } from "@/wire/bridge-frames";
+import { decodeHeaders, encodeData, encodeHalfClose, encodeHeaders, encodeRenewal, FrameReader } from "@/wire/bridge-frames";
 
 /** Above so many bytes that the socket has not sent yet, no more messages are taken. */
 const FULL_BYTES = 64 * 1024;
@@ -25,6 +25,8 @@ export interface BridgeOptions {
   /** http(s) origin of the edge. */
   baseUrl: string;
   interceptors?: Interceptor[];
+  /** Tells of every new token; the function it gives back ends that. */
+  renewals?: (renewed: (token: string) => void) => () => void;
   /** Makes the socket. */
   open?: (url: string, protocol: string) => WebSocket;
 }
@@ -57,7 +59,7 @@ export function bridgeTransport(options: BridgeOptions): Transport {
           contextValues: contextValues ?? createContextValues(),
           message: initialised(method.input, input),
         },
-        next: (request) => call(request as StreamRequest<I, O>, open),
+        next: (request) => call(request as StreamRequest<I, O>, open, options.renewals),
       });
     },
   };
@@ -78,6 +80,7 @@ function requestHeaders(given: HeadersInit | undefined, timeoutMs: number | unde
 async function call<I extends DescMessage, O extends DescMessage>(
   request: StreamRequest<I, O>,
   open: (url: string, protocol: string) => WebSocket,
+  renewals: BridgeOptions["renewals"],
 ): Promise<StreamResponse<I, O>> {
   const socket = open(request.url.replace(/^http/, "ws"), "grpc-websockets");
   socket.binaryType = "arraybuffer";
@@ -95,6 +98,10 @@ async function call<I extends DescMessage, O extends DescMessage>(
     throw error;
   }
   socket.send(encodeHeaders(request.header));
+  const renew = (token: string) => {
+    if (request.header.has("authorization") && socket.readyState === WebSocket.OPEN) socket.send(encodeRenewal(token));
+  };
+  const unsubscribe = renewals?.(renew);
   void send(socket, request, arrivals);
   const trailer = new Headers();
   return {
@@ -105,6 +112,7 @@ async function call<I extends DescMessage, O extends DescMessage>(
     header: new Headers(),
     trailer,
     message: received(request.method.output, arrivals, trailer, () => {
+      unsubscribe?.();
       request.signal.removeEventListener("abort", abort);
       socket.close();
     }),

@@ -7,6 +7,7 @@ import { PersonaService } from "@viva/interview/v1/persona_service_pb";
 import { QuestionService } from "@viva/interview/v1/question_service_pb";
 import { bridgeTransport } from "@/wire/bridge-transport";
 import { Credentials } from "@/wire/credentials";
+import { reasonOf } from "@/wire/failures";
 
 /** Every call ends by then, unless it says otherwise. */
 const CALL_MS = 15_000;
@@ -40,6 +41,7 @@ export function createWire(origin: string = location.origin): Wire {
   });
   const socket: Transport = bridgeTransport({
     baseUrl: origin,
+    renewals: (renewed) => credentials.onRenewal(renewed),
     interceptors: [(next) => (request) => authorised(request, credentials, next)],
   });
   return {
@@ -65,6 +67,8 @@ async function authorised(request: Parameters<Next>[0], credentials: Credentials
   } catch (error) {
     // A stream's messages cannot be sent a second time: whoever opened it opens it again.
     if (request.stream || ConnectError.from(error).code !== Code.Unauthenticated) throw error;
+    // It is not the token that is wrong.
+    if (reasonOf(error) === "WRONG_PASSWORD") throw error;
     const renewed = await credentials.renew(token);
     if (renewed === undefined) throw error;
     request.header.set("authorization", `Bearer ${renewed}`);

@@ -8,6 +8,7 @@ import { shallowRef } from "vue";
 import type { AccountService, CreateGuestRequestSchema } from "@viva/account/v1/account_service_pb";
 import type { Account, Credentials as Granted } from "@viva/account/v1/account_pb";
 import { readText, writeSetting } from "@/app/device-settings";
+import { reasonOf } from "@/wire/failures";
 
 /** A token that ends sooner is renewed before it is used. */
 const EARLY_MS = 60_000;
@@ -36,6 +37,7 @@ export class Credentials {
   readonly account = shallowRef<Account>();
   private access: { token: string; ends: number } | undefined;
   private renewing: Promise<string | undefined> | undefined;
+  private readonly listeners = new Set<(token: string) => void>();
 
   constructor(
     private readonly accounts: Accounts,
@@ -66,11 +68,13 @@ export class Credentials {
     return this.renewing;
   }
 
-  private async refresh(): Promise<string | undefined> {
+  private async refresh(raced = false): Promise<string | undefined> {
     try {
       const { credentials } = await this.accounts.refresh({});
       return this.adopt(credentials);
     } catch (error) {
+      // Another window was quicker, where browsers have no locks: the cookie is the next one now.
+      if (!raced && reasonOf(error) === "REFRESH_RACED") return this.refresh(true);
       if (ConnectError.from(error).code !== Code.Unauthenticated) throw error;
       this.forget();
       return undefined;
@@ -94,7 +98,14 @@ export class Credentials {
     this.access = { token: granted.accessToken, ends: this.on.now() + seconds * 1000 };
     if (granted.account) this.account.value = granted.account;
     this.on.remember(true);
+    for (const listener of this.listeners) listener(granted.accessToken);
     return granted.accessToken;
+  }
+
+  /** Tells of every new token, until the function given back is called. */
+  onRenewal(listener: (token: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Signed out. */

@@ -8,7 +8,7 @@ export default {
     levels: { nothing: "Nothing yet: say something", quiet: "Quiet: come closer", good: "Good", loud: "Too loud: move back" },
     noise: "Around you",
     noises: { measuring: "Listening…", quiet: "Quiet", some: "Some noise", loud: "Loud: headphones help" },
-    sound: "Our voice",
+    sound: "Loudspeaker",
     play: "Play three notes",
     playing: "Playing…",
     heard: "I heard them",

@@ -10,7 +10,7 @@ const words: typeof en = {
     levels: { nothing: "还没有声音，请说一句话", quiet: "偏轻，请靠近一点", good: "正常", loud: "太大，请离远一点" },
     noise: "周围环境",
     noises: { measuring: "正在听…", quiet: "安静", some: "有些噪声", loud: "较吵，建议戴耳机" },
-    sound: "我们的声音",
+    sound: "扬声器",
     play: "播放三个音",
     playing: "正在播放…",
     heard: "我听到了",

@@ -1,0 +1,100 @@
+/** A guest talks: start, microphone check, one spoken answer, and the way to the report. */
+import { expect, test, type Page } from "@playwright/test";
+
+/** What a guest must never see: the servers' own words. */
+function watch(page: Page): string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/favicon|Failed to load resource/.test(message.text())) errors.push(message.text());
+  });
+  return errors;
+}
+
+async function toTheCheck(page: Page): Promise<void> {
+  await page.goto("/");
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await page.getByLabel("What position is it for?").fill("Backend engineer");
+  await page.getByText("Adjust", { exact: true }).click();
+  await page.getByRole("slider", { name: "Questions" }).fill("1");
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Can we hear each other?");
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+}
+
+test("a guest answers by speaking and is led to the report", async ({ page }) => {
+  const errors = watch(page);
+  await toTheCheck(page);
+  await page.getByRole("button", { name: "Play three notes" }).click();
+  await page.getByRole("button", { name: "I heard them" }).click();
+  // The recording in place of the microphone has been loud enough.
+  await page.getByRole("button", { name: "Go to the interview" }).click();
+
+  await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+  await expect(page.locator(".presence.speaking")).toBeVisible();
+  await expect(page.locator(".presence.listening")).toBeVisible();
+  await expect(page.locator(".captions .candidate").first()).toContainText(/\w+ \w+ \w+/, { timeout: 90_000 });
+  // The interviewer replies to it.
+  await expect(page.locator(".captions .candidate + .interviewer").first()).toBeVisible({ timeout: 60_000 });
+  await page.getByRole("button", { name: "End", exact: true }).click();
+  await page.getByRole("button", { name: "End and see the report" }).click();
+  await expect(page).toHaveURL(/\/report\/[\w-]+$/, { timeout: 60_000 });
+  expect(errors).toEqual([]);
+});
+
+test("typing is an equal of talking, without a microphone", async ({ page }) => {
+  await toTheCheck(page);
+  await page.getByRole("button", { name: "Type instead of speaking" }).first().click();
+  await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+  await expect(page.locator(".presence.listening")).toBeVisible();
+  await page.getByLabel("Your answer").fill("I add an index when a query scans the whole table, and measure again.");
+  await page.keyboard.press("Control+Enter");
+  await expect(page.locator(".captions .candidate").first()).toContainText("I add an index");
+});
+
+test("a room that is loaded anew goes on where it was", async ({ page }) => {
+  await toTheCheck(page);
+  await page.getByRole("button", { name: "Type instead of speaking" }).first().click();
+  await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+  await page.getByLabel("Your answer").fill("First I read the traces.");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.locator(".captions .candidate").first()).toContainText("First I read the traces.");
+  await page.reload();
+  await page.getByRole("button", { name: "Join the interview" }).click();
+  await expect(page.locator(".captions .candidate").first()).toContainText("First I read the traces.");
+});
+
+test("without WebSockets plain calls carry the interview", async ({ page }) => {
+  await page.addInitScript(() => {
+    window.WebSocket = class extends EventTarget {
+      static readonly OPEN = 1;
+      readyState = 3;
+      bufferedAmount = 0;
+      constructor() {
+        super();
+        setTimeout(() => this.dispatchEvent(new CloseEvent("close")));
+      }
+      send(): void {}
+      close(): void {}
+    } as unknown as typeof WebSocket;
+  });
+  await toTheCheck(page);
+  await page.getByRole("button", { name: "Type instead of speaking" }).first().click();
+  await expect(page.getByText("Connected without WebSocket")).toBeVisible();
+  await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+  await page.getByLabel("Your answer").fill("I measure before I change anything.");
+  await page.keyboard.press("Control+Enter");
+  await expect(page.locator(".captions .candidate").first()).toContainText("I measure before");
+});
+
+test("another window takes the interview, and gives it back", async ({ page, context }) => {
+  await toTheCheck(page);
+  await page.getByRole("button", { name: "Type instead of speaking" }).first().click();
+  await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await other.getByRole("button", { name: "Join the interview" }).click();
+  await expect(page.getByText("This interview is open in another window").first()).toBeVisible();
+  await page.getByRole("button", { name: "Use it here" }).click();
+  await expect(other.getByText("This interview is open in another window").first()).toBeVisible();
+});
