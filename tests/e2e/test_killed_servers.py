@@ -9,7 +9,6 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 
-import pytest
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import turn_pb2
 
