@@ -92,22 +92,24 @@ class Ears:
         """Up to where the audio was acknowledged, in its seconds, and where on the clock."""
         return self.intake.told, self._timeline.at(self._settled)
 
-    def acknowledge(self, least: float = 0.0) -> None:
-        """Tells how far the audio is not needed again, if that is `least` seconds more.
+    def acknowledge(self, least: float = 0.0) -> bool:
+        """Tells how far the audio is not needed again, if that is `least` seconds more; whether.
 
         Not while something of it is under way, or waits to be stored: who takes the interview up
         after this process has only what clients send once more.
         """
         if self.owed:
-            return
+            return False
         settled, received = self.hearing.settled, self.intake.received
         if self._chronicle.interview.state is not State.LIVE and not self._joins:
             until = received
         else:
             until = min(received, self._of_client(settled))
         # Nobody has any more what a client that is gone for good has sent.
-        if self.intake.acknowledge(max(until, self._lost_until), least):
+        news = self.intake.acknowledge(max(until, self._lost_until), least)
+        if news:
             self._settled = max(self._settled, settled)
+        return news
 
     def _of_client(self, place: float) -> float:
         """Where in the client's audio a place of the heard one lies."""
@@ -160,4 +162,5 @@ class Ears:
             early, self._early = self._early, []
             for audio in early:
                 self.hear(audio)
-        self.acknowledge()
+        if not self.acknowledge():
+            self.intake.remind()
