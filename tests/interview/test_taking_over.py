@@ -19,12 +19,13 @@ from services.interview.events import (
     TurnHeld,
     UtteranceEnded,
 )
-from services.interview.record import Interview, Phase, Speaker, State
+from services.interview.record import Interview, Patience, Phase, Speaker, State
 from tests.interview.stage import FailingStore, Stage, question, spoken, stage
 from tests.runtime.virtual_time import run
 
 RATE = 16_000
 CHUNK_SECONDS = 0.1
+CHUNK_BYTES = 3200
 ANSWER = "I look at the slow query log and then I add the right index"
 
 
@@ -32,6 +33,12 @@ def sound(seconds: float, level: int) -> bytes:
     """A tone of 440 Hz."""
     times = np.arange(round(seconds * RATE)) / RATE
     return (level * np.sin(2 * np.pi * 440 * times)).astype("<i2").tobytes()
+
+
+def speech(seconds: float) -> bytes:
+    """Loud noise: every piece of it is unlike every other."""
+    noise = np.random.default_rng(7).integers(-8000, 8000, round(seconds * RATE))
+    return noise.astype("<i2").tobytes()
 
 
 async def microphone(s: Stage, seconds: float, level: int = 0) -> None:
@@ -186,6 +193,45 @@ def test_nothing_is_acknowledged_from_before_an_answer_began_until_it_is_stored(
             await s.until(CandidateTurn)
             await microphone(s, 2.0)
             assert acknowledged(s) >= end
+
+    run(main())
+
+
+def test_what_was_not_acknowledged_is_all_that_another_orchestrator_needs() -> None:
+    async def main() -> None:
+        async with stage(follow_ups=0) as first:
+            first.join()
+            await first.to_first_question()
+            await microphone(first, 3.0)
+            # What is stored is older than what is acknowledged now.
+            first.conversation.send(m.SetPatience(Patience.PATIENT))
+            await microphone(first, 5.0)
+            begins = first.conversation.ears.intake.received
+            answer = speech(4.0)
+            for place in range(0, len(answer), CHUNK_BYTES):
+                await asyncio.sleep(CHUNK_SECONDS)
+                first.seat.hear(answer[place : place + CHUNK_BYTES], None, "chunk")
+                if place == 10 * CHUNK_BYTES:
+                    await first.hear(SpeechBegan(begins), PartialHeard("I look", ""))
+            taken = acknowledged(first)
+            left = await died(first)
+        assert left[1].heard_until <= taken <= begins
+        async with stage(follow_ups=0, restored=left, away=11.0) as second:
+            second.join(last_seq=0)
+            sent = bytes(2 * round((begins - taken) * RATE)) + answer
+            for place in range(0, len(sent), CHUNK_BYTES):
+                offset = taken + place / 2 / RATE
+                second.seat.hear(sent[place : place + CHUNK_BYTES], offset, "chunk")
+            stream = await second.stream()
+            got = b""
+            gap = min(5.0, taken - left[1].heard_until)
+            while len(got) < 2 * round(gap * RATE) + len(sent):
+                got += await stream.sent.get()
+            again = np.frombuffer(got[-len(answer) :], dtype="<i2").astype(int)
+            assert np.abs(again - np.frombuffer(answer, dtype="<i2")).max() <= 1
+            await asyncio.sleep(1.0)
+            # It lies on the clock where it was spoken.
+            assert second.conversation.ears.ahead <= 0.1
 
     run(main())
 
