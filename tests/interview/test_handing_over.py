@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -201,6 +201,6 @@ async def test_a_speak_call_is_applied_once_although_its_server_died_before_it_a
             assert said == ["I add an index.", "I watch the queries."]
 
 
-async def _events(call: Any) -> AsyncIterator[Any]:
+async def _events(call: Any) -> AsyncGenerator[Any, None]:
     while isinstance(response := await call.read(), pb.ListenResponse):
         yield response.event
