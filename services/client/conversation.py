@@ -128,7 +128,10 @@ class Conversation:
             yield event
 
     async def speak(self, samples: bytes) -> None:
-        """Sends the candidate's next audio: 16-bit mono at `RATE_HZ`, in any pieces."""
+        """Sends the candidate's next audio: 16-bit mono at `RATE_HZ`, in any pieces.
+
+        After a broken connection what was not acknowledged goes before it.
+        """
         self._sent.add(samples)
         # Chosen only when it can be written: joining again changes what is next.
         async with self._writing:

@@ -35,6 +35,26 @@ class SlowBackend(Backend):
             await asyncio.Event().wait()
         return await super().GetInterview(request, context)
 
+    async def Converse(
+        self,
+        request_iterator: AsyncIterator[interview_service_pb2.ConverseRequest],
+        context: Context,
+    ) -> AsyncIterator[interview_service_pb2.ConverseResponse]:
+        """Asks whoever joins, and says what it understood of each message."""
+        await self.enter(context)
+        seq = 0
+        async for request in request_iterator:
+            seq += 1
+            event = conversation_pb2.InterviewEvent(seq=seq)
+            said = request.candidate
+            if request.HasField("join"):
+                event.text.text = f"Welcome to {request.join.interview_id}."
+            elif said.HasField("audio"):
+                event.candidate_turn.turn.text = f"{len(said.audio.chunk.audio)} bytes"
+            else:
+                event.candidate_turn.turn.text = said.typed.text
+            yield interview_service_pb2.ConverseResponse(event=event)
+
     async def Listen(
         self, request: interview_service_pb2.ListenRequest, context: Context
     ) -> AsyncIterator[interview_service_pb2.ListenResponse]:
