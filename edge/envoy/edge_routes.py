@@ -19,7 +19,12 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf import any_pb2
 
-from edge.envoy.callers import EDGE_CALLERS, caller_headers, header_if_absent
+from edge.envoy.callers import (
+    EDGE_CALLERS,
+    caller_headers,
+    header_if_absent,
+    header_instead,
+)
 from edge.envoy.claims import ADDRESS_HEADER
 from edge.envoy.contracts import GATEWAY, Access, Contract, Method
 from edge.envoy.edge_limits import Kind, counted_as, kind_of
@@ -99,6 +104,7 @@ def _configuration(settings: EnvoySettings, name: str, hosts: Sequence[Any]) -> 
         request_headers_to_add=[
             *caller_headers(EDGE_CALLERS),
             *header_if_absent(ADDRESS_HEADER, EDGE_CALLERS),
+            *header_instead("x-forwarded-for", EDGE_CALLERS),
         ],
         virtual_hosts=hosts,
     )
