@@ -83,14 +83,21 @@ async def test_silence_and_an_end_without_a_report_are_failures() -> None:
         yield reported()
 
     async def over(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
-        for event in ():
+        nothing: list[cpb.InterviewEvent] = []
+        for event in nothing:
             yield event
 
-    async with scripted(silent) as (address, _), Viva(address) as viva:
-        async with viva.conversation("x", silence_seconds=0.1) as conversation:
-            with pytest.raises(TimeoutError):
-                await anext(conversation.events())
-    async with scripted(over) as (address, _), Viva(address) as viva:
-        async with viva.conversation("x") as conversation:
-            with pytest.raises(InterviewFailed):
-                await anext(conversation.events())
+    async with (
+        scripted(silent) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x", silence_seconds=0.1) as conversation,
+    ):
+        with pytest.raises(TimeoutError):
+            await anext(conversation.events())
+    async with (
+        scripted(over) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        with pytest.raises(InterviewFailed):
+            await anext(conversation.events())

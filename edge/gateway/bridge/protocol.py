@@ -18,7 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 _MOST_FRAGMENTS = 1024
-_WRITE_BYTES = 32 * 1024
+_WRITE_BYTES = 16 * 1024
 _PARTING_SECONDS = 5.0
 
 

@@ -82,7 +82,7 @@ class BridgeSettings(BaseSettings):
     )
     max_headers: int = Field(default=64, ge=1, description="Most headers in such a block.")
     buffer_bytes: int = Field(
-        default=32 * 1024,
+        default=16 * 1024,
         ge=1024,
         description="How much of the answers waits for a client that reads slowly; then the server"
         " waits.",

@@ -19,8 +19,8 @@ _logger = logging.getLogger(__name__)
 
 Call = grpc.aio.StreamStreamCall[bytes, bytes]
 
-# How far the transport reads ahead of a reader that is slow: HTTP/2's own first window.
-_WINDOW_BYTES = 64 * 1024
+# How far the transport reads ahead of a reader that is slow: a second of raw speech at 16 kHz.
+_WINDOW_BYTES = 32 * 1024
 _CHECK_SECONDS = 5.0
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
