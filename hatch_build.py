@@ -16,11 +16,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ SERVER_ONLY = (
 # The services the page calls, and what errors say; what else is generated is what they import.
 WEB_CONTRACTS = ("viva/account/v1/", "viva/interview/v1/", "google/rpc/")
 VALIDATE = "buf/validate/validate.proto"
+OPENAPI = "openapi.json"
 _IMPORT_AS_MADE = "from buf.validate import validate_pb2"
 _IMPORT_AS_SHIPPED = "from viva.buf.validate import validate_pb2"
 # Imported by the contracts' annotations, directly or not.
@@ -121,9 +123,28 @@ def generate(protos: Path, out: Path) -> None:
         _protoc([*common, f"--python_out={fresh}", f"--mypy_out=quiet:{fresh}", VALIDATE])
         _move_under_viva(fresh)
         _mark_packages(fresh)
+        _write_openapi(protos, fresh)
         if out.exists():
             shutil.rmtree(out)
         shutil.copytree(fresh, out)
+
+
+def _write_openapi(protos: Path, out: Path) -> None:
+    """Writes the JSON edge's OpenAPI document beside the stubs it is made from."""
+    image = out.parent / "described.binpb"
+    write_image(protos, image)
+    arguments = ["--image", str(image), "--out", str(out / "viva" / OPENAPI)]
+    _run(
+        [sys.executable, "-m", "edge.openapi", *arguments, "--version", _version()],
+        environment={**os.environ, "PYTHONPATH": os.pathsep.join([str(out), str(ROOT)])},
+    )
+
+
+def _version() -> str:
+    found = re.search(r'__version__ = "(.+)"', (ROOT / "services/__init__.py").read_text())
+    if found is None:
+        raise RuntimeError("services/__init__.py names no version")
+    return found[1]
 
 
 def _move_under_viva(out: Path) -> None:
@@ -317,8 +338,12 @@ def serve_as_plugin() -> None:
     sys.stdout.buffer.write(response.SerializeToString())
 
 
-def _run(command: Sequence[str], *, quiet: bool = False) -> None:
-    finished = subprocess.run(command, check=False, stdout=subprocess.DEVNULL if quiet else None)
+def _run(
+    command: Sequence[str], *, quiet: bool = False, environment: Mapping[str, str] | None = None
+) -> None:
+    finished = subprocess.run(
+        command, check=False, stdout=subprocess.DEVNULL if quiet else None, env=environment
+    )
     if finished.returncode != 0:
         sys.stderr.write(f"failed: {' '.join(command)}\n")
         raise SystemExit(finished.returncode)

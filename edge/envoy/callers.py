@@ -26,10 +26,18 @@ def caller_headers(formats: tuple[str, ...]) -> list[Any]:
 
 def header_if_absent(name: str, formats: tuple[str, ...]) -> list[Any]:
     """Sets a header where it is absent, by the first format that yields something."""
+    return _header(name, formats, base_pb2.HeaderValueOption.ADD_IF_ABSENT)
+
+
+def header_instead(name: str, formats: tuple[str, ...]) -> list[Any]:
+    """Sets a header, whatever it was; by the last format that yields something."""
+    return _header(name, formats, base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
+
+
+def _header(name: str, formats: tuple[str, ...], action: int) -> list[Any]:
     return [
         base_pb2.HeaderValueOption(
-            header=base_pb2.HeaderValue(key=name, value=value),
-            append_action=base_pb2.HeaderValueOption.ADD_IF_ABSENT,
+            header=base_pb2.HeaderValue(key=name, value=value), append_action=action
         )
         for value in formats
     ]

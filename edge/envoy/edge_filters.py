@@ -22,7 +22,7 @@ from envoy.type.v3 import percent_pb2
 
 from edge.envoy.contracts import GATEWAY, Contract
 from edge.envoy.edge_limits import address_limits, user_limits
-from edge.envoy.edge_routes import BUFFER, CORS
+from edge.envoy.edge_routes import BUFFER, CORS, TRANSCODER
 from edge.envoy.extensions import FALSE, TRUE, http_filter, uint32
 from edge.envoy.identity import EXT_AUTHZ, JWT_AUTHN, authorization, token_verification
 from edge.envoy.settings import EnvoySettings
@@ -34,13 +34,13 @@ def edge_filters(
     settings: EnvoySettings, name: str, public: Sequence[Contract], descriptors: Path
 ) -> list[Any]:
     """The chain of the listener `name`; `descriptors` holds the contracts' descriptor set."""
-    identity = []
+    verified, decided = [], []
     if settings.has_accounts:
-        identity = [
+        verified = [
             http_filter(JWT_AUTHN, token_verification()),
             http_filter("viva.limits.users", user_limits(settings, name)),
-            http_filter(EXT_AUTHZ, authorization()),
         ]
+        decided = [http_filter(EXT_AUTHZ, authorization())]
     return [
         http_filter("envoy.filters.http.health_check", _health(settings, public)),
         # First of those that refuse something: behind it a gRPC-Web call is a gRPC call, and Envoy
@@ -49,14 +49,14 @@ def edge_filters(
         http_filter(CORS, cors_pb2.Cors()),
         http_filter("envoy.filters.http.rbac", _foreign_origins(settings)),
         http_filter("viva.limits.addresses", address_limits(settings, name)),
-        *identity,
-        # Only now, so that nobody's body is kept who may not call.
+        *verified,
+        # Behind the tokens, so that nobody's body is kept who has none; before the gateway, because
+        # what waits for its answer is not counted here, and a body over the limit would wait on.
         http_filter(
             BUFFER, buffer_pb2.Buffer(max_request_bytes=uint32(settings.edge_max_request_bytes))
         ),
-        http_filter(
-            "envoy.filters.http.grpc_json_transcoder", _transcoder(settings, public, descriptors)
-        ),
+        *decided,
+        http_filter(TRANSCODER, _transcoder(settings, public, descriptors)),
         http_filter("envoy.filters.http.grpc_stats", _stats(public)),
         http_filter("envoy.filters.http.router", router_pb2.Router(suppress_envoy_headers=True)),
     ]

@@ -2,11 +2,12 @@
 
 Two filters, because a user is known only once the token is: the first stands before the tokens and
 counts addresses, the second behind them and counts users. Buckets fill steadily rather than once a
-minute. Which of them a request takes from is said by its route (`rate_limits`).
+minute. Which of them a request takes from is said by its route's metadata.
 """
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,9 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2
+from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.v3 import percent_pb2, token_bucket_pb2
+from google.protobuf import struct_pb2
 
 from edge.envoy.claims import USER_HEADER
 from edge.envoy.extensions import FALSE, TRUE, seconds, uint32
@@ -24,8 +27,17 @@ from edge.envoy.settings import EnvoySettings
 LIVE_METHODS = ("/viva.interview.v1.InterviewService/Speak",)
 """An interview's own audio and acknowledgements, where WebSockets are blocked."""
 
-BEFORE_TOKENS, BEHIND_TOKENS = 0, 1
-"""The stages of the two filters."""
+NAMESPACE, KIND = "viva.limits", "kind"
+"""Where a route's metadata says what its requests are counted as: a Kind, or else as a call."""
+
+
+class Kind(enum.Enum):
+    """What a request is counted as."""
+
+    CALL = "call"
+    LIVE = "live"
+    PAGE = "page"
+
 
 # Addresses and users that are told apart at a time; the longest unseen is forgotten first.
 _MOST_COUNTED = 10_000
@@ -36,26 +48,33 @@ _FILLS_A_MINUTE = 1200
 _UNLIMITED = 1_000_000_000
 
 _ADDRESS = "masked_remote_address"
-_KIND = "generic_key"
 _MATCH = "header_match"
 _USER = "user"
-_NO_TOKEN, _TOKEN, _PAGE, _CALL, _LIVE = "no-token", "token", "page", "call", "live"
+_NO_TOKEN, _TOKEN = "no-token", "token"
 
 
 def address_limits(settings: EnvoySettings, name: str) -> Any:
     """The filter before the tokens: of everybody together, and of one address."""
+    alone, many = settings.edge_requests_per_minute, settings.edge_shared_requests_per_minute
+    page = settings.edge_page_requests_per_minute
+    kind, address = _kind(), _masked_address()
     return _filter(
         f"{name}_addresses",
-        BEFORE_TOKENS,
         token_bucket_pb2.TokenBucket(
             max_tokens=settings.edge_request_burst,
             tokens_per_fill=uint32(settings.edge_requests_per_second),
             fill_interval=seconds(1),
         ),
         [
-            _descriptor(settings.edge_requests_per_minute, (_MATCH, _NO_TOKEN), (_ADDRESS, "")),
-            _descriptor(settings.edge_shared_requests_per_minute, (_MATCH, _TOKEN), (_ADDRESS, "")),
-            _descriptor(settings.edge_page_requests_per_minute, (_KIND, _PAGE), (_ADDRESS, "")),
+            (kind, address),
+            (kind, _with_token(present=False), address),
+            (kind, _with_token(present=True), address),
+        ],
+        [
+            _descriptor(page, (KIND, Kind.PAGE.value), (_ADDRESS, "")),
+            _descriptor(alone, (KIND, Kind.CALL.value), (_MATCH, _NO_TOKEN), (_ADDRESS, "")),
+            _descriptor(alone, (KIND, Kind.LIVE.value), (_MATCH, _NO_TOKEN), (_ADDRESS, "")),
+            _descriptor(many, (KIND, Kind.CALL.value), (_MATCH, _TOKEN), (_ADDRESS, "")),
         ],
         everybody=True,
     )
@@ -63,44 +82,34 @@ def address_limits(settings: EnvoySettings, name: str) -> Any:
 
 def user_limits(settings: EnvoySettings, name: str) -> Any:
     """The filter behind the tokens: of one user."""
+    user = _action(
+        request_headers=_Action.RequestHeaders(header_name=USER_HEADER, descriptor_key=_USER)
+    )
+    calls, live = settings.edge_requests_per_minute, settings.edge_live_requests_per_minute
     return _filter(
         f"{name}_users",
-        BEHIND_TOKENS,
         token_bucket_pb2.TokenBucket(
             max_tokens=_UNLIMITED, tokens_per_fill=uint32(_UNLIMITED), fill_interval=seconds(1)
         ),
+        [(_kind(), user)],
         [
-            _descriptor(settings.edge_requests_per_minute, (_KIND, _CALL), (_USER, "")),
-            _descriptor(settings.edge_live_requests_per_minute, (_KIND, _LIVE), (_USER, "")),
+            _descriptor(calls, (KIND, Kind.CALL.value), (_USER, "")),
+            _descriptor(live, (KIND, Kind.LIVE.value), (_USER, "")),
         ],
         everybody=False,
     )
 
 
-def call_limits(path: str) -> list[Any]:
-    """What a call of the method takes from."""
-    address = _masked_address()
-    user = _action(
-        request_headers=_Action.RequestHeaders(header_name=USER_HEADER, descriptor_key=_USER)
-    )
-    limits = [_limit(BEFORE_TOKENS, _with_token(present=False), address)]
-    if path in LIVE_METHODS:
-        return [*limits, _limit(BEHIND_TOKENS, _key(_LIVE), user)]
-    return [
-        *limits,
-        _limit(BEFORE_TOKENS, _with_token(present=True), address),
-        _limit(BEHIND_TOKENS, _key(_CALL), user),
-    ]
+def counted_as(kind: Kind) -> Any:
+    """The metadata of a route whose requests are counted so."""
+    said = struct_pb2.Struct()
+    said.update({KIND: kind.value})
+    return base_pb2.Metadata(filter_metadata={NAMESPACE: said})
 
 
-def page_limits() -> list[Any]:
-    """What a file of the page takes from."""
-    return [_limit(BEFORE_TOKENS, _key(_PAGE), _masked_address())]
-
-
-def anonymous_limits() -> list[Any]:
-    """What anything else takes from: as a call without a token."""
-    return [_limit(BEFORE_TOKENS, _with_token(present=False), _masked_address())]
+def kind_of(path: str) -> Kind:
+    """What calls of a method are counted as."""
+    return Kind.LIVE if path in LIVE_METHODS else Kind.CALL
 
 
 def retry_seconds(settings: EnvoySettings) -> int:
@@ -111,16 +120,21 @@ def retry_seconds(settings: EnvoySettings) -> int:
 _Action = route_components_pb2.RateLimit.Action
 
 
-def _limit(stage: int, *actions: Any) -> Any:
-    return route_components_pb2.RateLimit(stage=uint32(stage), actions=actions)
-
-
 def _action(**fields: Any) -> Any:
     return _Action(**fields)
 
 
-def _key(kind: str) -> Any:
-    return _action(generic_key=_Action.GenericKey(descriptor_value=kind))
+def _kind() -> Any:
+    return _action(
+        metadata=_Action.MetaData(
+            descriptor_key=KIND,
+            metadata_key=metadata_pb2.MetadataKey(
+                key=NAMESPACE, path=[metadata_pb2.MetadataKey.PathSegment(key=KIND)]
+            ),
+            default_value=Kind.CALL.value,
+            source=_Action.MetaData.ROUTE_ENTRY,
+        )
+    )
 
 
 def _masked_address() -> Any:
@@ -142,15 +156,20 @@ def _with_token(*, present: bool) -> Any:
 
 
 def _filter(
-    name: str, stage: int, bucket: Any, descriptors: Sequence[Any], *, everybody: bool
+    name: str,
+    bucket: Any,
+    limits: Sequence[Sequence[Any]],
+    descriptors: Sequence[Any],
+    *,
+    everybody: bool,
 ) -> Any:
     always = base_pb2.RuntimeFractionalPercent(
         default_value=percent_pb2.FractionalPercent(numerator=100)
     )
     return local_rate_limit_pb2.LocalRateLimit(
         stat_prefix=name,
-        stage=stage,
         token_bucket=bucket,
+        rate_limits=[route_components_pb2.RateLimit(actions=actions) for actions in limits],
         descriptors=descriptors,
         max_dynamic_descriptors=uint32(_MOST_COUNTED),
         always_consume_default_token_bucket=TRUE if everybody else FALSE,

@@ -40,7 +40,6 @@ BRIDGE = "bridge"
 
 # Only the mesh says these; from outside they would be forgeries.
 INTERNAL_HEADER_PREFIXES = ("x-viva-", "x-envoy-", "x-forwarded-", "x-request-id")
-_FORWARDED_FOR = "x-forwarded-for"
 
 _BUFFER_BYTES = 32 * 1024
 _STREAM_WINDOW_BYTES = 64 * 1024
@@ -112,6 +111,9 @@ def _manager(
         # the first of them saw.
         use_remote_address=TRUE,
         xff_num_trusted_hops=hops,
+        # It would append this machine's own address for callers on this machine; routes say who
+        # the client is.
+        skip_xff_append=True,
         early_header_mutation_extensions=[_header_stripping(forwarded_for=hops == 0)],
         request_id_extension=request_ids(),
         always_set_request_id_in_response=True,

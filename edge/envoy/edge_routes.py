@@ -19,10 +19,15 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf import any_pb2
 
-from edge.envoy.callers import EDGE_CALLERS, caller_headers, header_if_absent
+from edge.envoy.callers import (
+    EDGE_CALLERS,
+    caller_headers,
+    header_if_absent,
+    header_instead,
+)
 from edge.envoy.claims import ADDRESS_HEADER
 from edge.envoy.contracts import GATEWAY, Access, Contract, Method
-from edge.envoy.edge_limits import anonymous_limits, call_limits, page_limits
+from edge.envoy.edge_limits import Kind, counted_as, kind_of
 from edge.envoy.extensions import FALSE, TRUE, packed, seconds, uint64
 from edge.envoy.identity import nobody_asked, of_method
 from edge.envoy.local_replies import BY_STATUS, GRPC
@@ -32,6 +37,7 @@ from edge.envoy.settings import EnvoySettings
 
 BUFFER = "envoy.filters.http.buffer"
 CORS = "envoy.filters.http.cors"
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 BRIDGE_CLUSTER = "bridge"
 
 NO_ACCOUNTS = "nobody can sign in here: no gateway runs"
@@ -98,6 +104,7 @@ def _configuration(settings: EnvoySettings, name: str, hosts: Sequence[Any]) -> 
         request_headers_to_add=[
             *caller_headers(EDGE_CALLERS),
             *header_if_absent(ADDRESS_HEADER, EDGE_CALLERS),
+            *header_instead("x-forwarded-for", EDGE_CALLERS),
         ],
         virtual_hosts=hosts,
     )
@@ -108,7 +115,6 @@ def _host(settings: EnvoySettings, name: str, domains: Sequence[str], routes: Se
         name=name,
         domains=list(domains),
         routes=[_unasked(settings, malformed_timeout_route()), *routes],
-        rate_limits=anonymous_limits(),
         request_body_buffer_limit=uint64(RETRY_BUFFER_BYTES),
     )
 
@@ -122,7 +128,12 @@ def _unasked(settings: EnvoySettings, route: Any) -> Any:
 
 def _no_method(settings: EnvoySettings) -> dict[str, any_pb2.Any]:
     """Settings of routes that lead to no method: no body is waited for, nobody is asked."""
-    return {**nobody_asked(settings), BUFFER: packed(buffer_pb2.BufferPerRoute(disabled=True))}
+    return {
+        **nobody_asked(settings),
+        BUFFER: packed(buffer_pb2.BufferPerRoute(disabled=True)),
+        # It would answer what it finds no method for, in its own way.
+        TRANSCODER: packed(route_components_pb2.FilterConfig(disabled=True)),
+    }
 
 
 def _method_routes(settings: EnvoySettings, public: Iterable[Contract]) -> Iterable[Any]:
@@ -170,7 +181,6 @@ def _to_method(
         return _refused(settings, name, match, 401, NO_ACCOUNTS)
     streams = method.client_streaming or method.server_streaming
     action = forward(contract.name, retried=method.idempotent)
-    action.rate_limits.extend(call_limits(method.path))
     action.max_stream_duration.max_stream_duration.CopyFrom(
         seconds(settings.edge_stream_seconds if streams else settings.edge_request_seconds)
     )
@@ -182,6 +192,7 @@ def _to_method(
         name=name,
         match=match,
         route=action,
+        metadata=counted_as(kind_of(method.path)),
         typed_per_filter_config=options,
         # A token is for those who issue it: a server that needs none cannot lose any.
         request_headers_to_remove=() if contract.server == GATEWAY else ("authorization", "cookie"),
@@ -218,7 +229,6 @@ def _sockets(settings: EnvoySettings, public: Iterable[Contract]) -> Iterable[An
         action.max_stream_duration.max_stream_duration.CopyFrom(
             seconds(settings.edge_stream_seconds)
         )
-        action.rate_limits.extend(anonymous_limits())
         yield route_components_pb2.Route(
             name=f"{contract.name} WebSocket",
             match=_Match(
@@ -247,7 +257,6 @@ def _page(settings: EnvoySettings) -> Iterable[Any]:
         yield _refused(settings, "not found", match, 404)
     for verb in ("GET", "HEAD"):
         action = forward(BRIDGE_CLUSTER)
-        action.rate_limits.extend(page_limits())
         action.max_stream_duration.max_stream_duration.CopyFrom(
             seconds(settings.edge_request_seconds)
         )
@@ -255,6 +264,7 @@ def _page(settings: EnvoySettings) -> Iterable[Any]:
             name="page",
             match=_Match(prefix="/", headers=[_verb(verb)]),
             route=action,
+            metadata=counted_as(Kind.PAGE),
             typed_per_filter_config=_no_method(settings),
         )
 

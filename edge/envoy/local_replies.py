@@ -1,13 +1,9 @@
 """What Envoy itself answers, in the form the caller reads: `google.rpc.Status`, as the servers do.
 
-Envoy tells gRPC callers apart by the content type `application/grpc`; gRPC-Web ones are such from
-the filter that translates for them on. Three kinds of callers are left to it:
-
-- gRPC, and gRPC-Web behind that filter: an answer of headers alone with grpc-status. Envoy writes
-  it, but derives UNKNOWN or INTERNAL from statuses that say more; here are the right ones.
-- gRPC-Web before it (a request that is refused as soon as its headers are read): nobody would
-  translate; the headers are written here, and the body is left out.
-- Everybody else: JSON.
+gRPC callers get headers alone, with grpc-status and its details. Left to itself Envoy would derive
+UNKNOWN or INTERNAL from statuses that say more, and answer gRPC-Web callers with the HTTP status,
+which clients read in their own ways. Everybody else gets JSON, and so do callers whose headers
+could not even be read: nothing is known of them.
 """
 
 from __future__ import annotations
@@ -91,7 +87,6 @@ def local_replies(retry_after: int) -> Any:
         mapper
         for refusal in REFUSALS
         for mapper in (
-            _before_translation(refusal, retry_after),
             _as_grpc(refusal, retry_after),
             _as_json(refusal, retry_after),
         )
@@ -102,33 +97,18 @@ def local_replies(retry_after: int) -> Any:
 _Mapper = http_connection_manager_pb2.ResponseMapper
 
 
-def _before_translation(refusal: Refusal, retry_after: int) -> Any:
+def _as_grpc(refusal: Refusal, retry_after: int) -> Any:
     headers = {
-        "content-type": f"{GRPC_WEB}+proto",
         "grpc-status": str(refusal.code.value[0]),
         "grpc-message": refusal.message,
         "grpc-status-details-bin": _details(refusal, retry_after),
     }
     return _Mapper(
-        filter=_both(_status(refusal.status), _content_type(GRPC_WEB)),
+        filter=_all(_status(refusal.status), _content_type(GRPC), _not_transcoded()),
         status_code=uint32(200),
-        body=base_pb2.DataSource(inline_string=""),
-        body_format_override=_text(""),
-        headers_to_add=[
-            _header(name, value, overwrite=name == "content-type")
-            for name, value in headers.items()
-        ],
-    )
-
-
-def _as_grpc(refusal: Refusal, retry_after: int) -> Any:
-    headers = {
-        "grpc-status": str(refusal.code.value[0]),
-        "grpc-status-details-bin": _details(refusal, retry_after),
-    }
-    return _Mapper(
-        filter=_both(_status(refusal.status), _content_type(GRPC)),
-        headers_to_add=[_header(name, value) for name, value in headers.items()],
+        body_format_override=_text("", f"{GRPC_WEB}+proto"),
+        # Who refuses may have said it better.
+        headers_to_add=[_header(name, value, unless_said=True) for name, value in headers.items()],
     )
 
 
@@ -174,21 +154,21 @@ def _any(message: Message) -> any_pb2.Any:
     return packed
 
 
-def _text(template: str) -> Any:
+def _text(template: str, content_type: str) -> Any:
     return substitution_format_string_pb2.SubstitutionFormatString(
-        text_format_source=base_pb2.DataSource(inline_string=template)
+        text_format_source=base_pb2.DataSource(inline_string=template), content_type=content_type
     )
 
 
-def _header(name: str, value: str, *, overwrite: bool = False) -> Any:
+def _header(name: str, value: str, *, unless_said: bool = False) -> Any:
     option = base_pb2.HeaderValueOption
     return option(
-        header=base_pb2.HeaderValue(key=name, value=value.replace("%", "%%")),
-        append_action=(option.OVERWRITE_IF_EXISTS_OR_ADD if overwrite else option.ADD_IF_ABSENT),
+        header=base_pb2.HeaderValue(key=name, value=value),
+        append_action=option.ADD_IF_ABSENT if unless_said else option.OVERWRITE_IF_EXISTS_OR_ADD,
     )
 
 
-def _both(*filters: Any) -> Any:
+def _all(*filters: Any) -> Any:
     return accesslog_pb2.AccessLogFilter(and_filter=accesslog_pb2.AndFilter(filters=filters))
 
 
@@ -210,6 +190,17 @@ def _content_type(prefix: str) -> Any:
         header_filter=accesslog_pb2.HeaderFilter(
             header=route_components_pb2.HeaderMatcher(
                 name="content-type", string_match=string_pb2.StringMatcher(prefix=prefix)
+            )
+        )
+    )
+
+
+def _not_transcoded() -> Any:
+    """Not JSON: to the filters behind the transcoder that looks like gRPC."""
+    return accesslog_pb2.AccessLogFilter(
+        header_filter=accesslog_pb2.HeaderFilter(
+            header=route_components_pb2.HeaderMatcher(
+                name="x-envoy-original-path", present_match=True, invert_match=True
             )
         )
     )

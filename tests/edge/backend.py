@@ -309,7 +309,7 @@ class Mesh:
 
             async def known() -> bool:
                 answer = await client.get(
-                    f"{self.edge}/v1/account", headers=gateway.bearer(kind="nobody")
+                    f"{self.edge}/v1/account", headers=gateway.bearer("nobody", kind="none")
                 )
                 return "Jwks" not in answer.text
 

@@ -101,6 +101,8 @@ def _refused(verdict: Verdict) -> Any:
     return external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code.value[0], message=verdict.value),
         denied_response=external_auth_pb2.DeniedHttpResponse(
-            status=http_status_pb2.HttpStatus(code=status), body=verdict.value
+            status=http_status_pb2.HttpStatus(code=status),
+            headers=[_overwrite("grpc-message", verdict.value)],
+            body=verdict.value,
         ),
     )

@@ -1,0 +1,137 @@
+"""How much anybody may ask for, and how many connections may be open."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
+from viva.interview.v1 import interview_service_pb2
+
+from services.runtime.channel import open_channel
+from tests.edge import grpc_web
+from tests.edge.identity import ALICE, BOB
+from tests.security.door import INTERVIEWS, Door, door
+from tests.server_process import until
+
+pytestmark = pytest.mark.slow
+
+READ = f"/{INTERVIEWS}/GetInterview"
+REQUEST = interview_service_pb2.GetInterviewRequest(interview_id="seven")
+NARROW = {
+    "edge_requests_per_minute": 5,
+    "edge_live_requests_per_minute": 12,
+    "edge_shared_requests_per_minute": 100_000,
+}
+
+
+async def _statuses(site: Door, path: str, count: int, headers: dict[str, str]) -> list[int]:
+    return [(await site.client.get(path, headers=headers)).status_code for _ in range(count)]
+
+
+async def test_a_user_has_so_many_requests_and_others_theirs(tmp_path: Path) -> None:
+    async with door(tmp_path, **NARROW) as site:
+        alice, bob = site.gateway.bearer(ALICE), site.gateway.bearer(BOB)
+        path = "/v1/interviews/a"
+        assert await _statuses(site, path, 8, alice) == [200] * 5 + [429] * 3
+        assert await _statuses(site, path, 5, bob) == [200] * 5
+        # Another token, another session, another listener: the same user.
+        other = site.gateway.bearer(ALICE, sid="another")
+        assert await _statuses(site, path, 1, other) == [429]
+        assert len(site.arrived) == 10
+
+
+async def test_an_address_without_a_token_has_so_many_requests(tmp_path: Path) -> None:
+    async with door(tmp_path, **NARROW) as site:
+        assert await _statuses(site, "/v1/personas", 8, {}) == [200] * 5 + [429] * 3
+        assert await _statuses(site, "/v1/personas", 1, site.gateway.bearer()) == [200]
+        # What the bridge asks for is asked by whom it names.
+        async with httpx.AsyncClient(base_url=f"http://{site.mesh.for_bridge}") as bridge:
+            for client, count in (("192.0.2.1", 7), ("192.0.2.2", 7)):
+                codes = [
+                    (
+                        await bridge.get("/v1/personas", headers={"x-forwarded-for": client})
+                    ).status_code
+                    for _ in range(count)
+                ]
+                assert codes == [200] * 5 + [429] * 2
+
+
+async def test_an_interviews_own_audio_has_a_budget_of_its_own(tmp_path: Path) -> None:
+    async with door(tmp_path, **NARROW) as site:
+        bearer = site.gateway.bearer()
+        assert (await _statuses(site, "/v1/interviews/a", 6, bearer))[-1] == 429
+        codes = [
+            (await site.client.post("/v1/interviews/a:speak", json={}, headers=bearer)).status_code
+            for _ in range(14)
+        ]
+        assert codes == [200] * 12 + [429] * 2
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with door(tmp_path, **NARROW) as site:
+        bearer = site.gateway.bearer()
+        await _statuses(site, "/v1/interviews/a", 5, bearer)
+        refused = await site.client.get("/v1/interviews/a", headers=bearer)
+        assert refused.status_code == 429
+        assert refused.json()["code"] == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        [retry] = [d for d in refused.json()["details"] if d["@type"].endswith("RetryInfo")]
+        assert retry["retryDelay"] == "12s"
+        assert refused.headers["retry-after"] == "12"
+        response, _ = await grpc_web.call(site.client, READ, REQUEST, bearer)
+        assert response.headers["grpc-status"] == "8"
+        details = response.headers["grpc-status-details-bin"]
+        status = status_pb2.Status.FromString(base64.b64decode(details + "=="))
+        info = error_details_pb2.RetryInfo()
+        assert any(detail.Unpack(info) for detail in status.details)
+        assert info.retry_delay.seconds == 12
+
+
+async def test_guessing_passwords_is_slow(tmp_path: Path) -> None:
+    async with door(tmp_path, **NARROW) as site:
+        codes = [
+            (
+                await site.client.post(
+                    "/v1/account:logIn",
+                    json={"email": f"{n}@example.com", "password": "1234567890"},
+                )
+            ).status_code
+            for n in range(10)
+        ]
+        assert codes == [200] * 5 + [429] * 5
+
+
+async def test_a_flood_of_connections_leaves_mesh_and_admin_alone(tmp_path: Path) -> None:
+    async with door(tmp_path, edge_max_connections=10) as site:
+        flood = [
+            await asyncio.open_connection("127.0.0.1", site.mesh.settings.edge_port)
+            for _ in range(40)
+        ]
+
+        async def overflown() -> bool:
+            stats = f"{site.mesh.admin}/stats"
+            async with httpx.AsyncClient() as client:
+                answer = await client.get(stats, params={"filter": "downstream_cx_overflow"})
+            return any(int(line.rpartition(" ")[2]) > 0 for line in answer.text.splitlines())
+
+        try:
+            await until(overflown)
+            async with open_channel(site.mesh.address) as channel:
+                stub = embed_pb2_grpc.EmbedServiceStub(channel)
+                await stub.Embed(embed_pb2.EmbedRequest(inputs=["x"]), timeout=10)
+        finally:
+            for _, writer in flood:
+                writer.close()
+
+        async def recovered() -> bool:
+            try:
+                return (await site.client.get("/v1/personas")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await until(recovered)
