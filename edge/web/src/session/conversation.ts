@@ -75,6 +75,7 @@ export class Conversation {
     this.open = true;
     addEventListener("offline", this.wentOffline);
     addEventListener("pagehide", this.kept);
+    navigator.mediaDevices?.addEventListener("devicechange", this.pluggedIn);
     const before = recall(this.interviewId);
     await this.read();
     if (!this.open) return;
@@ -105,6 +106,7 @@ export class Conversation {
     this.open = false;
     removeEventListener("offline", this.wentOffline);
     removeEventListener("pagehide", this.kept);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.pluggedIn);
     this.kept();
     this.reading.abort();
     this.link?.close();
@@ -112,6 +114,12 @@ export class Conversation {
     this.loudspeaker.close();
     await this.running;
   }
+
+  /** Whoever lost the microphone and plugs one in need not be asked. */
+  private readonly pluggedIn = () => {
+    const { microphone } = this.state.value;
+    if (microphone === "gone" || microphone === "missing") void this.microphone.open();
+  };
 
   private readonly wentOffline = () => this.link?.interrupted();
 
