@@ -46,6 +46,7 @@ export class Conversation {
   private recordFrom: number | undefined;
   private acknowledgedMs = 0;
   private open = false;
+  private spoken = false;
   private lastCaptured = 0;
   private tokenSeen = 0;
   private readonly reading = new AbortController();
@@ -70,9 +71,10 @@ export class Conversation {
     });
   }
 
-  /** Joins. `spoken`: with the microphone; without it answers are typed until it is opened. */
+  /** Joins. `spoken`: with the microphone; without it answers are typed. */
   async start(spoken: boolean): Promise<void> {
     this.open = true;
+    this.spoken = spoken;
     addEventListener("offline", this.wentOffline);
     addEventListener("pagehide", this.kept);
     navigator.mediaDevices?.addEventListener("devicechange", this.pluggedIn);
@@ -150,7 +152,8 @@ export class Conversation {
       outbox: this.outbox,
       join: () => ({
         interviewId: this.interviewId,
-        input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 },
+        // Without it the server expects typed answers.
+        ...(this.spoken ? { input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 } } : {}),
         ...(this.token ? { resumeToken: this.token } : {}),
       }),
       event: (event) => this.happened(event),
