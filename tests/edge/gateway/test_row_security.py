@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import quote
 
 import asyncpg
 import pytest
 
+from edge.gateway.accounts.user import Kind, User
+from edge.gateway.clock import now
+from edge.gateway.store import users
 from edge.gateway.store.tables import SCHEMA
-from services.runtime.postgres.database import EVERYBODY
+from edge.gateway.store.tables import tables as accounts
+from services.interview.store.tables import tables as interviews
+from services.runtime.ids import new_uuid
+from services.runtime.postgres.database import EVERYBODY, Server, open_database
 from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.migrating import upgrade
 from services.runtime.postgres.row_security import APPLICATION_ROLE
-from tests.edge.gateway.stage import Stage
+from tests.edge.gateway.stage import PATIENCE, Stage
+from tests.interview.databases import Postgres
 
 _OF_USERS = f"""
     SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relrowsecurity AND c.relforcerowsecurity
@@ -88,3 +97,31 @@ async def test_interviews_are_walled_in_as_well(on: Stage) -> None:
         # The gateway's role may read them: the wall, not the role, keeps them apart.
         rows = await connection.fetch("SELECT user_id FROM interview")
     assert [row["user_id"] for row in rows] == ["ann"]
+
+
+async def test_who_owns_the_tables_and_is_no_superuser_is_walled_in_too(
+    postgres: Postgres,
+) -> None:
+    admin = await postgres.connect()
+    await admin.execute("CREATE ROLE landlord LOGIN")
+    await admin.execute("CREATE DATABASE leased OWNER landlord TEMPLATE template0")
+    url = f"postgresql://landlord@/leased?host={quote(str(postgres.folder))}"
+    server = Server(url, postgres.folder)
+    try:
+        for tables in (interviews(), accounts()):
+            await upgrade(server, tables)
+        ann, bob = (User(new_uuid(), Kind.GUEST, now()) for _ in range(2))
+        async with open_database(server, PATIENCE) as database:
+            for user in (ann, bob):
+                async with database.transaction(user.id) as connection:
+                    await users.add(connection, user)
+            async with database.connection() as connection:
+                assert await connection.fetchval("SELECT current_user") == "landlord"
+                assert not await connection.fetch("SELECT FROM account.users")
+            async with database.transaction(ann.id) as connection:
+                [row] = await connection.fetch("SELECT id FROM account.users")
+                assert str(row["id"]) == ann.id
+    finally:
+        await admin.execute("DROP DATABASE leased WITH (FORCE)")
+        await admin.execute("DROP ROLE landlord")
+        await admin.close()
