@@ -26,7 +26,7 @@ function compressed(): Plugin {
 const states = process.env.VIVA_WEB_STATES;
 
 export default defineConfig({
-  plugins: [vue(), compressed()],
+  plugins: states ? [vue()] : [vue(), compressed()],
   resolve: {
     alias: {
       "@viva": here("./gen/viva"),
