@@ -101,7 +101,9 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def server_process(name: str, service: str, **settings: str) -> AsyncIterator[ServerProcess]:
+async def server_process(
+    name: str, service: str, *, package: str = "services", **settings: str
+) -> AsyncIterator[ServerProcess]:
     """Starts `python -m services.NAME` with `VIVA_NAME_…` settings; kills it at the end.
 
     A setting of all servers is given by its whole name, `VIVA_…`.
@@ -111,7 +113,7 @@ async def server_process(name: str, service: str, **settings: str) -> AsyncItera
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        f"services.{name}",
+        f"{package}.{name}",
         cwd=ROOT,
         env=_environment() | _variables(name, own),
     )
@@ -123,12 +125,12 @@ async def server_process(name: str, service: str, **settings: str) -> AsyncItera
         await process.wait()
 
 
-async def failed_start(name: str, **settings: str) -> str:
+async def failed_start(name: str, *, package: str = "services", **settings: str) -> str:
     """What a server says that cannot start; it must end with the status for that."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        f"services.{name}",
+        f"{package}.{name}",
         cwd=ROOT,
         env=_environment() | _variables(name, settings),
         stderr=asyncio.subprocess.PIPE,

@@ -88,7 +88,13 @@ def test_quotas_are_asked_where_there_are_accounts() -> None:
     plan = make_plan()
     assert plan.servers["interview"].environment[asked] == plan.mesh
     gateway = next(program for program in plan.programs if program.name == "gateway")
-    assert int(gateway.environment["VIVA_GATEWAY_JWKS_PORT"]) in gateway.ports
+    keys = int(gateway.environment["VIVA_GATEWAY_JWKS_PORT"])
+    assert plan.ports[keys] == "gateway keys"
+    assert plan.envoy.keys_address == f"127.0.0.1:{keys}"
+    # Envoy knows one address of them: whoever replaces the gateway listens there too.
+    replaced = plan.servers["gateway"].program("gateway", plan.programs)
+    assert int(replaced.environment["VIVA_GATEWAY_JWKS_PORT"]) == keys
+    assert replaced.endpoint != gateway.endpoint
     assert gateway.environment["VIVA_GATEWAY_INTERVIEW_ADDRESS"] == plan.mesh
     assert asked not in make_plan(without=["gateway"]).servers["interview"].environment
 

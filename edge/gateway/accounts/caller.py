@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import grpc
@@ -42,7 +41,8 @@ def caller(context: _Context) -> Caller:
     scheme, _, token = said.get("authorization", "").partition(" ")
     return Caller(
         address=said.get(ADDRESS_HEADER) or _peer(context.peer()),
-        user_agent=said.get("x-user-agent") or said.get("user-agent", ""),
+        # A browser's own; what gRPC-Web's library calls itself comes second.
+        user_agent=said.get("user-agent") or said.get("x-user-agent", ""),
         access_token=token.strip() if scheme.lower() == "bearer" and token.strip() else None,
         cookie=_cookie(said) if _is_of_our_page(said) else None,
         over_tls=said.get("x-forwarded-proto") == "https",
@@ -66,13 +66,12 @@ def _is_of_our_page(said: dict[str, str]) -> bool:
 
 
 def _cookie(said: dict[str, str]) -> str | None:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(said.get("cookie", ""))
-    except CookieError:
-        return None
-    found = jar.get(COOKIE)
-    return found.value if found is not None and found.value else None
+    # By hand: http.cookies gives all up for one that another program on this host has set.
+    for pair in said.get("cookie", "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE and value:
+            return value
+    return None
 
 
 def set_cookie(token: str, seconds: int, *, secure: bool) -> str:

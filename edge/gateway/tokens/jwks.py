@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -47,6 +48,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: it is asked for every few minutes."""
 
 
+class _Server(ThreadingHTTPServer):
+    # Gateways of one machine publish the same keys: one can replace another without a gap.
+    allow_reuse_port = True
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, document: Callable[[], Mapping[str, Any]]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), partial(_Handler, document))
+
+
 @asynccontextmanager
 async def serving_keys(
     host: str, port: int, document: Callable[[], Mapping[str, Any]], *, allow_insecure: bool
@@ -58,7 +69,7 @@ async def serving_keys(
     """
     require_allowed("public keys", host, port, allow_insecure=allow_insecure)
     try:
-        server = ThreadingHTTPServer((bare(host), port), partial(_Handler, document))
+        server = _Server(bare(host), port, document)
     except OSError:
         raise taken(host, port) from None
     thread = Thread(target=server.serve_forever, name="jwks", daemon=True)

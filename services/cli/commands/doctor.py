@@ -37,10 +37,12 @@ _MEMORY_BYTES = 3 * 2**30
 _DISK_BYTES = 2**30
 # What the servers import, beyond what the command itself does.
 _LIBRARIES = (
+    "argon2",
     "asyncpg",
     "ctranslate2",
     "faster_whisper",
     "gguf",
+    "jwt",
     "llguidance",
     "onnxruntime",
     "tokenizers",
@@ -154,7 +156,7 @@ def _libraries() -> Iterator[Finding]:
     yield Finding(
         "libraries",
         f"missing: {', '.join(missing)}" if missing else "installed",
-        "pip install 'viva-mesh[asr,tts,llm,embed,interview]'" if missing else "",
+        "pip install 'viva-mesh[asr,tts,llm,embed,interview,gateway]'" if missing else "",
     )
 
 

@@ -86,7 +86,7 @@ class Plan:
                 taken[program.metrics_port] = f"{program.name} metrics"
             if program.admin_port is not None:
                 taken[program.admin_port] = f"{program.name} admin"
-            for port in program.further_ports:
+            for port in program.shared_ports:
                 taken[port] = f"{program.name} keys"
         if self.edge is not None:
             taken[self.envoy.edge_port] = "edge listener"
@@ -277,16 +277,16 @@ def _server(
             environment[f"{prefix}_{server}_ADDRESS"] = mesh
         if accounts:
             environment[f"{prefix}_ACCOUNT_ADDRESS"] = mesh
-    further_ports = {}
+    shared_ports = {}
     if name == "gateway":
         module = "edge.gateway"
         environment[f"{prefix}_INTERVIEW_ADDRESS"] = mesh
         environment[f"{prefix}_PUBLIC_URL"] = os.environ.get(f"{prefix}_PUBLIC_URL", public_url)
         keys = f"{prefix}_JWKS_PORT"
-        further_ports[keys] = _port(keys, HTTP_PORTS["gateway"], offset)
+        shared_ports[keys] = _port(keys, HTTP_PORTS["gateway"], offset)
     endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
     command = (sys.executable, "-m", module)
-    return Server(name, command, environment, endpoint, metrics_port, count, further_ports)
+    return Server(name, command, environment, endpoint, metrics_port, count, shared_ports)
 
 
 def _keys_address(envoy: EnvoySettings, servers: Mapping[str, Server]) -> str:
@@ -294,7 +294,7 @@ def _keys_address(envoy: EnvoySettings, servers: Mapping[str, Server]) -> str:
     gateway = servers.get("gateway")
     if gateway is None or "keys_address" in envoy.model_fields_set:
         return envoy.keys_address
-    [port] = gateway.further_ports.values()
+    [port] = gateway.shared_ports.values()
     return authority(gateway.first.host, port)
 
 

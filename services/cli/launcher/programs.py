@@ -49,7 +49,7 @@ class Program:
         folder: Where it runs; None for the launcher's own.
         socket: Whether it listens at a Unix socket.
         stop_signal: What asks it to stop.
-        further_ports: What else it listens on.
+        shared_ports: What else it listens on, together with the server's other replicas.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Program:
     folder: Path | None = None
     socket: bool = False
     stop_signal: int = signal.SIGTERM
-    further_ports: tuple[int, ...] = ()
+    shared_ports: tuple[int, ...] = ()
 
     @property
     def metrics(self) -> str | None:
@@ -75,10 +75,10 @@ class Program:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The ports it listens on."""
+        """The ports it alone listens on."""
         if self.socket:
             return ()
-        ports = (self.endpoint.port, self.metrics_port, self.admin_port, *self.further_ports)
+        ports = (self.endpoint.port, self.metrics_port, self.admin_port)
         return tuple(port for port in ports if port is not None)
 
 
@@ -93,7 +93,7 @@ class Server:
         first: Where its first replica takes calls.
         metrics_port: Where its first replica shows metrics; None for none.
         replicas: How many run here.
-        further_ports: What else its first replica listens on, by the variable that says so.
+        shared_ports: What else its replicas listen on together, by the variable that says so.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Server:
     first: Endpoint
     metrics_port: int | None
     replicas: int
-    further_ports: Mapping[str, int] = field(default_factory=dict)
+    shared_ports: Mapping[str, int] = field(default_factory=dict)
 
     def first_program(self) -> Program:
         """The first replica, at the server's own ports."""
@@ -133,8 +133,7 @@ class Server:
         if self.metrics_port is not None:
             metrics_port = self.metrics_port + further
             ports[f"{prefix}_METRICS_PORT"] = str(metrics_port)
-        others = {name: port + further for name, port in self.further_ports.items()}
-        ports |= {name: str(port) for name, port in others.items()}
+        ports |= {name: str(port) for name, port in self.shared_ports.items()}
         return Program(
             name,
             self.name,
@@ -143,5 +142,5 @@ class Server:
             endpoint,
             metrics_port,
             SERVICES[self.name],
-            further_ports=tuple(others.values()),
+            shared_ports=tuple(self.shared_ports.values()),
         )

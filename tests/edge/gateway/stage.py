@@ -113,6 +113,7 @@ class Stage:
     mail: FakeMail
     owners: FakeOwners
     postgres: Postgres
+    port: int
 
     async def guest(self, **request: Any) -> account_pb2.Credentials:
         asked = pb.CreateGuestRequest(want_refresh_token=True, **request)
@@ -225,7 +226,7 @@ async def stage(postgres: Postgres, data_dir: Path, **changes: Any) -> AsyncIter
         ):
             accounts: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             quotas: Any = quota_service_pb2_grpc.QuotaServiceStub(channel)
-            yield Stage(built[0], accounts, quotas, clock, mail, owners, postgres)
+            yield Stage(built[0], accounts, quotas, clock, mail, owners, postgres, running.port)
     finally:
         await backend.stop(0)
 

@@ -123,7 +123,7 @@ async def test_browsers_keep_the_refresh_token_where_no_script_can_read_it(on: S
     assert not cookie["secure"]
     _, cookie = await _with_cookie(on, (*BROWSER, ("x-forwarded-proto", "https")))
     assert cookie["secure"]
-    sent = (*BROWSER, ("cookie", f"other=1; viva_refresh={cookie.value}"))
+    sent = (*BROWSER, ("cookie", f'odd="{{"a; other=1; viva_refresh={cookie.value}'))
     call = on.accounts.Refresh(pb.RefreshRequest(), timeout=PATIENCE, metadata=sent)
     renewed = SimpleCookie(dict(await call.initial_metadata())["set-cookie"])["viva_refresh"]
     assert renewed.value != cookie.value

@@ -149,6 +149,9 @@ async def test_two_gateways_have_the_same_keys(
     on: Stage, postgres: Postgres, tmp_path: Path
 ) -> None:
     token = (await on.member()).access_token
-    settings = gateway_settings(postgres, tmp_path)
+    settings = gateway_settings(postgres, tmp_path, jwks_port=on.gateway.jwks_port)
+    # And publish them at one place, so that one can replace the other.
     async with assembled(settings, clock=on.clock) as other:
+        assert other.jwks_port == on.gateway.jwks_port
         assert other.tokens.read(token) == on.gateway.tokens.read(token)
+    assert await _published(on)
