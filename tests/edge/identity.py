@@ -59,7 +59,7 @@ class Gateway:
             raise ConnectionError("the database is gone")
         return session_id not in self.ended
 
-    def claims(self, user: str | None = ALICE, **changed: Any) -> dict[str, Any]:
+    def claims(self, user: str = ALICE, **changed: Any) -> dict[str, Any]:
         now = int(time.time())
         said = {
             "iss": ISSUER,
@@ -74,12 +74,12 @@ class Gateway:
         }
         return {key: value for key, value in {**said, **changed}.items() if value is not None}
 
-    def token(self, user: str | None = ALICE, **changed: Any) -> str:
+    def token(self, user: str = ALICE, **changed: Any) -> str:
         return jwt.encode(
             self.claims(user, **changed), self.key, algorithm="ES256", headers={"kid": _KID}
         )
 
-    def bearer(self, user: str | None = ALICE, **changed: Any) -> dict[str, str]:
+    def bearer(self, user: str = ALICE, **changed: Any) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token(user, **changed)}"}
 
     @property

@@ -14,7 +14,7 @@ import grpc
 import httpx
 import pytest
 import pytest_asyncio
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from viva.buf.validate import validate_pb2
@@ -42,7 +42,7 @@ ELSEWHERE = frozenset({"/viva.account.v1.AccountService/RevokeSession"})
 """Methods of the gateway's: tests/edge/gateway/test_sessions.py."""
 
 
-def named(message: Descriptor, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+def named(message: Any, seen: frozenset[str] = frozenset()) -> Iterator[str]:
     """The fields of a request that name a thing, however deep."""
     for field in message.fields:
         if field.name.endswith("_id") and field.name not in OF_EVERYBODY:
@@ -114,7 +114,7 @@ class House:
             else:
                 call = channel.unary_stream(method.path, **named)(request, **sent)
             with suppress(grpc.aio.AioRpcError):
-                if await call.read() is not grpc.aio.EOF:
+                async for _ in call:
                     call.cancel()
                     return Code.OK
             return Code(await call.code())

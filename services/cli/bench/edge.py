@@ -88,8 +88,7 @@ async def run(calls: int = 1000) -> BenchResult:
         ],
         notes=[
             f"{calls} calls a way, interleaved, gRPC",
-            "own: ListInterviews, which asks the database; its ratio is that of the same direct p50"
-            " as the public method's, with what the edge adds",
+            "own: ListInterviews, which asks the database; compared is what the edge adds to it",
         ],
     )
 
