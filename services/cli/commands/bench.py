@@ -24,6 +24,7 @@ from services.cli.bench import sessions as sessions_bench
 from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
 from services.cli.bench.bargein import bench as bargein_bench
+from services.cli.bench.bridge import bench as bridge_bench
 from services.cli.bench.endpointing import bench as endpointing_bench
 from services.cli.bench.recordings import RecordingsUnavailableError
 from services.cli.bench.turn import bench as turn_bench
@@ -85,6 +86,17 @@ def edge(
 ) -> None:
     """What the edge adds to a unary call: where Envoy decides, and where the gateway is asked."""
     measure(edge_bench.run(calls), out, as_json=as_json)
+
+
+@bench.command()
+def bridge(
+    streams: Annotated[int, typer.Option(min=1, help="Voice streams at once.")] = 100,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they speak.")] = 20,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the WebSocket bridge costs on one core: latency, memory, slow readers. No mesh."""
+    measure(bridge_bench.run(streams, seconds), out, as_json=as_json)
 
 
 @bench.command()

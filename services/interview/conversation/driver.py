@@ -24,7 +24,7 @@ from services.interview.conversation.script import Script
 from services.interview.conversation.state import Line, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
-from services.interview.events import CandidateTurn, InterviewerAudio
+from services.interview.events import InterviewerAudio
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.recordings.recorder import Recorder, Spoken
@@ -138,10 +138,11 @@ class Driver:
                 pass
         now = self._chronicle.clock.now()
         self.state, actions = step(self._script, self.state, event, now)
+        unstored = self.state.commit > self.state.committed
+        unlived = not self._inbox.empty()
+        self._ears.owed = self.state.speech.under_way or unstored or unlived
         for action in actions:
             self._do(action)
-        untold = any(isinstance(kept.event, CandidateTurn) for kept in self.state.untold)
-        self._ears.intake.owed = self.state.speech.under_way or untold
 
     def _give_up(self) -> None:
         for timer in self._timers.values():
@@ -290,7 +291,7 @@ class Driver:
             case a.Listen():
                 self._ears.hearing.listen(action.endpointing)
             case a.Acknowledge():
-                self._ears.intake.acknowledge()
+                self._ears.acknowledge()
             case a.OpenEars():
                 self._ears.joined()
 

@@ -7,6 +7,7 @@ export default {
       joining: "Joining",
       listening: "Listening",
       muted: "You are muted",
+      unheard: "Cannot hear you",
       thinking: "Thinking",
       speaking: "Speaking",
       held: "Go on, I'm listening",

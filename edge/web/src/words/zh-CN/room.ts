@@ -9,6 +9,7 @@ const words: typeof en = {
       joining: "正在进入",
       listening: "正在听",
       muted: "你已静音",
+      unheard: "听不到你的声音",
       thinking: "正在思考",
       speaking: "正在说话",
       held: "请继续，我在听",
