@@ -28,7 +28,9 @@ from services.cli.launcher.settings import LauncherSettings
 from tests.cli.running_mesh import Launcher, all_gone, environment, free_ports, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
-NAMES = {"asr", "embed", "envoy", "gateway", "interview", "llm", "reflection", "tts"}
+NAMES = {
+    "asr", "bridge", "embed", "envoy", "gateway", "interview", "llm", "reflection", "tts",
+}  # fmt: skip
 
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
