@@ -13,6 +13,7 @@ from rich.markup import escape
 from services.cli.bench import asr as asr_bench
 from services.cli.bench import cancel as cancel_bench
 from services.cli.bench import denoise as denoise_bench
+from services.cli.bench import edge as edge_bench
 from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
 from services.cli.bench import llm as llm_bench
@@ -75,6 +76,16 @@ def mesh(
 ) -> None:
     """What the mesh listener adds to a unary call."""
     measure(mesh_bench.run(address, direct, calls), out, as_json=as_json)
+
+
+@bench.command()
+def edge(
+    calls: Annotated[int, typer.Option(min=100, help="Calls on each way.")] = 1000,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the edge adds to a unary call: where Envoy decides, and where the gateway is asked."""
+    measure(edge_bench.run(calls), out, as_json=as_json)
 
 
 @bench.command()
