@@ -38,7 +38,6 @@ export default {
     pushToTalk: "Push to talk",
     talk: "Hold to talk",
     talking: "Talking",
-    more: "More",
     link: { good: "Connection good", slow: "Connection slow", lost: "Connection lost", calls: "Connected without WebSocket" },
     endTitle: "End the interview?",
     endText: "Your report covers what you have said so far.",
@@ -70,7 +69,6 @@ export default {
       store: { title: "Saving takes a moment", advice: "The interviewer waits until your answer is saved. Nothing is lost." },
     },
     typeNow: "Type now",
-    microphone: "Microphone",
     checkMicrophone: "Try again",
     said: {
       joined: "Connected.",
