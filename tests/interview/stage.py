@@ -113,13 +113,18 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = self.crash = self.hangs = False
+        self.broken = self.crash = self.hangs = self.busy = False
+        self.tried: list[bytes] = []
+        self.takes = 0.0
 
-    async def check(self) -> None:
+    async def check(self, audio: bytes, language: str, patience: float) -> bool:
+        self.tried.append(audio)
         if self.hangs:
             await asyncio.Event().wait()
         if self.broken:
             raise DependencyFailed("asr", "UNAVAILABLE")
+        await asyncio.sleep(self.takes)
+        return not self.busy
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
