@@ -150,6 +150,7 @@ class FakeSynthesiser:
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
         self.hangs: asyncio.Event | None = None
+        self.takes = 0.0
         self.dies_after: int | None = None
 
     async def voices(self) -> Sequence[VoiceInfo]:
@@ -170,6 +171,7 @@ class FakeSynthesiser:
                 raise DependencyFailed("tts", "UNAVAILABLE")
             if self.hangs is not None:
                 await self.hangs.wait()
+            await asyncio.sleep(self.takes)
             if text in self.gates:
                 await self.gates[text].wait()
             place, clock = 0, 0.0

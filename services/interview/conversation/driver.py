@@ -24,6 +24,7 @@ from services.interview.conversation.script import Script
 from services.interview.conversation.state import Line, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
+from services.interview.conversation.voice_watch import VoiceWatch
 from services.interview.events import CandidateTurn, InterviewerAudio
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
@@ -95,6 +96,9 @@ class Driver:
                 now=self._chronicle.clock.now,
                 failing=lambda: self.state.failing,
             )
+            self._voice_watch = VoiceWatch(
+                tasks, lambda patience: self._thinking.try_out("tts", patience), self._failed
+            )
             self._review = Review(
                 self._chronicle,
                 lambda: self._script,
@@ -148,6 +152,7 @@ class Driver:
         self._hush()
         self._thinking.close()
         self._stock.clear()
+        self._voice_watch.close()
         if self.lost and self._committing is not None:
             self._committing.cancel()
 
@@ -242,6 +247,7 @@ class Driver:
                     action.output,
                     self._partners.synthesiser,
                     self._tasks,
+                    self._voice_watch,
                 )
                 self._stock.set_voice(voice)
             case a.Prepare():
