@@ -245,6 +245,26 @@ def test_one_moment_holds_the_turn() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("reply", ["I'm still here.", "One moment, still thinking."])
+def test_an_answer_to_the_reminder_holds_the_turn_and_is_not_scored(reply: str) -> None:
+    async def main() -> None:
+        async with stage() as s:
+            s.join()
+            await s.to_first_question()
+            await patiently(s, InterviewerText)
+            await patiently(s, UtteranceEnded)
+            await said(s, reply, 30.0)
+            assert (await patiently(s, TurnHeld)).until is not None
+            await said(s, ANSWER, 40.0)
+            turn = (await patiently(s, CandidateTurn)).turn
+            while turn.text != ANSWER:
+                assert turn.round == 0
+                turn = (await patiently(s, CandidateTurn)).turn
+            assert turn.round == 1
+
+    run(main())
+
+
 def test_speech_that_dies_in_mid_line_is_recorded_as_far_as_it_was_heard_and_shown_again() -> None:
     async def main() -> None:
         async with stage() as s:

@@ -100,6 +100,10 @@ _REPHRASE = rf"""
   | i am (?:a (?:bit|little) )?confused(?: by (?:it|that|{_QUESTION}))?
   | {_QUESTION} is not (?:quite )?clear(?: to me)?
 """
+_OBJECT = (
+    r"(?:it|that|this|(?:(?:the|a|an|your|my) )?(?:good |best |right |better )?"
+    r"(?:question|answer|example|case|one))"
+)
 _HOLD = rf"""
     (?:please )?(?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
   | {_YOU} (?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
@@ -111,7 +115,10 @@ _HOLD = rf"""
   | {_WE} (?:have|take|get|need) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|would like) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|have) to think(?: (?:about )?(?:it|that|this))?(?: for)?(?: {_A_MOMENT})?
-  | i am (?:still |just )?thinking(?: about (?:it|that))?
+  | (?:i (?:am|was) )?(?:still |just )*thinking(?: (?:about|of|over|on) {_OBJECT})?
+  | i am (?:still |just )*trying to (?:think|remember)(?: (?:of )?{_OBJECT})?
+  | (?:i am )?still (?:here|there|with you|listening|on it|working on {_OBJECT})
+  | i am (?:right )?here
   | pause | (?:{_WE} )(?:pause|take a (?:short |quick )?break)
     (?: (?:here|it|this|the interview))?(?: for)?(?: {_A_MOMENT})?
 """
