@@ -17,8 +17,8 @@ from services.interview.clients.seams import (
     TurnEnded,
 )
 from services.interview.conversation import events as m
-from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND
 from services.interview.conversation.playback import Heard
+from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND
 from services.interview.events import (
     CandidatePartial,
     CandidateTurn,

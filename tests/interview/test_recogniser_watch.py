@@ -1,4 +1,4 @@
-"""An engine that hangs behind a server that lives: it is found out, and slowness is not taken for it."""
+"""An engine that hangs behind a server that lives is found out; slowness is not taken for it."""
 
 from __future__ import annotations
 

@@ -113,8 +113,9 @@ def _question(question: report_pb2.QuestionResult) -> None:
     out.print(f"\n[bold]{question.round}. {escape(question.question)}[/]  {score}")
     points = Table.grid(padding=(0, 1))
     points.add_column(no_wrap=True)
-    points.add_column(ratio=3)
-    points.add_column(ratio=4, style="dim")
+    # Folded: Chinese has no spaces to wrap at, and would be cut to one line.
+    points.add_column(ratio=3, overflow="fold")
+    points.add_column(ratio=4, style="dim", overflow="fold")
     for point in question.key_points:
         where = ""
         if point.HasField("evidence"):
@@ -132,7 +133,7 @@ def _question(question: report_pb2.QuestionResult) -> None:
 
 
 def _shortened(quote: str) -> str:
-    """A quote that is no wider than `QUOTE_CELLS`, cut behind a word or a clause where it can be."""
+    """A quote that is no wider than `QUOTE_CELLS`, cut behind a clause or word if it can be."""
     if cell_len(quote) <= QUOTE_CELLS:
         return quote
     kept = chop_cells(quote, QUOTE_CELLS - 1)[0]
@@ -159,7 +160,7 @@ def _dimensions(dimensions: Iterable[report_pb2.DimensionScore]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
-    table.add_column(style="dim")
+    table.add_column(style="dim", overflow="fold")
     for each in dimensions:
         level = f"level {each.level}" if each.level else ""
         table.add_row(each.name, f"{each.score:.0f}", level, escape(each.rationale))

@@ -16,6 +16,7 @@ from services.interview.clients.seams import DependencyFailed
 from services.interview.conversation import actions as a
 from services.interview.conversation import events as e
 from services.interview.conversation.chronicle import Chronicle
+from services.interview.conversation.degrading import STORE
 from services.interview.conversation.ears import Ears
 from services.interview.conversation.engine import step
 from services.interview.conversation.pace import Partners
@@ -25,9 +26,10 @@ from services.interview.conversation.state import Line, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
 from services.interview.conversation.voice_watch import VoiceWatch
-from services.interview.events import CandidateTurn, InterviewerAudio
+from services.interview.events import CandidateTurn, InterviewerAudio, ServiceDegraded
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
+from services.interview.metrics import DEGRADED, SESSIONS_WAITING
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.reports.report import Report
 from services.interview.store.store import LeaseLost, StoreFailed
@@ -75,6 +77,7 @@ class Driver:
         self._audio: dict[str, bytearray] = {}
         self._committing: asyncio.Task[None] | None = None
         self._stock = Stock()
+        self._waits = False
 
     def post(self, event: e.Happening) -> None:
         """Something has happened."""
@@ -116,6 +119,7 @@ class Driver:
                     self._live_through(await self._inbox.get())
             finally:
                 listening.cancel()
+                self._wait_for_store(waits=False)
                 self._give_up()
         if self.lost:
             raise LeaseLost
@@ -143,8 +147,14 @@ class Driver:
         self.state, actions = step(self._script, self.state, event, now)
         for action in actions:
             self._do(action)
+        self._wait_for_store(waits=STORE in self.state.failing)
         untold = any(isinstance(kept.event, CandidateTurn) for kept in self.state.untold)
         self._ears.intake.owed = self.state.speech.under_way or untold
+
+    def _wait_for_store(self, *, waits: bool) -> None:
+        """Counts the session among those that wait, or no more."""
+        SESSIONS_WAITING.inc(waits - self._waits)
+        self._waits = waits
 
     def _give_up(self) -> None:
         for timer in self._timers.values():
@@ -177,6 +187,8 @@ class Driver:
         event = action.event
         if isinstance(event, InterviewerAudio):
             self._audio.setdefault(event.utterance_id, bytearray()).extend(event.audio)
+        elif isinstance(event, ServiceDegraded) and not event.recovered:
+            DEGRADED.labels(event.service).inc()
         self._chronicle.emit(event)
 
     # Time.

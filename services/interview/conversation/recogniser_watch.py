@@ -30,7 +30,7 @@ SILENT_SECONDS = 1.2
 LOUD_SECONDS = 0.8
 """So much sound that may be speech is something to notice; a turn of so much has words."""
 WORDLESS_SECONDS = 1.5
-"""Speech is borne without text for so long before the engine is tried out, at least; and at most:"""
+"""Speech is borne without text for so long before the engine is tried out, at least; at most:"""
 LONGEST_WORDLESS_SECONDS = 3.0
 TRY_SECONDS = 1.3
 """What recognising a little speech may take, at least; with `WORDLESS_SECONDS` and a look it is the

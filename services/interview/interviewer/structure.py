@@ -64,8 +64,8 @@ _OUTCOME = re.compile(
 )
 """What came of it, told without a word that announces it."""
 _TURNS = re.compile(
-    r"[,;，；]\s*(?=which\b|so that\b|so (?:the|it|they|we)\b|and (?:that|this|it|the|as a result)\b"
-    r"|结果|使|让|于是|从而|因此|最后|最终)"
+    r"[,;，；]\s*(?=which\b|so that\b|so (?:the|it|they|we)\b"
+    r"|and (?:that|this|it|the|as a result)\b|结果|使|让|于是|从而|因此|最后|最终)"
 )
 """Where a sentence goes on to tell what came of it."""
 _TASK = re.compile(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
+from services.interview.metrics import STORE_FAILURES
 from services.interview.store.store import StoreFailed
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
@@ -109,8 +110,14 @@ class Database:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def connection(self, seconds: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(
+        self, operation: str, seconds: float | None = None
+    ) -> AsyncIterator[asyncpg.Connection]:
         """A connection; all that is done with it must be done within so many seconds.
+
+        Args:
+            operation: What is done, in metrics and in the log.
+            seconds: The most it may take; None is the usual.
 
         Raises:
             StoreFailed: Something went wrong with the database.
@@ -134,18 +141,26 @@ class Database:
                     await self._pool.release(connection, timeout=within)
         except _FAULTS as error:
             told = failed(error)
-            log(_logger, logging.WARNING, "store failed", reason=told.reason, cause=error)
+            STORE_FAILURES.labels(operation, told.reason).inc()
+            log(
+                _logger,
+                logging.WARNING,
+                "store failed",
+                operation=operation,
+                reason=told.reason,
+                cause=error,
+            )
             raise told from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+    async def transaction(self, operation: str) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction, which is committed at the end of the scope.
 
         Raises:
             StoreFailed: Something went wrong with the database; if that was the commit, nobody
                 knows whether it happened.
         """
-        async with self.connection() as connection, connection.transaction():
+        async with self.connection(operation) as connection, connection.transaction():
             yield connection
 
 

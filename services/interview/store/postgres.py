@@ -48,7 +48,7 @@ class PostgresStore:
         values = rows.interview_values(interview)
         owner = uuid_of(interview.id), interview.user
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.transaction("save") as connection:
                 if await writing.write(connection, interview, None, (), None):
                     return
                 if interview.key is not None:
@@ -73,7 +73,7 @@ class PostgresStore:
         owner = uuid_of(interview_id), user
         # One snapshot: a turn that is in the record belongs to the state that is told.
         async with (
-            self._database.connection() as connection,
+            self._database.connection("find") as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             row = await connection.fetchrow(
@@ -91,7 +91,7 @@ class PostgresStore:
 
     async def summary(self, user: str, interview_id: str) -> Summary | None:
         """`find` without the turns."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("summary") as connection:
             row = await connection.fetchrow(
                 f"{_SUMMARY} WHERE i.id = $1 AND i.user_id = $2", uuid_of(interview_id), user
             )
@@ -99,7 +99,7 @@ class PostgresStore:
 
     async def find_by_key(self, user: str, key: str) -> Interview | None:
         """The newest interview whose creation the user named by this key."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("find_by_key") as connection:
             row = await connection.fetchrow(
                 f"SELECT {rows.INTERVIEW_COLUMNS} FROM interview i"  # noqa: S608
                 " WHERE user_id = $1 AND key = $2",
@@ -111,7 +111,7 @@ class PostgresStore:
     async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Summary]:
         """Up to `limit` interviews, newest first, older than the place `before`."""
         place = (None, None) if before is None else (before.created, uuid_of(before.interview_id))
-        async with self._database.connection() as connection:
+        async with self._database.connection("page") as connection:
             found = await connection.fetch(
                 f"{_SUMMARY} WHERE i.user_id = $1"
                 " AND ($3::timestamptz IS NULL OR (i.created, i.id) < ($3, $4::uuid))"
@@ -124,7 +124,7 @@ class PostgresStore:
 
     async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
         """Up to `limit` turns from number `start`, oldest first."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("turns") as connection:
             found = await connection.fetch(
                 f"SELECT {rows.TURN_COLUMNS} FROM turn"  # noqa: S608
                 " WHERE interview_id = $1 AND user_id = $2 AND place >= $4"
@@ -139,7 +139,7 @@ class PostgresStore:
     async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         owner = uuid_of(interview_id), user
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("delete") as connection:
             there = await connection.fetchrow(
                 "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR UPDATE", *owner
             )
@@ -157,7 +157,7 @@ class PostgresStore:
 
     async def deleted(self, user: str, interview_id: str) -> bool:
         """Whether the user deleted an interview of this id, not long ago."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("deleted") as connection:
             row = await connection.fetchrow(
                 "SELECT FROM deletion WHERE interview_id = $1 AND user_id = $2",
                 uuid_of(interview_id),
@@ -167,7 +167,7 @@ class PostgresStore:
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("report") as connection:
             content = await connection.fetchval(
                 "SELECT content FROM report WHERE interview_id = $1 AND user_id = $2",
                 uuid_of(interview_id),
@@ -177,7 +177,7 @@ class PostgresStore:
 
     async def previous(self, user: str, interview: Interview) -> Previous | None:
         """The user's interview in the same language that was finished last before this one."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("previous") as connection:
             row = await connection.fetchrow(
                 f"SELECT {rows.INTERVIEW_COLUMNS}, r.content AS report FROM interview i"  # noqa: S608
                 " JOIN report r ON r.interview_id = i.id AND r.user_id = i.user_id"
@@ -200,12 +200,12 @@ class PostgresStore:
         self, interview_id: str, holder: str, seconds: float, beyond: int | None = None
     ) -> Lease | Holder:
         """Takes the lease of an interview for so many seconds, or says who has it."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("acquire") as connection:
             return await leasing.acquire(connection, interview_id, holder, seconds, beyond)
 
     async def holder(self, interview_id: str) -> Holder | None:
         """Who has the lease of an interview now."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("holder") as connection:
             return await leasing.holder(connection, interview_id)
 
     async def renew(self, lease: Lease, seconds: float) -> None:
@@ -215,13 +215,13 @@ class PostgresStore:
 
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("renew_all") as connection:
             return await leasing.renew(connection, leases, seconds)
 
     async def release(self, lease: Lease) -> None:
         """Gives a lease back, unless another has it."""
         self._written.pop(lease, None)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("release") as connection:
             await leasing.release(connection, lease)
 
     async def commit(
@@ -235,7 +235,7 @@ class PostgresStore:
         """Writes what has changed of an interview, all or nothing."""
         # Until it is known to have been written, nothing is known of what is there.
         before = self._written.pop(lease, None)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("commit") as connection:
             await leasing.require(connection, lease)
             if not await writing.write(connection, interview, session, events, before, report):
                 raise LeaseLost(lease.interview_id)
@@ -245,7 +245,7 @@ class PostgresStore:
         """The engine's state and the events that last, oldest first."""
         name = uuid_of(interview_id)
         async with (
-            self._database.connection() as connection,
+            self._database.connection("session") as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             session = await connection.fetchval("SELECT session FROM interview WHERE id = $1", name)
@@ -266,7 +266,7 @@ class PostgresStore:
 
     async def save_recorded(self, recorded: Recorded) -> None:
         """Keeps what is known of a file; nothing, when the interview is gone."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("save_recorded") as connection:
             owner = uuid_of(recorded.interview_id), recorded.user
             there = await connection.fetchrow(
                 "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR KEY SHARE", *owner
@@ -292,7 +292,7 @@ class PostgresStore:
         self, user: str, interview_id: str, speaker: Speaker | None = None
     ) -> Sequence[Recorded]:
         """The files of an interview, or of one voice, in their order."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("recorded") as connection:
             found = await connection.fetch(
                 f"SELECT {rows.RECORDED_COLUMNS} FROM recording"  # noqa: S608
                 " WHERE interview_id = $1 AND user_id = $2 AND ($3::int IS NULL OR speaker = $3)"
@@ -307,7 +307,7 @@ class PostgresStore:
 
     async def known_files(self, files: Sequence[str]) -> set[str]:
         """Which of these recordings belong to an interview."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("known_files") as connection:
             found = await connection.fetch(
                 "SELECT file FROM recording WHERE file = ANY($1)", list(files)
             )
@@ -315,7 +315,7 @@ class PostgresStore:
 
     async def expired(self, older_than: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews that nothing has happened in since then."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("expired") as connection:
             found = await connection.fetch(
                 "SELECT user_id, id FROM interview WHERE changed < $1 ORDER BY changed LIMIT $2",
                 older_than,
@@ -325,7 +325,7 @@ class PostgresStore:
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("unreviewed") as connection:
             found = await connection.fetch(
                 "SELECT i.user_id, i.id FROM interview i WHERE i.state = $1 AND NOT EXISTS"
                 " (SELECT FROM lease l WHERE l.interview_id = i.id"
@@ -337,11 +337,11 @@ class PostgresStore:
 
     async def forget_deletions(self, older_than: datetime) -> None:
         """Forgets that interviews were deleted before then."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("forget_deletions") as connection:
             await connection.execute("DELETE FROM deletion WHERE deleted < $1", older_than)
 
     async def identity(self) -> str:
         """The database's own id: files are kept apart by it."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("identity") as connection:
             found = await connection.fetchval("SELECT id FROM store")
         return str(found.hex)
