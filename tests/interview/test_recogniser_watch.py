@@ -170,6 +170,46 @@ def test_noise_without_words_is_no_fault_and_costs_little() -> None:
     run(main())
 
 
+def test_noise_that_is_not_noticed_as_speech_is_no_fault() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            await talk(listener, 30.0, LOUD)
+            assert listener.failures.empty()
+
+    run(main())
+
+
+def test_an_end_that_is_asked_for_before_anything_was_said_is_owed_by_nobody() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.hearing.finish_turn()
+            await speaking(listener)
+            await talk(listener, 15.0, QUIET)
+            assert listener.failures.empty()
+            assert len(listener.recogniser.streams) == 1
+
+    run(main())
+
+
+def test_who_has_too_much_to_do_does_not_work_again() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            listener.recogniser.hangs = True
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 4.0, LOUD)
+            assert listener.failures.qsize() == 1
+            listener.recogniser.hangs, listener.recogniser.busy = False, True
+            await talk(listener, 6.0, QUIET)
+            assert not listener.recovered.is_set()
+            listener.recogniser.busy = False
+            await talk(listener, 4.0, QUIET)
+            assert listener.recovered.is_set()
+
+    run(main())
+
+
 def test_who_thinks_in_silence_is_owed_no_text() -> None:
     async def main() -> None:
         async with listening() as listener:
@@ -212,7 +252,7 @@ def test_a_stream_that_never_ends_a_turn_is_given_up_though_its_server_works() -
             listener.hearing.finish_turn()
             await pause(listener, first, 1.8, 12.0)
             second = await listener.stream()
-            assert listener.failures.get_nowait().reason == "hears nothing"
+            assert listener.failures.get_nowait().reason == "ends no turn"
             second.heard.put_nowait(SpeechBegan(0.0))
             second.heard.put_nowait(TurnEnded("Yes.", (), 0.0, 0.8))
             second.heard.put_nowait(Answered())

@@ -137,7 +137,8 @@ class Hearing:
         # Kept at its place: a stream that breaks before it has answered leaves it to the next.
         if self._kept and self._kept[-1] is not None:
             self._kept.append(None)
-        self._watched.asked()
+        if self._kept or self._outbound is not None:
+            self._watched.asked()
         if self._outbound is not None:
             self._outbound.put_nowait(None)
 
@@ -204,7 +205,7 @@ class Hearing:
         self._outbound = outbound
         self._outbound_bytes = self._kept_bytes
         most_bytes = self._kept_bytes + round(BEHIND_SECONDS * BYTES_PER_SECOND)
-        self._watched.opened()
+        self._watched.opened(asked=None in self._kept)
         opening = asyncio.timeout(OPEN_SECONDS)
         try:
             async with opening, self._recogniser.open(self._config) as stream:
@@ -275,16 +276,22 @@ class Hearing:
             await asyncio.sleep(WATCH_SECONDS)
             if self._watched.suspicious() and not await self._check():
                 await self._give_up("hangs")
+            if self._watched.stuck():
+                await self._give_up("ends no turn")
             if self._watched.deaf():
-                await self._give_up("hears nothing")
+                # It may be right: not every noise is speech.
+                raise DependencyFailed("asr", "hears nothing")
 
     async def _give_up(self, reason: str) -> None:
         failure = DependencyFailed("asr", reason)
         await self._trouble(failure)
         raise failure
 
-    async def _check(self) -> bool:
-        """Whether the recogniser works: it recognises a little speech, or tells text meanwhile."""
+    async def _check(self, *, busy_will_do: bool = True) -> bool:
+        """Whether the recogniser works: it recognises a little speech, or tells text meanwhile.
+
+        One that has no time for that is no failing one; nor is it one that works again.
+        """
         began, patience = self._loop.time(), self._watched.patience
         self._text_told.clear()
         trying = asyncio.create_task(
@@ -297,8 +304,9 @@ class Hearing:
                 return True
             if not trying.done() or trying.exception() is not None:
                 return False
-            self._watched.tried(self._loop.time() - began, busy=not trying.result())
-            return True
+            busy = not trying.result()
+            self._watched.tried(self._loop.time() - began, busy=busy)
+            return busy_will_do or not busy
         finally:
             trying.cancel()
             told.cancel()
@@ -323,7 +331,7 @@ class Hearing:
         """After a while the stream works; after trouble, once its server shows that it is there."""
         await asyncio.sleep(SETTLED_SECONDS)
         while self._troubled:
-            if await self._check():
+            if await self._check(busy_will_do=False):
                 self._troubled = False
                 await self._recovered()
                 break

@@ -79,9 +79,10 @@ class RecogniserWatch:
         self._speech: tuple[float, float] | None = None
         self._loud_until = 0.0
 
-    def opened(self) -> None:
-        """A stream is used from here on."""
-        self._told_at = self._opened_at = self._now()
+    def opened(self, *, asked: bool) -> None:
+        """A stream is used from here on; it will be `asked` for the end of a turn, or not."""
+        now = self._told_at = self._opened_at = self._now()
+        self._asked_at = now if asked else None
 
     def lost(self) -> None:
         """It is used no more."""
@@ -199,10 +200,12 @@ class RecogniserWatch:
         return unnoticed and now - self._checked_at > CHECKED_SECONDS
 
     def deaf(self) -> bool:
-        """Whether its stream is given up, even if the server works."""
-        now = self._now()
-        unnoticed = self._loud > DEAF_SECONDS and now - self._told_at > DEAF_SECONDS
-        return unnoticed or self._asked_for() > DEAF_SECONDS
+        """Whether its stream notices nothing in so much sound that another may."""
+        return self._loud > DEAF_SECONDS and self._now() - self._told_at > DEAF_SECONDS
+
+    def stuck(self) -> bool:
+        """Whether its stream owes an end for so long that it will not come, server or no server."""
+        return self._asked_for() > DEAF_SECONDS
 
     def _asked_for(self) -> float:
         """Seconds for which an end of turn is owed, and nothing was told that leads to it."""
