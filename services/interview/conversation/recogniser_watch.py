@@ -189,7 +189,7 @@ class RecogniserWatch:
         """Whether it should have told something by now."""
         now = self._now()
         wait = max(WORDLESS_SECONDS, min(LONGEST_WORDLESS_SECONDS, GAP_FACTOR * self._gap))
-        wait *= 2**self._passes
+        wait *= 1 << self._passes
         if self._asked_for() > wait and now - self._checked_at > wait:
             return True
         if now - self._heard_at >= SILENT_SECONDS:
