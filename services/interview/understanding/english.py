@@ -45,7 +45,8 @@ _THAT = (
 _A_MOMENT = (
     r"(?:(?:a|one|just a|just one|another|half a|a little|some|a bit of|a few|a couple of|two"
     r"|a short)"
-    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit))"
+    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit)"
+    r"|(?:a (?:little )?bit |a little )(?:longer|more time)|more time)"
 )
 _TO_THINK = (
     r"(?: to (?:think|consider|collect my thoughts)(?: (?:about|of|on) (?:it|that|this"
@@ -118,7 +119,11 @@ _HOLD = rf"""
   | (?:i (?:am|was) )?(?:still |just )*thinking(?: (?:about|of|over|on) {_OBJECT})?
   | i am (?:still |just )*trying to (?:think|remember)(?: (?:of )?{_OBJECT})?
   | (?:i am )?still (?:here|there|with you|listening|on it|working on {_OBJECT})
-  | i am (?:right )?here
+  | i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
+  | i am not (?:quite |really )?(?:ready|done|finished)(?: (?:yet|thinking))*
+  | (?:i (?:am|was) )?(?:still |just )*(?:collecting|gathering|sorting) my thoughts
+  | (?:i am )?(?:still |just )*(?:formulating|preparing|thinking of) my answer
+  | (?:i (?:am|will be) )?almost (?:there|ready|done)
   | pause | (?:{_WE} )(?:pause|take a (?:short |quick )?break)
     (?: (?:here|it|this|the interview))?(?: for)?(?: {_A_MOMENT})?
 """
