@@ -302,7 +302,7 @@ class Hearing:
             await asyncio.wait({trying, told}, timeout=patience, return_when="FIRST_COMPLETED")
             if told.done():
                 return True
-            if not trying.done() or trying.exception() is not None:
+            if not trying.done() or isinstance(trying.exception(), DependencyFailed):
                 return False
             busy = not trying.result()
             self._watched.tried(self._loop.time() - began, busy=busy)
