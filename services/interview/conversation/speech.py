@@ -104,7 +104,7 @@ class PreparedSpeech:
     def looked_at(self) -> bool:
         """Whether there is news since it was asked last: more audio, or the end of it."""
         before, self._looked_at = self._looked_at, len(self._pieces) + self._done
-        return self._looked_at > before or self._discarded
+        return self._looked_at > before and not self._discarded
 
     @property
     def usable(self) -> bool:

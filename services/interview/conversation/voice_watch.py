@@ -12,11 +12,19 @@ from collections.abc import Awaitable, Callable
 from services.interview.clients.seams import DependencyFailed
 from services.interview.conversation.speech import PreparedSpeech
 
-SLOW_SECONDS = 1.5
-"""Nothing comes for so long before the voice is tried out; a slow one's first piece takes 1.2 s."""
-TRY_SECONDS = 3.0
-"""What a little may take: a phrase that is being made for somebody else comes before it."""
-LOOK_SECONDS = 0.25
+SLOW_SECONDS = 1.2
+"""Nothing comes for so long before the voice is tried out, at least; and at most:"""
+LONGEST_SLOW_SECONDS = 3.0
+TRY_SECONDS = 2.0
+"""What a little may take, at least: a phrase that is being made for somebody else comes before it.
+And at most:"""
+LONGEST_TRY_SECONDS = 4.0
+GAP_FACTOR = 1.3
+TRY_FACTOR = 2.5
+"""A slow machine is given so many times what it took before."""
+_FADING = 0.9
+"""What it took before is forgotten, so much is left from one time to the next."""
+LOOK_SECONDS = 0.2
 
 
 class VoiceWatch:
@@ -39,6 +47,7 @@ class VoiceWatch:
         self._failed = failed
         self._owed: set[PreparedSpeech] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._gap = self._took = 0.0
 
     def owes(self, speech: PreparedSpeech) -> None:
         """A line was asked for."""
@@ -56,21 +65,29 @@ class VoiceWatch:
         moved_at = clock()
         while self._owed:
             await asyncio.sleep(LOOK_SECONDS)
+            gap = clock() - moved_at
             if self._moved():
+                self._gap = max(gap, _FADING * self._gap)
                 moved_at = clock()
-            elif self._owed and clock() - moved_at >= SLOW_SECONDS:
+            elif gap >= min(LONGEST_SLOW_SECONDS, max(SLOW_SECONDS, GAP_FACTOR * self._gap)):
                 await self._try()
                 moved_at = clock()
 
     def _moved(self) -> bool:
-        """Whether anything has come, or is not wanted any more, since the last look."""
-        moved = {speech for speech in self._owed if speech.looked_at()}
+        """Whether any sound has come since the last look; what is not wanted any more is none."""
+        moved = [speech for speech in self._owed if speech.looked_at()]
         self._owed = {speech for speech in self._owed if speech.awaited}
         return bool(moved)
 
     async def _try(self) -> None:
+        if not self._owed:
+            return
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
-            await self._try_out(TRY_SECONDS)
+            await self._try_out(min(LONGEST_TRY_SECONDS, max(TRY_SECONDS, TRY_FACTOR * self._took)))
         except DependencyFailed as failure:
             if not self._moved() and self._owed:
                 self._failed(failure)
+        else:
+            self._took = max(clock() - began, _FADING * self._took)
