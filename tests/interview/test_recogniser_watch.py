@@ -144,6 +144,22 @@ def test_a_slow_machine_is_not_taken_for_one_that_hangs(first_text: float) -> No
     run(main())
 
 
+def test_a_machine_whose_finals_took_long_is_given_longer() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.recogniser.takes = 2.0
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            first.heard.put_nowait(TurnEnded("Yes.", (), 1.0, 1.4, finalization=1.5))
+            await talk(listener, 1.0, QUIET)
+            first.heard.put_nowait(SpeechBegan(2.0))
+            await talk(listener, 4.0, LOUD)
+            assert len(listener.recogniser.tried) == 1
+            assert listener.failures.empty()
+
+    run(main())
+
+
 def test_a_machine_that_says_that_it_has_too_much_to_do_is_given_time() -> None:
     async def main() -> None:
         async with listening() as listener:

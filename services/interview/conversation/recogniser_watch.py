@@ -143,6 +143,8 @@ class RecogniserWatch:
             case TurnEnded():
                 self._in_turn = False
                 self._asked_at = None
+                # What a final text took is what a little speech takes at most.
+                self._takes(event.finalization)
                 # A long one without a word may be noise, or the engine: it is tried.
                 works = bool(event.text.strip()) or event.end - event.start < LOUD_SECONDS
                 if works:
@@ -151,6 +153,9 @@ class RecogniserWatch:
             case Answered():
                 self._asked_at = None
         return works
+
+    def _takes(self, seconds: float) -> None:
+        self._took = max(seconds, _FADING * self._took)
 
     def _begins(self, start: float) -> None:
         self._speech = (start - BEFORE_SECONDS, start + SAMPLE_SECONDS)
@@ -180,8 +185,7 @@ class RecogniserWatch:
         """It was tried out, and works; `busy` says that it had no time to show it."""
         self._checked_at = now = self._now()
         # Who had no time is given more at the next try.
-        took = self.patience if busy else seconds
-        self._took = max(took, _FADING * self._took)
+        self._takes(self.patience if busy else seconds)
         self._passes = min(self._passes + 1, MOST_DOUBLINGS)
         self._wordless_since = now if self._in_turn and self._wordless_since is not None else None
 
