@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import NotFound
+from services.runtime.queueing import Submission
 from services.runtime.request import Request
 from services.runtime.threads import in_thread
 
@@ -45,6 +47,14 @@ _logger = logging.getLogger(__name__)
 class _Submitted:
     window: Window
     ticket: Ticket
+
+
+class _Terms(TypedDict):
+    """Keyword arguments of the scheduler's."""
+
+    caller: str
+    priority: Priority
+    deadline: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,23 @@ class Model:
     preparing: ThreadPoolExecutor
     health: EngineHealth
 
+    def promise(
+        self, request: Request, asked: Priority, windows: Sequence[Window]
+    ) -> AbstractContextManager[Submission]:
+        """Keeps room for windows like these, or raises what `decoder`'s would."""
+        return self.scheduler.promise(
+            [_Submitted(window, Ticket()) for window in windows],
+            caller=request.caller,
+            priority=asked,
+            deadline=request.deadline,
+        )
+
     def decoder(
-        self, request: Request, asked: Priority, rewrite: Callable[[Hypothesis], Hypothesis]
+        self,
+        request: Request,
+        asked: Priority,
+        rewrite: Callable[[Hypothesis], Hypothesis],
+        promise: Submission | None = None,
     ) -> Decode:
         """Decodes windows on behalf of a call: its fair share, its priority, its deadline.
 
@@ -74,6 +99,7 @@ class Model:
             request: The call.
             asked: The class the call asks for; no window of it goes before that.
             rewrite: What becomes of every hypothesis.
+            promise: What was promised to the call.
         """
 
         async def decode(
@@ -87,13 +113,15 @@ class Model:
             if patience is not None:
                 soon = asyncio.get_running_loop().time() + patience
                 deadline = soon if deadline is None else min(deadline, soon)
-            prepared = await in_thread(self.preparing, partial(self.prepare, window))
-            scheduled = await self.scheduler.submit(
-                _Submitted(prepared, ticket or Ticket()),
-                caller=request.caller,
-                priority=max(asked, priority),
-                deadline=deadline,
-            )
+            ticket = ticket or Ticket()
+            terms = _Terms(caller=request.caller, priority=max(asked, priority), deadline=deadline)
+            with self.scheduler.promise(
+                [_Submitted(window, ticket)], promise=promise, **terms
+            ) as own:
+                prepared = await in_thread(self.preparing, partial(self.prepare, window))
+                scheduled = await self.scheduler.submit(
+                    _Submitted(prepared, ticket), promise=own, **terms
+                )
             return replace(scheduled, value=rewrite(scheduled.value))
 
         return decode

@@ -15,7 +15,7 @@ from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.engines.guards import is_invented
 from services.asr.enhancement import Filter
 from services.asr.language import LanguageBelief
-from services.asr.segmentation import Segmenter, Stretch
+from services.asr.segmentation import LONGEST_STRETCH, Segmenter, Stretch
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
 from services.runtime.audio.decoding import Recording
@@ -54,6 +54,26 @@ class Recognised:
     language_confidence: float | None
     seconds: float
     cost: Cost
+
+
+def windows_at_first(seconds: float, config: RecognitionConfig) -> list[Window]:
+    """The windows of a recording of so many seconds that are decoded at first, without samples.
+
+    As if all of it were speech: nothing is known yet but its length.
+    """
+    lengths = [LONGEST_STRETCH] * min(_AT_ONCE, int(seconds / LONGEST_STRETCH))
+    if len(lengths) < _AT_ONCE:
+        lengths.append(seconds - sum(lengths))
+    silence = np.float32(0)
+    return [
+        Window(
+            np.broadcast_to(silence, round(length * SAMPLE_RATE)),
+            languages=config.languages,
+            hints=config.hints,
+            word_offsets=config.word_offsets,
+        )
+        for length in lengths
+    ]
 
 
 class _Reader:
