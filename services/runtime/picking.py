@@ -24,8 +24,10 @@ ItemT = TypeVar("ItemT")
 # How long a batch with less urgent work in it may be, in times of what more urgent work needs for
 # itself: whoever finds one running waits little longer than for a batch of its own kind.
 _PATIENCE = 1.2
-# The weight that the past keeps in what a class needs, at each of its batches.
+# The weight that the past keeps in what a class needs, at each of its batches; and in how many
+# seconds it fades however few there are: what a crowd needed says nothing of who comes later.
 _KEPT = 0.95
+_MEMORY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Picker:
         self._speed = speed
         # What batches that a class leads lately cost, less urgent company left out.
         self._usual = [math.inf for _ in Priority]
+        self._last = [0.0 for _ in Priority]
 
     def shrink(self, items: int) -> None:
         """Limits batches to so many items: the device has no memory for more."""
@@ -124,13 +127,15 @@ class Picker:
         if items >= self.limits.items < self._most:
             self.shrink(self.limits.items + 1)
 
-    def ran(self, batch: Batch[ItemT]) -> None:
+    def ran(self, batch: Batch[ItemT], now: float) -> None:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
         cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
+        kept = min(_KEPT, math.exp((self._last[lane.priority] - now) / _MEMORY))
         self._usual[lane.priority] = (
-            cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
+            cost if usual == math.inf else usual + (1 - kept) * (cost - usual)
         )
+        self._last[lane.priority] = now
 
     def next(self, cursor: Cursor[ItemT]) -> Batch[ItemT] | None:
         """The batch that a worker takes who is free; None when nothing waits."""

@@ -129,18 +129,25 @@ class Simulation:
         self._keys = keys
         self._workers = workers
         self._chance = random.Random(seed)
-        self._seconds = 0.0
+        self._began = self._seconds = 0.0
         self._to_stall = list(stalls)
         self._stall = stall
         self._stalled: list[tuple[float, float]] = []
         self._expected = self._drawn = model.turn
 
     def play(
-        self, *traffics: Traffic, seconds: float, then: Callable[[], Awaitable[None]] | None = None
+        self,
+        *traffics: Traffic,
+        seconds: float,
+        before: Sequence[Traffic] = (),
+        then: Callable[[], Awaitable[None]] | None = None,
     ) -> dict[str, Outcome]:
-        """Plays traffic for so many seconds, and to its end; `then` asks the idle server."""
+        """Plays traffic for so many seconds, and to its end; `then` asks the idle server.
+
+        What comes `before` lasts as long, and is through when the rest begins.
+        """
         self._seconds = seconds
-        virtual_time.run(self._play(traffics, then))
+        virtual_time.run(self._play(before, traffics, then))
         return self.outcomes
 
     @property
@@ -177,15 +184,20 @@ class Simulation:
         return items
 
     async def _play(
-        self, traffics: Sequence[Traffic], then: Callable[[], Awaitable[None]] | None
+        self,
+        before: Sequence[Traffic],
+        traffics: Sequence[Traffic],
+        then: Callable[[], Awaitable[None]] | None,
     ) -> None:
         async with self.scheduler:
             for size in (1, 8):  # a server warms up
                 await self.scheduler.submit_all([(0, n) for n in range(size)])
-            async with asyncio.TaskGroup() as group:
-                for traffic in traffics:
-                    self.outcomes[traffic.name] = Outcome()
-                    group.create_task(self._send(group, traffic))
+            for part in filter(None, (before, traffics)):
+                self._began = asyncio.get_running_loop().time()
+                async with asyncio.TaskGroup() as group:
+                    for traffic in part:
+                        self.outcomes[traffic.name] = Outcome()
+                        group.create_task(self._send(group, traffic))
             if then is not None:
                 await then()
 
@@ -196,7 +208,7 @@ class Simulation:
         chance = random.Random(f"{traffic.name} {self._seconds}")
         while True:
             await asyncio.sleep(chance.expovariate(requests))
-            if loop.time() > self._seconds:
+            if loop.time() - self._began > self._seconds:
                 return
             for _ in range(traffic.burst):
                 caller = f"{traffic.name} {chance.randrange(traffic.callers)}"
@@ -228,7 +240,7 @@ class Simulation:
         else:
             outcome.answered[caller] += items
             outcome.latencies.append(loop.time() - now)
-            if self._seconds / 4 < loop.time() <= self._seconds:
+            if self._seconds / 4 < loop.time() - self._began <= self._seconds:
                 outcome.steady += items
 
     def _is_excused(self, accepted: float, due: float) -> bool:
