@@ -64,6 +64,9 @@ class Flaky:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         return self._engine.decode(windows)
 
+    def again(self, window: Window, best: Hypothesis) -> Window | None:
+        return self._engine.again(window, best)
+
     def close(self) -> None:
         """The fixture's engine lives on."""
 
