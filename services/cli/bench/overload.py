@@ -36,7 +36,7 @@ _CLOSED_CALLERS = 16
 _CLOSED_ROUNDS = 3
 _TALK = 0.1
 """Interactive work beside the flood, as a part of the capacity."""
-_LEAST_TALK = 20
+_LEAST_TALK = 12
 """Requests of it at least: fewer say nothing of the slowest."""
 _REFUSED_WITHIN = 0.01
 """Seconds in which who is refused should know; a bucket of the servers' histogram."""
