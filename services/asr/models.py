@@ -79,11 +79,11 @@ class Model:
     health: EngineHealth
 
     def promise(
-        self, request: Request, asked: Priority, windows: Sequence[Window]
+        self, request: Request, asked: Priority, window: Window
     ) -> AbstractContextManager[Submission]:
-        """Keeps room for windows like these, or raises what `decoder`'s would."""
+        """Keeps room for a window like this, or raises what `decoder`'s would."""
         return self.scheduler.promise(
-            [_Submitted(window, Ticket()) for window in windows],
+            [_Submitted(window, Ticket())],
             caller=request.caller,
             priority=asked,
             deadline=request.deadline,

@@ -56,24 +56,18 @@ class Recognised:
     cost: Cost
 
 
-def windows_at_first(seconds: float, config: RecognitionConfig) -> list[Window]:
-    """The windows of a recording of so many seconds that are decoded at first, without samples.
+def first_window(seconds: float, config: RecognitionConfig) -> Window:
+    """What the first window of a recording of so many seconds costs at most, without its samples.
 
     As if all of it were speech: nothing is known yet but its length.
     """
-    lengths = [LONGEST_STRETCH] * min(_AT_ONCE, int(seconds / LONGEST_STRETCH))
-    if len(lengths) < _AT_ONCE:
-        lengths.append(seconds - sum(lengths))
-    silence = np.float32(0)
-    return [
-        Window(
-            np.broadcast_to(silence, round(length * SAMPLE_RATE)),
-            languages=config.languages,
-            hints=config.hints,
-            word_offsets=config.word_offsets,
-        )
-        for length in lengths
-    ]
+    samples = round(min(seconds, LONGEST_STRETCH) * SAMPLE_RATE)
+    return Window(
+        np.broadcast_to(np.float32(0), samples),
+        languages=config.languages,
+        hints=config.hints,
+        word_offsets=config.word_offsets,
+    )
 
 
 class _Reader:

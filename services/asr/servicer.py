@@ -18,7 +18,7 @@ from services.asr.engines.engine import SAMPLE_RATE
 from services.asr.frontend import FrontEnd, Piece
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
-from services.asr.recognition import RecognitionConfig, recognise, windows_at_first
+from services.asr.recognition import RecognitionConfig, first_window, recognise
 from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
@@ -76,7 +76,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             asked = priority(request.config.priority)
             # Before anything else is done for it.
             promise = stack.enter_context(
-                model.promise(current_request(), asked, windows_at_first(recording.seconds, config))
+                model.promise(current_request(), asked, first_window(recording.seconds, config))
             )
             recognised = await recognise(
                 recording,

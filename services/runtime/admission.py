@@ -29,9 +29,6 @@ _LEAST_RETRY = 0.05
 # How a submission that is late for sure weighs against seconds of others.
 _LOST = 1e6
 _LEAST_RISK = 1e-6
-# Whoever was accepted may be overtaken anew at each batch, and each time as far as this margin
-# allows: it is wider than the one at which he was accepted himself.
-_CAUTION_FOR_OTHERS = 2 * CAUTION
 # Sums of costs are not exact.
 _OTHER = 1 + 1e-6
 
@@ -82,13 +79,13 @@ class Step(NamedTuple):
         batch: What runs.
         now: When the forecast was made.
         likely: Seconds until it is done.
-        deviation: How far off that may be, in seconds.
+        late: Seconds until it is done that are seldom exceeded.
     """
 
     batch: Batch[Any]
     now: float
     likely: float
-    deviation: float
+    late: float
 
 
 class Admission(Generic[ItemT]):
@@ -164,7 +161,7 @@ class Admission(Generic[ItemT]):
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
-                    done = max(done, step.likely + CAUTION * step.deviation)
+                    done = max(done, step.late)
             if not pending:
                 break
         return done, risk
@@ -180,8 +177,7 @@ class Admission(Generic[ItemT]):
     @staticmethod
     def _risk(new: Submission, step: Step) -> float:
         """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
-        late = step.likely + _CAUTION_FOR_OTHERS * step.deviation
-        if step.batch.tightest >= step.now + late:
+        if step.batch.tightest >= step.now + step.late:
             return 0.0
         risk = 0.0
         for lane, first, stop in step.batch.parts:
@@ -191,8 +187,8 @@ class Admission(Generic[ItemT]):
                 if other is new or new.priority < other.priority < Priority.BATCH:
                     continue
                 left = other.deadline - step.now
-                if left < late:
-                    risk += _LOST if left < step.likely else late - left
+                if left < step.late:
+                    risk += _LOST if left < step.likely else step.late - left
         return risk
 
     def _forecast(self, now: float, free: Iterable[float]) -> Iterator[Step]:
@@ -213,7 +209,8 @@ class Admission(Generic[ItemT]):
             # Batches' own misses make up for one another; a wrong prediction misses all alike.
             variance += (deviation * seconds) ** 2
             heapq.heapreplace(workers, (likely, variance))
-            yield Step(batch, now, likely, math.sqrt(variance + (doubt * likely) ** 2))
+            late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
+            yield Step(batch, now, likely, late)
 
     def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
         """Seconds that jobs take idle workers at the best speed known."""

@@ -24,10 +24,11 @@ ItemT = TypeVar("ItemT")
 # How long a batch with less urgent work in it may be, in times of what more urgent work needs for
 # itself: whoever finds one running waits little longer than for a batch of its own kind.
 _PATIENCE = 1.2
-# The weight that the past keeps in what a class needs, at each of its batches; and in how many
-# seconds it fades however few there are: what a crowd needed says nothing of who comes later.
+# The weight that the past keeps in what a class needs, at each of its batches.
 _KEPT = 0.95
-_MEMORY = 5.0
+# What is more than is needed now fades in about so many seconds, however few the batches are: what
+# a crowd needed says nothing of the few who come later.
+_MEMORY = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ class Picker:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
         cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
-        kept = min(_KEPT, math.exp((self._last[lane.priority] - now) / _MEMORY))
+        kept = _KEPT
+        if cost < usual:
+            kept = min(kept, math.exp((self._last[lane.priority] - now) / _MEMORY))
         self._usual[lane.priority] = (
             cost if usual == math.inf else usual + (1 - kept) * (cost - usual)
         )

@@ -98,7 +98,7 @@ def test_hints_bend_the_text_towards_them(base: WhisperCTranslate2) -> None:
 def test_windows_share_a_batch_by_coarse_length_and_few_prompt_lengths(
     base: WhisperCTranslate2,
 ) -> None:
-    def key(seconds: float, **fields: object) -> tuple[float, int]:
+    def key(seconds: float, **fields: object) -> tuple[float, int, int]:
         return base.batch_key(Window(silence(seconds), **fields))  # type: ignore[arg-type]
 
     assert key(3.1) == key(7.9) == key(5.0, word_offsets=True)

@@ -25,7 +25,8 @@ class Refused(grpc.aio.AioRpcError):
 
     def __init__(self, error: ServiceError) -> None:
         status = ("grpc-status-details-bin", to_status(error).SerializeToString())
-        super().__init__(error.code, grpc.aio.Metadata(), grpc.aio.Metadata(status), error.message)
+        trailing = grpc.aio.Metadata(status)
+        super().__init__(error.code, grpc.aio.Metadata(), trailing, error.message, "")
 
 
 async def test_each_end_of_a_request_is_counted_as_what_it_is() -> None:

@@ -230,10 +230,10 @@ def test_a_preview_is_given_up_for_whoever_waits_and_batch_work_is_not(
 
     async def script() -> None:
         accepted = [
-            asyncio.create_task(machine.verdict(0.8, priority=expendable)) for _ in range(24)
+            asyncio.create_task(machine.verdict(0.75, priority=expendable)) for _ in range(24)
         ]
         await asyncio.sleep(0.05)
-        urgent = [machine.verdict(0.75) for _ in range(12)]
+        urgent = [machine.verdict(0.7) for _ in range(12)]
         assert set(await asyncio.gather(*urgent)) == verdicts
         await asyncio.gather(*accepted)
 

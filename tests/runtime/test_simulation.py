@@ -22,9 +22,9 @@ MODELS = {
     "linear": Model(0.02, 0.03),
     # As quick as it can be, or up to three times as long.
     "noisy": Model(0.05, 0.01, lambda chance: chance.uniform(1, 3), mean=2.0),
-    # One item in ten takes fifteen times as long, as speech that is hard to understand does: an
-    # item alone five times what it mostly takes.
-    "content": Model(0.03, 0.016, again=0.2, hard=0.1),
+    # One item in seven takes eight times as long, as speech that is hard to understand does: an
+    # item alone three times what it mostly takes.
+    "content": Model(0.05, 0.02, again=0.15, hard=0.15),
 }
 CALLERS = 8
 """Of interactive work: two groups of four."""
@@ -114,10 +114,10 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
 
 @pytest.mark.slow
 def test_interactive_work_hardly_notices_a_flood_that_comes_after_a_crowd() -> None:
-    model = MODELS["linear"]
+    model = Model(0.2, 0.15)  # as slow as speech
     rate = SIZE / model.turn
     short = two_rounds(1) * model.turn
-    talk = Traffic("talk", 0.1 * rate, short, items=1)
+    talk = Traffic("talk", 0.05 * rate, short, items=1)
     flood = Traffic("flood", 1.5 * rate, 5 * short, Priority.BATCH, items=4)
     crowd = Traffic("crowd", 3 * rate, short, items=1)
     seconds = 120 * model.turn
