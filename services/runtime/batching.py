@@ -368,7 +368,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         batch = self._pick(now)
         if batch is None:
             return
-        self._picker.ran(batch, now)
+        self._picker.ran(batch)
         taken = [job for part in batch.parts for job in self._queue.take(*part)]
         metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
         jobs = [job for job in taken if not job.submission.done.done()]

@@ -26,9 +26,6 @@ ItemT = TypeVar("ItemT")
 _PATIENCE = 1.2
 # The weight that the past keeps in what a class needs, at each of its batches.
 _KEPT = 0.95
-# What is more than is needed now fades in about so many seconds, however few the batches are: what
-# a crowd needed says nothing of the few who come later.
-_MEMORY = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,6 @@ class Picker:
         self._speed = speed
         # What batches that a class leads lately cost, less urgent company left out.
         self._usual = [math.inf for _ in Priority]
-        self._last = [0.0 for _ in Priority]
 
     def shrink(self, items: int) -> None:
         """Limits batches to so many items: the device has no memory for more."""
@@ -128,17 +124,13 @@ class Picker:
         if items >= self.limits.items < self._most:
             self.shrink(self.limits.items + 1)
 
-    def ran(self, batch: Batch[ItemT], now: float) -> None:
+    def ran(self, batch: Batch[ItemT]) -> None:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
         cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
-        kept = _KEPT
-        if cost < usual:
-            kept = min(kept, math.exp((self._last[lane.priority] - now) / _MEMORY))
         self._usual[lane.priority] = (
-            cost if usual == math.inf else usual + (1 - kept) * (cost - usual)
+            cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
-        self._last[lane.priority] = now
 
     def next(self, cursor: Cursor[ItemT]) -> Batch[ItemT] | None:
         """The batch that a worker takes who is free; None when nothing waits."""

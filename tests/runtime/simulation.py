@@ -129,25 +129,18 @@ class Simulation:
         self._keys = keys
         self._workers = workers
         self._chance = random.Random(seed)
-        self._began = self._seconds = 0.0
+        self._seconds = 0.0
         self._to_stall = list(stalls)
         self._stall = stall
         self._stalled: list[tuple[float, float]] = []
         self._expected = self._drawn = model.turn
 
     def play(
-        self,
-        *traffics: Traffic,
-        seconds: float,
-        before: Sequence[Traffic] = (),
-        then: Callable[[], Awaitable[None]] | None = None,
+        self, *traffics: Traffic, seconds: float, then: Callable[[], Awaitable[None]] | None = None
     ) -> dict[str, Outcome]:
-        """Plays traffic for so many seconds, and to its end; `then` asks the idle server.
-
-        What comes `before` lasts as long, and is through when the rest begins.
-        """
+        """Plays traffic for so many seconds, and to its end; `then` asks the idle server."""
         self._seconds = seconds
-        virtual_time.run(self._play(before, traffics, then))
+        virtual_time.run(self._play(traffics, then))
         return self.outcomes
 
     @property
@@ -184,20 +177,15 @@ class Simulation:
         return items
 
     async def _play(
-        self,
-        before: Sequence[Traffic],
-        traffics: Sequence[Traffic],
-        then: Callable[[], Awaitable[None]] | None,
+        self, traffics: Sequence[Traffic], then: Callable[[], Awaitable[None]] | None
     ) -> None:
         async with self.scheduler:
             for size in (1, 8):  # a server warms up
                 await self.scheduler.submit_all([(0, n) for n in range(size)])
-            for part in filter(None, (before, traffics)):
-                self._began = asyncio.get_running_loop().time()
-                async with asyncio.TaskGroup() as group:
-                    for traffic in part:
-                        self.outcomes[traffic.name] = Outcome()
-                        group.create_task(self._send(group, traffic))
+            async with asyncio.TaskGroup() as group:
+                for traffic in traffics:
+                    self.outcomes[traffic.name] = Outcome()
+                    group.create_task(self._send(group, traffic))
             if then is not None:
                 await then()
 
@@ -208,7 +196,7 @@ class Simulation:
         chance = random.Random(f"{traffic.name} {self._seconds}")
         while True:
             await asyncio.sleep(chance.expovariate(requests))
-            if loop.time() - self._began > self._seconds:
+            if loop.time() > self._seconds:
                 return
             for _ in range(traffic.burst):
                 caller = f"{traffic.name} {chance.randrange(traffic.callers)}"
@@ -240,7 +228,7 @@ class Simulation:
         else:
             outcome.answered[caller] += items
             outcome.latencies.append(loop.time() - now)
-            if self._seconds / 4 < loop.time() - self._began <= self._seconds:
+            if self._seconds / 4 < loop.time() <= self._seconds:
                 outcome.steady += items
 
     def _is_excused(self, accepted: float, due: float) -> bool:

@@ -112,22 +112,6 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     assert sim.goodput >= 0.6
 
 
-@pytest.mark.slow
-def test_interactive_work_hardly_notices_a_flood_that_comes_after_a_crowd() -> None:
-    model = Model(0.2, 0.15)  # as slow as speech
-    rate = SIZE / model.turn
-    short = two_rounds(1) * model.turn
-    talk = Traffic("talk", 0.05 * rate, short, items=1)
-    flood = Traffic("flood", 1.5 * rate, 5 * short, Priority.BATCH, items=4)
-    crowd = Traffic("crowd", 3 * rate, short, items=1)
-    seconds = 120 * model.turn
-    alone = Simulation(model).play(talk, seconds=seconds)["talk"]
-    after = Simulation(model).play(talk, flood, seconds=seconds, before=[crowd])["talk"]
-    # Batches of the crowd were full; those of the few who come later are not. The first of them,
-    # for a few seconds, meet some that are as long as the crowd's.
-    assert after.percentile(90) <= 2 * alone.percentile(99)
-
-
 @pytest.mark.parametrize("deadlines", [(1, 2), (1, 10)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(
