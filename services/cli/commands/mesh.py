@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.status import describe, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
@@ -132,6 +134,8 @@ async def _up(plan: Plan) -> None:
         )
 
     with progress.live:
+        if "interview" in plan.servers:
+            await until_let_in(plan.patience.database_seconds, partial(progress.note, "interview"))
         await mesh.run(announce, stop)
     err.print("stopped")
 
@@ -148,11 +152,13 @@ class _Progress:
     def note(self, name: str, event: str) -> None:
         """Shows an event of a process."""
         if self.closed:
-            err.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {name}: {event}")
+            now = time.strftime("%H:%M:%S")
+            err.print(f"[dim]{now}[/] {name}: {escape(event)}", soft_wrap=True)
             return
         self._state[name] = event
         if not err.is_terminal:
-            err.print(f"{time.monotonic() - self._began:6.1f} s  {name}: {event}")
+            seconds = time.monotonic() - self._began
+            err.print(f"{seconds:6.1f} s  {name}: {escape(event)}", soft_wrap=True)
         self.live.update(self._table())
 
     def close(self) -> None:
@@ -164,7 +170,7 @@ class _Progress:
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, state in self._state.items():
             mark = "[green]✓[/]" if state == "ready" else Spinner("dots")
-            table.add_row(mark, name, state)
+            table.add_row(mark, name, escape(state))
         return table
 
 
