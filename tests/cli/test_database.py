@@ -110,6 +110,20 @@ async def test_viva_up_ends_with_a_line_and_has_started_nothing(tmp_path: Path) 
 
 
 @pytest.mark.slow
+async def test_ctrl_c_ends_the_wait_for_a_database(tmp_path: Path) -> None:
+    variables = {
+        **environment(tmp_path),
+        VARIABLE: f"postgresql://ann@127.0.0.1:{free_ports(1)[0]}/viva",
+        "VIVA_UP_DATABASE_SECONDS": "3600",
+    }
+    async with asyncio.timeout(GUARD_SECONDS), launched(variables, PROGRAM) as launcher:
+        await launcher.read_until("it is waited for 3600 s")
+        launcher.process.send_signal(signal.SIGINT)
+        assert await launcher.end() == 0
+    assert ": starting" not in launcher.said
+
+
+@pytest.mark.slow
 async def test_a_postgresql_whose_processes_all_hang_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

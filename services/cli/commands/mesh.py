@@ -6,10 +6,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.live import Live
@@ -135,9 +135,23 @@ async def _up(plan: Plan) -> None:
 
     with progress.live:
         if "interview" in plan.servers:
-            await until_let_in(plan.patience.database_seconds, partial(progress.note, "interview"))
+            note = partial(progress.note, "interview")
+            await _unless(stop, until_let_in(plan.patience.database_seconds, note))
         await mesh.run(announce, stop)
     err.print("stopped")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, or leaves it when `stop` is set."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait({working, stopping})
 
 
 class _Progress:
