@@ -162,7 +162,9 @@ async def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(launcher: L
     assert await all_gone(family)
 
 
-async def test_nothing_outlives_a_killed_launcher(launcher: Launcher) -> None:
+async def test_nothing_outlives_a_killed_launcher_and_the_next_one_starts(
+    launcher: Launcher,
+) -> None:
     family = launcher.children()
     assert len(family) >= len(NAMES)
     launcher.process.kill()
@@ -174,21 +176,7 @@ async def test_nothing_outlives_a_killed_launcher(launcher: Launcher) -> None:
     await until(gone)
     code, _ = await launcher.viva("status")
     assert code == 3
-
-
-async def test_after_a_killed_launcher_the_next_one_starts(tmp_path: Path) -> None:
-    variables = environment(tmp_path)
-    async with launched(variables, PROGRAM) as first:
-        await first.read_until("ready to talk")
-        family = first.children()
-        first.process.kill()
-        await first.end()
-
-        async def gone() -> bool:
-            return await all_gone(family)
-
-        await until(gone)
-    async with launched(variables, PROGRAM) as second:
+    async with launched(launcher.variables, PROGRAM) as second:
         await second.read_until("ready to talk")
 
 
