@@ -16,9 +16,10 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.plan import POSTGRES, make_plan
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.settings import LauncherSettings
-from tests.cli.running_mesh import all_gone, environment, free_ports, launched
+from tests.cli.running_mesh import all_gone, environment, launched
 from tests.interview.databases import GUARD_SECONDS, Postgres
 from tests.interview.databases import postgres as running_postgres
+from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 VARIABLE = "VIVA_INTERVIEW_DATABASE_URL"

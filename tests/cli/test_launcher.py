@@ -25,7 +25,8 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from tests.cli.running_mesh import Launcher, all_gone, environment, free_ports, launched, until
+from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 NAMES = {"asr", "embed", "envoy", "interview", "llm", "reflection", "tts"}
