@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from services.cli.launcher import control
-from services.cli.launcher.overview import Overview
+from services.cli.launcher.overview import Entry, Overview
 from tests.cli.running_mesh import environment
 
 STOP_SECONDS = 60
@@ -69,9 +69,14 @@ class RealMesh:
         """What `viva status` shows, without a process for each look."""
         return control.read(Path(self.variables["VIVA_DATA_DIR"]))
 
+    def entry(self, server: str) -> Entry:
+        """A server as it runs now: one that was replaced has another address than before."""
+        (entry,) = [entry for entry in self.overview().entries if entry.server == server]
+        return entry
+
     def process(self, server: str) -> psutil.Process:
         """The process of a server that runs."""
-        (entry,) = [entry for entry in self.overview().entries if entry.server == server]
+        entry = self.entry(server)
         assert entry.status is not None
         assert entry.status.pid is not None
         return psutil.Process(entry.status.pid)

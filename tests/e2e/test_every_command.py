@@ -62,7 +62,7 @@ def typed(mesh: RealMesh, command: str) -> list[str]:
     values = {
         "speech": librivox()[2].path,
         "scratch": mesh.scratch,
-        "tts": f"localhost:{mesh.variables['VIVA_TTS_PORT']}",
+        "tts": mesh.entry("tts").address,
     }
     arguments, _ = COMMANDS[command]
     return [*command.split(), *(argument.format_map(values) for argument in arguments)]
