@@ -108,9 +108,18 @@ def generate(protos: Path, out: Path) -> None:
         _protoc([*common, f"--python_out={fresh}", f"--mypy_out=quiet:{fresh}", VALIDATE])
         _move_under_viva(fresh)
         _mark_packages(fresh)
-        if out.exists():
-            shutil.rmtree(out)
-        shutil.copytree(fresh, out)
+        # What is as it should be is left alone: others may be importing it.
+        if _files(out) != _files(fresh):
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(fresh, out)
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
 
 
 def _move_under_viva(out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ def failed(error: BaseException) -> StoreFailed:
             return StoreFailed(*_SQLSTATES[prefix])
     if isinstance(error, TimeoutError):
         return StoreFailed("STORE_TIMEOUT", "it did not answer in time")
+    if isinstance(error, socket.gaierror):
+        return StoreFailed("STORE_LOST", "its host's name has no address")
     if isinstance(error, OSError | asyncpg.InterfaceError):
         return StoreFailed("STORE_LOST", "it cannot be reached")
     return StoreFailed("STORE_ERROR", f"{type(error).__name__} {state}".strip())
@@ -218,6 +221,28 @@ def _is_lasting(error: BaseException) -> bool:
     return state.startswith("28") or state == "3D000" or isinstance(error, ValueError)
 
 
+async def answers(server: Server, seconds: float) -> None:
+    """Returns if the database lets in who is to use it.
+
+    Raises:
+        ResourceMissing: The database that is named refuses the user, or is not on its server.
+        StoreFailed: It may come up yet.
+    """
+    try:
+        async with server.address() as address, asyncio.timeout(seconds):
+            connection = await asyncpg.connect(**address, timeout=seconds)
+    except _FAULTS as error:
+        fault = failed(error)
+        if server.url is not None and _is_lasting(error):
+            raise ResourceMissing(
+                f"{server.shown}: {fault.message}",
+                "see the user, the password and the database in VIVA_INTERVIEW_DATABASE_URL",
+            ) from None
+        raise fault from error
+    with suppress(*_FAULTS):
+        await connection.close(timeout=seconds)
+
+
 async def until_there(server: Server, seconds: float) -> None:
     """Waits for the database, however long, and says so.
 
@@ -228,31 +253,23 @@ async def until_there(server: Server, seconds: float) -> None:
     Raises:
         ResourceMissing: The database that is named refuses the user, or is not on its server.
     """
-    told = False
+    told = ""
     while True:
         try:
-            async with server.address() as address, asyncio.timeout(seconds):
-                connection = await asyncpg.connect(**address, timeout=seconds)
-        except _FAULTS as error:
-            if server.url is not None and _is_lasting(error):
-                raise ResourceMissing(
-                    f"{server.shown}: {failed(error).message}",
-                    "see the user, the password and the database in VIVA_INTERVIEW_DATABASE_URL",
-                ) from None
+            await answers(server, seconds)
+        except StoreFailed as fault:
             # A place that does not exist yet is as good as nobody there.
-            if not told:
-                told = True
+            if told != fault.message:
+                told = fault.message
                 log(
                     _logger,
                     logging.WARNING,
                     f"waiting for {server.shown}",
-                    reason=failed(error).reason,
-                    message=failed(error).message,
+                    reason=fault.reason,
+                    message=fault.message,
                 )
             await asyncio.sleep(0.2)
         else:
-            with suppress(*_FAULTS):
-                await connection.close(timeout=seconds)
             if told:
                 log(_logger, logging.INFO, f"found {server.shown}")
             return
