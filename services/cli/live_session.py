@@ -343,7 +343,8 @@ class Session:
         self._loudspeaker.add(piece.utterance_id, piece.audio)
 
     def _expects_answer(self, ended: pb.InterviewerUtteranceEnded) -> bool:
-        asks = self._phases.get(ended.utterance_id) in {
+        # Once: a server that takes the interview over may tell it again.
+        asks = self._phases.pop(ended.utterance_id, None) in {
             interview_pb2.PHASE_QUESTION,
             interview_pb2.PHASE_FOLLOW_UP,
         }

@@ -385,6 +385,7 @@ async def stage(
     patience: Patience = Patience.NORMAL,
     missing: Sequence[int] = (),
     restored: tuple[Interview, SessionState] | None = None,
+    away: float = 0.0,
     judge: Judge | None = None,
     recorder: Recorder = NO_RECORDER,
 ) -> AsyncIterator[Stage]:
@@ -397,7 +398,7 @@ async def stage(
     )
     if restored is not None:
         interview = restored[0]
-    clock = InterviewClock(None if restored is None else restored[1].active_at)
+    clock = InterviewClock(None if restored is None else restored[1].active_at + away)
     kept = store or MemoryStore(10)
     await kept.save(interview)
     lease = await kept.acquire(interview.id, "stage:0/1", 3600.0)

@@ -87,7 +87,7 @@ class Conversation:
         self._numbers = count(1)
         self._over = False
         if restored is not None:
-            self._driver.post(m.Restored())
+            self._driver.post(m.Restored(died=restored.state is State.LIVE))
 
     # What clients may do, at any time.
 
@@ -115,13 +115,13 @@ class Conversation:
     def _obeyed(self, number: int) -> None:
         self._orders.pop(number).done.set()
 
-    def join(self, output: AudioFormat | None, *, speaks: bool = True) -> None:
+    def join(self, output: AudioFormat | None, *, speaks: bool = True, anew: bool = False) -> None:
         """A client is there; audio in this shape is for it, None is for text alone.
 
-        `speaks` says that it sends the candidate's voice.
+        `speaks` says that it sends the candidate's voice; `anew`, that it has seen nothing yet.
         """
         if not self._over:
-            self.ears.expect_join()
+            self.ears.expect_join(anew=anew)
             self.send(m.Joined(output, speaks))
 
     def finish_turn(self) -> None:

@@ -26,7 +26,7 @@ from services.interview.conversation.state import Line, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
 from services.interview.conversation.voice_watch import VoiceWatch
-from services.interview.events import CandidateTurn, InterviewerAudio, ServiceDegraded
+from services.interview.events import InterviewerAudio, ServiceDegraded
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.metrics import DEGRADED, SESSIONS_WAITING
@@ -145,11 +145,12 @@ class Driver:
                 pass
         now = self._chronicle.clock.now()
         self.state, actions = step(self._script, self.state, event, now)
+        unstored = self.state.commit > self.state.committed
+        unlived = not self._inbox.empty()
+        self._ears.owed = self.state.speech.under_way or unstored or unlived
         for action in actions:
             self._do(action)
         self._wait_for_store(waits=STORE in self.state.failing)
-        untold = any(isinstance(kept.event, CandidateTurn) for kept in self.state.untold)
-        self._ears.intake.owed = self.state.speech.under_way or untold
 
     def _wait_for_store(self, *, waits: bool) -> None:
         """Counts the session among those that wait, or no more."""
@@ -307,7 +308,7 @@ class Driver:
             case a.Listen():
                 self._ears.hearing.listen(action.endpointing)
             case a.Acknowledge():
-                self._ears.intake.acknowledge()
+                self._ears.acknowledge()
             case a.OpenEars():
                 self._ears.joined()
 

@@ -44,6 +44,8 @@ FIRST_BACKOFF = 0.1
 LAST_BACKOFF = 2.0
 """Seconds between attempts to open a stream, doubling from the first to the last."""
 
+LATE_SECONDS = 1.0
+"""Speech was told of so long after it began at the latest, if it is too low to be noticed here."""
 SETTLED_SECONDS = 1.0
 """A stream that lasted so long works; what began during a turn has been told so long after it."""
 OPEN_SECONDS = 2.0
@@ -118,9 +120,11 @@ class Hearing:
             self._outbound_bytes += len(audio)
 
     @property
-    def in_turn(self) -> bool:
-        """Whether the candidate has begun to speak, and not finished."""
-        return self._in_turn
+    def settled(self) -> float:
+        """Seconds of the audio that no recogniser has to hear again: nothing untold is in them."""
+        unsent = self._outbound_bytes if self._outbound is not None else 0
+        late = LATE_SECONDS + unsent / BYTES_PER_SECOND
+        return max(0.0, min(self._kept_from, self._timeline.received - late))
 
     def listen(self, endpointing: Endpointing) -> None:
         """Changes when a turn is over, from here on."""

@@ -208,11 +208,6 @@ class PostgresStore:
         async with self._database.connection("holder") as connection:
             return await leasing.holder(connection, interview_id)
 
-    async def renew(self, lease: Lease, seconds: float) -> None:
-        """Keeps a lease for so many seconds from now."""
-        if await self.renew_all([lease], seconds):
-            raise LeaseLost(lease.interview_id)
-
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
         async with self._database.transaction("renew_all") as connection:
