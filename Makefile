@@ -59,7 +59,7 @@ contracts: setup-check ## Lint the contracts and check that nothing breaks again
 	@$(BIN)/python hatch_build.py --breaking-against "$(AGAINST)"
 
 bench: setup-test ## Run every benchmark against a running mesh (`make run` elsewhere)
-	@for what in mesh embed report tts llm asr overload cancel; do $(BIN)/viva bench $$what || exit 1; done
+	@for what in mesh edge embed report tts llm asr overload cancel; do $(BIN)/viva bench $$what || exit 1; done
 
 setup: $(VENV)/.run ## Install what running needs into .venv
 

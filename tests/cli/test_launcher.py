@@ -141,7 +141,7 @@ async def test_down_stops_callers_before_whom_they_call(launcher: Launcher) -> N
     assert await all_gone(family)
     stops = launcher.read_stops()
     assert stops[0] == "interview"
-    assert set(stops) == {"interview", "asr", "tts", "llm", "embed"}
+    assert set(stops) == {"interview", "gateway", "asr", "tts", "llm", "embed"}
     code, output = await launcher.viva("status", "--json")
     assert code == 3
     assert json.loads(output)["running"] is False

@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 
 from services.interview.conversation import events as m
 from services.interview.events import CandidateTurn, ServiceDegraded
-from services.interview.store.database import Server, open_database
 from services.interview.store.postgres import PostgresStore
+from services.runtime.postgres.database import Server, open_database
 from tests.interview.stage import FailingStore, stage
 from tests.interview.test_degradation import ANSWER, patiently, run
 from tests.interview.test_store_faults import failure
@@ -35,7 +35,10 @@ def test_sessions_are_counted_as_long_as_they_are_driven() -> None:
 
 
 def test_a_session_that_waits_for_the_store_is_counted_until_it_goes_on() -> None:
-    waiting, told = value("interview_sessions_waiting"), value("interview_degradations_total", service="store")
+    waiting, told = (
+        value("interview_sessions_waiting"),
+        value("interview_degradations_total", service="store"),
+    )
 
     async def main() -> None:
         store = FailingStore()

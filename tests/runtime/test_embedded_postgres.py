@@ -83,7 +83,7 @@ def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 async def answering(folder: Path) -> None:
     async with asyncio.timeout(GUARD_SECONDS):
-        await until_there(Server(None, folder), GUARD_SECONDS)
+        await until_there(Server(None, folder), GUARD_SECONDS, "VIVA_INTERVIEW_DATABASE_URL")
 
 
 def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

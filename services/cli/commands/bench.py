@@ -70,6 +70,18 @@ def mesh(
 
 
 @bench.command()
+def edge(
+    calls: Annotated[int, typer.Option(min=100, help="Calls on each way.")] = 1000,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the edge adds to a unary call: where Envoy decides, and where the gateway is asked."""
+    from services.cli.bench import edge as edge_bench
+
+    measure(edge_bench.run(calls), out, as_json=as_json)
+
+
+@bench.command()
 def bridge(
     streams: Annotated[int, typer.Option(min=1, help="Voice streams at once.")] = 100,
     seconds: Annotated[float, typer.Option(min=1, help="How long they speak.")] = 20,

@@ -59,13 +59,22 @@ def up(
             envvar="VIVA_UP_WITHOUT",
         ),
     ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            help="The edge speaks TLS, with a certificate that signs itself unless one is given."
+            " Browsers of other machines, a phone's say, need it for the microphone.",
+            envvar="VIVA_UP_TLS",
+        ),
+    ] = False,
 ) -> None:
     """Run the whole mesh in the foreground until Ctrl-C.
 
     A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
     """
     try:
-        plan = make_plan(offset, _counts(replicas or []), without or [])
+        plan = make_plan(offset, _counts(replicas or []), without or [], tls=tls)
         fetch_missing()
         with _held(plan):
             check_ports(plan)
@@ -126,7 +135,8 @@ async def _up(plan: Plan) -> None:
         table = await describe(await mesh.overview())
         progress.close()
         out.print(table)
-        edge = f", edge http://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
+        scheme = "https" if plan.envoy.tls else "http"
+        edge = f", edge {scheme}://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
         out.print(
             f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC){edge}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",

@@ -6,7 +6,7 @@ export default {
     presence: {
       joining: "Joining",
       listening: "Listening",
-      muted: "You are muted",
+      muted: "Your microphone is off",
       unheard: "Cannot hear you",
       thinking: "Thinking",
       speaking: "Speaking",

@@ -8,7 +8,7 @@ const words: typeof en = {
     presence: {
       joining: "正在进入",
       listening: "正在听",
-      muted: "你已静音",
+      muted: "麦克风已关",
       unheard: "听不到你的声音",
       thinking: "正在思考",
       speaking: "正在说话",
