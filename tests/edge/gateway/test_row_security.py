@@ -47,9 +47,7 @@ async def test_a_query_without_a_where_sees_its_own_user_alone(on: Stage) -> Non
         await on.gateway.plans.reserve(user, "one")
     tables = [row["name"] for row in await on.rows(_OF_USERS)]
     seen = set()
-    async with on.gateway.database.transaction(
-        "test_a_query_without_a_where_sees_its_own_user_alone", ann.account.id
-    ) as connection:
+    async with on.gateway.database.transaction("test", ann.account.id) as connection:
         for table in tables:
             owner = "id" if table == "account.users" else "user_id"
             for row in await connection.fetch(f"SELECT {owner}::text AS owner FROM {table}"):
@@ -63,28 +61,20 @@ async def test_a_query_without_a_where_sees_its_own_user_alone(on: Stage) -> Non
 
 async def test_a_transaction_of_nobody_sees_nothing(on: Stage) -> None:
     await on.member()
-    async with on.gateway.database.connection(
-        "test_a_transaction_of_nobody_sees_nothing"
-    ) as connection:
+    async with on.gateway.database.connection("test") as connection:
         assert await connection.fetchval("SELECT current_user") == APPLICATION_ROLE
         assert not await connection.fetch("SELECT FROM account.users")
-    async with on.gateway.database.transaction(
-        "test_a_transaction_of_nobody_sees_nothing", EVERYBODY
-    ) as connection:
+    async with on.gateway.database.transaction("test", EVERYBODY) as connection:
         assert len(await connection.fetch("SELECT FROM account.users")) == 1
     # What a transaction may see ends with it, on the same connection too.
-    async with on.gateway.database.connection(
-        "test_a_transaction_of_nobody_sees_nothing"
-    ) as connection:
+    async with on.gateway.database.connection("test") as connection:
         assert not await connection.fetch("SELECT FROM account.users")
 
 
 async def test_nobody_writes_into_anothers_rows(on: Stage) -> None:
     ann, bob = await on.member(), await on.member("bob@example.org")
     with pytest.raises(StoreFailed) as failed:
-        async with on.gateway.database.transaction(
-            "test_nobody_writes_into_anothers_rows", ann.account.id
-        ) as connection:
+        async with on.gateway.database.transaction("test", ann.account.id) as connection:
             await connection.execute(
                 "INSERT INTO account.reservation (user_id, kind, key, month, created)"
                 " VALUES ($1, 'interview', 'one', now(), now())",
