@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, echoed
-from tests.cli.running_mesh import Launcher, environment, free_ports, launched, until
+from tests.cli.running_mesh import Launcher, environment, launched, until
+from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 LEFT_OUT = ("tts", "llm", "interview", "gateway", "reflection", "bridge")

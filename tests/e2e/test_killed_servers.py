@@ -144,7 +144,8 @@ def test_an_interview_can_be_disturbed_from_the_command_line(mesh: RealMesh) -> 
 def test_the_command_goes_on_as_well(mesh: RealMesh) -> None:
     servers = {server["name"]: server["pid"] for server in mesh.json("status")["servers"]}
     answer = str(librivox()[PICKED[0]].path)
-    with mesh.start("interview", "--answers", answer, "--out", str(mesh.scratch / "lost")) as held:
+    short = ("--rounds", "1", "--follow-ups", "0", "--out", str(mesh.scratch / "lost"))
+    with mesh.start("interview", "--answers", answer, *short) as held:
         assert held.stderr is not None
         assert "welcome" in held.stderr.readline()
         os.kill(servers["interview"], signal.SIGKILL)

@@ -17,8 +17,8 @@ from services.interview.clients.seams import (
     TurnEnded,
 )
 from services.interview.conversation import events as m
-from services.interview.conversation.hearing import BYTES_PER_SECOND
 from services.interview.conversation.playback import Heard
+from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND
 from services.interview.events import (
     CandidatePartial,
     CandidateTurn,
@@ -241,6 +241,26 @@ def test_one_moment_holds_the_turn() -> None:
             await said(s, ANSWER, 12.0)
             await s.until(TurnHeld, lambda e: e.until is None)
             assert (await s.until(CandidateTurn, lambda e: e.turn.round == 1)).turn.text == ANSWER
+
+    run(main())
+
+
+@pytest.mark.parametrize("reply", ["I'm still here.", "One moment, still thinking."])
+def test_an_answer_to_the_reminder_holds_the_turn_and_is_not_scored(reply: str) -> None:
+    async def main() -> None:
+        async with stage() as s:
+            s.join()
+            await s.to_first_question()
+            await patiently(s, InterviewerText)
+            await patiently(s, UtteranceEnded)
+            await said(s, reply, 30.0)
+            assert (await patiently(s, TurnHeld)).until is not None
+            await said(s, ANSWER, 40.0)
+            turn = (await patiently(s, CandidateTurn)).turn
+            while turn.text != ANSWER:
+                assert turn.round == 0
+                turn = (await patiently(s, CandidateTurn)).turn
+            assert turn.round == 1
 
     run(main())
 

@@ -19,6 +19,7 @@ from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import AudioFormat, StateChanged
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen
+from services.interview.metrics import SESSIONS
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, State
 from services.interview.recordings.recorder import NO_RECORDER, Guarded, Recorder
@@ -141,7 +142,8 @@ class Conversation:
         # Longer than the call that began it, and to the model servers a caller of its own.
         interview_id = self.chronicle.interview.id
         set_current_request(Request(id=interview_id, caller=interview_id))
-        await self._driver.run()
+        with SESSIONS.track_inprogress():
+            await self._driver.run()
         with suppress(LeaseLost, StoreFailed):
             await self.chronicle.settle()
         self._finish()

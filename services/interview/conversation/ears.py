@@ -15,9 +15,10 @@ from services.interview.clients.seams import (
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import AudioTimeline
 from services.interview.conversation.events import Failed, Happening, Heard, Worked
-from services.interview.conversation.hearing import BYTES_PER_SECOND, Hearing
+from services.interview.conversation.hearing import Hearing
 from services.interview.conversation.intake import ACKNOWLEDGED_SECONDS, Intake
 from services.interview.conversation.pace import Pace
+from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND
 from services.interview.record import State
 from services.interview.recordings.recorder import Recorder
 
