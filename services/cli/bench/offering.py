@@ -20,6 +20,9 @@ Send = Callable[[int, serving_pb2.Priority.ValueType, float], Awaitable[None]]
 """Sends the n-th request of the mix with a priority and a timeout in seconds."""
 
 _PROBE_SECONDS = 0.005
+_AGAIN_SECONDS = 0.5
+_MOST_REFUSALS = 20
+"""Of one caller in a closed loop."""
 
 
 @dataclass(slots=True)
@@ -153,9 +156,17 @@ async def closed_loop(send: Send, callers: int, rounds: int, seconds: float) -> 
 
     async def caller() -> None:
         nonlocal done
-        own = 0
+        own, patience = 0, _MOST_REFUSALS
         while own < rounds or time.perf_counter() < started + seconds:
-            await send(next(numbers), serving_pb2.PRIORITY_INTERACTIVE, 60)
+            try:
+                await send(next(numbers), serving_pb2.PRIORITY_INTERACTIVE, 60)
+            except grpc.aio.AioRpcError as error:
+                # A server that does not know its speed yet may refuse some; it is asked again.
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or not patience:
+                    raise
+                patience -= 1
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
             own += 1
             done += 1
 
