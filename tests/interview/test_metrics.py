@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 from prometheus_client import REGISTRY
 
 from services.interview.conversation import events as m
 from services.interview.events import CandidateTurn, ServiceDegraded
 from services.interview.store.postgres import PostgresStore
-from services.runtime.postgres.database import Server, open_database
+from services.runtime.postgres.database import Database, Server
 from tests.interview.stage import FailingStore, stage
 from tests.interview.test_degradation import ANSWER, patiently, run
 from tests.interview.test_store_faults import failure
@@ -84,6 +85,7 @@ async def test_what_a_database_does_not_do_is_counted_by_operation(tmp_path: Pat
     labels = {"operation": "find", "reason": "STORE_LOST"}
     before = value("store_failures_total", **labels)
     nowhere = Server("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    async with open_database(nowhere, 2.0) as database:
-        assert await failure(PostgresStore(database).find("ann", "0" * 32)) == "STORE_LOST"
+    async with asyncpg.create_pool(nowhere.url, min_size=0) as pool:
+        store = PostgresStore(Database(nowhere, pool, 2.0))
+        assert await failure(store.find("ann", "0" * 32)) == "STORE_LOST"
     assert value("store_failures_total", **labels) == before + 1
