@@ -136,9 +136,13 @@ async def _up(plan: Plan) -> None:
         progress.close()
         out.print(table)
         scheme = "https" if plan.envoy.tls else "http"
-        edge = f", edge {scheme}://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
+        edge = f"{scheme}://{plan.edge}/"
+        link = (
+            f"open [bold]{edge}[/] in a browser\n" if plan.edge and "bridge" in plan.servers else ""
+        )
+        also = f", edge {edge} (gRPC-Web, JSON)" if plan.edge else ""
         out.print(
-            f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC){edge}\n"
+            f"\n[bold green]ready to talk[/]  {link}mesh {plan.mesh} (gRPC){also}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
             soft_wrap=True,
         )
