@@ -1,0 +1,11 @@
+/** What the contract refuses, told before it is sent. */
+export const SHORTEST_PASSWORD = 10;
+
+export function passwordFits(password: string): boolean {
+  return [...password].length >= SHORTEST_PASSWORD;
+}
+
+/** Whether it can be an address at all; whether it is one only a message shows. */
+export function emailFits(email: string): boolean {
+  return /^[^\s@]+@[^\s@]+\.[^\s@]+$/u.test(email.trim()) && email.trim().length <= 254;
+}
