@@ -13,11 +13,16 @@ PAGE := $(shell find edge/web -not -path '*/node_modules*' -not -path '*/gen/*' 
 # it, and is told that there is nothing to compare with.
 AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit}")
 
+# Test processes at the same time: 2 make use of a second core, and need the memory of two.
+JOBS ?= 1
+# These start whole meshes and hold conversations in real time: they wait more than they compute.
+MESHES := tests/cli tests/edge tests/faults tests/e2e
+
 # The schedule of faults of `make test-faults`; 0 draws one.
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-fast test-faults web check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast test-faults web check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +30,14 @@ help: ## Show this list
 run: setup web ## Set up and run the whole mesh in the foreground, until Ctrl-C
 	@$(BIN)/viva up
 
-test: setup-test web check ## Set up, check and run every test
-	@$(BIN)/python -m pytest
+test: setup-test web check ## Set up, check and run every test; JOBS=2 in two processes
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) test-models test-meshes
+
+test-models:
+	@$(BIN)/python -m pytest $(MESHES:%=--ignore=%)
+
+test-meshes:
+	@$(BIN)/python -m pytest $(MESHES)
 
 test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
 	@$(BIN)/python -m pytest --fast
@@ -48,7 +59,7 @@ contracts: setup-check ## Lint the contracts and check that nothing breaks again
 	@$(BIN)/python hatch_build.py --breaking-against "$(AGAINST)"
 
 bench: setup-test ## Run every benchmark against a running mesh (`make run` elsewhere)
-	@for what in mesh embed report tts llm asr overload cancel; do $(BIN)/viva bench $$what || exit 1; done
+	@for what in mesh edge embed report tts llm asr overload cancel; do $(BIN)/viva bench $$what || exit 1; done
 
 setup: $(VENV)/.run ## Install what running needs into .venv
 

@@ -124,9 +124,18 @@ def generate(protos: Path, out: Path) -> None:
         _move_under_viva(fresh)
         _mark_packages(fresh)
         _write_openapi(protos, fresh)
-        if out.exists():
-            shutil.rmtree(out)
-        shutil.copytree(fresh, out)
+        # What is as it should be is left alone: others may be importing it.
+        if _files(out) != _files(fresh):
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(fresh, out)
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
 
 
 def _write_openapi(protos: Path, out: Path) -> None:

@@ -21,7 +21,7 @@ _ENGINES = re.compile(
     re.MULTILINE,
 )
 # These start every server, or install the wheel.
-_WHOLE_MESH = {"e2e", "test_real_mesh.py", "test_wheel.py"}
+_WHOLE_MESH = {"e2e", "test_wheel.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

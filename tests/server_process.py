@@ -181,6 +181,14 @@ def free_port() -> int:
             return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> list[int]:
+    """As many different ones."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Waits for something another process does, which sends no event."""
     async with asyncio.timeout(GUARD_SECONDS):

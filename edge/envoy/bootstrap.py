@@ -13,6 +13,7 @@ from envoy.config.core.v3 import base_pb2
 from google.protobuf import json_format
 
 from edge.envoy.admin import admin, admin_cluster, admin_listener
+from edge.envoy.certificate import self_signed
 from edge.envoy.clusters import collector_cluster, http_cluster, service_cluster
 from edge.envoy.contracts import (
     GATEWAY,
@@ -142,6 +143,8 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     descriptors = descriptor_set().SerializeToString(deterministic=True)
     (directory / DESCRIPTORS).write_bytes(descriptors)
+    if settings.tls_self_signed and "edge" in settings.listeners:
+        self_signed(directory, settings.allowed_hosts)
     for server in set(checked_clusters(settings).values()):
         replicas = settings.replicas(server)
         if replicas.are_named:

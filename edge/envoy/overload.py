@@ -80,6 +80,8 @@ def runtime(settings: EnvoySettings) -> Any:
         {
             "overload.premature_reset_total_stream_count": _RESETS_TOLERATED,
             "envoy.resource_limits.listener.edge.connection_limit": settings.edge_max_connections,
+            # Exempt from the overload manager, it has what that would allow all listeners together.
+            "envoy.resource_limits.listener.mesh.connection_limit": _MAX_CONNECTIONS,
         }
     )
     return bootstrap_pb2.LayeredRuntime(

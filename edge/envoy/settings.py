@@ -171,6 +171,10 @@ class EnvoySettings(BaseSettings):
         default=None, description="Certificate chain (PEM) of the edge; absent: no TLS."
     )
     tls_key: Path | None = Field(default=None, description="Private key (PEM) of the edge.")
+    tls_self_signed: bool = Field(
+        default=False,
+        description="1 makes a certificate that signs itself, beside Envoy's configuration.",
+    )
     edge_requests_per_second: int = Field(
         default=200, ge=1, description="Requests the edge takes a second, from everybody together."
     )
@@ -269,7 +273,7 @@ class EnvoySettings(BaseSettings):
     @property
     def tls(self) -> bool:
         """Whether the edge speaks TLS."""
-        return self.tls_certificate is not None
+        return self.tls_self_signed or self.tls_certificate is not None
 
     @property
     def has_bridge(self) -> bool:
@@ -286,6 +290,10 @@ class EnvoySettings(BaseSettings):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError(
                 "VIVA_ENVOY_TLS_CERTIFICATE and VIVA_ENVOY_TLS_KEY belong together: give both"
+            )
+        if self.tls_self_signed and self.tls_certificate is not None:
+            raise ValueError(
+                "VIVA_ENVOY_TLS_SELF_SIGNED: a certificate is given already; leave one of them out"
             )
         return self
 

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import vue from "@vitejs/plugin-vue";
@@ -6,17 +8,19 @@ import { defineConfig } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Compressed once, here, instead of at every request. */
+/** Compressed once, here, instead of at every request; when the files are as they stay. */
 function compressed(): Plugin {
   return {
     name: "viva:compressed",
     apply: "build",
-    generateBundle(_, bundle) {
-      for (const [fileName, file] of Object.entries(bundle)) {
-        const source = file.type === "chunk" ? file.code : file.source;
-        if (!/\.(js|css|html|svg)$/.test(fileName) || source.length < 1024) continue;
-        this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
-        this.emitFile({ type: "asset", fileName: `${fileName}.br`, source: brotliCompressSync(source) });
+    writeBundle(options, bundle) {
+      for (const name of Object.keys(bundle)) {
+        if (!/\.(js|css|html|svg)$/.test(name)) continue;
+        const path = join(options.dir ?? "dist", name);
+        const source = readFileSync(path);
+        if (source.length < 1024) continue;
+        writeFileSync(`${path}.gz`, gzipSync(source, { level: 9 }));
+        writeFileSync(`${path}.br`, brotliCompressSync(source));
       }
     },
   };
@@ -26,7 +30,7 @@ function compressed(): Plugin {
 const states = process.env.VIVA_WEB_STATES;
 
 export default defineConfig({
-  plugins: [vue(), compressed()],
+  plugins: states ? [vue()] : [vue(), compressed()],
   resolve: {
     alias: {
       "@viva": here("./gen/viva"),

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 
@@ -29,7 +30,8 @@ from services.asr.vad import SileroVad
 from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from services.runtime.engine_health import EngineHealth
-from services.runtime.errors import NotFound
+from services.runtime.errors import NotFound, ServiceError
+from services.runtime.queueing import Submission
 from services.runtime.request import Request
 from services.runtime.threads import in_thread
 
@@ -37,6 +39,7 @@ _WARM_UP_SECONDS = 2.0
 _LISTENING_THREADS = 2
 _READING_THREADS = 2
 _PREPARING_THREADS = 2
+_TELLING_SECONDS = 0.05
 
 _logger = logging.getLogger(__name__)
 
@@ -45,6 +48,14 @@ _logger = logging.getLogger(__name__)
 class _Submitted:
     window: Window
     ticket: Ticket
+
+
+class _Terms(TypedDict):
+    """Keyword arguments of the scheduler's."""
+
+    caller: str
+    priority: Priority
+    deadline: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class Model:
         scheduler: Where its windows wait.
         prepare: What a window needs before it waits.
         preparing: Where that is done: the model's own threads are for the model.
+        again: What to decode for a better text, if it needs one.
         health: Whether it works.
     """
 
@@ -63,10 +75,26 @@ class Model:
     scheduler: BatchScheduler[_Submitted, Hypothesis]
     prepare: Callable[[Window], Window]
     preparing: ThreadPoolExecutor
+    again: Callable[[Window, Hypothesis], Window | None]
     health: EngineHealth
 
+    def promise(
+        self, request: Request, asked: Priority, window: Window
+    ) -> AbstractContextManager[Submission]:
+        """Keeps room for a window like this, or raises what `decoder`'s would."""
+        return self.scheduler.promise(
+            [_Submitted(window, Ticket())],
+            caller=request.caller,
+            priority=asked,
+            deadline=request.deadline,
+        )
+
     def decoder(
-        self, request: Request, asked: Priority, rewrite: Callable[[Hypothesis], Hypothesis]
+        self,
+        request: Request,
+        asked: Priority,
+        rewrite: Callable[[Hypothesis], Hypothesis],
+        promise: Submission | None = None,
     ) -> Decode:
         """Decodes windows on behalf of a call: its fair share, its priority, its deadline.
 
@@ -74,6 +102,7 @@ class Model:
             request: The call.
             asked: The class the call asks for; no window of it goes before that.
             rewrite: What becomes of every hypothesis.
+            promise: What was promised to the call.
         """
 
         async def decode(
@@ -87,14 +116,26 @@ class Model:
             if patience is not None:
                 soon = asyncio.get_running_loop().time() + patience
                 deadline = soon if deadline is None else min(deadline, soon)
-            prepared = await in_thread(self.preparing, partial(self.prepare, window))
-            scheduled = await self.scheduler.submit(
-                _Submitted(prepared, ticket or Ticket()),
-                caller=request.caller,
-                priority=max(asked, priority),
-                deadline=deadline,
-            )
-            return replace(scheduled, value=rewrite(scheduled.value))
+            ticket = ticket or Ticket()
+            terms = _Terms(caller=request.caller, priority=max(asked, priority), deadline=deadline)
+            with self.scheduler.promise(
+                [_Submitted(window, ticket)], promise=promise, **terms
+            ) as own:
+                prepared = await in_thread(self.preparing, partial(self.prepare, window))
+                best = await self.scheduler.submit(
+                    _Submitted(prepared, ticket), promise=own, **terms
+                )
+            if deadline is not None:
+                # In time to tell the text there is, should there be no better one by then.
+                terms["deadline"] = deadline - _TELLING_SECONDS
+            while (again := self.again(prepared, best.value)) is not None:
+                prepared = again
+                try:
+                    other = await self.scheduler.submit(_Submitted(prepared, ticket), **terms)
+                except ServiceError:
+                    break
+                best = _better(best, other)
+            return replace(best, value=rewrite(best.value))
 
         return decode
 
@@ -200,6 +241,7 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
         run,
         name=name,
         max_batch_size=settings.max_batch_size,
+        max_batch_seconds=settings.max_batch_ms / 1000,
         max_queue=settings.max_queue,
         max_bytes=settings.max_queue_bytes,
         max_wait=settings.max_wait_ms / 1000,
@@ -209,7 +251,20 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
         workers=settings.workers,
         watch=health.report,
     )
-    return Model(recognizer.info, scheduler, recognizer.prepare, preparing, health)
+    return Model(
+        recognizer.info, scheduler, recognizer.prepare, preparing, recognizer.again, health
+    )
+
+
+def _better(best: Scheduled[Hypothesis], other: Scheduled[Hypothesis]) -> Scheduled[Hypothesis]:
+    """The better text, and what both took."""
+    value = other.value if other.value.merit > best.value.merit else best.value
+    return Scheduled(
+        value,
+        best.queue_time + other.queue_time,
+        best.compute_time + other.compute_time,
+        other.batch_size,
+    )
 
 
 def _size(submitted: _Submitted) -> int:

@@ -15,7 +15,7 @@ from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.engines.guards import is_invented
 from services.asr.enhancement import Filter
 from services.asr.language import LanguageBelief
-from services.asr.segmentation import Segmenter, Stretch
+from services.asr.segmentation import LONGEST_STRETCH, Segmenter, Stretch
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
 from services.runtime.audio.decoding import Recording
@@ -54,6 +54,20 @@ class Recognised:
     language_confidence: float | None
     seconds: float
     cost: Cost
+
+
+def first_window(seconds: float, config: RecognitionConfig) -> Window:
+    """What the first window of a recording of so many seconds costs at most, without its samples.
+
+    As if all of it were speech: nothing is known yet but its length.
+    """
+    samples = round(min(seconds, LONGEST_STRETCH) * SAMPLE_RATE)
+    return Window(
+        np.broadcast_to(np.float32(0), samples),
+        languages=config.languages,
+        hints=config.hints,
+        word_offsets=config.word_offsets,
+    )
 
 
 class _Reader:

@@ -18,6 +18,8 @@ _SILENCE_FRAMES = 22
 """A silence of 0.7 s ends a stretch: shorter ones are pauses within a sentence."""
 _MAX_FRAMES = 812
 """26 s: a window's 30 s less the silence behind it, a pause in doubt, and the padding."""
+LONGEST_STRETCH = _MAX_FRAMES * FRAME / SAMPLE_RATE
+"""Seconds."""
 _CUT_FRAMES = 250
 """A stretch that gets too long is cut at the least speech-like frame of its last 8 s."""
 

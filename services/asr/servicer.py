@@ -18,7 +18,7 @@ from services.asr.engines.engine import SAMPLE_RATE
 from services.asr.frontend import FrontEnd, Piece
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
-from services.asr.recognition import RecognitionConfig, recognise
+from services.asr.recognition import RecognitionConfig, first_window, recognise
 from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
@@ -29,10 +29,13 @@ from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
 from services.runtime.draining import until_finished
 from services.runtime.errors import InvalidField, Overloaded
+from services.runtime.queueing import Submission
 from services.runtime.request import current_request
 from services.runtime.stats import priority, seconds
 from services.runtime.threads import in_thread
 
+_OPENED_AT_ONCE = 1024 * 1024
+"""Bytes of a recording whose header is read on the event loop: that takes less than a thread."""
 _PAUSE_SECONDS = 0.2
 """Silence after which a Pause is told, and told again."""
 
@@ -59,19 +62,28 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         longest = self._settings.max_recording_seconds
         async with AsyncExitStack() as stack:
             opening = open_recording(request.audio, request.format, target_hz=SAMPLE_RATE)
-            recording = await in_thread(self._models.reading, lambda: stack.enter_context(opening))
+            recording = (
+                stack.enter_context(opening)
+                if len(request.audio) <= _OPENED_AT_ONCE
+                else await in_thread(self._models.reading, lambda: stack.enter_context(opening))
+            )
             if recording.seconds > longest:
                 raise InvalidField(
                     "audio",
                     f"the recording lasts {recording.seconds:.0f} s; at most {longest:g} s are"
                     " accepted (VIVA_ASR_MAX_RECORDING_SECONDS)",
                 )
+            asked = priority(request.config.priority)
+            # Before anything else is done for it.
+            promise = stack.enter_context(
+                model.promise(current_request(), asked, first_window(recording.seconds, config))
+            )
             recognised = await recognise(
                 recording,
                 config,
                 vad=self._models.vad.stream(),
                 enhance=self._models.enhancement.filters(denoise=request.config.denoise),
-                decode=_decoder(model, request.config, languages),
+                decode=_decoder(model, request.config, languages, promise),
                 executor=self._models.reading,
             )
         metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
@@ -185,8 +197,14 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             )
 
 
-def _decoder(model: Model, config: asr_pb2.RecognitionConfig, languages: NamedLanguages) -> Decode:
-    return model.decoder(current_request(), priority(config.priority), in_named_script(languages))
+def _decoder(
+    model: Model,
+    config: asr_pb2.RecognitionConfig,
+    languages: NamedLanguages,
+    promise: Submission | None = None,
+) -> Decode:
+    rewrite = in_named_script(languages)
+    return model.decoder(current_request(), priority(config.priority), rewrite, promise)
 
 
 def _languages(model: Model, config: asr_pb2.RecognitionConfig, path: str) -> NamedLanguages:

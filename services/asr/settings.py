@@ -56,6 +56,12 @@ class AsrSettings(ServerSettings):
     )
     workers: int = Field(default=1, ge=1, description="Batches computed at the same time.")
     max_batch_size: int = Field(default=16, ge=1, description="Most windows in a batch.")
+    max_batch_ms: float = Field(
+        default=1000.0,
+        gt=0,
+        description="Longest that a batch of several windows is predicted to take: what urgent"
+        " work may have to wait for.",
+    )
     max_wait_ms: float = Field(
         default=3.0, ge=0, description="How long a window waits for company while a worker is free."
     )

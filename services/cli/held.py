@@ -43,7 +43,3 @@ class Held:
     loudspeaker: Loudspeaker | DeviceLoudspeaker | None = None
     zero: float = 0.0
     """The loop's time at which the interview's clock started."""
-
-
-class InterviewFailed(RuntimeError):
-    """The interview could not be held to its end."""

@@ -9,29 +9,20 @@ says again what the server had not acknowledged of the candidate's audio.
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from viva.interview.v1 import conversation_pb2 as pb
-from viva.interview.v1 import (
-    interview_pb2,
-    interview_service_pb2,
-    interview_service_pb2_grpc,
-    turn_pb2,
-)
 
 from services.cli.disturbances import NOTHING, Disturbances
 from services.cli.held import Held
-from services.cli.live_session import Session
+from services.cli.live_session import SILENCE_SECONDS, Session
 from services.cli.live_sound import Sound, live_sound
 from services.cli.sound_card import Answer, read_answer
-from services.runtime.channel import open_channel, outgoing
-
-CALL_SECONDS = 10.0
-GREATEST_SECONDS = 3600.0
-"""No interview of recordings takes longer."""
+from services.client import Viva
+from services.client.conversation import SILENCE_SECONDS as LIVE_SILENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,58 +87,28 @@ async def _hold(
     notify: Callable[[pb.InterviewEvent], None],
     note: Callable[[str], None],
 ) -> Held:
-    async with open_channel(options.address) as channel:
-        stub: interview_service_pb2_grpc.InterviewServiceAsyncStub = (
-            interview_service_pb2_grpc.InterviewServiceStub(channel)
+    async with Viva(options.address, user=options.user) as viva:
+        created = await viva.create_interview(**_settings(options))
+        conversation = viva.conversation(
+            created.id,
+            output_hz=sound.loudspeaker_hz,
+            silence_seconds=SILENCE_SECONDS if answers else LIVE_SILENCE_SECONDS,
+            note=note,
         )
-        created = await stub.CreateInterview(
-            interview_service_pb2.CreateInterviewRequest(
-                settings=_settings(options), idempotency_key=uuid.uuid4().hex
-            ),
-            **outgoing(CALL_SECONDS, user=options.user),
-        )
-        session = Session(
-            lambda: stub.Converse(None, **outgoing(GREATEST_SECONDS, user=options.user)),
-            created.interview.id,
-            answers,
-            sound,
-            notify,
-            note,
-            options.disturbances,
-        )
-        held = await session.run()
-        found = await stub.GetInterview(
-            interview_service_pb2.GetInterviewRequest(interview_id=created.interview.id),
-            **outgoing(CALL_SECONDS, user=options.user),
-        )
-        held.interview = found.interview
-        held.turns = await _turns(stub, created.interview.id, options.user)
+        held = await Session(conversation, answers, sound, notify, note, options.disturbances).run()
+        held.interview = await viva.interview(created.id)
+        held.turns = await viva.turns(created.id)
         return held
 
 
-async def _turns(
-    stub: interview_service_pb2_grpc.InterviewServiceAsyncStub, interview_id: str, user: str
-) -> list[turn_pb2.Turn]:
-    turns: list[turn_pb2.Turn] = []
-    token: str | None = None
-    while token != "":
-        page = await stub.ListTurns(
-            interview_service_pb2.ListTurnsRequest(interview_id=interview_id, page_token=token),
-            **outgoing(CALL_SECONDS, user=user),
-        )
-        turns += page.turns
-        token = page.next_page_token
-    return turns
-
-
-def _settings(options: LiveInterview) -> interview_pb2.InterviewSettings:
-    return interview_pb2.InterviewSettings(
-        rounds=options.rounds or min(10, len(options.answers)) or None,
-        follow_ups=options.follow_ups,
-        topics=options.topics,
-        job_title=options.job_title,
-        candidate_name=options.candidate_name,
-        voice=options.voice,
-        persona=options.persona,
-        question_ids=options.question_ids,
-    )
+def _settings(options: LiveInterview) -> Mapping[str, Any]:
+    return {
+        "rounds": options.rounds or min(10, len(options.answers)) or None,
+        "follow_ups": options.follow_ups,
+        "topics": options.topics,
+        "job_title": options.job_title,
+        "candidate_name": options.candidate_name,
+        "voice": options.voice,
+        "persona": options.persona,
+        "question_ids": options.question_ids,
+    }

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
 from itertools import cycle
 from typing import Self
 
-import grpc
 from viva.interview.v1 import conversation_pb2 as pb
-from viva.interview.v1 import interview_pb2, interview_service_pb2
-from viva.serving.v1 import serving_pb2
+from viva.interview.v1 import interview_pb2
 
 from services.cli.disturbances import Disturbances, disturb
-from services.cli.held import AnswerTimes, Held, InterviewFailed
+from services.cli.held import AnswerTimes, Held
 from services.cli.live_sound import Sound
-from services.cli.sent_audio import SentAudio
-from services.cli.sound_card import RATE_HZ, Answer, Microphone
+from services.cli.sound_card import Answer, Microphone
 from services.cli.ungrouped import ungrouped
-from services.runtime.stats import duration, seconds
+from services.client import Conversation, InterviewFailed
+from services.runtime.stats import seconds
 
 REACTION_SECONDS = 0.3
 """People begin to answer 200 to 500 ms after a question (Stivers et al. 2009, PNAS)."""
@@ -30,17 +28,6 @@ CUT_SECONDS = 1.0
 """How long a connection that is cut on purpose stays away."""
 SILENCE_SECONDS = 45.0
 """Without any event for so long an interview with recordings has failed."""
-LIVE_SILENCE_SECONDS = 600.0
-"""The same with a person, who may think; the server has its own patience."""
-REJOIN_SECONDS = 30.0
-"""How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
-REJOIN_PAUSE_SECONDS = 0.5
-BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-"""What a call ends with when its connection does: refused, reset, closed without a status."""
-
-Call = grpc.aio.StreamStreamCall[
-    interview_service_pb2.ConverseRequest, interview_service_pb2.ConverseResponse
-]
 
 
 class _Beside:
@@ -69,45 +56,31 @@ class Session:
 
     def __init__(
         self,
-        converse: Callable[[], Call],
-        interview_id: str,
+        conversation: Conversation,
         answers: Sequence[Answer],
         sound: Sound,
         notify: Callable[[pb.InterviewEvent], None],
         note: Callable[[str], None],
         disturbances: Disturbances,
     ) -> None:
-        self._converse = converse
-        self._call = converse()
-        self._interview_id = interview_id
-        self._resume_token: str | None = None
-        self._sent = SentAudio()
-        self._broken_since: float | None = None
+        self._conversation = conversation
         self._answers = cycle(answers) if answers else None
         self._notify = notify
         self._note = note
         self._disturbances = disturbances
-        self._cut_off = False
         self._loop = asyncio.get_running_loop()
         self._microphone = sound.microphone
         self._loudspeaker = sound.loudspeaker
-        self._loudspeaker_hz = sound.loudspeaker_hz
-        self._most_silence = SILENCE_SECONDS if answers else LIVE_SILENCE_SECONDS
         self._held = Held(microphone=self._microphone, loudspeaker=self._loudspeaker)
         self._offsets: list[float] = []
         self._phases: dict[str, interview_pb2.Phase.ValueType] = {}
         self._waiting: AnswerTimes | None = None
         # An answer of which nothing has been understood yet.
         self._unheard: AnswerTimes | None = None
-        # grpc.aio takes one write at a time.
-        self._writing = asyncio.Lock()
 
     async def run(self) -> Held:
         """Holds it to its report; see `live_interview.hold` for what it raises."""
-        try:
-            await ungrouped(self._hold())
-        finally:
-            self._call.cancel()
+        await ungrouped(self._hold())
         self._held.zero = self._zero()
         for answer in self._held.answers:
             answer.speech_end -= self._held.zero
@@ -116,20 +89,24 @@ class Session:
         return self._held
 
     async def _hold(self) -> None:
-        await self._say(self._join())
-        async with asyncio.TaskGroup() as tasks:
+        async with self._conversation, asyncio.TaskGroup() as tasks:
             # All of them end with the interview, also an answer that is still being given.
             with _Beside(tasks) as beside:
                 beside.begin(self._talk())
                 beside.begin(self._acknowledge())
                 began = False
-                async for event in self._events():
-                    if not began:
-                        beside.begin(self._disturb())
-                        began = True
-                    self._notify(event)
-                    if self._react(event, beside):
-                        break
+                try:
+                    async for event in self._conversation.events():
+                        if not began:
+                            beside.begin(self._disturb())
+                            began = True
+                        if not self._conversation.late:
+                            self._offsets.append(self._loop.time() - seconds(event.at))
+                        self._notify(event)
+                        if self._react(event, beside):
+                            break
+                except TimeoutError:
+                    raise InterviewFailed(self._stalled()) from None
 
     async def _disturb(self) -> None:
         began = self._loop.time()
@@ -158,93 +135,15 @@ class Session:
         await self._speak(answer, self._microphone)
 
     async def _cut(self, note: Callable[[str], None]) -> None:
-        """Cuts the stream and joins again with its token; nobody writes meanwhile."""
-        async with self._writing:
-            note("the connection is cut")
-            self._cut_off, self._broken_since = True, self._loop.time()
-            self._call.cancel()
-            await asyncio.sleep(CUT_SECONDS)
-            await self._open_again()
+        """Cuts the connection and joins again; nobody writes meanwhile."""
+        note("the connection is cut")
+        await self._conversation.cut(CUT_SECONDS)
         note("joining again")
-
-    def _join(self) -> interview_service_pb2.ConverseRequest:
-        shape = serving_pb2.AudioFormat(
-            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
-        )
-        join = pb.JoinInterview(
-            interview_id=self._interview_id,
-            input=shape,
-            output=(
-                serving_pb2.AudioFormat(sample_rate_hz=self._loudspeaker_hz, channels=1)
-                if self._loudspeaker_hz is not None
-                else None
-            ),
-            resume_token=self._resume_token,
-        )
-        return interview_service_pb2.ConverseRequest(join=join)
-
-    async def _say(self, request: interview_service_pb2.ConverseRequest) -> None:
-        # A write that finds the call over says less than the read that will find it, too.
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            async with self._writing:
-                await self._call.write(request)
-
-    async def _events(self) -> AsyncIterator[pb.InterviewEvent]:
-        while True:
-            try:
-                async with asyncio.timeout(self._most_silence):
-                    response = await self._call.read()
-            except TimeoutError:
-                raise InterviewFailed(self._stalled()) from None
-            except grpc.aio.AioRpcError as error:
-                await self._join_again(error)
-                continue
-            except asyncio.CancelledError:
-                # A call that is cut by its own side is read as cancelled.
-                task = asyncio.current_task()
-                if not self._cut_off or (task is not None and task.cancelling()):
-                    raise
-                async with self._writing:
-                    self._cut_off = False
-                continue
-            if not isinstance(response, interview_service_pb2.ConverseResponse):
-                raise InterviewFailed("the conversation ended without a report")
-            event = response.event
-            late = self._broken_since is not None
-            self._resume_token, self._broken_since = event.resume_token, None
-            if not late:  # what was missed comes late and tells nothing about the clock
-                self._offsets.append(self._loop.time() - seconds(event.at))
-            yield event
-
-    async def _join_again(self, error: grpc.aio.AioRpcError) -> None:
-        """Opens the conversation anew after its connection broke; raises what is no such break."""
-        now = self._loop.time()
-        again = self._broken_since is not None
-        if again and error.code() is grpc.StatusCode.NOT_FOUND:
-            raise InterviewFailed(
-                "the interview server was started again and no longer knows the interview"
-            )
-        self._broken_since = self._broken_since or now
-        if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
-            raise error
-        if not again:
-            self._note("The connection broke; joining again.")
-        await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
-        async with self._writing:
-            self._call.cancel()
-            await self._open_again()
-
-    async def _open_again(self) -> None:
-        self._call = self._converse()
-        self._sent.rewind()
-        # A write that finds the call over says less than the read that will find it, too.
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            await self._call.write(self._join())
 
     def _stalled(self) -> str:
         """What to say when nothing has happened for too long."""
         failing = {d.service: d.recovered for d in self._held.degraded}
-        parts = [f"nothing happened for {self._most_silence:.0f} s"]
+        parts = [f"nothing happened for {self._conversation.silence_seconds:.0f} s"]
         if self._unheard is not None:
             parts.append(f"no words were understood in {self._unheard.recording}")
         parts += [f"{service} does not work" for service, back in failing.items() if not back]
@@ -257,17 +156,7 @@ class Session:
     async def _talk(self) -> None:
         async with aclosing(self._microphone.chunks()) as chunks:
             async for chunk in chunks:
-                self._sent.add(chunk)
-                await self._send_audio()
-
-    async def _send_audio(self) -> None:
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            # Chosen only when it can be written: joining again changes what is next.
-            async with self._writing:
-                while (piece := self._sent.next()) is not None:
-                    audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
-                    request = interview_service_pb2.ConverseRequest(candidate=audio)
-                    await self._call.write(request)
+                await self._conversation.speak(chunk)
 
     async def _acknowledge(self) -> None:
         while True:
@@ -275,14 +164,9 @@ class Session:
             playing = self._loudspeaker.tick()
             if playing is None:
                 continue
-            position = pb.PlaybackPosition(
-                utterance_id=playing.utterance_id,
-                position=duration(playing.heard),
-                finished=playing.heard >= playing.seconds,
-                client_time=duration(self._loop.time()),
+            await self._conversation.heard(
+                playing.utterance_id, playing.heard, finished=playing.heard >= playing.seconds
             )
-            message = pb.CandidateMessage(playback=position)
-            await self._say(interview_service_pb2.ConverseRequest(candidate=message))
 
     async def _answer(self, answer: Answer, microphone: Microphone) -> None:
         await asyncio.sleep(REACTION_SECONDS)
@@ -309,8 +193,6 @@ class Session:
                     self._begin_answer(beside)
             case "candidate_turn":
                 self._unheard = None
-            case "audio_received":
-                self._sent.forget(seconds(event.audio_received.offset))
             case "timings" if self._held.answers:
                 self._held.answers[-1].server = event.timings
             case "degraded":
@@ -343,7 +225,8 @@ class Session:
         self._loudspeaker.add(piece.utterance_id, piece.audio)
 
     def _expects_answer(self, ended: pb.InterviewerUtteranceEnded) -> bool:
-        asks = self._phases.get(ended.utterance_id) in {
+        # Once: a server that takes the interview over may tell it again.
+        asks = self._phases.pop(ended.utterance_id, None) in {
             interview_pb2.PHASE_QUESTION,
             interview_pb2.PHASE_FOLLOW_UP,
         }

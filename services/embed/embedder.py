@@ -311,12 +311,14 @@ def _refuse_hopeless(
     """Raises what admission would where even fewer tokens than there will be were too late."""
     request = current_request()
     lengths = [len(content) for content in {text.content for text in texts}]
-    scheduler.check(
-        [min(max_tokens, max(1, length // _CHARACTERS_PER_TOKEN)) for length in lengths],
+    tokens = [min(max_tokens, max(1, length // _CHARACTERS_PER_TOKEN)) for length in lengths]
+    with scheduler.promise(
+        [TokenizedText((0,) * count, ()) for count in tokens],
         caller=request.caller,
         priority=priority,
         deadline=request.deadline,
-    )
+    ):
+        pass
 
 
 async def _in_pieces(

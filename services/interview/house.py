@@ -146,8 +146,10 @@ class House:
     async def _elsewhere(self, interview_id: str) -> None:
         """Raises HeldElsewhere if another orchestrator drives the interview."""
         holder = await self._store.holder(interview_id)
-        if holder is not None and not self._sessions.leases.is_mine(holder):
-            raise HeldElsewhere(interview_id, holder)
+        leases = self._sessions.leases
+        if holder is None or leases.is_mine(holder) or leases.succeeded(holder):
+            return
+        raise HeldElsewhere(interview_id, holder)
 
     def gone(self, interview_id: str, holder: Holder) -> None:
         """A holder does not answer: what is asked of it can be asked of this process."""

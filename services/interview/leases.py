@@ -66,6 +66,10 @@ class Leases:
         """Whether the holder is this process."""
         return holder.name == self._name
 
+    def succeeded(self, holder: Holder) -> bool:
+        """Whether the holder took its calls where this process does now: then it is gone."""
+        return holder.address == self._name.rpartition("/")[0] and not self.is_mine(holder)
+
     async def take(self, interview_id: str) -> Lease:
         """Takes the lease of an interview, which is then renewed until it is given back.
 
@@ -77,6 +81,10 @@ class Leases:
         beyond = self._gone.pop(interview_id, None)
         try:
             taken = await self._store.acquire(interview_id, self._name, self._seconds, beyond)
+            if isinstance(taken, Holder) and self.succeeded(taken):
+                taken = await self._store.acquire(
+                    interview_id, self._name, self._seconds, taken.token
+                )
         except LeaseLost:
             raise NotFound("interview", interview_id, "interview_id") from None
         if isinstance(taken, Holder):

@@ -21,6 +21,7 @@ from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
+from services.interview.pump import Pump
 from services.interview.record import LOCAL_USER, Patience, Speaker
 from services.interview.store.store import Place, Summary
 from services.interview.tokens import page_cursor, page_token, resume_token
@@ -184,24 +185,31 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("message") != "join":
             raise InvalidField("join", "the first message must be a join")
-
-        async def joined() -> AsyncIterator[pb.ConverseRequest]:
-            yield first
-            async for request in requests:
-                yield request
-
+        # Whoever drives the interview may change while the call is being handed over.
+        pump = Pump(first, requests)
         stream = self._forwarding.stream(
-            "Converse", joined, context, lambda: self._converse(first.join, requests)
+            "Converse", pump.messages, context, lambda: self._converse(pump)
         )
-        async with aclosing(stream) as answers, aclosing(until_draining(answers, _begins)) as told:
-            async for response in told:
-                yield response
+        pumping = asyncio.create_task(pump.run())
+        try:
+            async with (
+                aclosing(stream) as answers,
+                aclosing(until_draining(answers, _begins)) as told,
+            ):
+                async for response in told:
+                    pump.settle()
+                    yield response
+        finally:
+            pumping.cancel()
+            await asyncio.gather(pumping, return_exceptions=True)
 
     async def _converse(
-        self, join: conversation_pb2.JoinInterview, requests: AsyncIterator[pb.ConverseRequest]
+        self, pump: Pump[pb.ConverseRequest]
     ) -> AsyncGenerator[pb.ConverseResponse, None]:
-        seat = await self._join(join)
-        reading = asyncio.create_task(_read(requests, seat))
+        messages = pump.messages()
+        seat = await self._join((await anext(messages)).join)
+        pump.settle()
+        reading = asyncio.create_task(_read(messages, seat))
         try:
             async for entry in seat.entries():
                 yield pb.ConverseResponse(event=_event(entry, seat))
@@ -249,11 +257,13 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             planned += _check(message, seat, field, planned)
         # What is said after the end would be told as taken, and nobody would take it.
         speaks = any(message.WhichOneof("message") in _SPEECH for message in request.messages)
-        if attendance.conversation.over and speaks and not attendance.knows(request.call):
+        known = attendance.knows(request.call)
+        if attendance.conversation.over and speaks and not known:
             raise FailedPrecondition("WRONG_STATE", "the interview is over")
-        if attendance.first_time(request.call):
+        if not known:
             for field, message in named:
                 _take(message, seat, field)
+            attendance.called(request.call)
         return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
 
     async def _join(self, join: conversation_pb2.JoinInterview, client: str | None = None) -> Seat:

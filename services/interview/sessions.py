@@ -235,7 +235,6 @@ class Sessions:
         """Drives a session. Whatever becomes of it, the others go on."""
         try:
             await session.conversation.run()
-            await session.chronicle.settle()
         except asyncio.CancelledError:
             if not session.suspending:
                 # Here, and not where it was asked for: who asked may have gone away meanwhile.

@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -168,6 +168,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         caller: str = "",
         priority: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
+        promise: Submission | None = None,
     ) -> Scheduled[ResultT]:
         """Runs an item in the next batch it fits.
 
@@ -176,6 +177,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             caller: Who shares fairly with others.
             priority: Its class.
             deadline: On the event loop's clock, in seconds; None waits as long as it takes.
+            promise: Of `promise`: it is accepted, unless it costs more than was said.
 
         Raises:
             Overloaded: It cannot be done in time; refused before anything was done. Or the device
@@ -186,27 +188,39 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             Exception: What `run` returned for the item, or raised for its batch.
         """
         (result,) = await self.submit_all(
-            [item], caller=caller, priority=priority, deadline=deadline
+            [item], caller=caller, priority=priority, deadline=deadline, promise=promise
         )
         return result
 
-    def check(
+    @contextlib.contextmanager
+    def promise(
         self,
-        costs: Sequence[float],
+        items: Sequence[ItemT],
         *,
         caller: str = "",
         priority: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
-    ) -> None:
-        """Raises what `submit_all` would for items of these costs, and keeps nothing.
+        promise: Submission | None = None,
+    ) -> Iterator[Submission]:
+        """Accepts work that has yet to be prepared, or raises what `submit_all` would.
 
-        For work whose preparation costs something: what will be refused is refused before that.
+        What will be refused is so refused before anything is done for it, and what is prepared is
+        not refused because of others who came meanwhile. The place is kept until the scope ends.
+
+        Args:
+            items: What the work will be like: their cost, key and size.
+            caller: As for `submit`.
+            priority: As for `submit`.
+            deadline: As for `submit`.
+            promise: As for `submit`.
         """
-        probe = self._submission(caller, priority, deadline, 1)
-        # One job that shares with none: about the least that so much work can be.
-        probe.jobs = [Job(None, 0, probe, object(), sum(costs), 0, next(self._order))]
-        self._admit(probe, len(costs))
-        self._take_back(probe)
+        submission = self._submission(items, caller, priority, deadline)
+        submission.done.set_result(None)  # nobody waits for these: the model never sees them
+        self._admit(submission, promise)
+        try:
+            yield submission
+        finally:
+            self._take_back(submission)
 
     async def submit_all(
         self,
@@ -215,28 +229,17 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         caller: str = "",
         priority: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
+        promise: Submission | None = None,
     ) -> list[Scheduled[ResultT]]:
         """Runs items that are of use only together: all of them are accepted, or none.
 
         Takes and raises what `submit` does; the first failure is raised when it happens, and takes
         back those that wait.
         """
-        submission = self._submission(caller, priority, deadline, len(items))
-        submission.jobs = [
-            Job(
-                item=item,
-                index=index,
-                submission=submission,
-                key=self._key(item),
-                cost=self._cost(item),
-                size=self._size(item),
-                order=next(self._order),
-            )
-            for index, item in enumerate(items)
-        ]
+        submission = self._submission(items, caller, priority, deadline)
         if not items:
             return []
-        self._admit(submission, len(items))
+        self._admit(submission, promise)
         self._arrival.set()
         try:
             async with asyncio.timeout_at(deadline) as scope:
@@ -255,21 +258,34 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         return submission.results
 
     def _submission(
-        self, caller: str, priority: Priority, deadline: float | None, items: int
+        self, items: Sequence[ItemT], caller: str, priority: Priority, deadline: float | None
     ) -> Submission:
         loop = asyncio.get_running_loop()
-        return Submission(
+        submission = Submission(
             caller=caller,
             priority=priority,
             deadline=math.inf if deadline is None else deadline,
             submitted=loop.time(),
             context=otel_context.get_current(),
             done=loop.create_future(),
-            results=[None] * items,
-            left=items,
+            results=[None] * len(items),
+            left=len(items),
         )
+        submission.jobs = [
+            Job(
+                item=item,
+                index=index,
+                submission=submission,
+                key=self._key(item),
+                cost=self._cost(item),
+                size=self._size(item),
+                order=next(self._order),
+            )
+            for index, item in enumerate(items)
+        ]
+        return submission
 
-    def _admit(self, new: Submission, items: int) -> None:
+    def _admit(self, new: Submission, promise: Submission | None) -> None:
         """Puts jobs in the queue, or refuses them before anything is done for them."""
         now = new.submitted
         if self._closed:
@@ -277,12 +293,16 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if new.deadline <= now:
             metrics.DROPPED.labels(self._name, "deadline").inc()
             raise DeadlineExpired
+        if promise is not None and self._is_promised(new, promise):
+            for job in new.jobs:
+                self._queue.push(job)
+            return
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
         room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
         size = sum(job.size for job in new.jobs)
         refusal: Refusal | None = None
-        if self._queue.items + items > max(1, room * self._max_queue):
+        if self._queue.items + len(new.jobs) > max(1, room * self._max_queue):
             refusal = Refusal("queue_full", min(busy, default=0.0))
         elif self._queue.size + size > room * self._max_bytes:
             refusal = Refusal("memory", min(busy, default=0.0))
@@ -300,6 +320,15 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             metrics.REFUSED.labels(self._name, refusal.reason).inc()
             raise refusal.error(self._name)
         metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+
+    def _is_promised(self, new: Submission, promise: Submission) -> bool:
+        """Puts jobs in the place of as many that were promised, if they cost no more."""
+        kept = promise.jobs[: len(new.jobs)]
+        promise.jobs = promise.jobs[len(kept) :]
+        for job in kept:
+            if job.waiting:
+                self._queue.drop(job)
+        return sum(job.cost for job in new.jobs) <= sum(job.cost for job in kept)
 
     def _take_back(self, submission: Submission) -> None:
         for job in submission.jobs:
@@ -340,8 +369,11 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if batch is None:
             return
         self._picker.ran(batch)
-        jobs = [job for part in batch.parts for job in self._queue.take(*part)]
+        taken = [job for part in batch.parts for job in self._queue.take(*part)]
         metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+        jobs = [job for job in taken if not job.submission.done.done()]
+        if not jobs:
+            return  # all of it is still being prepared
         self._running[worker] = now + self._speed.seconds(batch.cost)
         call = partial(call_model, self._run, jobs, loop.time, self._name)
         try:

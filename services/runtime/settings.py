@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -94,14 +94,14 @@ class ServerSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def load(settings: type[SettingsT]) -> SettingsT:
-    """Reads settings from the environment.
+def load(settings: type[SettingsT], **told: Any) -> SettingsT:
+    """Reads settings from the environment, save those that are told.
 
     Raises:
         SystemExit: With status 2, after a line for each variable at fault.
     """
     try:
-        return settings()
+        return settings(**told)
     except (ValidationError, SettingsError) as error:
         sys.stderr.writelines(f"{line}\n" for line in problems(settings, error))
     raise SystemExit(2)

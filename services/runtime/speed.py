@@ -14,8 +14,10 @@ _STEADY = 0.97
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
 # A batch that takes more than this many times what was predicted is a stall, which says nothing
-# about the next one. Two in a row are believed, up to this factor.
+# about the next one, if there was none in the last dozen or two. Otherwise it is how the model
+# works, on content that is hard now and then, and believed up to this factor.
 _BELIEVED = 3.0
+_RARE = 0.5
 # No machine is steadier than this, as a part of a batch's time.
 _LEAST_DEVIATION = 0.05
 # Half of what was slower than the best is forgotten in so many seconds without a batch.
@@ -48,7 +50,7 @@ class Speed:
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
-    _stalled: bool = False
+    _stalls: float = 0.0
     _best: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def observe(self, cost: float, seconds: float, now: float) -> None:
@@ -61,8 +63,10 @@ class Speed:
             self._best[size] = (cost, seconds)
         predicted = self.seconds(cost)
         if predicted > 0:
-            stalled, self._stalled = self._stalled, seconds > _BELIEVED * predicted
-            if self._stalled and not stalled:
+            rare = self._stalls < _RARE
+            stalled = seconds > _BELIEVED * predicted
+            self._stalls = self._stalls * _DECAY + stalled
+            if stalled and rare:
                 return
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1

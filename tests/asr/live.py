@@ -9,7 +9,7 @@ from typing import cast
 
 from services.asr.decoding import Decode, Ticket
 from services.asr.endpointing import EndpointingConfig
-from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window, decode_fully
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 from services.asr.enhancement import Chain
 from services.asr.recognition import RecognitionConfig, recognise
@@ -33,7 +33,7 @@ def decoder(base: WhisperCTranslate2, seconds: float) -> Decode:
         patience: float | None = None,
         ticket: Ticket | None = None,
     ) -> Scheduled[Hypothesis]:
-        [heard] = base.decode([window])
+        [heard] = decode_fully(base, [window])
         assert isinstance(heard, Hypothesis)
         await asyncio.sleep(seconds)
         return Scheduled(heard, 0.0, seconds, 1)

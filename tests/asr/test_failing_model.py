@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -63,6 +64,9 @@ class Flaky:
             self.errors += 1
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         return self._engine.decode(windows)
+
+    def again(self, window: Window, best: Hypothesis) -> Window | None:
+        return self._engine.again(window, best)
 
     def close(self) -> None:
         """The fixture's engine lives on."""
@@ -129,8 +133,18 @@ class Recorder:
     def __init__(self) -> None:
         self.submitted: list[tuple[Priority, float | None]] = []
 
+    @contextmanager
+    def promise(self, items: object, **terms: object) -> Iterator[None]:
+        yield
+
     async def submit(
-        self, item: object, *, caller: str, priority: Priority, deadline: float | None
+        self,
+        item: object,
+        *,
+        caller: str,
+        priority: Priority,
+        deadline: float | None,
+        promise: object,
     ) -> Scheduled[Hypothesis]:
         self.submitted.append((priority, deadline))
         return Scheduled(Hypothesis(" hello"), 0.0, 0.0, 1)
@@ -156,7 +170,14 @@ async def test_finals_go_first_with_a_deadline_of_their_own(
     call = Request(caller="me", deadline=now + 4 * 3600)
     with ThreadPoolExecutor(1) as preparing:
         health = EngineHealth("asr", probe=works)
-        model = Model(base.info, scheduler, lambda window: window, preparing, health)  # type: ignore[arg-type]
+        model = Model(
+            base.info,
+            scheduler,  # type: ignore[arg-type]
+            lambda window: window,
+            preparing,
+            lambda window, best: None,
+            health,
+        )
         decode = model.decoder(call, asked, lambda said: said)
         window = Window(silence(1))
         await decode_final(decode, window)

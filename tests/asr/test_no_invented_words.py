@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from services.asr.engines.engine import SAMPLE_RATE, Float32, Window
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Window, decode_fully
 from services.asr.engines.guards import is_invented
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 from services.asr.vad import SileroVad
@@ -76,7 +76,7 @@ def test_sounds_have_no_text(name: str, base: WhisperCTranslate2, vad: SileroVad
 def test_the_model_itself_hears_no_words_in_noise(base: WhisperCTranslate2) -> None:
     """Without voice activity before it: every sound that lets some through comes to this."""
     for name in ("white noise", "loud noise", "claps"):
-        [heard] = base.decode([Window(SOUNDS[name]())])
+        [heard] = decode_fully(base, [Window(SOUNDS[name]())])
         assert not isinstance(heard, Exception)
         assert heard.text == "" or is_invented(heard), name
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from viva.asr.v1 import asr_pb2
 
-from services.asr.engines.engine import Window
+from services.asr.engines.engine import Window, decode_fully
 from services.asr.engines.selection import weights
 from services.asr.engines.triton import TritonRecognizer
 from services.asr.engines.triton_repository import write_repository
@@ -51,7 +51,7 @@ def test_it_says_what_the_engine_in_process_says(
         Window(silence(2)),
     ]
     remote = recognizer.decode(windows)
-    local = [base.decode([window])[0] for window in windows]
+    local = [decode_fully(base, [window])[0] for window in windows]
     assert [h.text for h in remote] == [h.text for h in local]  # type: ignore[union-attr]
     assert [w.text for w in remote[0].words] == [w.text for w in local[0].words]  # type: ignore[union-attr]
     assert recognizer.info.languages == base.info.languages

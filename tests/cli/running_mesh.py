@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,20 +18,10 @@ import psutil
 from services.cli.launcher import control
 from services.cli.launcher.overview import Entry
 from tests.prepared_models import with_prepared_models
+from tests.server_process import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "gateway", "reflection")
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def environment(data: Path) -> dict[str, str]:

@@ -22,7 +22,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from edge.envoy.contracts import contracts
+from edge.envoy.contracts import GATEWAY, contracts
+from edge.envoy.identity import AUTHORIZATION_SERVICE
 from services.runtime.server import EXIT_DEVICE_LOST
 
 # So that calls are running whenever somebody looks.
@@ -89,6 +90,8 @@ async def serve(name: str) -> None:
     for contract in contracts():
         if contract.server == name and not (DATA / f"{contract.name}.missing").exists():
             await health.set(contract.name, health_pb2.HealthCheckResponse.SERVING)
+    if name == GATEWAY:
+        await health.set(AUTHORIZATION_SERVICE, health_pb2.HealthCheckResponse.SERVING)
     host = os.environ.get(f"VIVA_{name.upper()}_HOST", "127.0.0.1")
     server.add_insecure_port(f"{host}:{os.environ[f'VIVA_{name.upper()}_PORT']}")
     await server.start()

@@ -22,7 +22,7 @@ def plan(*arguments: Any) -> Plan:
     standin = str(Path(__file__).with_name("standin.py"))
 
     def command(server: str, real: tuple[str, ...]) -> tuple[str, ...]:
-        if server in {"envoy", "reflection"}:
+        if server in {"envoy", "reflection", "bridge"}:
             return real
         return (sys.executable, standin, server)
 

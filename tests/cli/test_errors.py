@@ -13,8 +13,10 @@ from threading import Thread
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
+from services.cli.app import app
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
@@ -159,10 +161,10 @@ def test_an_unknown_style_lists_the_known_ones() -> None:
     ["transcribe", "say", "voices", "chat", "embed", "similarity", "rerank", "models", "bench"],
 )
 def test_every_command_explains_itself_within_100_columns(command: str) -> None:
-    result = viva(command, "--help")
-    assert result.returncode == 0
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "100"})
+    assert result.exit_code == 0
     assert "Usage:" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert 90 < max(map(len, result.stdout.splitlines())) <= 100
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(address: str) -> None:

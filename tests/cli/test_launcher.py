@@ -22,13 +22,16 @@ from edge.envoy.settings import Endpoint
 from services.cli.app import app
 from services.cli.launcher import control
 from services.cli.launcher.logfile import LogFile
-from services.cli.launcher.process import Supervised
+from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from tests.cli.running_mesh import Launcher, all_gone, environment, free_ports, launched, until
+from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
-NAMES = {"asr", "embed", "envoy", "gateway", "interview", "llm", "reflection", "tts"}
+NAMES = {
+    "asr", "bridge", "embed", "envoy", "gateway", "interview", "llm", "reflection", "tts",
+}  # fmt: skip
 
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -138,7 +141,7 @@ async def test_down_stops_callers_before_whom_they_call(launcher: Launcher) -> N
     assert await all_gone(family)
     stops = launcher.read_stops()
     assert stops[0] == "interview"
-    assert set(stops) == {"interview", "asr", "tts", "llm", "embed"}
+    assert set(stops) == {"interview", "gateway", "asr", "tts", "llm", "embed"}
     code, output = await launcher.viva("status", "--json")
     assert code == 3
     assert json.loads(output)["running"] is False
@@ -162,7 +165,9 @@ async def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(launcher: L
     assert await all_gone(family)
 
 
-async def test_nothing_outlives_a_killed_launcher(launcher: Launcher) -> None:
+async def test_nothing_outlives_a_killed_launcher_and_the_next_one_starts(
+    launcher: Launcher,
+) -> None:
     family = launcher.children()
     assert len(family) >= len(NAMES)
     launcher.process.kill()
@@ -174,21 +179,7 @@ async def test_nothing_outlives_a_killed_launcher(launcher: Launcher) -> None:
     await until(gone)
     code, _ = await launcher.viva("status")
     assert code == 3
-
-
-async def test_after_a_killed_launcher_the_next_one_starts(tmp_path: Path) -> None:
-    variables = environment(tmp_path)
-    async with launched(variables, PROGRAM) as first:
-        await first.read_until("ready to talk")
-        family = first.children()
-        first.process.kill()
-        await first.end()
-
-        async def gone() -> bool:
-            return await all_gone(family)
-
-        await until(gone)
-    async with launched(variables, PROGRAM) as second:
+    async with launched(launcher.variables, PROGRAM) as second:
         await second.read_until("ready to talk")
 
 
@@ -200,8 +191,37 @@ async def test_a_server_that_cannot_start_ends_it_with_the_servers_own_words(
     async with launched(variables, PROGRAM) as launcher:
         assert await launcher.end() == 1
     assert "viva tts: the model is not there; run make setup" in launcher.said
+    # Told before the others are stopped, and again at the end.
+    log = tmp_path / "logs" / "tts.log"
+    last = "viva tts: the model is not there; run make setup"
+    assert f"tts: does not start; it said last: {last}; see {log}" in launcher.said
     code, _ = await launcher.viva("status")
     assert code == 3
+
+
+async def test_a_start_that_fails_is_told_with_the_servers_last_line(tmp_path: Path) -> None:
+    program = Program(
+        "tts",
+        "tts",
+        ("sh", "-c", "echo loading; echo '[/odd] out of luck'; exit 1"),
+        {},
+        Endpoint("127.0.0.1", free_ports(1)[0]),
+    )
+    log = LogFile(tmp_path / "tts.log")
+    events: list[str] = []
+    supervised = Supervised(program, log, lambda _, event: events.append(event), LauncherSettings())
+    with pytest.raises(StartFailed, match="tts does not start"):
+        await supervised.run()
+    log.close()
+    last = f"; it said last: [/odd] out of luck; see {log.path}"
+    assert events == [
+        "starting",
+        f"ended (exit status 1), again in 0.5 s{last}",
+        "starting",
+        f"ended (exit status 1), again in 1 s{last}",
+        "starting",
+        f"does not start{last}",
+    ]
 
 
 async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:

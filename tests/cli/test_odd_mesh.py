@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, echoed
-from tests.cli.running_mesh import Launcher, environment, free_ports, launched, until
+from tests.cli.running_mesh import Launcher, environment, launched, until
+from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
-OPTIONS = [f"--without={name}" for name in ("tts", "llm", "interview", "gateway", "reflection")]
+LEFT_OUT = ("tts", "llm", "interview", "gateway", "reflection", "bridge")
+OPTIONS = [f"--without={name}" for name in LEFT_OUT]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -110,7 +112,7 @@ async def test_a_server_that_never_gets_ready_is_named_with_its_last_line(tmp_pa
 async def test_a_service_that_nobody_offers_is_named(tmp_path: Path) -> None:
     (tmp_path / "viva.interview.v1.QuestionService.missing").touch()
     variables = {**environment(tmp_path), "VIVA_UP_READY_SECONDS": "8"}
-    left_out = ("embed", "asr", "tts", "llm", "gateway", "reflection")
+    left_out = ("embed", "asr", "tts", "llm", "gateway", "reflection", "bridge")
     options = [f"--without={name}" for name in left_out]
     async with launched(variables, PROGRAM, options) as launcher:
         assert await launcher.end() == 1

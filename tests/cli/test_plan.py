@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.envoy.certificate import CERTIFICATE
 from edge.envoy.endpoints import file_of, read
 from edge.envoy.settings import Endpoint
 from services.cli.launcher.plan import make_plan
@@ -210,3 +211,30 @@ def test_a_server_that_listens_everywhere_is_called_where_it_can_be(
     asr = next(program for program in plan.programs if program.name == "asr")
     assert asr.endpoint.host == reached
     assert plan.mesh.startswith("localhost:")
+
+
+def test_tls_has_a_certificate_of_its_own_unless_one_is_given(
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = make_plan(tls=True)
+    assert plan.envoy.tls_self_signed
+    plan.write_configuration()
+    assert (plan.envoy_folder / CERTIFICATE).exists()
+    port = plan.envoy.edge_port
+    assert f"https://localhost:{port}" in plan.envoy.origins
+    monkeypatch.setenv("VIVA_ENVOY_TLS_CERTIFICATE", str(tmp_path / "chain.pem"))
+    monkeypatch.setenv("VIVA_ENVOY_TLS_KEY", str(tmp_path / "key.pem"))
+    given = make_plan(tls=True)
+    assert given.envoy.tls
+    assert not given.envoy.tls_self_signed
+
+
+def test_an_edge_with_tls_answers_to_this_machines_names_where_others_reach_it(
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert socket.gethostname() not in make_plan(tls=True).envoy.allowed_hosts
+    monkeypatch.setenv("VIVA_ENVOY_EDGE_HOST", "0.0.0.0")
+    plan = make_plan(tls=True)
+    assert {socket.gethostname(), "localhost"} <= set(plan.envoy.allowed_hosts)
+    with pytest.raises(SystemExit):
+        make_plan()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
+from rich.cells import cell_len
 from typer.testing import CliRunner
 from viva.interview.v1 import report_pb2
 
@@ -74,3 +75,21 @@ def test_a_file_that_holds_no_report_is_refused(tmp_path: Path, content: str) ->
     status, shown = run(str(path))
     assert status == 2
     assert "no report" in shown
+
+
+QUOTE = "我们先看慢查询日志，找出最慢的语句，然后加上合适的索引，" * 3
+
+
+def test_chinese_quotes_are_shown_as_wide_as_others_and_cut_behind_a_clause(tmp_path: Path) -> None:
+    told = report_pb2.Report()
+    told.CopyFrom(REPORT)
+    told.questions[0].key_points[0].evidence.quote = QUOTE
+    path = tmp_path / "report.json"
+    path.write_text(json_format.MessageToJson(told))
+    _, shown = run(str(path))
+    assert max(cell_len(line) for line in shown.splitlines()) <= 100
+    whole = "".join(shown.split())
+    quoted = whole[whole.index("“我们") + 1 :].partition("”")[0]
+    assert quoted.endswith("，…")
+    assert QUOTE.startswith(quoted.removesuffix("…"))
+    assert 50 <= cell_len(quoted) <= 100

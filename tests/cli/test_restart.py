@@ -52,7 +52,7 @@ async def test_replicas_are_shown_and_share_the_calls(standing: Launcher) -> Non
     # In a pipe, no line is broken and no word cut, whatever COLUMNS says.
     lines = [line.split() for line in table.splitlines()]
     assert {("asr", "serving"), ("asr-2", "serving")} <= {tuple(line[:2]) for line in lines}
-    assert len(lines) == 1 + 9 + 1
+    assert len(lines) == 1 + 10 + 1
 
 
 async def test_a_restart_of_every_server_under_load_loses_no_call(standing: Launcher) -> None:

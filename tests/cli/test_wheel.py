@@ -59,6 +59,12 @@ def test_the_wheel_takes_the_three_top_level_names_of_the_project(installed: Ins
     }
 
 
+def test_the_wheel_carries_the_built_page_and_not_what_it_is_made_of(installed: Installed) -> None:
+    names = {name for name in zipfile.ZipFile(installed.wheel).namelist() if "edge/web/" in name}
+    assert {"edge/web/dist/index.html", "edge/web/dist/icon.svg"} <= names
+    assert not {name for name in names if not name.startswith("edge/web/dist/")}
+
+
 def test_the_installed_wheel_runs_the_mesh_from_an_empty_folder(
     installed: Installed, tmp_path: Path
 ) -> None:

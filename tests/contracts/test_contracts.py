@@ -117,3 +117,18 @@ def test_every_answer_of_a_model_server_carries_stats(tmp_path: Path) -> None:
 def test_the_stubs_take_no_top_level_name_but_viva(tmp_path: Path) -> None:
     assert build("--out", str(tmp_path)).returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["viva"]
+
+
+@pytest.mark.slow
+def test_stubs_that_are_up_to_date_are_left_to_those_who_import_them(tmp_path: Path) -> None:
+    def built() -> dict[Path, int]:
+        assert build("--out", str(tmp_path / "gen")).returncode == 0
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "gen").rglob("*.py")}
+
+    first = built()
+    assert built() == first
+    changed = next(path for path in first if path.name == "asr_pb2.py")
+    changed.write_text("")
+    again = built()
+    assert again.keys() == first.keys()
+    assert changed.read_text()

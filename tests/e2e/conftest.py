@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from services.cli.launcher import control
+from services.cli.launcher.overview import Entry, Overview
 from tests.cli.running_mesh import environment
 
 STOP_SECONDS = 60
 HEALTHY_SECONDS = 120
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,35 @@ class RealMesh:
             env=self._environment,
         )
 
+    def overview(self) -> Overview:
+        """What `viva status` shows, without a process for each look."""
+        return control.read(Path(self.variables["VIVA_DATA_DIR"]))
+
+    def entry(self, server: str) -> Entry:
+        """A server as it runs now: one that was replaced has another address than before."""
+        (entry,) = [entry for entry in self.overview().entries if entry.server == server]
+        return entry
+
+    def process(self, server: str) -> psutil.Process:
+        """The process of a server that runs."""
+        entry = self.entry(server)
+        assert entry.status is not None
+        assert entry.status.pid is not None
+        return psutil.Process(entry.status.pid)
+
     def wait_until_healthy(self) -> None:
-        """Waits until every process that was killed is back; `status` is all there is to ask."""
+        """Waits until every process that was killed is back; all there is to do is to ask."""
         until = time.monotonic() + HEALTHY_SECONDS
-        while (status := self.viva("status")).returncode != 0:
-            assert time.monotonic() < until, status.stdout
+        while ill := [entry for entry in self.overview().entries if entry.health != "SERVING"]:
+            assert time.monotonic() < until, ill
+            time.sleep(POLL_SECONDS)
+
+    def wait_until_replaced(self, server: str, before: psutil.Process) -> None:
+        """Waits until another process than the one before serves, and all others do."""
+        with suppress(psutil.NoSuchProcess):
+            before.wait(HEALTHY_SECONDS)
+        self.wait_until_healthy()
+        assert self.process(server) != before
 
     def json(self, *arguments: str) -> Any:
         result = self.viva(*arguments, "--json")
@@ -95,9 +123,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
         tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
         pytest.fail("\n".join([said, *tails]))
     yield RealMesh(variables, scratch)
-    launcher.send_signal(signal.SIGTERM)
-    launcher.communicate(timeout=STOP_SECONDS)
-    assert launcher.returncode == 0
+    # Nothing outlives it. In order is how tests/cli/test_wheel.py stops a mesh.
+    family = psutil.Process(launcher.pid).children(recursive=True)
+    launcher.kill()
+    launcher.communicate()
+    _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+    assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ def test_status_lists_every_server_healthy_and_within_six_gigabytes(mesh: RealMe
         "llm",
         "embed",
         "interview",
+        "bridge",
         "gateway",
         "reflection",
         "envoy",

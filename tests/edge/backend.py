@@ -348,7 +348,10 @@ async def envoy(
         bridge_address=f"127.0.0.1:{bridge.port}" if bridge else None,
         keys_address=f"127.0.0.1:{gateway.keys_port if gateway else absent}",
         endpoints={
-            "gateway": [f"127.0.0.1:{gateway.port}"] if gateway else [],
+            "gateway": [
+                f"127.0.0.1:{port}"
+                for port in ([gateway.port] if gateway else ports.get("gateway", []))
+            ],
         }
         | {
             server: [f"127.0.0.1:{port}" for port in ports.get(server, [absent])]

@@ -72,7 +72,7 @@ class EveryMethod:
             self._note(method, context, [request])
             yield answer()
 
-        serialising = {
+        serialising: dict[str, Any] = {
             "request_deserializer": request_type(method).FromString,
             "response_serializer": answer.SerializeToString,
         }

@@ -143,8 +143,6 @@ async def test_an_error_is_json_that_names_the_field(site: Site) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/interviews/a/b"),
-        ("DELETE", "/v1/questions/a"),
-        ("PUT", "/v1/interviews/a"),
         ("POST", "/v1/interviews/a:unknown"),
         ("GET", "/v1"),
         ("GET", "/"),
@@ -154,6 +152,15 @@ async def test_an_error_is_json_that_names_the_field(site: Site) -> None:
 async def test_what_stands_for_nothing_is_not_found(site: Site, method: str, path: str) -> None:
     response = await site.client.request(method, path)
     assert response.status_code == 404
+    assert site.backend.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("DELETE", "/v1/questions/a"), ("PUT", "/v1/interviews/a")]
+)
+async def test_a_wrong_verb_is_not_allowed(site: Site, method: str, path: str) -> None:
+    response = await site.client.request(method, path)
+    assert response.status_code == 405
     assert site.backend.calls == 0
 
 
@@ -173,7 +180,7 @@ async def test_an_unknown_query_parameter_is_refused(site: Site) -> None:
 )
 async def test_services_of_the_mesh_are_not_reachable(site: Site, path: str) -> None:
     response, _ = await grpc_web.call(site.client, path, embed_pb2.EmbedRequest(inputs=["x"]))
-    assert response.status_code == 404
+    assert response.headers["grpc-status"] == "12"
     plain = await site.client.post(path, json={})
     assert plain.status_code == 404
     assert site.backend.calls == 0
@@ -231,7 +238,7 @@ async def test_a_preflight_of_an_allowed_origin_is_answered(site: Site, method: 
 async def test_an_options_request_that_is_no_preflight_ends_at_the_edge(site: Site) -> None:
     for headers in ({}, {"origin": ORIGIN}, {"access-control-request-method": "POST"}):
         response = await site.client.options("/v1/interviews", headers=headers)
-        assert response.status_code == 404
+        assert response.status_code == 405
     assert site.backend.calls == 0
 
 

@@ -361,3 +361,32 @@ def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="No space left on device") as caught:
         publish("asr", Replicas(()), tmp_path)
     assert caught.value.filename == str(tmp_path / "asr.json")
+
+
+def test_a_shortage_at_the_edge_is_the_edges_alone(content: dict[str, Any]) -> None:
+    exempt = {
+        listener["name"]: listener.get("bypass_overload_manager", False)
+        for listener in content["static_resources"]["listeners"]
+    }
+    assert exempt == {"mesh": True, "edge": False, "bridge": False, "admin": True}
+    actions = [action["name"] for action in content["overload_manager"]["actions"]]
+    assert "envoy.overload_actions.stop_accepting_requests" in actions
+    [layer] = content["layered_runtime"]["layers"]
+    assert layer["static_layer"]["envoy.resource_limits.listener.edge.connection_limit"] == 1024
+
+
+def test_a_connection_to_the_edge_waits_in_little_memory(content: dict[str, Any]) -> None:
+    [edge] = [x for x in content["static_resources"]["listeners"] if x["name"] == "edge"]
+    assert edge["per_connection_buffer_limit_bytes"] == 32 * 1024
+    manager = edge["filter_chains"][0]["filters"][0]["typed_config"]
+    http2 = manager["http2_protocol_options"]
+    assert http2["initial_stream_window_size"] == 64 * 1024
+    assert http2["initial_connection_window_size"] == 1024 * 1024
+    assert http2["max_concurrent_streams"] == 100
+
+
+def test_every_stream_of_the_edge_ends_some_time(content: dict[str, Any]) -> None:
+    for listener in ("edge", "bridge"):
+        for route in routes(content, listener):
+            if "route" in route and route["name"] != "preflight":
+                assert route["route"]["max_stream_duration"]["max_stream_duration"]

@@ -204,7 +204,7 @@ async def test_a_client_stream_that_is_not_served_is_refused_at_once(
 ) -> None:
     """It never ends by itself: whoever waited for its end would wait for ever."""
     async with open_channel(site.mesh.edge.removeprefix("http://")) as channel:
-        call = channel.stream_stream(path)()
+        call = channel.stream_stream(path)()  # type: ignore[call-arg]
         async with asyncio.timeout(10):
             assert await call.code() is code, await call.details()
 

@@ -463,7 +463,7 @@ async def test_a_malformed_deadline_is_refused_and_others_are_served(tmp_path: P
         ):
             sent: list[Headers] = [{"grpc-timeout": "5x"}, {"grpc-timeout": "5S"}, {}]
             malformed, *others = await calls(address, method, frame(b""), sent)
-            assert malformed["grpc-message"] == "grpc-timeout is malformed"
+            assert "malformed" in malformed["grpc-message"]
             assert [answer["grpc-status"] for answer in others] == ["0", "0"]
     assert backend.calls == 4
 

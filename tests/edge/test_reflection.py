@@ -26,7 +26,8 @@ EMBED = "viva.embed.v1.EmbedService"
 
 
 def mesh_of(port: int) -> EnvoySettings:
-    return EnvoySettings(endpoints={server: [f"127.0.0.1:{port}"] for server in SERVERS})
+    servers = (*SERVERS, "gateway")
+    return EnvoySettings(endpoints={server: [f"127.0.0.1:{port}"] for server in servers})
 
 
 async def listed(channel: grpc.aio.Channel, version: str) -> set[str]:
@@ -220,7 +221,7 @@ async def test_grpcurl_lists_and_calls_every_service_at_the_mesh_address(tmp_pat
         serving(ReflectionSettings(port=0), mesh_of(backend.port)) as port,
         envoy(
             tmp_path,
-            {**dict.fromkeys(SERVERS, (backend.port,)), "reflection": (port,)},
+            {**dict.fromkeys((*SERVERS, "gateway"), (backend.port,)), "reflection": (port,)},
         ) as mesh,
     ):
         for contract in contracts():

@@ -273,8 +273,8 @@ class Candidate:
 
     def _heard_out(self, ended: pb.InterviewerUtteranceEnded) -> None:
         self.history.played.setdefault(ended.utterance_id, self._player.position)
-        # What belongs to no round is an aside: nobody answers it.
-        asks = self._phases.get(ended.utterance_id) in _ASKING and ended.turn.round > 0
+        # What belongs to no round is an aside: nobody answers it. Nor twice what is told twice.
+        asks = self._phases.pop(ended.utterance_id, None) in _ASKING and ended.turn.round > 0
         if asks and not ended.interrupted:
             self._answer()
 

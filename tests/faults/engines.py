@@ -70,6 +70,9 @@ class ToneRecognizer:
         self._gate.passed()
         return [_hypothesis(window) for window in windows]
 
+    def again(self, window: asr.Window, best: asr.Hypothesis) -> asr.Window | None:
+        return None
+
     def close(self) -> None:
         """There is nothing to release."""
 

@@ -6,7 +6,7 @@ Each cell is a whole spoken interview in real time. They are mostly waiting, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,23 +119,13 @@ ALWAYS = {
     Cell("embed", Fault.BLACK_HOLE),
 }
 """Each server and each fault once; `make test-faults` runs every one with every other."""
-SILENT = "a server that hangs is never told: what it owes is waited for, or done without in silence"
-UNTOLD = {
-    Cell("asr", Fault.HANGS): SILENT,
-    Cell("tts", Fault.HANGS): SILENT,
-    Cell("tts", Fault.BLACK_HOLE): SILENT,
-}
-
-
-def cells(expected: Mapping[Cell, str]) -> pytest.MarkDecorator:
-    """The cells, with those that are known to fail and why."""
-    params = []
-    for cell in (Cell(server, fault) for server in SERVERS for fault in Fault):
-        marks = [] if cell in ALWAYS else [pytest.mark.whole]
-        if cell in expected:
-            marks.append(pytest.mark.xfail(reason=expected[cell], strict=True))
-        params.append(pytest.param(cell, id=str(cell), marks=marks))
-    return pytest.mark.parametrize("cell", params)
+CELLS = pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=str(cell), marks=[] if cell in ALWAYS else [pytest.mark.whole])
+        for cell in (Cell(server, fault) for server in SERVERS for fault in Fault)
+    ],
+)
 
 
 @pytest.mark.whole
@@ -148,13 +138,13 @@ async def test_an_undisturbed_interview_keeps_every_word(tmp_path: Path) -> None
     assert list(one_turn_an_answer(candidate.history, stored)) == []
 
 
-@cells({})
+@CELLS
 async def test_nothing_is_lost(cell: Cell, outcome: Find) -> None:
     found = await outcome(cell)
     assert violations(found.history, found.stored) == []
 
 
-@cells(UNTOLD)
+@CELLS
 async def test_the_candidate_is_told_soon_and_when_it_is_over(cell: Cell, outcome: Find) -> None:
     """Where the server is missed at all: of what nobody needs nothing is told."""
     found = await outcome(cell)

@@ -138,6 +138,16 @@ async def until(
     return seen
 
 
+async def heard(wire: Wire, least: float) -> float:
+    """Waits until the recogniser was sent `least` seconds of audio; how much it was."""
+    got = 0
+    async with asyncio.timeout(PATIENCE):
+        stream = await wire.recogniser.opened.get()
+        while got < least * 32_000 or not stream.sent.empty():
+            got += len(await stream.sent.get())
+    return got / 32_000
+
+
 async def refused(
     call: Conversation,
 ) -> grpc.aio.AioRpcError:

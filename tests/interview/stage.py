@@ -114,13 +114,18 @@ class FakeRecogniser:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.opened: asyncio.Queue[FakeStream] = asyncio.Queue()
-        self.broken = self.crash = self.hangs = False
+        self.broken = self.crash = self.hangs = self.busy = False
+        self.tried: list[bytes] = []
+        self.takes = 0.0
 
-    async def check(self) -> None:
+    async def check(self, audio: bytes, language: str, patience: float) -> bool:
+        self.tried.append(audio)
         if self.hangs:
             await asyncio.Event().wait()
         if self.broken:
             raise DependencyFailed("asr", "UNAVAILABLE")
+        await asyncio.sleep(self.takes)
+        return not self.busy
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[FakeStream]:
@@ -146,6 +151,7 @@ class FakeSynthesiser:
         self.broken = False
         self.gates: dict[str, asyncio.Event] = {}
         self.hangs: asyncio.Event | None = None
+        self.takes = 0.0
         self.dies_after: int | None = None
 
     async def voices(self) -> Sequence[VoiceInfo]:
@@ -166,6 +172,7 @@ class FakeSynthesiser:
                 raise DependencyFailed("tts", "UNAVAILABLE")
             if self.hangs is not None:
                 await self.hangs.wait()
+            await asyncio.sleep(self.takes)
             if text in self.gates:
                 await self.gates[text].wait()
             place, clock = 0, 0.0
@@ -379,6 +386,7 @@ async def stage(
     patience: Patience = Patience.NORMAL,
     missing: Sequence[int] = (),
     restored: tuple[Interview, SessionState] | None = None,
+    away: float = 0.0,
     judge: Judge | None = None,
     recorder: Recorder = NO_RECORDER,
 ) -> AsyncIterator[Stage]:
@@ -391,7 +399,7 @@ async def stage(
     )
     if restored is not None:
         interview = restored[0]
-    clock = InterviewClock(None if restored is None else restored[1].active_at)
+    clock = InterviewClock(None if restored is None else restored[1].active_at + away)
     kept = store or MemoryStore(10)
     await kept.save(interview)
     lease = await kept.acquire(interview.id, "stage:0/1", 3600.0)

@@ -19,7 +19,8 @@ from services.interview.clients.seams import (
 )
 from services.interview.conversation import hearing as module
 from services.interview.conversation.clock import AudioTimeline, InterviewClock
-from services.interview.conversation.hearing import BYTES_PER_SECOND, Hearing
+from services.interview.conversation.hearing import Hearing
+from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND
 from tests.interview.stage import PATIENCE, FakeRecogniser, FakeStream
 from tests.runtime.virtual_time import run
 

@@ -18,7 +18,17 @@ from services.interview import creation
 from services.interview.tokens import resume_token
 from services.runtime.channel import outgoing
 from services.runtime.stats import seconds
-from tests.interview.calls import Wire, audio, fields, join, joining, refused, typed, until
+from tests.interview.calls import (
+    Wire,
+    audio,
+    fields,
+    heard,
+    join,
+    joining,
+    refused,
+    typed,
+    until,
+)
 from tests.interview.stage import PATIENCE
 
 ANN = {"user": "ann"}
@@ -300,7 +310,7 @@ async def test_both_voices_are_read_back_by_the_interviews_clock(wire: Wire) -> 
         started = seen[-1].at
         for _ in range(20):
             await call.write(pb.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800)))
-        await until(call, lambda e: e.HasField("audio_received"))
+        await heard(wire, 1.9)
         name = seen[-1].utterance_started.utterance_id
         position = cpb.PlaybackPosition(utterance_id=name, finished=True)
         await call.write(pb.ConverseRequest(candidate=cpb.CandidateMessage(playback=position)))

@@ -28,7 +28,7 @@ from services.interview.store.store import Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
 from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
 from services.runtime.postgres.failures import StoreFailed
-from tests.interview.calls import Wire, audio, join, joining, refused, typed, until
+from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
 from tests.interview.test_lifecycle import asked, reason
@@ -409,7 +409,7 @@ async def test_old_interviews_are_deleted_with_all_that_is_kept_of_them(
             await until(call, lambda e: e.HasField("utterance_started"))
             for _ in range(20):
                 await call.write(pb.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800)))
-            await until(call, lambda e: e.HasField("audio_received"))
+            await heard(running.wire, 1.9)
             await running.recordings.book_once()
             end = pb.EndInterviewRequest(interview_id=made.id)
             await running.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.interview.clients.seams import PlacedWord
+from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.clock import AudioTimeline, InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.playback import ClientClock, Heard, Playback, heard_text
@@ -15,7 +16,9 @@ from services.interview.events import InterviewerAudio, InterviewerText
 from services.interview.interviewer.deciding import Move
 from services.interview.interviewer.declining import declined
 from services.interview.interviewer.guarding import acceptable, question_from
-from services.interview.record import Phase
+from services.interview.record import Phase, Speaker, Turn
+from services.interview.store.memory import MemoryStore
+from tests.interview.test_store_contract import interview
 
 
 @given(rounds=st.integers(1, 10), follow_ups=st.integers(0, 3), data=st.data())
@@ -251,3 +254,23 @@ def test_a_question_is_not_asked_twice() -> None:
 def test_only_the_first_question_is_taken() -> None:
     assert question_from(' "How did it go?" And then?') == "How did it go?"
     assert question_from("No question here.") is None
+
+
+# The record.
+
+
+async def test_turns_stand_in_the_order_of_their_beginnings_whenever_their_text_comes() -> None:
+    """A recogniser that hung tells what was said long after the interviewer has gone on."""
+    clock = InterviewClock()
+    chronicle = Chronicle(interview(), MemoryStore(1), clock, Journal(clock.now, 1 << 20))
+
+    def turn(name: str, start: float) -> Turn:
+        speaker = Speaker.CANDIDATE if name.startswith("c") else Speaker.INTERVIEWER
+        return Turn(name, speaker, name, start, start + 1.0, round=1, question_id="q1")
+
+    for name, start in (("i1", 0.0), ("i2", 9.0), ("c1", 3.0), ("i3", 5.0), ("c2", 12.0)):
+        chronicle.keep_turn(turn(name, start))
+    assert [kept.id for kept in chronicle.interview.turns] == ["i1", "c1", "i3", "i2", "c2"]
+    # One that is heard again, and began elsewhere.
+    chronicle.keep_turn(turn("c1", 6.0))
+    assert [kept.id for kept in chronicle.interview.turns] == ["i1", "i3", "c1", "i2", "c2"]

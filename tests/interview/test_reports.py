@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,8 +12,10 @@ from viva.interview.v1 import report_pb2
 
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.comparing import compare_reports
-from services.interview.interviewer.summarising import compose
-from services.interview.interviewer.words import is_chinese
+from services.interview.interviewer.statements import shortened
+from services.interview.interviewer.structure import structure
+from services.interview.interviewer.summarising import Reviewer, compose, question_alone
+from services.interview.interviewer.words import foreign, is_chinese
 from services.interview.record import (
     Category,
     Interview,
@@ -183,6 +186,128 @@ async def test_a_story_is_told_by_its_parts() -> None:
     assert sum(shares) == pytest.approx(1)
     assert min(shares) > 0.15
     assert "structure" in {dimension.name for dimension in result.dimensions}
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "That cut the build time from forty minutes to eight.",
+        "The team lead and I added a cache, which cut the time by half.",
+        "Support tickets dropped by 30 percent.",
+        "There were no complaints for the rest of the year.",
+        "We delivered it two weeks ahead of schedule.",
+        "The customer renewed, which meant another year of work.",
+    ],
+)
+def test_what_came_of_a_story_needs_no_word_that_announces_it(outcome: str) -> None:
+    told = "Last year our import lost orders. I talked to two teams and I wrote a check. "
+    assert structure(sentences([said(told + outcome)])).result > 0.15
+    assert structure(sentences([said(told)])).result == 0.0
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "构建时间从四十分钟降到八分钟。",
+        "我加了缓存，从而响应快了一倍。",
+        "投诉减少了三成。",
+        "再也没有出现过这个问题。",
+        "项目按时上线，得到了客户的认可。",
+    ],
+)
+def test_what_came_of_a_chinese_story_needs_none_either(outcome: str) -> None:
+    told = "去年我们的导入经常丢订单。我找两个团队谈，我写了检查。"
+    assert structure(sentences([typed(told + outcome)])).result > 0.15
+    assert structure(sentences([typed(told)])).result == 0.0
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "We had forty servers and a team of five.",
+        "In 2019 I joined a company with 30 percent growth.",
+        "It took two days to travel from Berlin to Rome.",
+        "那时候我们有四十台服务器，五个人。",
+    ],
+)
+def test_figures_of_the_setting_are_no_outcome(setting: str) -> None:
+    assert structure(sentences([typed(setting)])).result == 0.0
+
+
+CHINESE = "我先看慢查询，然后加上合适的索引，定期做备份并且演练恢复，磁盘快满之前就规划容量。"
+
+
+async def test_an_answer_in_another_language_is_named_as_one() -> None:
+    turn = typed(CHINESE)
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+    )
+    assert not any(point.certain for point in result.key_points)
+    report = compose(interview(turn), [result])
+    assert report.weaknesses == (
+        "Question 1: not recognised in English, the interview's language: you answered in Chinese.",
+    )
+    assert report.suggestions[0] == "Answer in English, the language of the interview."
+    assert all("The answer was in Chinese" in each.rationale for each in result.dimensions)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (CHINESE, "en", "zh"),
+        (CHINESE, "zh-CN", None),
+        ("我们用 Redis 做缓存，用 Kubernetes 部署", "zh", None),
+        ("I would watch the slow queries first.", "zh", "en"),
+        ("I would watch the slow queries first.", "en-GB", None),
+        ("Redis and Kafka", "zh", None),
+        ("", "en", None),
+    ],
+)
+def test_languages_are_told_apart_by_their_script(
+    text: str, language: str, expected: str | None
+) -> None:
+    assert foreign(text, language) == expected
+
+
+QUESTION = "How do you keep a database healthy?"
+
+
+@pytest.mark.parametrize(
+    ("heard", "quoted"),
+    [
+        (QUESTION, QUESTION),
+        (f"Let's begin. {QUESTION}", QUESTION),
+        (f"Thank you. That was clear. {QUESTION} Take your time.", QUESTION),
+        ("Let's begin. How do you keep a", "How do you keep a"),
+        ("Something else entirely?", "Something else entirely?"),
+    ],
+)
+async def test_a_question_is_quoted_without_what_introduced_it(heard: str, quoted: str) -> None:
+    assert question_alone(heard, QUESTION) == quoted
+    asked = replace(question(1), text=QUESTION)
+    turns = [replace(typed(heard), speaker=Speaker.INTERVIEWER), typed("By luck.")]
+    async with asyncio.TaskGroup() as tasks:
+        reviewer = Reviewer(FakeEmbedder())
+        reviewer.begin(tasks, 1, asked, turns)
+        report = await reviewer.report(interview(*turns))
+    assert report.questions[0].question == quoted
+    assert not [told for told in report.suggestions if "Let's begin" in told]
+
+
+@pytest.mark.parametrize(
+    ("quote", "shown"),
+    [
+        ("short", "short"),
+        ("word " * 30, f"{'word ' * 18}".rstrip() + "…"),
+        (
+            "我们先看慢查询日志，找出最慢的语句，然后加上合适的索引，再看看执行计划有没有变化，最后把结果写进文档里面给大家看",
+            "我们先看慢查询日志，找出最慢的语句，然后加上合适的索引，再看看执行计划有没有变化…",
+        ),
+        ("好" * 60, "好" * 45 + "…"),
+    ],
+)
+def test_quotes_are_as_wide_in_every_script(quote: str, shown: str) -> None:
+    assert shortened(quote) == shown
 
 
 async def test_every_score_has_an_anchored_level_and_cites_speech() -> None:

@@ -25,17 +25,30 @@ class Model:
         each: Seconds an item adds.
         noise: Draws the factor.
         mean: Its mean.
+        again: Seconds that an item adds beside that if it is hard, which nobody knows beforehand.
+        hard: The part of items that are.
     """
 
     fixed: float
     each: float
     noise: Callable[[random.Random], float] = lambda _: 1.0
     mean: float = 1.0
+    again: float = 0.0
+    hard: float = 0.0
 
     @property
     def turn(self) -> float:
         """Seconds of a full batch, on average."""
-        return (self.fixed + SIZE * self.each) * self.mean
+        return self.expected(SIZE)
+
+    def expected(self, items: int) -> float:
+        """Seconds of a batch, on average."""
+        return (self.fixed + items * (self.each + self.hard * self.again)) * self.mean
+
+    def drawn(self, items: int, chance: random.Random) -> float:
+        """Seconds of one batch."""
+        hard = sum(chance.random() < self.hard for _ in range(items)) if self.hard else 0
+        return (self.fixed + items * self.each + hard * self.again) * self.noise(chance)
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,7 @@ class Simulation:
         self._to_stall = list(stalls)
         self._stall = stall
         self._stalled: list[tuple[float, float]] = []
-        self._factors = [model.mean]
+        self._expected = self._drawn = model.turn
 
     def play(
         self, *traffics: Traffic, seconds: float, then: Callable[[], Awaitable[None]] | None = None
@@ -147,14 +160,14 @@ class Simulation:
         start = self._seconds / 4
         stalled = sum(max(0.0, min(e, self._seconds) - max(s, start)) for s, e in self._stalled)
         seconds = self._workers * (self._seconds - start) - stalled
-        noise = sum(self._factors) / len(self._factors) / self._model.mean
+        noise = self._drawn / self._expected
         steady = sum(o.steady for o in self.outcomes.values())
         return steady / (seconds * SIZE / (self._model.turn * noise))
 
     def _run(self, items: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-        factor = self._model.noise(self._chance)
-        self._factors.append(factor)
-        seconds = (self._model.fixed + self._model.each * len(items)) * factor
+        seconds = self._model.drawn(len(items), self._chance)
+        self._drawn += seconds
+        self._expected += self._model.expected(len(items))
         now = asyncio.get_running_loop().time()
         if self._to_stall and now >= self._to_stall[0]:
             del self._to_stall[0]

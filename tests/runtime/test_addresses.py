@@ -10,8 +10,7 @@ import pytest
 from services.runtime.addresses import authority
 from services.runtime.errors import ResourceMissing
 from services.runtime.listening import require_allowed
-from services.runtime.server import _metrics_endpoint
-from services.runtime.settings import ServerSettings
+from services.runtime.metrics_page import metrics_page
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,9 @@ async def test_a_taken_metrics_port_is_named_with_brackets(
         raise OSError
 
     monkeypatch.setattr(prometheus_client, "start_http_server", taken)
-    settings = ServerSettings(host=host, metrics_port=50051)
-    with pytest.raises(ResourceMissing, match=r"^\[::1\]:50051 "), _metrics_endpoint(settings):
+    with (
+        pytest.raises(ResourceMissing, match=r"^\[::1\]:50051 "),
+        metrics_page(host, 50051, allow_insecure=False),
+    ):
         pass
     assert opened == [("::1", 50051)]

@@ -302,15 +302,77 @@ def test_items_of_one_request_fail_together_and_at_once() -> None:
     virtual_time.run(script())
 
 
-def test_a_check_keeps_nothing_and_refuses_what_is_hopeless() -> None:
+def test_what_will_be_refused_is_refused_before_it_is_prepared() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        now = asyncio.get_running_loop().time()
+        with machine.scheduler.promise([1] * 8, deadline=now + 5):
+            pass
+        assert machine.scheduler.waiting == 0
+        with pytest.raises(DeadlineTooShort), machine.scheduler.promise([1], deadline=now + 0.01):
+            pass
+
+    machine.play(script)
+
+
+def test_what_was_promised_is_not_refused_because_of_who_came_meanwhile() -> None:
     machine = Machine()
 
     async def script() -> None:
         loop = asyncio.get_running_loop()
-        machine.scheduler.check([1.0] * 8, deadline=loop.time() + 5)
+        # A batch runs; one more, full, can be done in time, and half of it is promised.
+        running = asyncio.create_task(machine.submit())
+        await asyncio.sleep(0.01)
+        due = loop.time() + 0.45
+        with machine.scheduler.promise(range(4), caller="slow", deadline=due) as promise:
+            quick = [
+                asyncio.create_task(machine.verdict(0.45, caller=f"quick {n}")) for n in range(30)
+            ]
+            await asyncio.sleep(0.01)
+            with pytest.raises(Overloaded):
+                await machine.scheduler.submit_all(range(4), caller="slow", deadline=due)
+            done = await machine.scheduler.submit_all(
+                range(4), caller="slow", deadline=due, promise=promise
+            )
+        assert len(done) == 4
+        verdicts = await asyncio.gather(*quick)
+        assert DeadlineExpired not in verdicts
+        assert Overloaded in verdicts
+        await running
+
+    machine.play(script)
+
+
+def test_a_promise_is_for_no_more_than_was_said() -> None:
+    machine = Machine(cost=lambda item: item or 1.0)
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        running = asyncio.create_task(machine.submit(8.0))
+        await asyncio.sleep(0.01)
+        due = loop.time() + 1
+        with (
+            pytest.raises((Overloaded, DeadlineTooShort)),
+            machine.scheduler.promise([1.0], deadline=due) as promise,
+        ):
+            await machine.scheduler.submit(1000.0, deadline=due, promise=promise)
         assert machine.scheduler.waiting == 0
-        with pytest.raises(DeadlineExpired):
-            machine.scheduler.check([1.0], deadline=loop.time() + 0.01)
+        await running
+
+    machine.play(script)
+
+
+def test_the_model_never_sees_what_is_only_promised() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.batches.clear()
+        with machine.scheduler.promise(["promised"]) as promise:
+            await machine.submit("other")
+            await machine.scheduler.submit("prepared", promise=promise)
+        assert machine.batches == [["other"], ["prepared"]]
+        assert machine.scheduler.waiting == 0
 
     machine.play(script)
 
@@ -339,7 +401,8 @@ def decision_calls(size: int, batches: int) -> int:
             assert scheduler.waiting == size * batches
             sys.setprofile(count)
             try:
-                scheduler.check([1.0], deadline=gone)
+                with scheduler.promise([0], deadline=gone):
+                    pass
             finally:
                 sys.setprofile(None)
             for task in running:

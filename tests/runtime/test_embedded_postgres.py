@@ -6,13 +6,16 @@ import asyncio
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from services.runtime.errors import ResourceMissing
-from services.runtime.postgres import embedded
+from services.runtime.postgres import embedded, remnants
 from services.runtime.postgres.database import SOCKET, Server, health, until_there
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.databases import postgres as running_postgres
@@ -64,3 +67,74 @@ def test_a_missing_program_is_told_with_what_to_install() -> None:
     with pytest.raises(ResourceMissing) as missing:
         embedded.program("no-such-program")
     assert "viva-mesh[postgres]" in missing.value.remedy
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that was started in the folder, whatever is left there, until the scope ends."""
+    process = start(folder)
+    try:
+        asyncio.run(answering(folder))
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(GUARD_SECONDS)
+
+
+async def answering(folder: Path) -> None:
+    async with asyncio.timeout(GUARD_SECONDS):
+        await until_there(Server(None, folder), GUARD_SECONDS, "VIVA_INTERVIEW_DATABASE_URL")
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    server = psutil.Process(process.pid)
+    return [server, *server.children(recursive=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [True, False], ids=["postmaster killed", "all stopped"])
+def test_one_whose_processes_hang_is_started_again(tmp_path: Path, killed: bool) -> None:
+    folder = tmp_path / "data"
+    first = start(folder)
+    asyncio.run(answering(folder))
+    before = family(first)
+    for process in before:
+        process.suspend()
+    try:
+        if killed:
+            first.kill()
+            first.wait(GUARD_SECONDS)
+        with served(folder):
+            first.wait(GUARD_SECONDS)
+            assert not any(
+                one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in before
+            )
+    finally:
+        for one in before:
+            if one.is_running():
+                one.kill()
+
+
+@pytest.mark.slow
+def test_a_lock_that_names_a_process_of_another_kind_is_none(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with served(folder):
+        locks = {name: (folder / name).read_text() for name in ("postmaster.pid", f"{SOCKET}.lock")}
+    owner = folder.stat().st_uid
+    stranger = subprocess.Popen(["sleep", "600"], user=owner)
+    try:
+        for name, content in locks.items():
+            _, rest = content.split("\n", 1)
+            (folder / name).write_text(f"{stranger.pid}\n{rest}")
+            os.chown(folder / name, owner, -1)
+        with served(folder):
+            assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait(GUARD_SECONDS)
+
+
+def test_one_that_runs_is_left_alone(postgres: Postgres) -> None:
+    remnants.clear(postgres.folder, 0.1)
+    assert postgres.process.poll() is None
+    asyncio.run(answering(postgres.folder))

@@ -22,6 +22,9 @@ MODELS = {
     "linear": Model(0.02, 0.03),
     # As quick as it can be, or up to three times as long.
     "noisy": Model(0.05, 0.01, lambda chance: chance.uniform(1, 3), mean=2.0),
+    # One item in seven takes eight times as long, as speech that is hard to understand does: an
+    # item alone three times what it mostly takes.
+    "content": Model(0.05, 0.02, again=0.15, hard=0.15),
 }
 CALLERS = 8
 """Of interactive work: two groups of four."""

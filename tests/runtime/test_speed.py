@@ -42,6 +42,13 @@ def test_a_stall_teaches_nothing() -> None:
     assert after.deviation == pytest.approx(before.deviation)
 
 
+def test_what_takes_long_now_and_then_is_how_the_model_works_and_no_stall() -> None:
+    # One batch in eight takes five times as long as the others, never two in a row.
+    speed = learnt(*[(4, 0.5 if n % 8 == 7 else 0.1) for n in range(80)])
+    assert speed.seconds(4) >= 0.13
+    assert speed.deviation >= 0.5
+
+
 def test_what_was_slow_long_ago_is_forgotten_but_not_what_was_quick() -> None:
     speed = learnt(*LINE, *[(8, 0.5)] * 50)
     assert speed.seconds(8) == pytest.approx(0.5, rel=0.1)

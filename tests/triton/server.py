@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -17,6 +16,7 @@ from typing import IO
 
 import grpc
 
+from tests.server_process import free_ports
 from tests.triton.environment import environment, site_packages
 
 _READY_SECONDS = 120
@@ -62,7 +62,7 @@ def running_triton(repository: Path) -> Iterator[Triton]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-")))
         log = folder / "log"
-        ports = _free_ports(3)
+        ports = free_ports(3)
         command = [
             str(packages / "bin" / "tritonserver"),
             f"--model-repository={repository}",
@@ -148,12 +148,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _release_shared_memory(prefix: str) -> None:
     for region in _SHARED_MEMORY.glob(f"{prefix}*"):
         region.unlink(missing_ok=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all are held until the last one is found."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for bound in sockets:
-            bound.bind(("127.0.0.1", 0))
-        return [bound.getsockname()[1] for bound in sockets]

@@ -28,15 +28,17 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
         samples = np.frombuffer(recording.readframes(recording.getnframes()), np.int16)
         rate = recording.getframerate()
     speech = soxr.resample(samples, rate, RATE_HZ)
+    # No microphone gives nothing at all.
+    noise = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("voice") / "answer.wav"
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(RATE_HZ)
         for part in (
-            np.zeros(BEFORE_SECONDS * RATE_HZ, np.int16),
+            noise.integers(-3, 4, BEFORE_SECONDS * RATE_HZ, np.int16),
             speech.astype(np.int16),
-            np.zeros(AFTER_SECONDS * RATE_HZ, np.int16),
+            noise.integers(-3, 4, AFTER_SECONDS * RATE_HZ, np.int16),
         ):
             out.writeframes(part.tobytes())
     return path

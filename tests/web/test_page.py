@@ -42,6 +42,14 @@ def test_nothing_in_the_page_needs_an_exception_of_the_policy(built: Path) -> No
         assert "registerProcessor" in worklet.read_text()
 
 
+def test_compressed_copies_say_what_the_files_say(built: Path) -> None:
+    copies = list(built.glob("assets/*.gz"))
+    assert copies
+    for copy in copies:
+        assert gzip.decompress(copy.read_bytes()) == copy.with_suffix("").read_bytes()
+        assert copy.with_suffix(".br").exists()
+
+
 def _loaded(built: Path, name: str) -> set[Path]:
     """The scripts that a chunk imports at once, itself included."""
     found: set[Path] = set()

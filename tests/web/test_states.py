@@ -1,4 +1,7 @@
-"""Every state of the room, and the pages before it, in both languages, themes and sizes."""
+"""Every state of the room, and the pages before it, in both languages, themes and sizes.
+
+`VIVA_SHOTS=FOLDER` leaves a picture of each in every combination of them.
+"""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Access:
         """
         await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
         user = User(new_uuid(), Kind.GUEST, self._clock(), settings=settings)
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("guest", user.id) as connection:
             await users.add(connection, user)
             await self._note(connection, user.id, "guest_created", caller)
             return await self._sessions.open(connection, user, caller.user_agent)
@@ -100,7 +100,7 @@ class Access:
             password=hashed,
             settings=settings or {},
         )
-        async with self._database.transaction(fresh.id) as connection:
+        async with self._database.transaction("register", fresh.id) as connection:
             user = await self._made(connection, fresh, guest, settings)
             await self._note(connection, user.id, "registered", caller, was_guest=guest is not None)
             return await self._sessions.open(connection, user, caller.user_agent)
@@ -138,20 +138,20 @@ class Access:
         account = Subject(BY_ACCOUNT, email.casefold())
         place = Subject(BY_ADDRESS, network(caller.address))
         await self._throttle.attempt([account, place])
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("log_in", EVERYBODY) as connection:
             user = await users.find_by_email(connection, email)
         right = await self._passwords.check(user.password if user else None, password)
         # Where nobody has the address as much is done as where somebody has it.
         owner = user.id if user else None
         if user is None or not right:
-            async with self._database.transaction(owner or EVERYBODY) as connection:
+            async with self._database.transaction("log_in", owner or EVERYBODY) as connection:
                 await self._note(connection, owner, "log_in_failed", caller)
             raise wrong_password()
         await self._throttle.succeeded([place], forget=[account])
         rehashed = None
         if user.password is not None and self._passwords.is_weak(user.password):
             rehashed = await self._passwords.hash(password)
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("log_in", user.id) as connection:
             if rehashed is not None:
                 await users.set_password(connection, user.id, rehashed)
             await self._note(connection, user.id, "logged_in", caller)
@@ -170,7 +170,7 @@ class Access:
         await self.require_password(user, current, "current_password")
         require_good(new, user.email or "", "new_password")
         hashed = await self._passwords.hash(new)
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("change_password", user.id) as connection:
             await users.set_password(connection, user.id, hashed)
             ended = await self._sessions.end_all(connection, user.id, but=session_id)
             await self._note(connection, user.id, "password_changed", caller, sessions_ended=ended)

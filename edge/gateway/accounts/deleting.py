@@ -63,7 +63,7 @@ class Deletions:
             StoreFailed: The database could not do it; the account is still there.
         """
         now = self._clock()
-        async with self._database.transaction(user_id) as connection:
+        async with self._database.transaction("delete", user_id) as connection:
             live = len(await session_store.of_user(connection, user_id, now))
             await self._sessions.end_all(connection, user_id)
             # First of all: from now on it is known that everything has to go.
@@ -87,7 +87,7 @@ class Deletions:
     async def go_on(self) -> None:
         """Goes on with deletions that are due. What fails comes again."""
         with suppress(ServiceError):
-            async with self._database.transaction(EVERYBODY) as connection:
+            async with self._database.transaction("go_on", EVERYBODY) as connection:
                 due = await deletions.due(connection, self._clock(), _SOME)
             for deletion in due:
                 with suppress(ServiceError):
@@ -100,12 +100,12 @@ class Deletions:
         except ServiceError as error:
             wait = min(timedelta(seconds=2 ** min(deletion.attempts, 10)), _LONGEST_WAIT)
             log(_logger, logging.WARNING, "deletion not finished", user=user_id, cause=error)
-            async with self._database.transaction(user_id) as connection:
+            async with self._database.transaction("pass", user_id) as connection:
                 await deletions.failed(connection, user_id, self._clock() + wait)
             raise
         now = self._clock()
         finished = now if deletion.passes + 1 >= _PASSES else None
-        async with self._database.transaction(user_id) as connection:
+        async with self._database.transaction("pass", user_id) as connection:
             await deletions.passed(connection, user_id, removed, now + SECOND_PASS, finished)
         if finished:
             log(_logger, logging.INFO, "deletion finished", user=user_id)

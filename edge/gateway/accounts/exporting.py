@@ -109,7 +109,7 @@ class Exports:
         self, user: User, profile: Mapping[str, Any], session_id: str
     ) -> Mapping[str, Any]:
         """What the accounts themselves keep."""
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("own", user.id) as connection:
             sessions = await session_store.of_user(connection, user.id, self._clock())
             done = await audit.of_user(connection, user.id)
         return {

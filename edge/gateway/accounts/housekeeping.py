@@ -37,11 +37,11 @@ class Housekeeping:
     async def sweep(self) -> None:
         """Does it once."""
         now = self._clock()
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("sweep", EVERYBODY) as connection:
             left = await users.left_guests(connection, now, now - _GUESTS_KEPT, _SOME)
         for guest in left:
             await self._deletions.delete(guest, "gateway")
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("sweep", EVERYBODY) as connection:
             await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)
             await resets.forget_expired(connection, now)
             await failures.forget_old(connection, now - _FAILURES_KEPT)

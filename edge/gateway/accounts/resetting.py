@@ -98,7 +98,7 @@ class PasswordResets:
     async def _send(self, email: str, language: str | None, caller: Caller) -> None:
         # Nobody waits for it: what the record or the mail server say of it is logged there.
         with suppress(ServiceError), _logged():
-            async with self._database.transaction(EVERYBODY) as connection:
+            async with self._database.transaction("send", EVERYBODY) as connection:
                 user = await users.find_by_email(connection, email)
             if user is None or user.email is None:
                 return
@@ -111,7 +111,7 @@ class PasswordResets:
     async def link(self, user: User, actor: str, address: str | None) -> str:
         """A link that sets the user's password, once; those before are good no more."""
         token, now = new_token(), self._clock()
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("link", user.id) as connection:
             await resets.add(connection, digest(token), user.id, now, now + LIFE)
             done = Done(now, user.id, "password_reset_requested", actor, address)
             await audit.add(connection, done)
@@ -125,7 +125,7 @@ class PasswordResets:
         """
         require_good(new, "", "new_password")
         hashed = await self._passwords.hash(new)
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("reset", EVERYBODY) as connection:
             now = self._clock()
             user_id = await resets.take(connection, digest(token), now)
             if user_id is None:

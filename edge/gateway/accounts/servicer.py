@@ -132,7 +132,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Logs out, here or everywhere."""
         who = caller(context)
         claims = await self._claims(who)
-        async with self._database.transaction(claims.user_id) as connection:
+        async with self._database.transaction("LogOut", claims.user_id) as connection:
             if request.everywhere:
                 ended = await self._sessions.end_all(connection, claims.user_id)
             else:
@@ -161,7 +161,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         wished = wire.merged(user.settings, request.settings, mask)
         # First, so that a setting is never shown that does not hold.
         await self._keep_interviews(user.id, user.settings, wished)
-        async with self._database.transaction(claims.user_id) as connection:
+        async with self._database.transaction("UpdateSettings", claims.user_id) as connection:
             # Two changes at once must not undo each other.
             now = await users.find(connection, claims.user_id, locked=True)
             if now is None:
@@ -227,7 +227,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Logs out in one place; another user's place is none."""
         who = caller(context)
         claims = await self._claims(who)
-        async with self._database.transaction(claims.user_id) as connection:
+        async with self._database.transaction("RevokeSession", claims.user_id) as connection:
             if await self._sessions.end(connection, claims.user_id, request.session_id):
                 details = {"session": request.session_id}
                 await audit.add(connection, self._done(claims, who, "session_revoked", details))
@@ -241,7 +241,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Gives all that is kept of the caller as one zip file."""
         who = caller(context)
         claims, user = await self._user(who)
-        async with self._database.transaction(claims.user_id) as connection:
+        async with self._database.transaction("ExportData", claims.user_id) as connection:
             await audit.add(connection, self._done(claims, who, "data_exported", {}))
         profile = json_format.MessageToDict(
             await self._account(user), preserving_proto_field_name=True
@@ -284,14 +284,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     async def _user(self, who: Caller) -> tuple[Claims, User]:
         claims = await self._claims(who)
-        async with self._database.transaction(claims.user_id) as connection:
+        async with self._database.transaction("user", claims.user_id) as connection:
             user = await users.find(connection, claims.user_id)
         if user is None:
             raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
         return claims, user
 
     async def _account(self, user: User) -> account_pb2.Account:
-        async with self._database.transaction(user.id) as connection:
+        async with self._database.transaction("account", user.id) as connection:
             usage = await self._plans.usage(connection, user)
         return wire.account(user, usage)
 

@@ -84,7 +84,7 @@ class Throttle:
         Raises:
             TooManyAttempts: One of them was tried too often; the attempt is not to be made.
         """
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("attempt", EVERYBODY) as connection:
             # In one order, or two attempts could wait for each other.
             for subject in sorted(subjects, key=lambda subject: subject.digest):
                 limit = subject.limit
@@ -104,7 +104,7 @@ class Throttle:
 
     async def succeeded(self, subjects: Sequence[Subject], forget: Sequence[Subject]) -> None:
         """An attempt was right: it does not count on `subjects`, nor any before on `forget`."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("succeeded", EVERYBODY) as connection:
             for subject in sorted(forget, key=lambda subject: subject.digest):
                 await failures.forget(connection, subject.digest)
             for subject in sorted(subjects, key=lambda subject: subject.digest):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge.gateway.bridge.call import Message, Receive, Send
@@ -18,8 +18,8 @@ HEALTH_PATH = "/healthz"
 class Application:
     """The ASGI application."""
 
-    def __init__(self, settings: BridgeSettings, sockets: Sockets, openapi: bytes) -> None:
-        """Takes what answers WebSockets, and the API's description."""
+    def __init__(self, settings: BridgeSettings, sockets: Sockets) -> None:
+        """Takes where files are, and what answers WebSockets."""
 
         async def health(_: Request) -> Response:
             if sockets.draining:
@@ -27,7 +27,13 @@ class Application:
             return PlainTextResponse("SERVING\n")
 
         async def description(_: Request) -> Response:
-            return Response(openapi, media_type="application/json")
+            if not settings.openapi.is_file():
+                return PlainTextResponse("The API's description was not generated.\n", 404)
+            return FileResponse(
+                settings.openapi,
+                media_type="application/json",
+                headers={"cache-control": "no-cache"},
+            )
 
         pages = Pages(settings.page)
         self._sockets = sockets

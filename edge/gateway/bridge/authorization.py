@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import grpc
 
 from edge.gateway.bridge.closing import Close, Ended
 from edge.gateway.bridge.tokens import Token
-from edge.gateway.bridge.upstream import Upstream, Verdict
+from edge.gateway.bridge.upstream import Verdict
 
 # Asked again so soon while nobody can say whether an offered token is good.
 _AGAIN_SECONDS = 2.0
+
+
+class Decider(Protocol):
+    """Whoever decides about tokens."""
+
+    async def check(self, authorization: str, address: str) -> Verdict:
+        """Whether a token would still be let in, for a client at an address."""
 
 
 class Authorization:
@@ -22,7 +30,7 @@ class Authorization:
     def __init__(
         self,
         token: Token,
-        upstream: Upstream,
+        decider: Decider,
         address: str,
         recheck_seconds: float,
         clock: Callable[[], float] = time.time,
@@ -31,13 +39,13 @@ class Authorization:
 
         Args:
             token: What the first message held; Envoy has let the call in with it.
-            upstream: Asked.
+            decider: Asked.
             address: The client's.
             recheck_seconds: How often; a revoked token is noticed so late.
             clock: Seconds since the epoch.
         """
         self._token = token
-        self._upstream = upstream
+        self._decider = decider
         self._address = address
         self._recheck = recheck_seconds
         self._clock = clock
@@ -93,7 +101,7 @@ class Authorization:
         return float("inf") if expires is None else max(0.0, expires - self._clock())
 
     async def _check(self, token: Token) -> Verdict:
-        verdict = await self._upstream.check(token.authorization, self._address)
+        verdict = await self._decider.check(token.authorization, self._address)
         if verdict is Verdict.REFUSED:
             raise _refused("the token is refused")
         return verdict

@@ -225,8 +225,8 @@ class SocketCall:
                     raise malformed(f"a message of kind {kind}; there are 0, 1 and 2")
 
     async def _write(self, call: Call, message: bytes) -> None:
-        metrics.MESSAGES.labels("up").inc()
-        metrics.BYTES.labels("up").inc(len(message))
+        metrics.MESSAGES_UP.inc()
+        metrics.BYTES_UP.inc(len(message))
         try:
             async with asyncio.timeout(self._settings.stall_seconds):
                 await call.write(message)
@@ -252,12 +252,15 @@ class SocketCall:
     async def _down(self, call: Call) -> None:
         """From the server to the buffer; while that is full the server waits."""
         headers = _texts(await call.initial_metadata())
-        await self._outgoing.add(frame(HEADERS, write_block([_CONTENT_TYPE, *headers])))
+        # A message of their own: clients there are look at what follows a block of headers in one
+        # message only when the next message comes.
+        await self._transmit(frame(HEADERS, write_block([_CONTENT_TYPE, *headers])))
+        self._told_headers = True
         with suppress(grpc.aio.AioRpcError):  # its status follows
-            while (message := await call.read()) is not grpc.aio.EOF:
+            while isinstance(message := await call.read(), bytes):  # else it is grpc.aio's EOF
                 self.outcome.down += 1
-                metrics.MESSAGES.labels("down").inc()
-                metrics.BYTES.labels("down").inc(len(message))
+                metrics.MESSAGES_DOWN.inc()
+                metrics.BYTES_DOWN.inc(len(message))
                 await self._outgoing.add(frame(DATA, message))
         code = await call.code()
         block = trailers(
@@ -280,17 +283,20 @@ class SocketCall:
             if early > 0:
                 await asyncio.sleep(early)
             frames, last = self._outgoing.take()
-            try:
-                async with asyncio.timeout(self._settings.stall_seconds):
-                    await self._tell({"type": "websocket.send", "bytes": frames})
-            except TimeoutError:
-                raise _stalled("the client", self._settings) from None
-            self._told_headers = True
+            await self._transmit(frames)
             self._moved = sent = clock()
+
+    async def _transmit(self, frames: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._settings.stall_seconds):
+                await self._tell({"type": "websocket.send", "bytes": frames})
+        except TimeoutError:
+            raise _stalled("the client", self._settings) from None
 
     async def _idle(self) -> None:
         clock = asyncio.get_running_loop().time
-        while (left := self._moved + self._settings.idle_seconds - clock()) > 0:
+        while (left := self._moved + self._settings.idle_seconds - clock()) > 0:  # noqa: ASYNC110
+            # The longest it can be; a message meanwhile makes it longer.
             await asyncio.sleep(left)
         raise Ended(
             Close.IDLE,
@@ -312,16 +318,16 @@ class SocketCall:
         """Last words: trailers, unless the server's have gone, then the close code."""
         close, reason = (Close.OVER, "") if ended is None else (ended.close, ended.reason)
         self.outcome.close = close
-        words = b""
+        words = []
         if ended is not None:
             self.outcome.status = ended.status
-            words = frame(HEADERS, trailers(ended.status.value[0], ended.reason))
             if not self._told_headers:
-                words = frame(HEADERS, write_block([_CONTENT_TYPE])) + words
+                words.append(frame(HEADERS, write_block([_CONTENT_TYPE])))
+            words.append(frame(HEADERS, trailers(ended.status.value[0], ended.reason)))
         with suppress(Gone, TimeoutError):
             async with asyncio.timeout(_PARTING_SECONDS):
-                if words:
-                    await self._tell({"type": "websocket.send", "bytes": words})
+                for word in words:
+                    await self._tell({"type": "websocket.send", "bytes": word})
                 await self._tell({"type": "websocket.close", "code": int(close), "reason": reason})
 
 

@@ -13,5 +13,8 @@ CLOSED = Counter(
 REFUSED = Counter(
     "viva_bridge_refused_total", "Upgrades that were refused; status: HTTP's.", ["status"]
 )
-MESSAGES = Counter("viva_bridge_messages_total", "Messages; way: up, down.", ["way"])
-BYTES = Counter("viva_bridge_message_bytes_total", "Bytes of messages; way: up, down.", ["way"])
+_MESSAGES = Counter("viva_bridge_messages_total", "Messages; way: up, down.", ["way"])
+_BYTES = Counter("viva_bridge_message_bytes_total", "Bytes of messages; way: up, down.", ["way"])
+# Found once, not for each message.
+MESSAGES_UP, MESSAGES_DOWN = _MESSAGES.labels("up"), _MESSAGES.labels("down")
+BYTES_UP, BYTES_DOWN = _BYTES.labels("up"), _BYTES.labels("down")

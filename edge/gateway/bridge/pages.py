@@ -1,4 +1,4 @@
-"""The built page: its files as they are, and its start for every address that is one of its pages."""
+"""The built page: its files as they are, and its start for every address of its own."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _NOT_BUILT = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Viva</title>
 <h1>The page has not been built</h1>
-<p>Viva runs, but the files of its web page are missing. <code>make run</code> builds them and starts
-Viva again. A copy installed as a package brings them along.</p>
-<p>Programs can call it all the same: <a href="/openapi.json">what there is as JSON</a>; on the command
-line, <code>viva interview</code> holds an interview.</p>
+<p>Viva runs, but the files of its web page are missing. <code>make run</code> builds them and
+starts Viva again. A copy installed as a package brings them along.</p>
+<p>Programs can call it all the same: <a href="/openapi.json">what there is as JSON</a>; on the
+command line, <code>viva interview</code> holds an interview.</p>
 </html>
 """
 

@@ -2,9 +2,9 @@
 
 Of uvicorn's implementations the one on websockets' Sans-I/O core stops reading while a message
 waits for the application, makes the application wait while the peer does not read, and counts a
-message's size over its fragments. Left are: fragments of no bytes, pongs for a peer that sends pings
-and reads nothing, and connections that outlive their application because a peer never reads what is
-left to be sent.
+message's size over its fragments. Left are: fragments of no bytes, pongs for a peer that sends
+pings and reads nothing, and connections that outlive their application because a peer never reads
+what is left to be sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 _MOST_FRAGMENTS = 1024
-_WRITE_BYTES = 32 * 1024
+_WRITE_BYTES = 16 * 1024
 _PARTING_SECONDS = 5.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -57,7 +58,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[int]:
     with _listener(settings) as listener, page:
         server = _Server(
             uvicorn.Config(
-                Application(settings, sockets, _openapi()),  # type: ignore[arg-type]
+                Application(settings, sockets),
                 http="h11",
                 h11_max_incomplete_event_size=_MAX_REQUEST_HEAD,
                 ws=BoundedWebSocket,
@@ -108,16 +109,15 @@ def _listener(settings: BridgeSettings) -> Iterator[socket.socket]:
         yield listener
 
 
-def _openapi() -> bytes:
-    return b"{}"
-
-
 async def _serve_until_signal(settings: BridgeSettings) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings):
+        # What is there now lives as long as the process: the collector is kept out of it.
+        gc.collect()
+        gc.freeze()
         await stop.wait()
 
 

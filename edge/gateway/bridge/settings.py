@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+import viva
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -81,7 +82,7 @@ class BridgeSettings(BaseSettings):
     )
     max_headers: int = Field(default=64, ge=1, description="Most headers in such a block.")
     buffer_bytes: int = Field(
-        default=32 * 1024,
+        default=16 * 1024,
         ge=1024,
         description="How much of the answers waits for a client that reads slowly; then the server"
         " waits.",
@@ -116,6 +117,10 @@ class BridgeSettings(BaseSettings):
         default=60, gt=0, description="How often a running call's token is checked for revocation."
     )
 
+    openapi: Path = Field(
+        default=Path(next(iter(viva.__path__))) / "openapi.json",
+        description="The API's description, generated with the contracts.",
+    )
     page: Path = Field(
         default=Path(edge.__file__).parent / "web" / "dist",
         description="Folder of the built page.",

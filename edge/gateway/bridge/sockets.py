@@ -70,7 +70,7 @@ class Sockets:
                 status=outcome.status and outcome.status.name,
                 messages_up=outcome.up,
                 messages_down=outcome.down,
-                **{name.replace("-", "_"): value for name, value in client.passed},
+                request_id=dict(client.passed).get("x-request-id"),
             )
 
     def _refusal(self, scope: Message) -> tuple[int, str] | None:

@@ -71,7 +71,7 @@ class Plans:
             NotFound: There is no such user.
             QuotaExhausted: They have none left.
         """
-        async with self._database.transaction(user_id) as connection:
+        async with self._database.transaction("reserve", user_id) as connection:
             # The lock is what makes two at once take turns.
             user = await users.find(connection, user_id, locked=True)
             if user is None:
@@ -91,7 +91,7 @@ class Plans:
         Raises:
             NotFound: There is no such user.
         """
-        async with self._database.transaction(user_id) as connection:
+        async with self._database.transaction("release", user_id) as connection:
             user = await users.find(connection, user_id, locked=True)
             if user is None:
                 raise NotFound("user", user_id, "user_id")

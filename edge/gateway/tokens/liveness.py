@@ -43,7 +43,7 @@ class LiveSessions:
             uuid.UUID(session_id)
         except ValueError:
             return False
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("is_live", EVERYBODY) as connection:
             live = await store.live(connection, session_id, self._clock())
         self._believed.pop(session_id, None)
         if live:

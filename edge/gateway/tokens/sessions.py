@@ -72,7 +72,7 @@ class Sessions:
             Aborted: Another call has renewed the session since this one arrived.
         """
         arrived = self._clock()
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("refresh", EVERYBODY) as connection:
             result = await self._refreshed(connection, token, arrived, address)
         # Outside of the transaction, which is to be committed in any case.
         if isinstance(result, ServiceError):
@@ -119,7 +119,7 @@ class Sessions:
 
     async def list(self, user_id: str) -> Sequence[Session]:
         """A user's sessions, the last used first."""
-        async with self._database.transaction(user_id) as connection:
+        async with self._database.transaction("list", user_id) as connection:
             return await store.of_user(connection, user_id, self._clock())
 
     async def end(self, connection: asyncpg.Connection, user_id: str, session_id: str) -> bool:

@@ -92,7 +92,7 @@ class SigningKeys:
             ResourceMissing: They were sealed under another key.
         """
         now = self._clock()
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("load", EVERYBODY) as connection:
             await store.lock(connection)
             kept = list(await store.all_keys(connection))
             if not kept or kept[-1].created <= now - self._rotation:

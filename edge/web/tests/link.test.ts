@@ -56,7 +56,10 @@ class Connection {
   }
 }
 
+let online = true;
+
 function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve()) {
+  online = true;
   const sockets: Connection[] = [];
   const listens: Connection[] = [];
   const spoken: { call: bigint; messages: Sent[] }[] = [];
@@ -99,6 +102,7 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
     fact: (fact) => facts.push(fact),
     forgetToken: () => (token = undefined),
     over: () => false,
+    online: () => online,
     random: () => 1,
   });
   const done = link.run();
@@ -275,6 +279,15 @@ describe("where sockets do not get through", () => {
     link.send({ message: { case: "finishTurn", value: {} } });
     await settle();
     expect(spoken.at(-1)?.call).toBe(2n);
+    link.close();
+  });
+
+  it("without a network it is not the sockets' fault", async () => {
+    const { link, sockets, listens } = setUp();
+    online = false;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(sockets.length).toBeGreaterThan(2);
+    expect(listens).toHaveLength(0);
     link.close();
   });
 

@@ -80,7 +80,7 @@ const session: fc.Arbitrary<Input[]> = fc.array(fc.oneof(happening, other), { ma
   });
 });
 
-const PRESENCES: readonly Presence[] = ["joining", "listening", "muted", "thinking", "speaking", "held", "paused", "away", "over"];
+const PRESENCES: readonly Presence[] = ["joining", "listening", "muted", "unheard", "thinking", "speaking", "held", "paused", "away", "over"];
 
 describe("whatever happens", () => {
   it("a repeated seq changes nothing", () => {
@@ -190,6 +190,12 @@ describe("the presence", () => {
     const waiting = [open, ...events(live, { case: "candidateTurn", value: { turn: turn("t", "Yes.") } })];
     expect(presence(run([...waiting, { kind: "tick", now: 399 }]).state)).toBe("listening");
     expect(presence(run([...waiting, { kind: "tick", now: 400 }]).state)).toBe("thinking");
+  });
+
+  it("does not claim to listen where the microphone fails", () => {
+    const denied: Input = { kind: "audio", fact: { kind: "microphone", state: "denied" } };
+    expect(presence(run([open, ...events(live), denied]).state)).toBe("unheard");
+    expect(presence(run([open, ...events(live), { kind: "audio", fact: { kind: "microphone", state: "off" } }]).state)).toBe("listening");
   });
 
   it("is away when another window has the interview", () => {

@@ -7,6 +7,7 @@ Triton server's Python backend.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +37,7 @@ class Window:
         context: What was said just before.
         word_offsets: Whether to give every word its times and probability.
         final: Whether a doubtful result is worth decoding again; a preview's is not.
+        attempt: How often it was decoded before; `Recognizer.again` counts.
         features: What `Recognizer.prepare` made of the samples; None until then.
     """
 
@@ -47,6 +49,7 @@ class Window:
     context: str = ""
     word_offsets: bool = False
     final: bool = True
+    attempt: int = 0
     features: Float32 | None = None
 
     @property
@@ -106,6 +109,11 @@ class Hypothesis:
     detected: tuple[tuple[str, float], ...] = ()
     word_probability: float | None = None
 
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """What makes one attempt's text better than another's."""
+        return self.reliable, self.probability
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
@@ -149,9 +157,46 @@ class Recognizer(Protocol):
         ...
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
-        """Decodes a batch; one answer a window, in order. For the scheduler's threads."""
+        """Decodes a batch once; one answer a window, in order. For the scheduler's threads."""
+        ...
+
+    def again(self, window: Window, best: Hypothesis) -> Window | None:
+        """What to decode for a better text than the best so far; None if that is good enough.
+
+        Work of its own: it takes many times as long as the first attempt, and nobody knows
+        beforehand which window needs it.
+
+        Args:
+            window: What was decoded last.
+            best: Of the texts so far, the one of the greatest merit.
+        """
         ...
 
     def close(self) -> None:
         """Releases the model."""
         ...
+
+
+def decode_fully(engine: Recognizer, windows: Sequence[Window]) -> list[Hypothesis | Exception]:
+    """Decodes windows of one `batch_key`, and those again where it went wrong, to the end."""
+    best = list(engine.decode(windows))
+    left = dict(enumerate(windows))
+    while left:
+        groups: dict[Hashable, dict[int, Window]] = defaultdict(dict)
+        for i, window in left.items():
+            heard = best[i]
+            again = None if isinstance(heard, Exception) else engine.again(window, heard)
+            if again is not None:
+                groups[engine.batch_key(again)][i] = again
+        left = {i: window for group in groups.values() for i, window in group.items()}
+        for group in groups.values():
+            for i, heard in zip(group, engine.decode([*group.values()]), strict=True):
+                best[i] = better(best[i], heard)
+    return best
+
+
+def better(best: Hypothesis | Exception, other: Hypothesis | Exception) -> Hypothesis | Exception:
+    """The one of the greater merit; in doubt the first."""
+    if isinstance(other, Exception) or isinstance(best, Exception):
+        return best
+    return other if other.merit > best.merit else best

@@ -117,6 +117,10 @@ class TritonRecognizer:
             raise
         return [hypothesis_from_json(json.loads(text)) for text in result.as_numpy("hypotheses")]
 
+    def again(self, window: Window, best: Hypothesis) -> Window | None:
+        """Nothing: where the model is, a window is decoded to the end."""
+        return None
+
     def close(self) -> None:
         """Closes the channel."""
         self._client.close()

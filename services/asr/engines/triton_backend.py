@@ -28,12 +28,14 @@ class TritonPythonModel:
         version = Path(args["model_repository"]) / args["model_version"]
         sys.path.insert(0, str(version))
         from services.asr.engines import triton_wire
+        from services.asr.engines.engine import decode_fully
         from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 
         config = json.loads(args["model_config"])
         parameters = {key: v["string_value"] for key, v in config["parameters"].items()}
         on_gpu = args["model_instance_kind"] == "GPU"
         self._wire = triton_wire
+        self._fully = decode_fully
         self._engine = WhisperCTranslate2(
             version / "weights",
             name=parameters["name"],
@@ -71,7 +73,7 @@ class TritonPythonModel:
             groups[self._engine.batch_key(window)].append(index)
         answers = np.empty(len(windows), dtype=np.object_)
         for indices in groups.values():
-            decoded = self._engine.decode([windows[index] for index in indices])
+            decoded = self._fully(self._engine, [windows[index] for index in indices])
             for index, hypothesis in zip(indices, decoded, strict=True):
                 if isinstance(hypothesis, Exception):
                     raise hypothesis

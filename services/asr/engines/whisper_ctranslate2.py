@@ -53,6 +53,8 @@ _TEXT_CONTEXT = 448
 _CONTEXT_CHARACTERS = 400
 _MEDIAN_FILTER = 7
 _LANGUAGES_TOLD = 8
+_BEAM_COST = 1.5
+"""A decode by beam search over one of a window as long that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +176,18 @@ class WhisperCTranslate2:
         """Computes the log-mel spectrogram of its samples."""
         return replace(window, features=self._features_of(window))
 
-    def batch_key(self, window: Window) -> tuple[float, int]:
-        """Windows of one length class and prompt length share a batch."""
-        return length_class(window.seconds, self._kind), len(
-            self._prompt(window.hints, window.context)
-        )
+    def batch_key(self, window: Window) -> tuple[float, int, int]:
+        """Windows of one length class, prompt length and attempt share a batch."""
+        if window.attempt:
+            prompt = self._attempted_prompt(window, _FALLBACKS[window.attempt - 1])
+            return MAX_WINDOW_SECONDS, len(prompt), window.attempt
+        prompt = self._prompt(window.hints, window.context)
+        return length_class(window.seconds, self._kind), len(prompt), 0
 
     def cost(self, window: Window) -> float:
-        """The padded length in seconds."""
+        """The padded length in seconds; a fallback's beam takes about half as much again."""
+        if window.attempt:
+            return _BEAM_COST * MAX_WINDOW_SECONDS
         return padded_seconds(window.seconds)
 
     def close(self) -> None:
@@ -189,28 +195,22 @@ class WhisperCTranslate2:
         self._model.unload_model()
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
-        """Decodes windows of one `batch_key` together, and again those where it went wrong."""
+        """Decodes windows of one `batch_key` together, once."""
         prepared = [self.prepare(window) for window in windows]
-        first = _Attempt(padded_seconds(max(w.seconds for w in windows)))
-        results = self._attempt(prepared, first)
-        for attempt in _FALLBACKS:
-            doubtful = [
-                i
-                for i, result in enumerate(results)
-                if windows[i].final and attempt.is_for(windows[i], result.hypothesis)
-            ]
-            if not doubtful:
-                break
-            # Without its context, a prompt may have another length than its neighbours'.
-            by_prompt: dict[int, list[int]] = defaultdict(list)
-            for i in doubtful:
-                by_prompt[len(self._attempted_prompt(prepared[i], attempt))].append(i)
-            for group in by_prompt.values():
-                again = self._attempt([prepared[i] for i in group], attempt)
-                for i, result in zip(group, again, strict=True):
-                    if _merit(result.hypothesis) > _merit(results[i].hypothesis):
-                        results[i] = result
-        return self._with_words(windows, results)
+        number = windows[0].attempt
+        if number:
+            attempt = _FALLBACKS[number - 1]
+        else:
+            attempt = _Attempt(padded_seconds(max(w.seconds for w in windows)))
+        return self._with_words(windows, self._attempt(prepared, attempt))
+
+    def again(self, window: Window, best: Hypothesis) -> Window | None:
+        """The next of the fallbacks, where it may help a final text."""
+        if not window.final or window.attempt == len(_FALLBACKS):
+            return None
+        if not _FALLBACKS[window.attempt].is_for(window, best):
+            return None
+        return replace(window, attempt=window.attempt + 1)
 
     def _attempt(self, windows: Sequence[Window], attempt: _Attempt) -> list[_Decoded]:
         encoded = self._model.encode(self._mel(windows, attempt.seconds))
@@ -480,8 +480,3 @@ def _max_length(prompt: int, tokens: int) -> int:
     Its Whisper generates at most half of `max_length`, and no more than that less the prompt.
     """
     return max(2 * tokens, prompt + tokens)
-
-
-def _merit(hypothesis: Hypothesis) -> tuple[bool, float]:
-    """What makes one attempt's text better than another's."""
-    return hypothesis.reliable, hypothesis.probability

@@ -1,30 +1,28 @@
 """More work than the servers can do: what is refused, how fast, what is kept, and who notices.
 
 The same mix for the embedding and the ASR server: texts or speech of many lengths (each length its
-own batches), half of it interactive, half batch work, from many callers.
+own batches), half of it interactive, half batch work, from many callers, at random times.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import itertools
-import time
 import wave
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
 from services.cli.bench.embed import texts
 from services.cli.bench.frame import BenchResult, Figure, percentile
+from services.cli.bench.offering import Offer, Offered, Send, closed_loop, lag_measured, offer
 from services.cli.bench.recordings import cards, librivox
+from services.cli.bench.running import running_servers
 from services.runtime.channel import open_channel
 
 INTERACTIVE = serving_pb2.PRIORITY_INTERACTIVE
@@ -35,21 +33,14 @@ _BATCH_PATIENCE = 10
 """How many times longer than interactive work batch work may take."""
 _CAPACITY_SECONDS = 3.0
 _CLOSED_CALLERS = 16
+_CLOSED_ROUNDS = 3
 _TALK = 0.1
 """Interactive work beside the flood, as a part of the capacity."""
+_LEAST_TALK = 12
+"""Requests of it at least: fewer say nothing of the slowest."""
+_REFUSED_WITHIN = 0.01
+"""Seconds in which who is refused should know; a bucket of the servers' histogram."""
 _SPEECH_SECONDS = (1.0, 2.0, 3.0, 4.0)
-
-Send = Callable[[int, serving_pb2.Priority.ValueType, float], Awaitable[None]]
-"""Sends the n-th request of the mix with a priority and a timeout in seconds."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    answered: list[float] = field(default_factory=list)
-    refused: list[float] = field(default_factory=list)
-    hinted: int = 0
-    late: int = 0
-    other: int = 0
 
 
 async def run(
@@ -110,37 +101,102 @@ async def run(
 async def _server(
     name: str, send: Send, seconds: float, deadline: float, excess: float
 ) -> list[Figure]:
-    capacity = await _capacity(send)
-    flood = _Offer(BATCH, excess * capacity, deadline * _BATCH_PATIENCE)
-    talk = _Offer(INTERACTIVE, _TALK * capacity, deadline * _BATCH_PATIENCE)
+    capacity = await closed_loop(send, _CLOSED_CALLERS, _CLOSED_ROUNDS, _CAPACITY_SECONDS)
     half = excess * capacity / 2
-    mixed = await _offer(
-        send,
-        seconds,
-        [
-            _Offer(INTERACTIVE, half, deadline),
-            _Offer(BATCH, half, deadline * _BATCH_PATIENCE),
-        ],
-    )
-    (alone,) = await _offer(send, seconds, [talk])
-    beside, _ = await _offer(send, seconds, [talk, flood])
-    answered = sum(len(tally.answered) for tally in mixed)
-    late = sum(tally.late for tally in mixed)
-    refused = list(itertools.chain.from_iterable(tally.refused for tally in mixed))
-    hinted = sum(tally.hinted for tally in mixed) / max(1, len(refused))
-    quiet, loud = (percentile(tally.answered, 99) * 1000 for tally in (alone, beside))
+    before = await _refusals(name)
+    async with lag_measured() as lags:
+        mixed = await offer(
+            send,
+            seconds,
+            [
+                Offer(INTERACTIVE, half, deadline),
+                Offer(BATCH, half, deadline * _BATCH_PATIENCE),
+            ],
+        )
+    after = await _refusals(name)
+    flood = Offer(BATCH, excess * capacity, deadline * _BATCH_PATIENCE)
+    talk = Offer(INTERACTIVE, _TALK * capacity, deadline * _BATCH_PATIENCE)
+    long = max(seconds, _LEAST_TALK / talk.rate)
+    alone = await offer(send, long, [talk])
+    beside = await offer(send, long, [talk, flood], to_the_end=False)
     figures = [
         Figure("capacity", capacity, "requests/s"),
-        Figure("answered in time / capacity", answered / seconds / capacity, "x", least=0.9),
-        Figure("accepted but late", 100 * late / max(1, late + answered), "%", most=1),
-        Figure("refusal p50", percentile(refused, 50) * 1000, "ms", most=10),
-        Figure("refusal p99", percentile(refused, 99) * 1000, "ms", most=10),
-        Figure("refusals with RetryInfo", hinted, "x", least=1),
-        Figure("interactive p99 alone", quiet, "ms"),
-        Figure("interactive p99 under a flood of batch work", loud, "ms", most=2 * quiet),
-        Figure("other errors", sum(t.other for t in (*mixed, alone, beside)), "", most=0),
+        *_kept(mixed, capacity),
+        *_refused(mixed, lags),
+        *_refused_by_server(before, after),
+        *_beside(alone, beside),
+        Figure(
+            "other errors",
+            sum(t.other for part in (mixed, alone, beside) for t in part.tallies),
+            "",
+            most=0,
+        ),
     ]
     return [Figure(f"{name}: {f.name}", f.value, f.unit, f.most, f.least) for f in figures]
+
+
+def _kept(mixed: Offered, capacity: float) -> list[Figure]:
+    answered = sum(len(tally.answered) for tally in mixed.tallies)
+    late = sum(tally.late for tally in mixed.tallies)
+    return [
+        # There is work to do all the time up to the last answer.
+        Figure("answered in time / capacity", answered / mixed.seconds / capacity, "x", least=0.9),
+        Figure("accepted but late", 100 * late / max(1, late + answered), "%", most=1),
+    ]
+
+
+def _refused(mixed: Offered, lags: Sequence[float]) -> list[Figure]:
+    refused = [seconds for tally in mixed.tallies for seconds in tally.refused]
+    hinted = sum(tally.hinted for tally in mixed.tallies) / max(1, len(refused))
+    most = _REFUSED_WITHIN * 1000
+    return [
+        Figure("refusal p50", percentile(refused, 50) * 1000, "ms", most=most),
+        Figure("refusal p99", percentile(refused, 99) * 1000, "ms", most=most),
+        Figure("of which the client's own loop came late, p99", percentile(lags, 99) * 1000, "ms"),
+        Figure("refusals with RetryInfo", hinted, "x", least=1),
+        Figure("deadline too short", sum(tally.hopeless for tally in mixed.tallies), ""),
+    ]
+
+
+def _refused_by_server(before: Mapping[float, float], after: Mapping[float, float]) -> list[Figure]:
+    """How fast refusals were by the server's own clock; nothing where it shows none."""
+    refused = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
+    total = max(refused.values(), default=0.0)
+    if not total:
+        return []
+    share = 100 * refused[_REFUSED_WITHIN] / total
+    return [Figure("refusals within 10 ms by the server's clock", share, "%", least=99)]
+
+
+def _beside(alone: Offered, beside: Offered) -> list[Figure]:
+    quiet, loud = (percentile(part.tallies[0].answered, 99) * 1000 for part in (alone, beside))
+    return [
+        Figure("interactive p99 alone", quiet, "ms"),
+        Figure("interactive p99 under a flood of batch work", loud, "ms", most=2 * quiet),
+    ]
+
+
+async def _refusals(name: str) -> dict[float, float]:
+    """Refusals so far that took no longer than each bound in seconds, by the server's clock.
+
+    Empty where the server does not run on this machine.
+    """
+    try:
+        page = running_servers()[name].metrics
+    except LookupError:
+        return {}
+    async with httpx.AsyncClient() as client:
+        text = (await client.get(page)).text
+    counts: dict[float, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if (
+                sample.name == "rpc_server_call_duration_seconds_bucket"
+                and sample.labels["rpc_response_status_code"] == "RESOURCE_EXHAUSTED"
+            ):
+                bound = float(sample.labels["le"])
+                counts[bound] = counts.get(bound, 0.0) + sample.value
+    return counts
 
 
 def _caller(number: int) -> tuple[tuple[str, str], ...]:
@@ -160,67 +216,3 @@ def _beginning(path: Path, seconds: float) -> bytes:
         part.setparams(whole.getparams())
         part.writeframes(whole.readframes(round(seconds * whole.getframerate())))
     return out.getvalue()
-
-
-async def _capacity(send: Send) -> float:
-    """Requests a second with callers that wait for their answers."""
-    numbers = itertools.count()
-    done = 0
-    until = time.perf_counter() + _CAPACITY_SECONDS
-
-    async def caller() -> None:
-        nonlocal done
-        while time.perf_counter() < until:
-            await send(next(numbers), INTERACTIVE, 60)
-            done += 1
-
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_CLOSED_CALLERS):
-            group.create_task(caller())
-    return done / (time.perf_counter() - started)
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    priority: serving_pb2.Priority.ValueType
-    rate: float
-    deadline: float
-
-
-async def _offer(send: Send, seconds: float, offers: Sequence[_Offer]) -> list[_Tally]:
-    """Sends requests at steady rates, whatever becomes of those before."""
-    tallies = [_Tally() for _ in offers]
-    sent = [0] * len(offers)
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        while (passed := time.perf_counter() - started) < seconds:
-            for n, (offer, tally) in enumerate(zip(offers, tallies, strict=True)):
-                while sent[n] < passed * offer.rate:
-                    group.create_task(_call(send, sent[n], offer, tally))
-                    sent[n] += 1
-            await asyncio.sleep(0.002)
-    return tallies
-
-
-async def _call(send: Send, number: int, offer: _Offer, tally: _Tally) -> None:
-    started = time.perf_counter()
-    try:
-        await send(number, offer.priority, offer.deadline)
-        tally.answered.append(time.perf_counter() - started)
-    except grpc.aio.AioRpcError as error:
-        taken = time.perf_counter() - started
-        match error.code():
-            case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                tally.refused.append(taken)
-                tally.hinted += _has_retry_hint(error)
-            case grpc.StatusCode.DEADLINE_EXCEEDED:
-                tally.late += 1
-            case _:
-                tally.other += 1
-
-
-def _has_retry_hint(error: grpc.aio.AioRpcError) -> bool:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    hint = error_details_pb2.RetryInfo.DESCRIPTOR
-    return status is not None and any(detail.Is(hint) for detail in status.details)

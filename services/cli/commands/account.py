@@ -60,7 +60,7 @@ async def _change(
     from edge.gateway.store.audit import Done
     from services.runtime.postgres.database import EVERYBODY
 
-    async with database.transaction(EVERYBODY) as connection:
+    async with database.transaction("change", EVERYBODY) as connection:
         user = await users.find_by_email(connection, email)
         if user is not None:
             await change(connection, user)
@@ -84,7 +84,7 @@ def show(as_json: AsJson = False) -> None:
     async def work(database: Database) -> list[User]:
         found: list[User] = []
         while True:
-            async with database.transaction(EVERYBODY) as connection:
+            async with database.transaction("work", EVERYBODY) as connection:
                 after = found[-1].id if found else None
                 some = await users.page(connection, _PAGE, after)
             found += some

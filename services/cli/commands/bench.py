@@ -1,4 +1,8 @@
-"""`viva bench`."""
+"""`viva bench`.
+
+A benchmark brings whole servers with it, or what it compares them with. Its command imports it, or
+every other command would take a second longer to start.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,9 @@ import httpx
 import typer
 from rich.markup import escape
 
-from services.cli.bench import asr as asr_bench
-from services.cli.bench import cancel as cancel_bench
-from services.cli.bench import denoise as denoise_bench
-from services.cli.bench import embed as embed_bench
 from services.cli.bench import frame
-from services.cli.bench import llm as llm_bench
-from services.cli.bench import mesh as mesh_bench
-from services.cli.bench import overload as overload_bench
-from services.cli.bench import report as report_bench
-from services.cli.bench import sessions as sessions_bench
-from services.cli.bench import tts as tts_bench
 from services.cli.bench.asr_conditions import CONDITIONS
-from services.cli.bench.bargein import bench as bargein_bench
-from services.cli.bench.endpointing import bench as endpointing_bench
 from services.cli.bench.recordings import RecordingsUnavailableError
-from services.cli.bench.turn import bench as turn_bench
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
 from services.cli.sound_card import BadRecording
 
@@ -73,7 +64,34 @@ def mesh(
     as_json: AsJson = False,
 ) -> None:
     """What the mesh listener adds to a unary call."""
+    from services.cli.bench import mesh as mesh_bench
+
     measure(mesh_bench.run(address, direct, calls), out, as_json=as_json)
+
+
+@bench.command()
+def edge(
+    calls: Annotated[int, typer.Option(min=100, help="Calls on each way.")] = 1000,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the edge adds to a unary call: where Envoy decides, and where the gateway is asked."""
+    from services.cli.bench import edge as edge_bench
+
+    measure(edge_bench.run(calls), out, as_json=as_json)
+
+
+@bench.command()
+def bridge(
+    streams: Annotated[int, typer.Option(min=1, help="Voice streams at once.")] = 100,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they speak.")] = 20,
+    out: Out = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What the WebSocket bridge costs on one core: latency, memory, slow readers. No mesh."""
+    from services.cli.bench.bridge import bench as bridge_bench
+
+    measure(bridge_bench.run(streams, seconds), out, as_json=as_json)
 
 
 @bench.command()
@@ -86,6 +104,8 @@ def overload(
     as_json: AsJson = False,
 ) -> None:
     """What happens to more work than can be done: refusals, deadlines."""
+    from services.cli.bench import overload as overload_bench
+
     measure(overload_bench.run(address, seconds, deadline, excess), out, as_json=as_json)
 
 
@@ -97,6 +117,8 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """What thousands of cancelled streams leave behind in the servers."""
+    from services.cli.bench import cancel as cancel_bench
+
     measure(cancel_bench.run(address, streams), out, as_json=as_json)
 
 
@@ -126,6 +148,8 @@ def asr(
     as_json: AsJson = False,
 ) -> None:
     """Recognition: how soon the text is final, how right it is, what noise makes it say."""
+    from services.cli.bench import asr as asr_bench
+
     chosen = condition or list(CONDITIONS)
     if unknown := [name for name in chosen if name not in CONDITIONS]:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(CONDITIONS)}")
@@ -138,12 +162,16 @@ def denoise(
     address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False
 ) -> None:
     """Recognition in noise: what turning the noise down first is worth."""
+    from services.cli.bench import denoise as denoise_bench
+
     measure(denoise_bench.run(address), out, as_json=as_json)
 
 
 @bench.command()
 def embed(address: Address = DEFAULT_ADDRESS, out: Out = RESULTS, as_json: AsJson = False) -> None:
     """Embedding: requests a second beside sentence-transformers called one by one."""
+    from services.cli.bench import embed as embed_bench
+
     measure(embed_bench.run(address), out, as_json=as_json)
 
 
@@ -164,6 +192,8 @@ def endpointing(
     as_json: AsJson = False,
 ) -> None:
     """When an answer is over: delay against cut-ins, beside silence and sound alone. No mesh."""
+    from services.cli.bench.endpointing import bench as endpointing_bench
+
     measure(endpointing_bench.run(recordings, plot), out, as_json=as_json)
 
 
@@ -180,6 +210,8 @@ def llm(
     as_json: AsJson = False,
 ) -> None:
     """Generation: time to first token, tokens a second, what a cancelled call still costs."""
+    from services.cli.bench import llm as llm_bench
+
     measure(llm_bench.run(address, metrics), out, as_json=as_json)
 
 
@@ -193,6 +225,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Scores: how well they follow what good, medium and poor answers are meant to be."""
+    from services.cli.bench import report as report_bench
+
     measure(report_bench.run(address, judge=judge), out, as_json=as_json)
 
 
@@ -205,6 +239,8 @@ def tts(
     as_json: AsJson = False,
 ) -> None:
     """How quick speech is, how soon it is heard, how well it is understood."""
+    from services.cli.bench import tts as tts_bench
+
     measure(tts_bench.run(address, voice, asr), out, as_json=as_json)
 
 
@@ -219,6 +255,8 @@ def bargein(
     as_json: AsJson = False,
 ) -> None:
     """What is heard over the interviewer: which sounds stop them, how soon, which do not."""
+    from services.cli.bench.bargein import bench as bargein_bench
+
     measure(bargein_bench.run(address, repeats=repeats, short=short), out, as_json=as_json)
 
 
@@ -248,6 +286,8 @@ def turn(
     as_json: AsJson = False,
 ) -> None:
     """From the end of speech to the answer: the mesh, the same in one process, and Pipecat."""
+    from services.cli.bench.turn import bench as turn_bench
+
     work = turn_bench.run(
         address,
         repeats=repeats,
@@ -277,6 +317,8 @@ def sessions(
 
     Without a mesh, only with simulated engines: what the interview server itself can carry.
     """
+    from services.cli.bench import sessions as sessions_bench
+
     levels = sorted({min(5, most), most}) if short else []
     work = sessions_bench.run(address, most, 20 if short else seconds, levels)
     measure(work, out, as_json=as_json)

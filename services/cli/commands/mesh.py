@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 from rich.live import Live
@@ -21,6 +22,7 @@ from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.status import describe, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
@@ -57,13 +59,22 @@ def up(
             envvar="VIVA_UP_WITHOUT",
         ),
     ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            help="The edge speaks TLS, with a certificate that signs itself unless one is given."
+            " Browsers of other machines, a phone's say, need it for the microphone.",
+            envvar="VIVA_UP_TLS",
+        ),
+    ] = False,
 ) -> None:
     """Run the whole mesh in the foreground until Ctrl-C.
 
     A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
     """
     try:
-        plan = make_plan(offset, _counts(replicas or []), without or [])
+        plan = make_plan(offset, _counts(replicas or []), without or [], tls=tls)
         fetch_missing()
         with _held(plan):
             check_ports(plan)
@@ -124,7 +135,8 @@ async def _up(plan: Plan) -> None:
         table = await describe(await mesh.overview())
         progress.close()
         out.print(table)
-        edge = f", edge http://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
+        scheme = "https" if plan.envoy.tls else "http"
+        edge = f", edge {scheme}://{plan.edge} (gRPC-Web, JSON)" if plan.edge else ""
         out.print(
             f"\n[bold green]ready to talk[/]  mesh {plan.mesh} (gRPC){edge}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
@@ -132,8 +144,24 @@ async def _up(plan: Plan) -> None:
         )
 
     with progress.live:
+        if "interview" in plan.servers:
+            note = partial(progress.note, "interview")
+            await _unless(stop, until_let_in(plan.patience.database_seconds, note))
         await mesh.run(announce, stop)
     err.print("stopped")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, or leaves it when `stop` is set."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait({working, stopping})
 
 
 class _Progress:
@@ -148,11 +176,13 @@ class _Progress:
     def note(self, name: str, event: str) -> None:
         """Shows an event of a process."""
         if self.closed:
-            err.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {name}: {event}")
+            now = time.strftime("%H:%M:%S")
+            err.print(f"[dim]{now}[/] {name}: {escape(event)}", soft_wrap=True)
             return
         self._state[name] = event
         if not err.is_terminal:
-            err.print(f"{time.monotonic() - self._began:6.1f} s  {name}: {event}")
+            seconds = time.monotonic() - self._began
+            err.print(f"{seconds:6.1f} s  {name}: {escape(event)}", soft_wrap=True)
         self.live.update(self._table())
 
     def close(self) -> None:
@@ -164,7 +194,7 @@ class _Progress:
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, state in self._state.items():
             mark = "[green]✓[/]" if state == "ready" else Spinner("dots")
-            table.add_row(mark, name, state)
+            table.add_row(mark, name, escape(state))
         return table
 
 

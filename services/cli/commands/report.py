@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from google.protobuf import json_format
+from rich.cells import cell_len, chop_cells
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -32,8 +34,8 @@ _BASIS = {
     report_pb2.SCORING_BASIS_RUBRIC_LEXICAL: "the rubric, by words",
     report_pb2.SCORING_BASIS_LANGUAGE_MODEL: "a language model on top of the rubric",
 }
-QUOTE = 60
-"""Characters of a quote that are shown beside its point."""
+QUOTE_CELLS = 100
+"""Columns of a quote that are shown beside its point, wrapped: a Chinese character takes two."""
 
 
 def report(
@@ -111,13 +113,13 @@ def _question(question: report_pb2.QuestionResult) -> None:
     out.print(f"\n[bold]{question.round}. {escape(question.question)}[/]  {score}")
     points = Table.grid(padding=(0, 1))
     points.add_column(no_wrap=True)
-    points.add_column(ratio=3)
-    points.add_column(ratio=4, style="dim")
+    # Folded: Chinese has no spaces to wrap at, and would be cut to one line.
+    points.add_column(ratio=3, overflow="fold")
+    points.add_column(ratio=4, style="dim", overflow="fold")
     for point in question.key_points:
         where = ""
         if point.HasField("evidence"):
-            quote = point.evidence.quote
-            quote = quote if len(quote) <= QUOTE else f"{quote[: QUOTE - 1]}…"
+            quote = _shortened(point.evidence.quote)
             where = f"{_clock(seconds(point.evidence.start))} “{quote}”"
         points.add_row(_mark(point), escape(point.key_point), escape(where))
     out.print(Padding(points, (0, 0, 0, 2)))
@@ -128,6 +130,21 @@ def _question(question: report_pb2.QuestionResult) -> None:
             f"  [dim]situation {story.situation:.0%}, task {story.task:.0%},"
             f" action {story.action:.0%}, result {story.result:.0%}[/]"
         )
+
+
+def _shortened(quote: str) -> str:
+    """A quote that is no wider than `QUOTE_CELLS`, cut behind a clause or word if it can be."""
+    if cell_len(quote) <= QUOTE_CELLS:
+        return quote
+    kept = chop_cells(quote, QUOTE_CELLS - 1)[0]
+    if not quote[len(kept)].isspace():
+        ends = [found.end() for found in _END.finditer(kept)]
+        if ends and cell_len(kept[: ends[-1]]) >= QUOTE_CELLS // 2:
+            kept = kept[: ends[-1]]
+    return f"{kept.rstrip()}…"
+
+
+_END = re.compile(r"[，。；、！？]|\s")
 
 
 def _mark(point: report_pb2.KeyPointResult) -> str:
@@ -143,7 +160,7 @@ def _dimensions(dimensions: Iterable[report_pb2.DimensionScore]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
-    table.add_column(style="dim")
+    table.add_column(style="dim", overflow="fold")
     for each in dimensions:
         level = f"level {each.level}" if each.level else ""
         table.add_row(each.name, f"{each.score:.0f}", level, escape(each.rationale))

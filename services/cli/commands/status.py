@@ -107,7 +107,7 @@ def _show(overview: Overview, servers: Sequence[Mapping[str, Any]]) -> None:
     # A pipe has no width.
     console = out if out.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
     console.print(table)
-    edge = f", edge http://{overview.edge}" if overview.edge else ""
+    edge = f", edge {overview.edge}" if overview.edge else ""
     out.print(f"[dim]mesh {overview.mesh}{edge}[/]")
 
 

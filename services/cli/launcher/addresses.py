@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+import psutil
+
 
 def reachable(host: str) -> str:
     """The IP address at which this machine reaches a server that listens on `host`.
@@ -39,3 +41,18 @@ def free(host: str, port: int) -> bool:
         except (OSError, OverflowError):  # in use, or beyond the last port
             return False
     return True
+
+
+def own_names() -> list[str]:
+    """The names and IP addresses by which others on its networks reach this machine."""
+    addresses = [
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family in {socket.AF_INET, socket.AF_INET6}
+    ]
+    # An address with a zone is of a link, and no host of a URL.
+    usable = [address for address in addresses if "%" not in address]
+    written = [f"[{address}]" if ":" in address else address for address in usable]
+    name = socket.gethostname()
+    return [name, f"{name}.local", *written]

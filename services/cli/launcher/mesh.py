@@ -67,16 +67,21 @@ class Mesh:
             StartFailed: A process does not come up; the others are stopped first.
         """
         failures: list[StartFailed] = []
+
+        def give_up(error: StartFailed) -> None:
+            failures.append(error)
+            stop.set()
+
         try:
             async with control.serving(self, self.plan.data_dir), self._tasks as tasks:
-                coming = [tasks.create_task(self._bring_up(member)) for member in self._members]
-                coming.append(tasks.create_task(self._announce(ready)))
+                coming = [
+                    tasks.create_task(self._bring_up(each, give_up)) for each in self._members
+                ]
+                coming.append(tasks.create_task(self._announce(ready, give_up)))
                 await stop.wait()
                 for task in (*coming, *filter(None, [self._restarting])):
                     task.cancel()
                 await self._stop()
-        except* StartFailed as group:
-            failures = [error for error in group.exceptions if isinstance(error, StartFailed)]
         finally:
             await self._stop()
             for file in self._logs.values():
@@ -84,21 +89,30 @@ class Mesh:
         if failures:
             raise failures[0]
 
-    async def _bring_up(self, member: Supervised) -> None:
+    async def _bring_up(self, member: Supervised, give_up: Callable[[StartFailed], None]) -> None:
         # The first replica prepares what all of them read; the others begin when it is through.
         first = next(m for m in self._members if m.program.server == member.program.server)
         if first is not member:
             await first.ready.wait()
-        self._tasks.create_task(member.run(), name=member.program.name)
+        self._tasks.create_task(self._keep(member, give_up), name=member.program.name)
 
-    async def _announce(self, ready: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, member: Supervised, give_up: Callable[[StartFailed], None]) -> None:
+        try:
+            await member.run()
+        except StartFailed as error:
+            give_up(error)
+
+    async def _announce(
+        self, ready: Callable[[], Awaitable[None]], give_up: Callable[[StartFailed], None]
+    ) -> None:
         for member in list(self._members):
             await member.ready.wait()
         self._note(ENVOY, "looking for the servers")
         try:
             await self._envoy.until_serving(self.plan.patience.ready_seconds)
         except EnvoyDisagrees as error:
-            raise StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s") from None
+            give_up(StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s"))
+            return
         self._note(ENVOY, "ready")
         self._up = True
         await ready()

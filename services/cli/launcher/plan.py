@@ -12,11 +12,12 @@ from pathlib import Path
 
 from edge.envoy import binary, bootstrap
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
-from services.cli.launcher.addresses import is_local, reachable
+from services.cli.launcher.addresses import is_local, own_names, reachable
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.addresses import authority
+from services.runtime.listening import is_loopback
 from services.runtime.settings import default_data_dir, load
 
 METRICS_OFFSET = 100
@@ -105,7 +106,11 @@ def data_dir() -> Path:
 
 
 def make_plan(
-    offset: int = 0, replicas: Mapping[str, int] | None = None, without: Collection[str] = ()
+    offset: int = 0,
+    replicas: Mapping[str, int] | None = None,
+    without: Collection[str] = (),
+    *,
+    tls: bool = False,
 ) -> Plan:
     """The plan for this machine from the environment.
 
@@ -113,6 +118,7 @@ def make_plan(
         offset: Added to every port, so that a second mesh can run beside the first.
         replicas: How many of a server run here, where it is not one.
         without: Servers of which none runs here.
+        tls: Whether the edge speaks TLS, with a certificate of its own where none is given.
 
     Raises:
         NoPlan: They make no mesh.
@@ -120,7 +126,7 @@ def make_plan(
             standard error.
     """
     folder = data_dir()
-    base = load(EnvoySettings)
+    base = _envoy_settings(tls=tls)
     if "mesh" not in base.listeners:
         raise NoPlan("VIVA_ENVOY_LISTENERS: `viva up` needs the mesh listener; its servers call it")
     patience = load(LauncherSettings)
@@ -199,6 +205,17 @@ def make_plan(
     if "edge" in base.listeners:
         edge = _shown(base.edge_host, envoy.edge_port)
     return Plan(servers, tuple(programs), folder, mesh, edge, envoy, elsewhere, patience)
+
+
+def _envoy_settings(*, tls: bool) -> EnvoySettings:
+    given = bool(os.environ.get("VIVA_ENVOY_TLS_CERTIFICATE"))
+    settings = load(EnvoySettings, tls_self_signed=True) if tls and not given else None
+    settings = settings or load(EnvoySettings)
+    if not settings.tls_self_signed or is_loopback(settings.edge_host):
+        return settings
+    # Other machines find this one by any of its names and addresses.
+    hosts = dict.fromkeys((*settings.allowed_hosts, *own_names()))
+    return settings.model_copy(update={"allowed_hosts": list(hosts)})
 
 
 def _counts(

@@ -8,8 +8,11 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+
+import psutil
 
 from services.cli.launcher.health import hung, ready
 from services.cli.launcher.logfile import LogFile
@@ -26,6 +29,10 @@ STOP_MARGIN_SECONDS = 15.0
 MOST_FAILED_STARTS = 3
 # What it said last, in the error when it does not start.
 KEPT_LINES = 8
+# What a process that has ended wrote is read until then; others may hold its pipe open for ever.
+LAST_LINES_SECONDS = 1.0
+# How often it is told that something still does not serve.
+STILL_SECONDS = 30.0
 
 
 class StartFailed(Exception):
@@ -97,6 +104,8 @@ class Supervised:
                 failed_starts += 1
                 hopeless = status == EXIT_RESOURCE_MISSING or self._late
                 if hopeless or failed_starts >= MOST_FAILED_STARTS:
+                    # At once: whoever stops the others first has to be patient.
+                    self._changed(self.program.name, f"does not start{self._last_line}")
                     raise StartFailed(self._last_words(status))
             if time.monotonic() - began > STABLE_SECONDS:
                 backoff, failed_starts = FIRST_BACKOFF_SECONDS, 0
@@ -108,7 +117,8 @@ class Supervised:
             self.status.restarts += 1
 
     async def _pause(self, seconds: float, status: int) -> None:
-        self._changed(self.program.name, f"ended ({_words(status)}), again in {seconds:g} s")
+        why = "" if self.ready.is_set() else self._last_line
+        self._changed(self.program.name, f"ended ({_words(status)}), again in {seconds:g} s{why}")
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -119,36 +129,43 @@ class Supervised:
         program = self.program
         folder = str(program.folder or ".")
         child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()), folder)
-        self._process = await asyncio.create_subprocess_exec(
-            *child,
-            *program.command,
-            env={**os.environ, **program.environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            # The terminal's Ctrl-C is for the launcher, which stops everything in order.
-            start_new_session=True,
-        )
-        if self._stopping.is_set():  # asked to stop while it was being started
-            self._process.kill()
-        self.status.pid, self.status.started = self._process.pid, time.time()
-        self.status.ready_in = None
-        self._changed(program.name, "starting")
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch(self._process))
-            await self.log.follow(self._process.stdout, self._last)
-            watching.cancel()
-        status = await self._process.wait()
-        self.status.pid = None
+        async with _pipe() as (output, end):
+            try:
+                self._process = process = await asyncio.create_subprocess_exec(
+                    *child,
+                    *program.command,
+                    env={**os.environ, **program.environment},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=end,
+                    stderr=asyncio.subprocess.STDOUT,
+                    # The terminal's Ctrl-C is for the launcher, which stops everything in order.
+                    start_new_session=True,
+                )
+            finally:
+                os.close(end)
+            if self._stopping.is_set():  # asked to stop while it was being started
+                _kill_all(process)
+            self.status.pid, self.status.started = process.pid, time.time()
+            self.status.ready_in = None
+            self._changed(program.name, "starting")
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch(process))
+                following = tasks.create_task(self.log.follow(output, self._last))
+                status = await process.wait()
+                self.status.pid = None
+                watching.cancel()
+                await asyncio.wait([following], timeout=LAST_LINES_SECONDS)
+                following.cancel()
         return status
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Says when the process is ready; kills it if it never is, or when it hangs."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._patience.ready_seconds):
+            async with asyncio.timeout(self._patience.ready_seconds), asyncio.TaskGroup() as tasks:
+                telling = tasks.create_task(self._tell_that_it_is_not_ready())
                 await ready(self.program)
+                telling.cancel()
         except TimeoutError:
             self._late = True
             self._kill(process, f"not ready after {self._patience.ready_seconds:g} s, killed")
@@ -159,11 +176,18 @@ class Supervised:
         await hung(self.program, self._patience.liveness_seconds)
         self._kill(process, f"no answer for {self._patience.liveness_seconds:g} s, killed")
 
+    async def _tell_that_it_is_not_ready(self) -> None:
+        waited = 0.0
+        while True:
+            await asyncio.sleep(STILL_SECONDS)
+            waited += STILL_SECONDS
+            self._changed(self.program.name, f"not ready after {waited:g} s{self._last_line}")
+
     def _kill(self, process: asyncio.subprocess.Process, event: str) -> None:
         # One that is stopping does not listen any more, and has its own time to end.
         if not self._stopping.is_set() and process.returncode is None:
             self._changed(self.program.name, event)
-            process.kill()
+            _kill_all(process)
 
     async def stop(self) -> None:
         """Ends the program: asked first, SIGKILL if it takes too long."""
@@ -176,7 +200,7 @@ class Supervised:
             async with asyncio.timeout(self._patience.drain_seconds + STOP_MARGIN_SECONDS):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            _kill_all(process)
             await process.wait()
 
     def signal(self, number: signal.Signals) -> bool:
@@ -190,7 +214,12 @@ class Supervised:
         """Ends the program at once."""
         self._stopping.set()
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            _kill_all(self._process)
+
+    @property
+    def _last_line(self) -> str:
+        said = f"; it said last: {self._last[-1].strip()}" if self._last else ""
+        return f"{said}; see {self.log.path}"
 
     def _last_words(self, status: int) -> str:
         why = _words(status)
@@ -199,6 +228,36 @@ class Supervised:
             why = f"not ready after {self._patience.ready_seconds:g} s; it said last: {last}"
         lines = "\n".join(f"  {line}" for line in self._last)
         return f"{self.program.name} does not start ({why}):\n{lines}\n{self.log.path}"
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe: what reads from it, and the end to write to, which the caller closes.
+
+    Not one of asyncio's own: with those, a process has not ended until everybody who has inherited
+    its pipe has.
+    """
+    reading, writing = os.pipe()
+    stream = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)
+    )
+    try:
+        yield stream, writing
+    finally:
+        transport.close()
+
+
+def _kill_all(process: asyncio.subprocess.Process) -> None:
+    """Kills a process and all that it has started, stopped or not.
+
+    PostgreSQL's processes are each in a group of their own: the group would not do.
+    """
+    with suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(process.pid)
+        for member in (*leader.children(recursive=True), leader):
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 def _words(status: int) -> str:

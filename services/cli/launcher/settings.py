@@ -18,6 +18,12 @@ class LauncherSettings(BaseSettings):
         gt=0,
         description="How long a server may take until it serves; the first start prepares models.",
     )
+    database_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long a database that VIVA_INTERVIEW_DATABASE_URL names, and that may come"
+        " up yet, is waited for before anything is started.",
+    )
     liveness_seconds: float = Field(
         default=30,
         gt=0,

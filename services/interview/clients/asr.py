@@ -9,10 +9,11 @@ import grpc
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
-from services.interview.clients.failures import failures
+from services.interview.clients.failures import TELLING, failures
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
     Answered,
+    DependencyFailed,
     Endpointing,
     HearingConfig,
     PartialHeard,
@@ -29,9 +30,12 @@ from services.runtime.stats import duration, seconds
 
 STREAM_SECONDS = 4 * 3600.0
 """An interview's stream may live so long; a longer one is reopened."""
-CHECK_SECONDS = 1.0
-"""A server that answers a question about its models no sooner is taken to hang."""
 
+_ALIVE = {*TELLING, grpc.StatusCode.RESOURCE_EXHAUSTED.name}
+"""Refusals of a server that knows what it can do, which is not what was asked."""
+_FORMAT = serving_pb2.AudioFormat(
+    encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=HEARING_RATE_HZ, channels=1
+)
 _Call = grpc.aio.StreamStreamCall[
     asr_pb2.StreamingRecognizeRequest, asr_pb2.StreamingRecognizeResponse
 ]
@@ -86,10 +90,23 @@ class AsrClient:
         finally:
             call.cancel()
 
-    async def check(self) -> None:
-        """Asks the server for a sign of life."""
-        with failures("asr"):
-            await self._stub.ListModels(asr_pb2.ListModelsRequest(), **outgoing(CHECK_SECONDS))
+    async def check(self, audio: bytes, language: str, patience: float) -> bool:
+        """Has the server recognise a little, its engine included; whether it had time for it."""
+        request = asr_pb2.RecognizeRequest(
+            config=asr_pb2.RecognitionConfig(
+                languages=[language], priority=serving_pb2.PRIORITY_INTERACTIVE
+            ),
+            format=_FORMAT,
+            audio=audio,
+        )
+        try:
+            with failures("asr"):
+                await self._stub.Recognize(request, **outgoing(patience))
+        except DependencyFailed as failure:
+            if failure.reason not in _ALIVE:
+                raise
+            return False
+        return True
 
 
 def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
@@ -100,11 +117,7 @@ def _config(config: HearingConfig) -> asr_pb2.StreamingRecognitionConfig:
             word_offsets=True,
             priority=serving_pb2.PRIORITY_INTERACTIVE,
         ),
-        format=serving_pb2.AudioFormat(
-            encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE,
-            sample_rate_hz=HEARING_RATE_HZ,
-            channels=1,
-        ),
+        format=_FORMAT,
         endpointing=_endpointing(Endpointing(config.min_silence, config.max_silence)),
         pause_events=True,
     )

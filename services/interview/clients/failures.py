@@ -10,7 +10,10 @@ import grpc
 from google.rpc import status_pb2
 
 from services.interview.clients.seams import DependencyFailed, ServiceName
-from services.runtime.errors import Draining, reasons
+from services.runtime.errors import DeadlineTooShort, Draining, reasons
+
+TELLING = (Draining.reason, DeadlineTooShort.reason)
+"""Of a server that is stopping, and of one that knows that it is too slow for what was asked."""
 
 
 def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
@@ -20,8 +23,9 @@ def told(service: ServiceName, error: status_pb2.Status) -> DependencyFailed:
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The status code; of a server that is stopping, `Draining.reason`."""
-    return Draining.reason if Draining.reason in reasons(error) else error.code().name
+    """The status code, or the reason of a refusal that says more than that."""
+    known = [reason for reason in TELLING if reason in reasons(error)]
+    return known[0] if known else error.code().name
 
 
 @contextmanager

@@ -189,8 +189,14 @@ class Recogniser(Protocol):
         """Opens a stream; leaving the context abandons it."""
         ...
 
-    async def check(self) -> None:
-        """Asks the server for a sign of life; raises `DependencyFailed` when none comes in time."""
+    async def check(self, audio: bytes, language: str, patience: float) -> bool:
+        """Recognises a little, 16-bit mono samples at `HEARING_RATE_HZ`, in `patience` seconds.
+
+        The answer is whether it did; a server that has too much to do says so, and does not.
+
+        Raises:
+            DependencyFailed: It could not, or not in time.
+        """
         ...
 
 

@@ -94,8 +94,9 @@ def _question_id(scene: Scene) -> str:
 
 
 def hold(scene: Scene, turn: Turn) -> None:
-    """The turn stays open although there is silence."""
+    """The turn stays open although there is silence; what there is of it is stored."""
     scene.set_place(answer=replace(scene.place.answer, held=turn))
+    scene.touch()
 
 
 def over(scene: Scene, turn: Turn) -> None:

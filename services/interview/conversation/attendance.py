@@ -119,6 +119,7 @@ class Seat:
             self._feed(np.zeros(round(silence * self._rate), dtype=np.float32))
             self.conversation.ears.skip(fit.gap - silence)
         self._feed(samples[round(fit.repeated * self._rate) :])
+        self.conversation.ears.taken()
 
     def _feed(self, samples: Float32, *, last: bool = False) -> None:
         resampled = self._resampler.feed(samples, last=last)
@@ -193,7 +194,9 @@ class Attendance:
         self._abandoned_seconds = abandoned_seconds
         self._abandoned = abandoned or (lambda: conversation.send(m.End()))
         self._absence: list[asyncio.TimerHandle] = []
-        self._calls: dict[tuple[str | None, int], None] = {}
+        self._calls: dict[tuple[str | None, int], None] = {
+            (call.client, call.number): None for call in conversation.state.calls
+        }
 
     def join(
         self,
@@ -211,9 +214,10 @@ class Attendance:
             self.seat.end(taken_over())
         if last_seq is None:
             self._calls = {taken: None for taken in self._calls if taken[0] != client}
+            self.conversation.send(m.Called(client, 0))
         self.seat = Seat(self.conversation, source, last_seq or 0, client)
         self.conversation.chronicle.clock.start()
-        self.conversation.join(output, speaks=source is not None)
+        self.conversation.join(output, speaks=source is not None, anew=last_seq is None)
         return self.seat
 
     def leave(self, seat: Seat) -> None:
@@ -244,11 +248,10 @@ class Attendance:
         """Whether the client's Speak call of this number was taken."""
         return self._named(call) in self._calls
 
-    def first_time(self, call: int) -> bool:
-        """Whether the client's Speak call of this number has not been taken yet; now it has."""
-        if self.knows(call):
-            return False
-        self._calls[self._named(call)] = None
+    def called(self, call: int) -> None:
+        """The client's Speak call of this number was taken: that is kept with what it has said."""
+        client, number = self._named(call)
+        self._calls[client, number] = None
         if len(self._calls) > CALLS_REMEMBERED:
             del self._calls[next(iter(self._calls))]
-        return True
+        self.conversation.send(m.Called(client, number))

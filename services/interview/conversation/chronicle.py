@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from services.interview.conversation.clock import InterviewClock
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.progress import Step
 from services.interview.events import LASTING, Entry, Event
-from services.interview.record import Failure, Interview, Patience, Speaker, State, Turn, may_become
+from services.interview.record import Failure, Interview, Patience, State, Turn, may_become
 from services.interview.reports.report import Report
 from services.interview.store.store import Lease, Previous, Store
 
@@ -67,13 +68,10 @@ class Chronicle:
         )
 
     def keep_turn(self, turn: Turn) -> None:
-        """Adds a turn, or puts it in the place of the one with its id."""
-        before = self._interview.turns
-        if any(kept.id == turn.id for kept in before):
-            turns = tuple(turn if kept.id == turn.id else kept for kept in before)
-        else:
-            place = _place(before, turn)
-            turns = (*before[:place], turn, *before[place:])
+        """Adds a turn, in the order of their beginnings, or changes the one with its id."""
+        others = [kept for kept in self._interview.turns if kept.id != turn.id]
+        place = bisect_right(others, turn.start, key=attrgetter("start"))
+        turns = (*others[:place], turn, *others[place:])
         self._interview = replace(self._interview, turns=turns)
 
     def plan(self, round_number: int, question_id: str) -> None:
@@ -111,18 +109,3 @@ class Chronicle:
         """Keeps what was told since the last commit."""
         if self._unsaved:
             await self.commit(self._session)
-
-
-def _place(turns: Sequence[Turn], turn: Turn) -> int:
-    """Where a turn stands: at the end, or, when what came after its beginning is there, before it.
-
-    That is an answer that was typed while it was understood, or an aside into one of its pauses.
-    """
-    later = [number for number, kept in enumerate(turns) if kept.start > turn.start]
-    answer = turn.speaker is Speaker.CANDIDATE
-    late = answer and any(turns[number].typed or _aside(turns[number]) for number in later)
-    return later[0] if late else len(turns)
-
-
-def _aside(turn: Turn) -> bool:
-    return turn.speaker is Speaker.INTERVIEWER and not turn.question_id and not turn.round

@@ -77,7 +77,8 @@ def _quiet_down(scene: Scene) -> None:
 def resume(scene: Scene) -> None:
     """Goes on where we stopped."""
     speaking.move(scene, State.LIVE)
-    if scene.state.speech.under_way:
+    speech = scene.state.speech
+    if speech.under_way and not (speech.lost and not speech.text):
         turn_taking.salvage(scene)
 
 

@@ -19,6 +19,7 @@ from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import AudioFormat, StateChanged
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen
+from services.interview.metrics import SESSIONS
 from services.interview.questions.bank import Question
 from services.interview.record import Failure, State
 from services.interview.recordings.recorder import NO_RECORDER, Guarded, Recorder
@@ -87,7 +88,7 @@ class Conversation:
         self._numbers = count(1)
         self._over = False
         if restored is not None:
-            self._driver.post(m.Restored())
+            self._driver.post(m.Restored(died=restored.state is State.LIVE))
 
     # What clients may do, at any time.
 
@@ -115,13 +116,13 @@ class Conversation:
     def _obeyed(self, number: int) -> None:
         self._orders.pop(number).done.set()
 
-    def join(self, output: AudioFormat | None, *, speaks: bool = True) -> None:
+    def join(self, output: AudioFormat | None, *, speaks: bool = True, anew: bool = False) -> None:
         """A client is there; audio in this shape is for it, None is for text alone.
 
-        `speaks` says that it sends the candidate's voice.
+        `speaks` says that it sends the candidate's voice; `anew`, that it has seen nothing yet.
         """
         if not self._over:
-            self.ears.expect_join()
+            self.ears.expect_join(anew=anew)
             self.send(m.Joined(output, speaks))
 
     def finish_turn(self) -> None:
@@ -141,7 +142,8 @@ class Conversation:
         # Longer than the call that began it, and to the model servers a caller of its own.
         interview_id = self.chronicle.interview.id
         set_current_request(Request(id=interview_id, caller=interview_id))
-        await self._driver.run()
+        with SESSIONS.track_inprogress():
+            await self._driver.run()
         with suppress(LeaseLost, StoreFailed):
             await self.chronicle.settle()
         self._finish()

@@ -16,6 +16,7 @@ from services.interview.clients.seams import DependencyFailed
 from services.interview.conversation import actions as a
 from services.interview.conversation import events as e
 from services.interview.conversation.chronicle import Chronicle
+from services.interview.conversation.degrading import STORE
 from services.interview.conversation.ears import Ears
 from services.interview.conversation.engine import step
 from services.interview.conversation.pace import Partners
@@ -24,9 +25,11 @@ from services.interview.conversation.script import Script
 from services.interview.conversation.state import Line, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
-from services.interview.events import CandidateTurn, InterviewerAudio
+from services.interview.conversation.voice_watch import VoiceWatch
+from services.interview.events import InterviewerAudio, ServiceDegraded
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
+from services.interview.metrics import DEGRADED, SESSIONS_WAITING
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.reports.report import Report
 from services.interview.store.store import LeaseLost
@@ -75,6 +78,7 @@ class Driver:
         self._audio: dict[str, bytearray] = {}
         self._committing: asyncio.Task[None] | None = None
         self._stock = Stock()
+        self._waits = False
 
     def post(self, event: e.Happening) -> None:
         """Something has happened."""
@@ -96,6 +100,9 @@ class Driver:
                 now=self._chronicle.clock.now,
                 failing=lambda: self.state.failing,
             )
+            self._voice_watch = VoiceWatch(
+                tasks, lambda patience: self._thinking.try_out("tts", patience), self._failed
+            )
             self._review = Review(
                 self._chronicle,
                 lambda: self._script,
@@ -113,6 +120,7 @@ class Driver:
                     self._live_through(await self._inbox.get())
             finally:
                 listening.cancel()
+                self._wait_for_store(waits=False)
                 self._give_up()
         if self.lost:
             raise LeaseLost
@@ -138,10 +146,17 @@ class Driver:
                 pass
         now = self._chronicle.clock.now()
         self.state, actions = step(self._script, self.state, event, now)
+        unstored = self.state.commit > self.state.committed
+        unlived = not self._inbox.empty()
+        self._ears.owed = self.state.speech.under_way or unstored or unlived
         for action in actions:
             self._do(action)
-        untold = any(isinstance(kept.event, CandidateTurn) for kept in self.state.untold)
-        self._ears.intake.owed = self.state.speech.under_way or untold
+        self._wait_for_store(waits=STORE in self.state.failing)
+
+    def _wait_for_store(self, *, waits: bool) -> None:
+        """Counts the session among those that wait, or no more."""
+        SESSIONS_WAITING.inc(waits - self._waits)
+        self._waits = waits
 
     def _give_up(self) -> None:
         for timer in self._timers.values():
@@ -149,6 +164,7 @@ class Driver:
         self._hush()
         self._thinking.close()
         self._stock.clear()
+        self._voice_watch.close()
         if self.lost and self._committing is not None:
             self._committing.cancel()
 
@@ -173,6 +189,8 @@ class Driver:
         event = action.event
         if isinstance(event, InterviewerAudio):
             self._audio.setdefault(event.utterance_id, bytearray()).extend(event.audio)
+        elif isinstance(event, ServiceDegraded) and not event.recovered:
+            DEGRADED.labels(event.service).inc()
         self._chronicle.emit(event)
 
     # Time.
@@ -243,6 +261,7 @@ class Driver:
                     action.output,
                     self._partners.synthesiser,
                     self._tasks,
+                    self._voice_watch,
                 )
                 self._stock.set_voice(voice)
             case a.Prepare():
@@ -290,7 +309,7 @@ class Driver:
             case a.Listen():
                 self._ears.hearing.listen(action.endpointing)
             case a.Acknowledge():
-                self._ears.intake.acknowledge()
+                self._ears.acknowledge()
             case a.OpenEars():
                 self._ears.joined()
 

@@ -24,9 +24,20 @@ from services.interview.conversation import (
 from services.interview.conversation.journal import REBUILT_GAP
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.script import Script
-from services.interview.conversation.state import Prepared, SessionState, Speech, Timer
+from services.interview.conversation.state import (
+    Call,
+    Prepared,
+    SessionState,
+    Speech,
+    Timer,
+)
 from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
+
+FORGOTTEN_SECONDS = 60.0
+"""Whoever comes back after longer hears the question once more."""
+CALLS_KEPT = 32
+"""So many Speak calls, of all clients, may be retried at another orchestrator."""
 
 
 def step(
@@ -80,7 +91,7 @@ def _take(scene: Scene, event: events.Happening) -> None:
         case events.Reviewed():
             _reviewed(scene, event)
         case events.Restored():
-            _restored(scene)
+            _restored(scene, died=event.died)
         case _:
             _wanted(scene, event)
 
@@ -88,6 +99,8 @@ def _take(scene: Scene, event: events.Happening) -> None:
 def _wanted(scene: Scene, event: events.Happening) -> None:
     """What the candidate does, besides speaking."""
     match event:
+        case events.Called():
+            _called(scene, event)
         case events.Typed():
             _typed(scene, event.text)
         case events.SetPatience():
@@ -200,7 +213,10 @@ def _joined(scene: Scene, output: AudioFormat | None, *, speaks: bool) -> None:
     if scene.state.state is State.PAUSED:
         commanding.resume(scene)
     if scene.state.speech.lost and scene.state.speech.under_way:
-        scene.start(Timer.LOSS, scene.script.pace.suspicion)
+        if speaks:
+            scene.start(Timer.LOSS, scene.script.pace.suspicion)
+        else:
+            turn_taking.nothing_in_time(scene)
     scene.want(a.OpenEars())
 
 
@@ -217,9 +233,23 @@ def _say_anew(scene: Scene) -> None:
         speaking.say(scene, line, timings)
 
 
-def _restored(scene: Scene) -> None:
-    """What ran when the session was written runs no more; what was said of it is known."""
+def _called(scene: Scene, event: events.Called) -> None:
+    calls = scene.state.calls
+    if event.number:
+        newest = (*calls, Call(event.client, event.number))[-CALLS_KEPT:]
+    else:
+        newest = tuple(call for call in calls if call.client != event.client)
+    scene.set(calls=newest)
+
+
+def _restored(scene: Scene, *, died: bool) -> None:
+    """What ran when the session was written runs no more; what was said of it is known.
+
+    Where its process died, the candidate may be speaking: the client sends what nobody has
+    acknowledged once more, and until that is heard nothing is said.
+    """
     state, commit = scene.state, scene.state.commit
+    awaited = died and state.speaks
     scene.set(
         floor=None,
         reply=None,
@@ -235,12 +265,12 @@ def _restored(scene: Scene) -> None:
         output=None,
         # What was named after the last commit, and told, keeps its names.
         counter=state.counter + REBUILT_GAP,
-        # The client sends what nobody has acknowledged once more.
-        speech=replace(Speech(state.speech.number), under_way=state.speech.under_way, lost=True),
+        speech=Speech(state.speech.number, under_way=awaited, lost=awaited),
         # Perhaps they were told, perhaps not: better twice than never.
         untold=tuple(replace(kept, commit=commit + 1) for kept in state.untold),
     )
-    scene.set_place(repeat=True)
+    if scene.now - max(state.active_at, state.heard_at) > FORGOTTEN_SECONDS:
+        scene.set_place(repeat=True)
     scene.touch()
     if state.state is State.REVIEWING:
         scene.want(a.Review())
@@ -333,6 +363,8 @@ def _goes_by_itself(event: events.Happening) -> bool:
         case events.Fired():
             return event.timer is Timer.WATCHDOG
         case events.Failed() | events.Worked() | events.Played() | events.Committed():
+            return True
+        case events.Called():
             return True
         case _:
             return False

@@ -89,6 +89,17 @@ class Ordered:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The messages before this one came in the client's Speak call of this number.
+
+    Number 0 says that the client begins its numbering anew.
+    """
+
+    client: str | None
+    number: int
+
+
 # What the servers do.
 
 
@@ -179,7 +190,12 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The session was read from the store: what ran when it was written runs no more."""
+    """The session was read from the store: what ran when it was written runs no more.
+
+    `died` says that it was live: whoever drove it had no time to pause it.
+    """
+
+    died: bool = False
 
 
 # What is ordered from outside the conversation.
@@ -217,6 +233,7 @@ Happening = (
     | Finished
     | Hold
     | SetPatience
+    | Called
     | Ordered
     | Assessed
     | Composed

@@ -10,10 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
-
-import numpy as np
 
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
@@ -33,12 +30,12 @@ from services.interview.clients.seams import (
     WentOn,
 )
 from services.interview.conversation.clock import AudioTimeline
+from services.interview.conversation.recogniser_watch import BYTES_PER_SECOND, RecogniserWatch
 from services.interview.record import SpokenWord
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
 
-BYTES_PER_SECOND = 2 * HEARING_RATE_HZ
 REPLAY_SECONDS = 120.0
 """Audio kept of a running turn, and while no stream works: of more, the beginning is lost."""
 QUIET_SECONDS = 0.5
@@ -47,29 +44,16 @@ FIRST_BACKOFF = 0.1
 LAST_BACKOFF = 2.0
 """Seconds between attempts to open a stream, doubling from the first to the last."""
 
+LATE_SECONDS = 1.0
+"""Speech was told of so long after it began at the latest, if it is too low to be noticed here."""
 SETTLED_SECONDS = 1.0
 """A stream that lasted so long works; what began during a turn has been told so long after it."""
 OPEN_SECONDS = 2.0
 """A stream that takes longer to open does not open."""
 STALLED_SECONDS = 2.5
 """A stream that takes no audio for so long does not work."""
-SILENT_SECONDS = 1.2
-"""A recogniser that should have something to tell, and tells nothing for so long, is asked whether
-it is there."""
-LOUD_SECONDS = 0.8
-"""So much sound that may be speech is something to tell."""
-WATCH_SECONDS = 0.3
-"""Between two looks at whether it should."""
-CHECKED_SECONDS = 3.0
-"""Who was there is not asked again for so long."""
-DEAF_SECONDS = 8.0
-"""A stream on which so much sound was not answered is given up, even if its server is there."""
-FADING = 0.25
-"""Of sound that was followed by quiet so much is forgotten a second."""
-LOUD = 300.0
-"""Root mean square of 16-bit samples (-41 dBFS) that may be speech; and so many times the quietest
-there was:"""
-ABOVE_FLOOR = 4.0
+WATCH_SECONDS = 0.2
+"""Between two looks at whether the recogniser owes something."""
 BEHIND_SECONDS = 30.0
 """Nor does one that is so far behind; beyond what a new stream is to hear again."""
 
@@ -114,46 +98,33 @@ class Hearing:
         self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
-        # What the recogniser owes an answer to: sound since it told something last, and an end
-        # of turn that was asked for.
-        self._loud = 0.0
-        self._floor = LOUD
-        self._asked_at: float | None = None
-        self._told_at = self._heard_at = 0.0
-        self._checked_at = -CHECKED_SECONDS
         # At first, and from the loss of a stream, until one has lasted.
         self._lost = True
         self._loop = asyncio.get_running_loop()
+        self._watched = RecogniserWatch(self._loop.time)
+        # Speech that a recogniser which failed at it is tried with.
+        self._sample = b""
+        self._text_told = asyncio.Event()
         self._wanted = asyncio.Event()
 
     def hear(self, audio: bytes) -> None:
         """Takes 16-bit mono samples at `HEARING_RATE_HZ`."""
         self._timeline.add(len(audio) / BYTES_PER_SECOND)
-        self._heard_at = self._loop.time()
-        seconds = len(audio) / BYTES_PER_SECOND
-        if self._is_loud(audio):
-            self._loud += seconds
-        else:
-            self._loud = max(0.0, self._loud - FADING * seconds)
         self._kept.append(audio)
         self._kept_bytes += len(audio)
+        self._watched.heard(audio, self._kept_from + self._kept_bytes / BYTES_PER_SECOND)
         self._trim()
         self._wanted.set()
         if self._outbound is not None:
             self._outbound.put_nowait(audio)
             self._outbound_bytes += len(audio)
 
-    def _is_loud(self, audio: bytes) -> bool:
-        """Whether it may be speech."""
-        samples = np.frombuffer(audio, dtype="<i2").astype(np.float32)
-        level = float(np.sqrt(np.mean(samples * samples))) if samples.size else 0.0
-        self._floor = min(level, self._floor) + 0.01 * max(0.0, level - self._floor)
-        return level > max(LOUD, ABOVE_FLOOR * self._floor)
-
     @property
-    def in_turn(self) -> bool:
-        """Whether the candidate has begun to speak, and not finished."""
-        return self._in_turn
+    def settled(self) -> float:
+        """Seconds of the audio that no recogniser has to hear again: nothing untold is in them."""
+        unsent = self._outbound_bytes if self._outbound is not None else 0
+        late = LATE_SECONDS + unsent / BYTES_PER_SECOND
+        return max(0.0, min(self._kept_from, self._timeline.received - late))
 
     def listen(self, endpointing: Endpointing) -> None:
         """Changes when a turn is over, from here on."""
@@ -170,13 +141,13 @@ class Hearing:
         # Kept at its place: a stream that breaks before it has answered leaves it to the next.
         if self._kept and self._kept[-1] is not None:
             self._kept.append(None)
-        if self._asked_at is None:
-            self._asked_at = self._loop.time()
+        if self._kept or self._outbound is not None:
+            self._watched.asked()
         if self._outbound is not None:
             self._outbound.put_nowait(None)
 
     def _trim(self) -> None:
-        untold = self._loud > 0.0
+        untold = self._watched.unnoticed
         whole = self._in_turn or self._lost or untold or self._loop.time() < self._kept_until
         seconds = REPLAY_SECONDS if whole else QUIET_SECONDS
         while self._kept and self._kept_bytes - self._first_bytes() >= seconds * BYTES_PER_SECOND:
@@ -238,7 +209,7 @@ class Hearing:
         self._outbound = outbound
         self._outbound_bytes = self._kept_bytes
         most_bytes = self._kept_bytes + round(BEHIND_SECONDS * BYTES_PER_SECOND)
-        self._told_at = self._loop.time()
+        self._watched.opened(asked=None in self._kept)
         opening = asyncio.timeout(OPEN_SECONDS)
         try:
             async with opening, self._recogniser.open(self._config) as stream:
@@ -250,6 +221,7 @@ class Hearing:
             return DependencyFailed("asr", "does not open")
         finally:
             self._outbound = None
+            self._watched.lost()
         return DependencyFailed("asr", "the stream ended")
 
     async def _use(
@@ -303,42 +275,67 @@ class Hearing:
                 await stream.finalize()
 
     async def _watch(self) -> None:
-        """Ends when the recogniser owes an answer and shows no sign of life."""
+        """Ends when the recogniser owes an answer and does not work, or not on this stream."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if not self._owes():
-                continue
-            now = self._loop.time()
-            if now - self._checked_at > CHECKED_SECONDS:
-                await self._check()
-                self._checked_at = self._loop.time()
-            if self._loud > DEAF_SECONDS and now - self._told_at > DEAF_SECONDS:
+            if self._watched.suspicious() and not await self._check():
+                await self._give_up("hangs")
+            if self._watched.stuck():
+                await self._give_up("ends no turn")
+            if self._watched.deaf():
+                # It may be right: not every noise is speech.
                 raise DependencyFailed("asr", "hears nothing")
 
-    def _owes(self) -> bool:
-        """Whether the recogniser should have told something by now."""
-        now = self._loop.time()
-        flowing = now - self._heard_at < SILENT_SECONDS
-        silent = now - self._told_at > SILENT_SECONDS
-        due = self._in_turn or self._loud >= LOUD_SECONDS
-        asked = self._asked_at is not None and now - self._asked_at > SILENT_SECONDS
-        return silent and (asked or (flowing and due))
+    async def _give_up(self, reason: str) -> None:
+        failure = DependencyFailed("asr", reason)
+        await self._trouble(failure)
+        raise failure
 
-    async def _check(self) -> None:
+    async def _check(self, *, busy_will_do: bool = True) -> bool:
+        """Whether the recogniser works: it recognises a little speech, or tells text meanwhile.
+
+        One that has no time for that is no failing one; nor is it one that works again.
+        """
+        began, patience = self._loop.time(), self._watched.patience
+        self._text_told.clear()
+        trying = asyncio.create_task(
+            self._recogniser.check(self._speech(), self._config.language, patience)
+        )
+        told = asyncio.create_task(self._text_told.wait())
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
-                await self._recogniser.check()
-        except (TimeoutError, DependencyFailed):
-            failure = DependencyFailed("asr", "hangs")
-            await self._trouble(failure)
-            raise failure from None
+            await asyncio.wait({trying, told}, timeout=patience, return_when="FIRST_COMPLETED")
+            if told.done():
+                return True
+            if not trying.done() or isinstance(trying.exception(), DependencyFailed):
+                return False
+            busy = not trying.result()
+            self._watched.tried(self._loop.time() - began, busy=busy)
+            return busy_will_do or not busy
+        finally:
+            trying.cancel()
+            told.cancel()
+            await asyncio.gather(trying, told, return_exceptions=True)
+
+    def _speech(self) -> bytes:
+        """A little that was said, to be recognised again; of what is kept the nearest to it."""
+        if not (self._troubled and self._sample):
+            start, end = self._watched.speech
+            self._sample = self._cut(start, end) or bytes(BYTES_PER_SECOND // 2)
+        return self._sample
+
+    def _cut(self, start: float, end: float) -> bytes:
+        kept = b"".join(piece for piece in self._kept if piece is not None)
+        first, last = (
+            2 * max(0, round((moment - self._kept_from) * HEARING_RATE_HZ))
+            for moment in (start, end)
+        )
+        return kept[first:last]
 
     async def _settle(self) -> None:
         """After a while the stream works; after trouble, once its server shows that it is there."""
         await asyncio.sleep(SETTLED_SECONDS)
         while self._troubled:
-            with suppress(DependencyFailed):
-                await self._check()
+            if await self._check(busy_will_do=False):
                 self._troubled = False
                 await self._recovered()
                 break
@@ -356,8 +353,8 @@ class Hearing:
         def placed(words: tuple[SpokenWord, ...]) -> tuple[SpokenWord, ...]:
             return tuple(replace(word, start=at(word.start), end=at(word.end)) for word in words)
 
-        self._told_at = self._loop.time()
-        self._loud, self._asked_at = 0.0, None
+        if self._watched.told(event, base):
+            self._text_told.set()
         match event:
             case Answered():
                 await self._heard(event)

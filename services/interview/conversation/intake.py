@@ -35,14 +35,9 @@ class Intake:
         """Takes up to where the audio was acknowledged before, by whoever held the interview."""
         self._chronicle = chronicle
         self.received = received
-        self._told = received
-        self.owed = False
-        """Whether what came last is of a turn that is not stored: it may be wanted again."""
-
-    @property
-    def told(self) -> float:
-        """Up to where the audio was acknowledged."""
-        return self._told
+        self._before = received
+        self.told = received
+        """Up to where the audio was acknowledged: what lies before is not needed again."""
 
     def fit(self, offset: float | None, seconds: float, planned: float = 0.0) -> Fit:
         """How a chunk of so many seconds would join; None is right behind the chunk before.
@@ -57,11 +52,17 @@ class Intake:
     def take(self, fit: Fit) -> None:
         """Counts a chunk that joins like this."""
         self.received += fit.added
-        if not self.owed and self.received - self._told >= ACKNOWLEDGED_SECONDS:
-            self.acknowledge()
 
-    def acknowledge(self) -> None:
-        """Tells how far the audio was taken, if there is more than was told."""
-        if self.received > self._told and not self._chronicle.interview.state.over:
-            self._told = self.received
-            self._chronicle.emit(AudioReceived(self.received))
+    def acknowledge(self, until: float, least: float = 0.0) -> bool:
+        """Tells that the audio was taken up to `until`, if it is `least` seconds more; whether."""
+        news = until - self.told
+        if news <= 0 or news < least or self._chronicle.interview.state.over:
+            return False
+        self.told = until
+        self._chronicle.emit(AudioReceived(until))
+        return True
+
+    def remind(self) -> None:
+        """Tells once more what was told, to a client that may have missed it."""
+        if self.told > self._before and not self._chronicle.interview.state.over:
+            self._chronicle.emit(AudioReceived(self.told))

@@ -128,7 +128,7 @@ def assessed(scene: Scene, number: int, assessment: Assessment | None) -> None:
     place = scene.place
     known = assessment or scene.script.middling(place, reply.answer)
     scene.set_place(level=known.level)
-    course = scene.script.course(scene.place, scene.now)
+    course = scene.script.course(scene.place)
     step = after(place.step, decide(course, known), scene.script.rounds)
     if step.phase is not Phase.FOLLOW_UP:
         question = scene.script.fitting(step, course) if step.asks else None

@@ -81,7 +81,7 @@ class Script:
         before, after_it = self.questions[: round_number - 1], self.questions[round_number:]
         return replace(self, questions=(*before, chosen, *after_it))
 
-    def course(self, place: Place, elapsed: float) -> Course:
+    def course(self, place: Place) -> Course:
         """How the interview has gone so far."""
         rounds = self.rounds
         level = () if place.level is None else (place.level,)
@@ -91,7 +91,6 @@ class Script:
             levels=(*place.levels, *level),
             round=place.step.round,
             follow_up=place.step.follow_up,
-            elapsed=elapsed,
         )
 
     def middling(self, place: Place, answer: str) -> Assessment:

@@ -29,6 +29,7 @@ class PreparedSpeech:
         self._pieces: list[SpeechPiece] = []
         self._changed = asyncio.Event()
         self._done = self._discarded = False
+        self._looked_at = 0
         self._failure: DependencyFailed | None = None
         self.format: AudioFormat | None = None
         """What the audio was asked for in; None before."""
@@ -94,6 +95,16 @@ class PreparedSpeech:
                 await changed.wait()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def awaited(self) -> bool:
+        """Whether there is more to come."""
+        return not (self._done or self._discarded)
+
+    def looked_at(self) -> bool:
+        """Whether there is news since it was asked last: more audio, or the end of it."""
+        before, self._looked_at = self._looked_at, len(self._pieces) + self._done
+        return self._looked_at > before and not self._discarded
 
     @property
     def usable(self) -> bool:

@@ -281,6 +281,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A Speak call whose messages were lived through, by its client's name and number."""
+
+    client: str | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A timer that runs."""
 
@@ -331,6 +339,7 @@ class SessionState:
         storing: False while the store fails.
         active_at: When something happened last.
         epoch, told: Of the journal, which the driver keeps here: its run of numbers, and the last.
+        calls: The newest Speak calls: one that comes again changes nothing.
         heard_until, heard_at: Up to where the candidate's audio was acknowledged, in seconds of
             it, and where on the clock that is.
     """
@@ -368,6 +377,7 @@ class SessionState:
     finished: bool = False
     epoch: bytes = b""
     told: int = 0
+    calls: tuple[Call, ...] = ()
     heard_until: float = 0.0
     heard_at: float = 0.0
 

@@ -13,6 +13,7 @@ from services.interview.clients.seams import (
 )
 from services.interview.conversation.speech import PreparedSpeech
 from services.interview.conversation.state import Prepared
+from services.interview.conversation.voice_watch import VoiceWatch
 from services.interview.events import AudioFormat
 from services.interview.interviewer.personas import Cast
 from services.interview.record import InterviewSettings, Phase
@@ -27,17 +28,20 @@ class Voice:
         config: VoiceConfig,
         styles: Mapping[Phase, Style],
         tasks: asyncio.TaskGroup,
+        watch: VoiceWatch,
     ) -> None:
         self._synthesiser = synthesiser
         self._config = config
         self._styles = styles
         self._tasks = tasks
+        self._watch = watch
 
     def say(self, text: str, phase: Phase, *, ahead: bool) -> PreparedSpeech:
         """Starts making the speech of a text."""
         speech = PreparedSpeech(text, self._tasks)
         style = self._styles.get(phase, Style.NEUTRAL)
         speech.synthesise(self._synthesiser, replace(self._config, style=style, ahead=ahead))
+        self._watch.owes(speech)
         return speech
 
 
@@ -47,12 +51,13 @@ def voice_for(
     output: AudioFormat | None,
     synthesiser: Synthesiser,
     tasks: asyncio.TaskGroup,
+    watch: VoiceWatch,
 ) -> Voice | None:
     """The interviewer's voice in a client's format; without one it only writes."""
     if output is None:
         return None
     config = VoiceConfig(settings.language, cast.voice, output)
-    return Voice(synthesiser, config, cast.styles, tasks)
+    return Voice(synthesiser, config, cast.styles, tasks, watch)
 
 
 class Stock:

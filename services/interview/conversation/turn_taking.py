@@ -99,7 +99,10 @@ def _begin(scene: Scene, event: SpeechBegan) -> bool:
     number = speech.number + 1
     scene.cancel(Timer.LOSS)
     if speech.lost:
-        scene.set(speech=replace(speech, number=number, under_way=True, lost=False, worded=False))
+        heard = replace(speech, number=number, under_way=True, lost=False, worded=False)
+        if not speech.text:
+            heard = replace(heard, start=event.start, end=event.start)
+        scene.set(speech=heard)
         return False
     scene.set(speech=Speech(number, under_way=True, start=event.start, end=event.start))
     return True

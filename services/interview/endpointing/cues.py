@@ -17,6 +17,7 @@ class Cues:
     Attributes:
         fillers: A text that ends with one of these hesitates.
         dangling: A text that ends with one of these cannot be complete.
+        elliptical: A text that ends so is complete though its last word dangles: "than it was".
         leaning: A text that ends with one of these is seldom complete.
         thinking: Ends with the speaker asking for time.
         announcing: A last sentence that promises another.
@@ -32,6 +33,7 @@ class Cues:
 
     fillers: re.Pattern[str]
     dangling: re.Pattern[str]
+    elliptical: re.Pattern[str]
     leaning: re.Pattern[str]
     thinking: re.Pattern[str]
     announcing: re.Pattern[str]
@@ -43,6 +45,9 @@ class Cues:
     count: re.Pattern[str]
     ordinals: tuple[re.Pattern[str], ...]
     last_ordinal: re.Pattern[str]
+
+
+_NEVER = re.compile(r"(?!)")
 
 
 def _last_words(words: str) -> re.Pattern[str]:
@@ -114,6 +119,9 @@ _EN_CLOSING_TAIL = (
 ENGLISH = Cues(
     fillers=_last_words("u+m+|u+h+|e+r+|e+rm|h+m+|m+|ah+|eh|uhm"),
     dangling=_last_words(_EN_DANGLING),
+    elliptical=_last_words(
+        r"(?:than|as|how|what|where|who|whatever|the way) (?:[\w'’]+ ){1,3}(?:is|are|was|were|am)"
+    ),
     leaning=_last_words(_EN_LEANING),
     thinking=_last_words(
         "let me (?:think|see)(?: for a (?:second|moment))?|let's see|"
@@ -200,6 +208,7 @@ _ZH_CLOSING_TAIL = "吧|了|啦|呢|哈|老师|谢谢|[, ]"
 CHINESE = Cues(
     fillers=re.compile(r"(?:嗯+|呃+|额+|唔+|啊这|那个那个|这个这个|就是那个)$"),
     dangling=re.compile(rf"(?:{_ZH_DANGLING})$"),
+    elliptical=_NEVER,
     leaning=re.compile(rf"(?:{_ZH_LEANING})$"),
     thinking=re.compile(
         r"(?:(?:让|容)?我(?:先)?(?:想|想想|想一想|想一下|考虑一下|看看|看一下|回忆一下)|怎么说(?:呢|好呢)?|"

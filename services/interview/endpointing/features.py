@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from services.interview.endpointing.expectation import Kind, kind, usual_words
 from services.interview.endpointing.moment import Asked, Pause
 from services.interview.endpointing.wording import Wording, read
+from services.interview.record import Phase
 
 _MOST_LOGIT = 4.0
 _SHORTEST = -1.5
@@ -52,6 +53,11 @@ def features(pause: Pause, asked: Asked) -> Features:
     values["length"] = length * told
     values["short"] = float(length < _SHORT) * told
     values["sentences"] = math.log1p(wording.sentences) * told
+    # One sentence is all there is to say to many a follow-up, and seldom a story.
+    values["first"] = told * (wording.sentences <= 1)
+    values["follow_up"] = told * (asked.phase is Phase.FOLLOW_UP)
+    values["story"] = told * (expected is Kind.STORY)
+    values["introduction"] = told * (expected is Kind.INTRODUCTION)
     values["closed"] = float(closed) * complete
     values["answered"] = float(closed and wording.yes_no) * complete
     values["told"] = float(expected is Kind.STORY and wording.concluding) * complete

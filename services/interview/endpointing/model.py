@@ -21,7 +21,7 @@ from services.interview.endpointing.features import Features
 from services.interview.endpointing.pace import LEAST_PAUSE
 
 FILE = Path(__file__).with_name("model.json")
-SAID_TO_BE_OVER = 0.45
+SAID_TO_BE_OVER = 0.6
 """At least so probable is the end where the words say it: "that's it", "I don't know"."""
 SHORT_ANSWERS = 0.08
 """Of the finished sentences that may be all somebody has to say, at least so many are: some people

@@ -94,7 +94,7 @@ def read(text: str, language: str) -> Wording:
     clauses = [clause for clause in _CLAUSE.split(last) if clause.strip()]
     half = cues.opening.search(last) is not None and len(clauses) <= 1
     enumerating, enumerated = _enumeration(whole, last, cues)
-    dangling = cues.dangling.search(content) is not None
+    dangling = cues.dangling.search(content) is not None and cues.elliptical.search(content) is None
     return Wording(
         words=count_words(text),
         sentences=len(sentences),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer import rubric
@@ -14,8 +15,10 @@ from services.interview.interviewer.coverage import (
 )
 from services.interview.interviewer.rating import Rating, rate
 from services.interview.interviewer.rubric import Dimension
+from services.interview.interviewer.statements import in_another_language
 from services.interview.interviewer.structure import Structure, structure
 from services.interview.interviewer.wording import Wording, wording
+from services.interview.interviewer.words import foreign
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
 from services.interview.reports.delivery import Delivery, measure
@@ -74,22 +77,27 @@ async def analyse(
     spoken = measure([turn.words for turn in turns], sounds)
     rating = rate(question, comparison, worded, told, spoken)
     where = _Evidence(said, turns, comparison, told, spoken)
+    # A model that reads both languages compares them all the same.
+    compared = any(point.covered or point.denied for point in comparison.points)
+    elsewhere = None if compared else foreign(answer, question.language)
+    certain = _well_heard(turns) and elsewhere is None
     result = QuestionResult(
         question_id=question.id,
         round=round_number,
         question=asked,
         category=question.category,
         score=rating.overall,
-        key_points=tuple(
-            _key_point(point, said, certain=_well_heard(turns)) for point in comparison.points
+        key_points=tuple(_key_point(point, said, certain=certain) for point in comparison.points),
+        dimensions=_in_other_language(
+            _dimensions(question, rating, comparison, worded, spoken, where), question, elsewhere
         ),
-        dimensions=_dimensions(question, rating, comparison, worded, spoken, where),
         turn_ids=tuple(turn.id for turn in turns),
         basis=comparison.basis,
         story=None
         if told is None
         else StoryShares(told.situation, told.task, told.action, told.result),
         delivery=None if spoken is None else figures(spoken),
+        spoken_in=elsewhere or "",
     )
     return result, failure
 
@@ -204,6 +212,19 @@ def _dimensions(
             rubric.nearest(score),
         )
         for dimension, score in rating.dimensions.items()
+    )
+
+
+def _in_other_language(
+    dimensions: tuple[DimensionScore, ...], question: Question, spoken: str | None
+) -> tuple[DimensionScore, ...]:
+    """The scores of an answer in another language, with that as the reason where it is one."""
+    if spoken is None:
+        return dimensions
+    why = in_another_language(question.language, spoken)
+    return tuple(
+        each if each.name == Dimension.DELIVERY else replace(each, rationale=why)
+        for each in dimensions
     )
 
 

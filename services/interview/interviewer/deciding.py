@@ -12,11 +12,6 @@ FULL = 0.85
 """An answer at this level leaves nothing that a follow-up should bring out."""
 HARDER, EASIER = 0.65, 0.30
 """Levels from which the next question is a step harder, and up to which a step easier."""
-ROUND_SECONDS = 75.0
-"""What a question and its answer take, until this interview has shown how long they are."""
-FOLLOW_UP_SECONDS = 40.0
-SHORTEST_ROUND_SECONDS = 30.0
-"""With less time than this left no question is begun."""
 
 
 class Move(Enum):
@@ -37,8 +32,6 @@ class Course:
         levels: How each answered round went, 0 to 1, in the order they were asked.
         round: The running round, from 1; 0 in the opening.
         follow_up: The follow-up that was answered last, from 1; 0 for the question itself.
-        elapsed: Seconds since the interview began, pauses left out.
-        budget: Seconds it may take; None for no limit.
     """
 
     rounds: int
@@ -46,8 +39,6 @@ class Course:
     levels: tuple[float, ...] = ()
     round: int = 0
     follow_up: int = 0
-    elapsed: float = 0.0
-    budget: float | None = None
 
 
 def decide(course: Course, assessment: Assessment | None) -> Move:
@@ -57,26 +48,12 @@ def decide(course: Course, assessment: Assessment | None) -> Move:
         course: The interview so far.
         assessment: Of the last answer; None where there is none, as after the opening or a skip.
     """
-    further = Move.NEXT if _another_round(course) else Move.CLOSE
+    further = Move.NEXT if course.round < course.rounds else Move.CLOSE
     if assessment is None or course.round == 0 or course.follow_up >= course.follow_ups:
         return further
     if assessment.declined or (not assessment.missed and assessment.level >= FULL):
         return further
-    return Move.FOLLOW_UP if _time_for_follow_up(course) else further
-
-
-def _another_round(course: Course) -> bool:
-    if course.round >= course.rounds:
-        return False
-    return course.budget is None or course.budget - course.elapsed >= SHORTEST_ROUND_SECONDS
-
-
-def _time_for_follow_up(course: Course) -> bool:
-    if course.budget is None:
-        return True
-    a_round = course.elapsed / course.round if course.round > 1 else ROUND_SECONDS
-    needed = (course.rounds - course.round) * min(a_round, ROUND_SECONDS)
-    return course.budget - course.elapsed - needed >= FOLLOW_UP_SECONDS
+    return Move.FOLLOW_UP
 
 
 def next_difficulty(course: Course, wanted: Difficulty | None) -> Difficulty:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 
 from services.interview.interviewer.personas import primary
 
-QUOTE_WORDS = 16
-QUOTE_CHARACTERS = 30
+QUOTE_CELLS = 90
+"""Of a quotation so much is shown, in columns: some 16 English words, 45 Chinese characters."""
+LEAST_SHARE = 0.6
+"""It is cut at the end of a clause or a word if that leaves so much of it."""
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -50,6 +54,11 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "not_said": "Question {round}: not mentioned: {points}",
         "not_recognised": "Question {round}: not recognised in the answer: {points}",
         "weak": "Question {round}: {name}: {rationale}",
+        "elsewhere": "The answer was in {spoken}; this interview is in {own}, so nothing in it"
+        " was recognised.",
+        "answered_elsewhere": "Question {round}: not recognised in {own}, the interview's"
+        " language: you answered in {spoken}.",
+        "answer_in": "Answer in {own}, the language of the interview.",
         "include": "Answer “{question}” again and include: {point}",
         "nothing": "None of the {rounds} questions was answered, so there is nothing to score.",
         "reached": "You answered {answered} of {rounds} questions and reached {score:.0f} of 100.",
@@ -70,6 +79,10 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "not_said": "问题{round}：没有提到：{points}",
         "not_recognised": "问题{round}：没有在回答中识别到：{points}",
         "weak": "问题{round}：{name}：{rationale}",
+        "elsewhere": "回答使用的是{spoken}，而本次面试使用{own}，所以无法识别内容。",
+        "answered_elsewhere": "问题{round}：回答使用的是{spoken}，不是面试语言{own}，"
+        "所以没有识别到内容。",
+        "answer_in": "请用面试语言{own}回答。",
         "include": "再回答一次“{question}”，并讲到：{point}",
         "nothing": "{rounds}个问题都没有回答，所以没有评分。",
         "reached": "您回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
@@ -102,11 +115,38 @@ def advice(language: str, dimension: str) -> str:
     return _ADVICE.get(primary(language), _ADVICE["en"])[dimension]
 
 
+def in_another_language(language: str, spoken: str) -> str:
+    """Why an answer in another language was not understood."""
+    return statement(language, "elsewhere", **languages(language, spoken))
+
+
+def languages(language: str, spoken: str) -> dict[str, str]:
+    """The names of the interview's language and of an answer's, in the former."""
+    names = _LANGUAGES.get(primary(language), _LANGUAGES["en"])
+    own = primary(language)
+    return {"own": names.get(own, own), "spoken": names.get(spoken, spoken)}
+
+
 def shortened(text: str) -> str:
-    """The beginning of a quotation."""
-    words = text.split()
-    if len(words) > QUOTE_WORDS:
-        return " ".join(words[:QUOTE_WORDS]) + "…"
-    if len(words) < 3 and len(text) > QUOTE_CHARACTERS:
-        return text[:QUOTE_CHARACTERS] + "…"
-    return text
+    """The beginning of a quotation, as wide as `QUOTE_CELLS` columns, cut where it may be."""
+    width, end = 0, len(text)
+    for place, character in enumerate(text):
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if width > QUOTE_CELLS:
+            end = place
+            break
+    else:
+        return text
+    for boundary in (_CLAUSE_END, _WORD_END):
+        ends = [found.end() for found in boundary.finditer(text, 0, end + 1) if found.end() <= end]
+        if ends and ends[-1] >= LEAST_SHARE * end:
+            return text[: ends[-1]].rstrip(" ,;，；、。.") + "…"
+    return text[:end] + "…"
+
+
+_LANGUAGES: Mapping[str, Mapping[str, str]] = {
+    "en": {"en": "English", "zh": "Chinese"},
+    "zh": {"en": "英语", "zh": "中文"},
+}
+_CLAUSE_END = re.compile(r"[,;，；、。！？.!?](?=\s|[\u4e00-\u9fff])")
+_WORD_END = re.compile(r"\S(?=\s)")

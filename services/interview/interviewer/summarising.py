@@ -11,7 +11,13 @@ from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.comparing import compare_reports
 from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.rubric import Dimension
-from services.interview.interviewer.statements import advice, named, shortened, statement
+from services.interview.interviewer.statements import (
+    advice,
+    languages,
+    named,
+    shortened,
+    statement,
+)
 from services.interview.questions.bank import Question
 from services.interview.record import Interview, Speaker, Turn
 from services.interview.reports.report import (
@@ -27,6 +33,8 @@ from services.runtime.postgres.failures import StoreFailed
 STRONG = 70.0
 WEAK = 50.0
 MAX_STATEMENTS = 5
+OPENING_LETTERS = 12
+"""By so many letters a question is recognised that was not heard to its end."""
 SOUND_SECONDS = 5.0
 """Longest wait for the recording of an answer."""
 
@@ -74,7 +82,8 @@ class Reviewer:
         answers = [turn for turn in said if any(map(str.isalnum, turn.text))]
         if not answers:
             return None
-        asked = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
+        heard = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
+        asked = question_alone(heard, question.text)
         result, failure = await analyse(
             self._embedder,
             round_number=round_number,
@@ -106,6 +115,14 @@ class Reviewer:
         """Puts the rounds together, beside an earlier interview's report if there is one."""
         scored = [await self._rounds[number] for number in sorted(self._rounds)]
         return compose(interview, [result for result in scored if result is not None], previous)
+
+
+def question_alone(heard: str, question: str) -> str:
+    """The question in what was heard of its line, without what introduced it."""
+    for length in range(len(question), OPENING_LETTERS - 1, -1):
+        if (place := heard.find(question[:length])) >= 0:
+            return heard[place : place + length]
+    return heard
 
 
 def compose(
@@ -197,6 +214,12 @@ def _strengths(questions: Sequence[QuestionResult], language: str) -> tuple[str,
 def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
     weaknesses = []
     for question in questions:
+        if question.spoken_in:
+            named_both = languages(language, question.spoken_in)
+            weaknesses.append(
+                statement(language, "answered_elsewhere", round=question.round, **named_both)
+            )
+            continue
         weaknesses += [
             statement(
                 language,
@@ -237,6 +260,10 @@ def _suggestions(
 ) -> tuple[str, ...]:
     weak = [d for d in sorted(dimensions, key=_score) if d.score < STRONG]
     suggestions = [advice(language, dimension.name) for dimension in weak[: MAX_STATEMENTS - 2]]
+    elsewhere = [question.spoken_in for question in questions if question.spoken_in]
+    if elsewhere:
+        first = statement(language, "answer_in", **languages(language, elsewhere[0]))
+        suggestions.insert(0, first)
     for question in sorted(questions, key=lambda result: result.score):
         if missed := _missed(question):
             point = missed[0].key_point

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from services.interview.interviewer.personas import primary
+
 _STOP_WORDS = """
     a about above after again all also am an and any are as at be because been before being both
     but by can could did do does doing done down during each few for from further get got had
@@ -48,6 +50,11 @@ _SUFFIXES = (
     "s",
     "e",
 )
+
+FEW_TOKENS = 4
+"""A shorter text may be a name or a term in any language."""
+FOREIGN_SHARE = 0.1
+"""Of Chinese at least so many words are characters."""
 
 _WORD = re.compile(r"[a-z][a-z'+#-]*[a-z+#]|[\u4e00-\u9fff]+")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9'+#-]*|[\u4e00-\u9fff]")
@@ -91,6 +98,22 @@ def tokens(text: str) -> list[str]:
 def is_chinese(text: str) -> bool:
     """Whether most of a text is Chinese."""
     return 2 * len(_HAN.findall(text)) > len(tokens(text))
+
+
+def foreign(text: str, language: str) -> str | None:
+    """The language of a text that is not in `language`, "en" or "zh"; None where it may be.
+
+    By script alone: names and terms in Latin letters make no English of Chinese.
+    """
+    found = tokens(text)
+    if len(found) < FEW_TOKENS:
+        return None
+    han = sum(1 for token in found if _HAN.match(token))
+    match primary(language):
+        case "zh":
+            return "en" if han < FOREIGN_SHARE * len(found) else None
+        case _:
+            return "zh" if is_chinese(text) else None
 
 
 def count(text: str) -> int:

@@ -91,7 +91,11 @@ class DeliveryFigures:
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """A question and how it was answered."""
+    """A question and how it was answered.
+
+    Attributes:
+        spoken_in: The language of an answer that is not in the interview's; empty otherwise.
+    """
 
     question_id: str
     round: int
@@ -104,6 +108,7 @@ class QuestionResult:
     basis: Basis
     story: StoryShares | None = None
     delivery: DeliveryFigures | None = None
+    spoken_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,16 +193,12 @@ class MemoryStore:
             return None
         return Holder(kept.lease.holder, kept.token)
 
-    async def renew(self, lease: Lease, seconds: float) -> None:
-        """Keeps a lease for so many seconds from now."""
-        self._require(lease).expires = self._clock() + seconds
-
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
         lost = []
         for lease in leases:
             try:
-                await self.renew(lease, seconds)
+                self._require(lease).expires = self._clock() + seconds
             except LeaseLost:
                 lost.append(lease)
         return lost

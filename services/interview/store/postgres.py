@@ -48,7 +48,7 @@ class PostgresStore:
         values = rows.interview_values(interview)
         owner = uuid_of(interview.id), interview.user
         try:
-            async with self._database.transaction(interview.user) as connection:
+            async with self._database.transaction("save", interview.user) as connection:
                 if await writing.write(connection, interview, None, (), None):
                     return
                 if interview.key is not None:
@@ -72,7 +72,7 @@ class PostgresStore:
         """The interview, if the user has one of this id."""
         owner = uuid_of(interview_id), user
         # One snapshot: a turn that is in the record belongs to the state that is told.
-        async with self._database.transaction(user, snapshot=True) as connection:
+        async with self._database.transaction("find", user, snapshot=True) as connection:
             row = await connection.fetchrow(
                 f"SELECT {rows.INTERVIEW_COLUMNS} FROM interview i WHERE id = $1 AND user_id = $2",  # noqa: S608
                 *owner,
@@ -88,7 +88,7 @@ class PostgresStore:
 
     async def summary(self, user: str, interview_id: str) -> Summary | None:
         """`find` without the turns."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("summary", user) as connection:
             row = await connection.fetchrow(
                 f"{_SUMMARY} WHERE i.id = $1 AND i.user_id = $2", uuid_of(interview_id), user
             )
@@ -96,7 +96,7 @@ class PostgresStore:
 
     async def find_by_key(self, user: str, key: str) -> Interview | None:
         """The newest interview whose creation the user named by this key."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("find_by_key", user) as connection:
             row = await connection.fetchrow(
                 f"SELECT {rows.INTERVIEW_COLUMNS} FROM interview i"  # noqa: S608
                 " WHERE user_id = $1 AND key = $2",
@@ -108,7 +108,7 @@ class PostgresStore:
     async def page(self, user: str, limit: int, before: Place | None) -> Sequence[Summary]:
         """Up to `limit` interviews, newest first, older than the place `before`."""
         place = (None, None) if before is None else (before.created, uuid_of(before.interview_id))
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("page", user) as connection:
             found = await connection.fetch(
                 f"{_SUMMARY} WHERE i.user_id = $1"
                 " AND ($3::timestamptz IS NULL OR (i.created, i.id) < ($3, $4::uuid))"
@@ -121,7 +121,7 @@ class PostgresStore:
 
     async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
         """Up to `limit` turns from number `start`, oldest first."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("turns", user) as connection:
             found = await connection.fetch(
                 f"SELECT {rows.TURN_COLUMNS} FROM turn"  # noqa: S608
                 " WHERE interview_id = $1 AND user_id = $2 AND place >= $4"
@@ -136,7 +136,7 @@ class PostgresStore:
     async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         owner = uuid_of(interview_id), user
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("delete", user) as connection:
             there = await connection.fetchrow(
                 "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR UPDATE", *owner
             )
@@ -154,7 +154,7 @@ class PostgresStore:
 
     async def deleted(self, user: str, interview_id: str) -> bool:
         """Whether the user deleted an interview of this id, not long ago."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("deleted", user) as connection:
             row = await connection.fetchrow(
                 "SELECT FROM deletion WHERE interview_id = $1 AND user_id = $2",
                 uuid_of(interview_id),
@@ -164,7 +164,7 @@ class PostgresStore:
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("report", user) as connection:
             content = await connection.fetchval(
                 "SELECT content FROM report WHERE interview_id = $1 AND user_id = $2",
                 uuid_of(interview_id),
@@ -174,7 +174,7 @@ class PostgresStore:
 
     async def previous(self, user: str, interview: Interview) -> Previous | None:
         """The user's interview in the same language that was finished last before this one."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("previous", user) as connection:
             row = await connection.fetchrow(
                 f"SELECT {rows.INTERVIEW_COLUMNS}, r.content AS report FROM interview i"  # noqa: S608
                 " JOIN report r ON r.interview_id = i.id AND r.user_id = i.user_id"
@@ -197,28 +197,23 @@ class PostgresStore:
         self, interview_id: str, holder: str, seconds: float, beyond: int | None = None
     ) -> Lease | Holder:
         """Takes the lease of an interview for so many seconds, or says who has it."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("acquire", EVERYBODY) as connection:
             return await leasing.acquire(connection, interview_id, holder, seconds, beyond)
 
     async def holder(self, interview_id: str) -> Holder | None:
         """Who has the lease of an interview now."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("holder", EVERYBODY) as connection:
             return await leasing.holder(connection, interview_id)
-
-    async def renew(self, lease: Lease, seconds: float) -> None:
-        """Keeps a lease for so many seconds from now."""
-        if await self.renew_all([lease], seconds):
-            raise LeaseLost(lease.interview_id)
 
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("renew_all", EVERYBODY) as connection:
             return await leasing.renew(connection, leases, seconds)
 
     async def release(self, lease: Lease) -> None:
         """Gives a lease back, unless another has it."""
         self._written.pop(lease, None)
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("release", EVERYBODY) as connection:
             await leasing.release(connection, lease)
 
     async def commit(
@@ -232,7 +227,7 @@ class PostgresStore:
         """Writes what has changed of an interview, all or nothing."""
         # Until it is known to have been written, nothing is known of what is there.
         before = self._written.pop(lease, None)
-        async with self._database.transaction(interview.user) as connection:
+        async with self._database.transaction("commit", interview.user) as connection:
             await leasing.require(connection, lease)
             if not await writing.write(connection, interview, session, events, before, report):
                 raise LeaseLost(lease.interview_id)
@@ -241,7 +236,7 @@ class PostgresStore:
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
         """The engine's state and the events that last, oldest first."""
         name = uuid_of(interview_id)
-        async with self._database.transaction(EVERYBODY, snapshot=True) as connection:
+        async with self._database.transaction("session", EVERYBODY, snapshot=True) as connection:
             session = await connection.fetchval("SELECT session FROM interview WHERE id = $1", name)
             if session is None:
                 return None
@@ -260,7 +255,7 @@ class PostgresStore:
 
     async def save_recorded(self, recorded: Recorded) -> None:
         """Keeps what is known of a file; nothing, when the interview is gone."""
-        async with self._database.transaction(recorded.user) as connection:
+        async with self._database.transaction("save_recorded", recorded.user) as connection:
             owner = uuid_of(recorded.interview_id), recorded.user
             there = await connection.fetchrow(
                 "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR KEY SHARE", *owner
@@ -286,7 +281,7 @@ class PostgresStore:
         self, user: str, interview_id: str, speaker: Speaker | None = None
     ) -> Sequence[Recorded]:
         """The files of an interview, or of one voice, in their order."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("recorded", user) as connection:
             found = await connection.fetch(
                 f"SELECT {rows.RECORDED_COLUMNS} FROM recording"  # noqa: S608
                 " WHERE interview_id = $1 AND user_id = $2 AND ($3::int IS NULL OR speaker = $3)"
@@ -301,7 +296,7 @@ class PostgresStore:
 
     async def known_files(self, files: Sequence[str]) -> set[str]:
         """Which of these recordings belong to an interview."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("known_files", EVERYBODY) as connection:
             found = await connection.fetch(
                 "SELECT file FROM recording WHERE file = ANY($1)", list(files)
             )
@@ -311,7 +306,7 @@ class PostgresStore:
         self, now: datetime, kept_for: timedelta | None, limit: int
     ) -> Sequence[tuple[str, str]]:
         """User and id of interviews in which nothing has happened for too long."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("expired", EVERYBODY) as connection:
             found = await connection.fetch(
                 "SELECT i.user_id, i.id FROM interview i LEFT JOIN owner o USING (user_id)"
                 # The shorter of the two; where neither is known, never.
@@ -325,7 +320,7 @@ class PostgresStore:
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("unreviewed", EVERYBODY) as connection:
             found = await connection.fetch(
                 "SELECT i.user_id, i.id FROM interview i WHERE i.state = $1 AND NOT EXISTS"
                 " (SELECT FROM lease l WHERE l.interview_id = i.id"
@@ -337,14 +332,14 @@ class PostgresStore:
 
     async def forget_deletions(self, older_than: datetime) -> None:
         """Forgets that interviews were deleted before then."""
-        async with self._database.transaction(EVERYBODY) as connection:
+        async with self._database.transaction("forget_deletions", EVERYBODY) as connection:
             await connection.execute("DELETE FROM deletion WHERE deleted < $1", older_than)
 
     # Of one user, all at once.
 
     async def keep_for(self, user: str, retention: timedelta | None) -> None:
         """Keeps a user's interviews no longer than so after something last happened in them."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("keep_for", user) as connection:
             if retention is None:
                 await connection.execute("DELETE FROM owner WHERE user_id = $1", user)
             else:
@@ -357,12 +352,12 @@ class PostgresStore:
 
     async def forget_owner(self, user: str) -> None:
         """Forgets what is known of a user who has no interview any more."""
-        async with self._database.transaction(user) as connection:
+        async with self._database.transaction("forget_owner", user) as connection:
             await connection.execute("DELETE FROM deletion WHERE user_id = $1", user)
             await connection.execute("DELETE FROM owner WHERE user_id = $1", user)
 
     async def identity(self) -> str:
         """The database's own id: files are kept apart by it."""
-        async with self._database.connection() as connection:
+        async with self._database.connection("identity") as connection:
             found = await connection.fetchval("SELECT id FROM store")
         return str(found.hex)

@@ -190,14 +190,6 @@ class Store(Protocol):
         """Who has the lease of an interview now."""
         ...
 
-    async def renew(self, lease: Lease, seconds: float) -> None:
-        """Keeps a lease for so many seconds from now.
-
-        Raises:
-            LeaseLost: Another has it.
-        """
-        ...
-
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
         ...

@@ -45,7 +45,8 @@ _THAT = (
 _A_MOMENT = (
     r"(?:(?:a|one|just a|just one|another|half a|a little|some|a bit of|a few|a couple of|two"
     r"|a short)"
-    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit))"
+    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit)"
+    r"|(?:a (?:little )?bit |a little )(?:longer|more time)|more time)"
 )
 _TO_THINK = (
     r"(?: to (?:think|consider|collect my thoughts)(?: (?:about|of|on) (?:it|that|this"
@@ -100,6 +101,10 @@ _REPHRASE = rf"""
   | i am (?:a (?:bit|little) )?confused(?: by (?:it|that|{_QUESTION}))?
   | {_QUESTION} is not (?:quite )?clear(?: to me)?
 """
+_OBJECT = (
+    r"(?:it|that|this|(?:(?:the|a|an|your|my) )?(?:good |best |right |better )?"
+    r"(?:question|answer|example|case|one))"
+)
 _HOLD = rf"""
     (?:please )?(?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
   | {_YOU} (?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
@@ -111,7 +116,14 @@ _HOLD = rf"""
   | {_WE} (?:have|take|get|need) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|would like) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|have) to think(?: (?:about )?(?:it|that|this))?(?: for)?(?: {_A_MOMENT})?
-  | i am (?:still |just )?thinking(?: about (?:it|that))?
+  | (?:i (?:am|was) )?(?:still |just )*thinking(?: (?:about|of|over|on) {_OBJECT})?
+  | i am (?:still |just )*trying to (?:think|remember)(?: (?:of )?{_OBJECT})?
+  | (?:i am )?still (?:here|there|with you|listening|on it|working on {_OBJECT})
+  | i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
+  | i am not (?:quite |really )?(?:ready|done|finished)(?: (?:yet|thinking))*
+  | (?:i (?:am|was) )?(?:still |just )*(?:collecting|gathering|sorting) my thoughts
+  | (?:i am )?(?:still |just )*(?:formulating|preparing|thinking of) my answer
+  | (?:i (?:am|will be) )?almost (?:there|ready|done)
   | pause | (?:{_WE} )(?:pause|take a (?:short |quick )?break)
     (?: (?:here|it|this|the interview))?(?: for)?(?: {_A_MOMENT})?
 """

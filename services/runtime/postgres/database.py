@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import asyncpg
 
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
-from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.failures import STORE_FAILURES, StoreFailed
 from services.runtime.postgres.row_security import (
     APPLICATION_ROLE,
     BYPASSES,
@@ -115,6 +116,8 @@ def failed(error: BaseException) -> StoreFailed:
             return StoreFailed(*_SQLSTATES[prefix])
     if isinstance(error, TimeoutError):
         return StoreFailed("STORE_TIMEOUT", "it did not answer in time")
+    if isinstance(error, socket.gaierror):
+        return StoreFailed("STORE_LOST", "its host's name has no address")
     if isinstance(error, OSError | asyncpg.InterfaceError):
         return StoreFailed("STORE_LOST", "it cannot be reached")
     return StoreFailed("STORE_ERROR", f"{type(error).__name__} {state}".strip())
@@ -132,8 +135,14 @@ class Database:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def connection(self, seconds: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(
+        self, operation: str, seconds: float | None = None
+    ) -> AsyncIterator[asyncpg.Connection]:
         """A connection; all that is done with it must be done within so many seconds.
+
+        Args:
+            operation: What is done, in metrics and in the log.
+            seconds: The most it may take; None is the usual.
 
         Raises:
             StoreFailed: Something went wrong with the database.
@@ -157,16 +166,25 @@ class Database:
                     await self._pool.release(connection, timeout=within)
         except _FAULTS as error:
             told = failed(error)
-            log(_logger, logging.WARNING, "store failed", reason=told.reason, cause=error)
+            STORE_FAILURES.labels(operation, told.reason).inc()
+            log(
+                _logger,
+                logging.WARNING,
+                "store failed",
+                operation=operation,
+                reason=told.reason,
+                cause=error,
+            )
             raise told from error
 
     @asynccontextmanager
     async def transaction(
-        self, owner: Owner, *, snapshot: bool = False
+        self, operation: str, owner: Owner, *, snapshot: bool = False
     ) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction, which is committed at the end of the scope.
 
         Args:
+            operation: What is done, in metrics and in the log.
             owner: Whose rows it sees.
             snapshot: Whether it only reads, and sees all as it was at one moment.
 
@@ -175,7 +193,7 @@ class Database:
                 knows whether it happened.
         """
         how = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
-        async with self.connection() as connection, connection.transaction(**how):
+        async with self.connection(operation) as connection, connection.transaction(**how):
             everybody = owner is EVERYBODY
             await connection.execute(_OWNER, "" if everybody else owner, "on" if everybody else "")
             yield connection
@@ -256,6 +274,28 @@ def _is_lasting(error: BaseException) -> bool:
     return state.startswith("28") or state == "3D000" or isinstance(error, ValueError)
 
 
+async def answers(server: Server, seconds: float, variable: str) -> None:
+    """Returns if the database lets in who is to use it.
+
+    Raises:
+        ResourceMissing: The database that is named refuses the user, or is not on its server.
+        StoreFailed: It may come up yet.
+    """
+    try:
+        async with server.address() as address, asyncio.timeout(seconds):
+            connection = await asyncpg.connect(**address, timeout=seconds)
+    except _FAULTS as error:
+        fault = failed(error)
+        if server.url is not None and _is_lasting(error):
+            raise ResourceMissing(
+                f"{server.shown}: {fault.message}",
+                f"see the user, the password and the database in {variable}",
+            ) from None
+        raise fault from error
+    with suppress(*_FAULTS):
+        await connection.close(timeout=seconds)
+
+
 async def until_there(server: Server, seconds: float, variable: str) -> None:
     """Waits for the database, however long, and says so.
 
@@ -267,31 +307,23 @@ async def until_there(server: Server, seconds: float, variable: str) -> None:
     Raises:
         ResourceMissing: The database that is named refuses the user, or is not on its server.
     """
-    told = False
+    told = ""
     while True:
         try:
-            async with server.address() as address, asyncio.timeout(seconds):
-                connection = await asyncpg.connect(**address, timeout=seconds)
-        except _FAULTS as error:
-            if server.url is not None and _is_lasting(error):
-                raise ResourceMissing(
-                    f"{server.shown}: {failed(error).message}",
-                    f"see the user, the password and the database in {variable}",
-                ) from None
+            await answers(server, seconds, variable)
+        except StoreFailed as fault:
             # A place that does not exist yet is as good as nobody there.
-            if not told:
-                told = True
+            if told != fault.message:
+                told = fault.message
                 log(
                     _logger,
                     logging.WARNING,
                     f"waiting for {server.shown}",
-                    reason=failed(error).reason,
-                    message=failed(error).message,
+                    reason=fault.reason,
+                    message=fault.message,
                 )
             await asyncio.sleep(0.2)
         else:
-            with suppress(*_FAULTS):
-                await connection.close(timeout=seconds)
             if told:
                 log(_logger, logging.INFO, f"found {server.shown}")
             return

@@ -8,7 +8,8 @@ The server listens at a Unix socket in its folder, which is its owner's alone; w
 is trusted. PostgreSQL refuses to run as root: started by root it runs as a system user of its own,
 with the right to pass through folders that are closed to others (CAP_DAC_READ_SEARCH).
 
-SIGINT stops it at once and in order; SIGTERM would wait for its clients.
+SIGINT stops it at once and in order; SIGTERM would wait for its clients. One start in a folder at a
+time: what an earlier server has left there is ended.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 
 from services.runtime.errors import ResourceMissing
 from services.runtime.postgres.database import DATABASE, SUPERUSER
+from services.runtime.postgres.remnants import clear
 from services.runtime.server import EXIT_RESOURCE_MISSING
 
 FOLDER = "postgres"
@@ -195,6 +197,7 @@ def main() -> None:
     os.chdir("/")
     if account is not None:
         become(account)
+    clear(folder)
     # A change of user has taken the launcher's wish back that this should not outlive it. The
     # fast way to stop, not SIGKILL: nothing has to be recovered at the next start.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from prometheus_client import Counter
+
 from services.runtime.errors import Unavailable
+
+STORE_FAILURES = Counter(
+    "viva_store_failures_total", "What the database did not do.", ["operation", "reason"]
+)
 
 
 class StoreFailed(Unavailable):

@@ -89,7 +89,7 @@ async def test_a_guest_has_one_and_it_counts_for_the_member_they_become(on: Stag
 
 async def test_the_plan_pro_has_no_limit(on: Stage) -> None:
     user = (await on.member()).account.id
-    async with on.gateway.database.transaction(user) as connection:
+    async with on.gateway.database.transaction("test", user) as connection:
         await users.set_plan(connection, user, Plan.PRO)
     for n in range(7):
         assert await reserve(on, user, f"i{n}") == (n + 1, None)

@@ -98,3 +98,34 @@ test("another window takes the interview, and gives it back", async ({ page, con
   await page.getByRole("button", { name: "Use it here" }).click();
   await expect(other.getByText("This interview is open in another window").first()).toBeVisible();
 });
+
+test("a network that is gone for five seconds in mid-answer costs no turn", async ({ page, context }) => {
+  await toTheCheck(page);
+  await page.getByRole("button", { name: /Go (on|to)/ }).click();
+  await expect(page.locator(".presence.speaking")).toBeVisible();
+  await expect(page.locator(".captions .candidate").last()).toContainText(/\w+/, { timeout: 90_000 });
+  await context.setOffline(true);
+  await expect(page.getByText("Reconnecting", { exact: true })).toBeVisible();
+  // The cut itself is five seconds long.
+  await page.waitForTimeout(5_000);
+  await context.setOffline(false);
+  await expect(page.getByText("Connection good")).toBeAttached();
+  await expect(page.getByText("Reconnecting", { exact: true })).toBeHidden();
+  await expect(page.locator(".captions .candidate").first()).toContainText(/\w+ \w+ \w+/, { timeout: 90_000 });
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+
+  test("everything is in reach", async ({ page }) => {
+    await toTheCheck(page);
+    await page.getByRole("button", { name: /Go (on|to)/ }).click();
+    await expect(page.locator(".captions .interviewer").first()).toContainText(/\w+ \w+/);
+    for (const name of ["Mute", "Take your time", "Type", "Pause", "End"]) {
+      const box = await page.getByRole("button", { name, exact: true }).boundingBox();
+      expect(box && box.height >= 44 && box.y + box.height <= 740, name).toBe(true);
+    }
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  });
+});

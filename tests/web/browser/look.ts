@@ -32,11 +32,16 @@ export async function accessible(page: Page, name: string): Promise<void> {
   expect(violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html}`)).toEqual([]);
 }
 
+/** Without pictures wanted two are enough to have each language, theme and size once. */
+const ALL = SHOTS !== undefined;
+const LOOKS = ["en light desktop", "zh-CN dark phone"];
+
 /** Tests in every language, theme and size. */
 export function everywhere(tests: (suffix: string, language: "en" | "zh-CN") => void): void {
   for (const language of ["en", "zh-CN"] as const) {
     for (const theme of ["light", "dark"]) {
       for (const [size, viewport] of Object.entries(SIZES)) {
+        if (!ALL && !LOOKS.includes(`${language} ${theme} ${size}`)) continue;
         test.describe(`${language} ${theme} ${size}`, () => {
           test.use({ viewport, reducedMotion: "reduce" } as object);
           test.beforeEach(async ({ page }) => {

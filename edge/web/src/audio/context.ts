@@ -16,6 +16,14 @@ export function wakeSound(): void {
   if (context.state !== "running") void context.resume();
 }
 
+/** Tells when a phone call or the system takes the sound away, or gives it back; ends with the function given back. */
+export function watchSound(changed: (awake: boolean) => void): () => void {
+  const watched = context;
+  const told = () => changed(soundIsAwake());
+  watched?.addEventListener("statechange", told);
+  return () => watched?.removeEventListener("statechange", told);
+}
+
 /** Whether sound can be heard now. */
 export function soundIsAwake(): boolean {
   return context?.state === "running";

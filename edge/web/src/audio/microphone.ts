@@ -36,6 +36,8 @@ export class Microphone {
   private worklet: AudioWorkletNode | undefined;
   private zerosMs = 0;
   private silent = false;
+  /** Suppressed noise is zeros as well: only a device that never gave anything is silent. */
+  private gave = false;
   private opening = 0;
 
   constructor(private readonly listener: MicrophoneListener) {}
@@ -76,7 +78,7 @@ export class Microphone {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = this.source = this.worklet = undefined;
     this.zerosMs = 0;
-    this.silent = false;
+    this.silent = this.gave = false;
   }
 
   get deviceId(): string | undefined {
@@ -85,7 +87,8 @@ export class Microphone {
 
   private took(captured: Captured): void {
     this.zerosMs = captured.zeros ? this.zerosMs + PIECE_MS : 0;
-    if (!this.silent && this.zerosMs >= SILENT_MS) {
+    this.gave ||= !captured.zeros;
+    if (!this.silent && !this.gave && this.zerosMs >= SILENT_MS) {
       this.silent = true;
       this.listener.trouble("silent");
     } else if (this.silent && this.zerosMs === 0) {

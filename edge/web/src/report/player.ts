@@ -74,8 +74,8 @@ export class Player {
     let endMs: number | undefined;
     for await (const { format, start, audio } of pieces) {
       if (signal.aborted) return true;
-      if (format) rateHz = format.sampleRateHz;
-      const atMs: number = milliseconds(start);
+      rateHz = format?.sampleRateHz ?? rateHz;
+      const atMs = milliseconds(start);
       if (endMs === undefined) this.startMs = atMs;
       // Where nothing was recorded it is silent, so that the clock goes on.
       if (endMs !== undefined && atMs > endMs) this.speaker.play(id, rateHz, new Uint8Array(Math.round(((atMs - endMs) / 1000) * rateHz) * BYTES_A_SAMPLE));

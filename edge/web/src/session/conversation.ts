@@ -46,6 +46,7 @@ export class Conversation {
   private recordFrom: number | undefined;
   private acknowledgedMs = 0;
   private open = false;
+  private spoken = false;
   private lastCaptured = 0;
   private tokenSeen = 0;
   private readonly reading = new AbortController();
@@ -70,11 +71,13 @@ export class Conversation {
     });
   }
 
-  /** Joins. `spoken`: with the microphone; without it answers are typed until it is opened. */
+  /** Joins. `spoken`: with the microphone; without it answers are typed. */
   async start(spoken: boolean): Promise<void> {
     this.open = true;
+    this.spoken = spoken;
     addEventListener("offline", this.wentOffline);
     addEventListener("pagehide", this.kept);
+    navigator.mediaDevices?.addEventListener("devicechange", this.pluggedIn);
     const before = recall(this.interviewId);
     await this.read();
     if (!this.open) return;
@@ -105,6 +108,7 @@ export class Conversation {
     this.open = false;
     removeEventListener("offline", this.wentOffline);
     removeEventListener("pagehide", this.kept);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.pluggedIn);
     this.kept();
     this.reading.abort();
     this.link?.close();
@@ -112,6 +116,12 @@ export class Conversation {
     this.loudspeaker.close();
     await this.running;
   }
+
+  /** Whoever lost the microphone and plugs one in need not be asked. */
+  private readonly pluggedIn = () => {
+    const { microphone } = this.state.value;
+    if (microphone === "gone" || microphone === "missing") void this.microphone.open();
+  };
 
   private readonly wentOffline = () => this.link?.interrupted();
 
@@ -142,7 +152,8 @@ export class Conversation {
       outbox: this.outbox,
       join: () => ({
         interviewId: this.interviewId,
-        input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 },
+        // Without it the server expects typed answers.
+        ...(this.spoken ? { input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 } } : {}),
         ...(this.token ? { resumeToken: this.token } : {}),
       }),
       event: (event) => this.happened(event),

@@ -37,6 +37,8 @@ export interface LinkOptions {
   forgetToken: () => void;
   /** Whether the interview is over: the end of the stream is then no loss. */
   over: () => boolean;
+  /** Whether there is a network at all. */
+  online?: () => boolean;
   /** 0 to 1. */
   random?: () => number;
 }
@@ -198,8 +200,9 @@ export class Link {
         this.arrived(event);
       }
     } catch (error) {
-      // A refusal is an answer: the socket got through.
-      if (!got && codeOf(error) === Code.Unavailable) this.socketsWithoutMessage += 1;
+      // A refusal is an answer: the socket got through. Without a network nothing does.
+      const online = (this.options.online ?? (() => navigator.onLine))();
+      if (!got && online && codeOf(error) === Code.Unavailable) this.socketsWithoutMessage += 1;
       throw attempt.signal.aborted ? attempt.signal.reason : error;
     } finally {
       clearTimeout(impatient);

@@ -2,7 +2,7 @@
 import { InterviewState } from "@viva/interview/v1/interview_pb";
 import { hears, type SessionState, type Utterance } from "@/session/state";
 
-export type Presence = "joining" | "listening" | "muted" | "thinking" | "speaking" | "held" | "paused" | "away" | "over";
+export type Presence = "joining" | "listening" | "muted" | "unheard" | "thinking" | "speaking" | "held" | "paused" | "away" | "over";
 
 /** A reply that comes sooner needs no sign that it is coming. */
 export const THINKING_MS = 400;
@@ -23,7 +23,9 @@ export function presence(state: SessionState): Presence {
   if (state.link.kind === "lost") return "away";
   if (state.link.kind === "joining") return "joining";
   if (state.waitingSince !== undefined && state.now - state.waitingSince >= THINKING_MS) return "thinking";
-  return hears(state) ? "listening" : "muted";
+  if (!hears(state)) return "muted";
+  // Whoever types is listened to as well; whose microphone fails is not.
+  return state.microphone === "on" || state.microphone === "off" ? "listening" : "unheard";
 }
 
 /** Whether samples of it are played, or wait for "go on": from what was played, not from what was sent. */

@@ -27,7 +27,7 @@ WORDINGS = 3
 HEARD_WEIGHT = 3
 """How often words that Whisper really understood count: they are of one performance in three."""
 SEED = "fit"
-CUT_INS, WITH_OPENERS = 0.05, 0.06
+CUT_INS, WITH_OPENERS = 0.05, 0.052
 """Shares of the inner pauses that may be cut on the fitted half: by content, and by openers that
 meet the speaker's next words as well. Less than the 5 % that may be cut of answers never seen."""
 _RIDGE = 3.0

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from viva.serving.v1 import serving_pb2
 
-from services.asr.engines.engine import SAMPLE_RATE, Float32, Recognizer, Window
+from services.asr.engines.engine import SAMPLE_RATE, Float32, Recognizer, Window, decode_fully
 from services.asr.engines.selection import load_recognizers
 from services.asr.settings import AsrSettings
 from services.asr.turn_completion import TurnCompletion, load_turn_completion
@@ -140,7 +140,7 @@ class Listener:
 
     def _text(self, samples: Float32, language: str) -> str:
         window = self._recognizer.prepare(Window(samples, language=language))
-        [hypothesis] = self._recognizer.decode([window])
+        [hypothesis] = decode_fully(self._recognizer, [window])
         if isinstance(hypothesis, Exception):
             raise hypothesis
         return hypothesis.text.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from edge.gateway.bridge.server import serving
 from edge.gateway.bridge.settings import BridgeSettings
 from tests.edge.gateway.bridge import echo
+
+GUARD_SECONDS = 10.0
+"""What hangs this long is broken; nothing is measured by it."""
 
 Bridge = Callable[..., AbstractAsyncContextManager[int]]
 
@@ -35,7 +39,10 @@ def bridge(server: echo.Echo, tmp_path: Path) -> Bridge:
             "drain_seconds": 0,
             "page": tmp_path / "page",
         }
-        async with serving(BridgeSettings(**{**usual, **settings})) as port:
+        async with (
+            asyncio.timeout(GUARD_SECONDS),
+            serving(BridgeSettings(**{**usual, **settings})) as port,
+        ):
             yield port
 
     return run

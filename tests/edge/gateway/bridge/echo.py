@@ -90,7 +90,7 @@ class Echo:
     async def flood(self, requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         """Writes without end, as fast as it may."""
         try:
-            while True:
+            while not context.cancelled():
                 await context.write(self.flooded.to_bytes(4, "big") + bytes(4092))
                 self.flooded += 1
         finally:  # a write to a cancelled call fails in ways of its own
@@ -129,7 +129,7 @@ async def serving(port: int = 0) -> AsyncIterator[Echo]:
         "Flood": echo.flood,
         "Burst": echo.burst,
     }
-    handlers: dict[str, grpc.RpcMethodHandler] = {
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         name: grpc.stream_stream_rpc_method_handler(method) for name, method in streams.items()
     }
     handlers["CheckToken"] = grpc.unary_unary_rpc_method_handler(echo.check)

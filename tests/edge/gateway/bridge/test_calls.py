@@ -159,10 +159,12 @@ async def test_answers_of_one_moment_travel_together(bridge: Bridge) -> None:
     assert heard.messages == [b"a" + bytes([number]) for number in range(50)]
     assert sum(heard.sizes) == 52
     assert len(heard.sizes) <= 4
+    # Existing clients look at what follows the headers in one message too late.
+    assert heard.sizes[0] == 1
 
 
 async def test_calls_beyond_a_connection_open_another(bridge: Bridge, server: Echo) -> None:
-    async with bridge(streams_per_connection=1) as port:
+    async with bridge(streams_per_connection=1) as port:  # noqa: SIM117 - the second comes later
         async with calling(port, "/test.v1.Echo/Chat", HELLO, data(b"1")) as first:
             await first.until(1)
             async with calling(port, "/test.v1.Echo/Chat", HELLO, data(b"2")) as second:

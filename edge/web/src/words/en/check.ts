@@ -15,7 +15,6 @@ export default {
     heardDone: "Heard",
     echo: "Echo",
     echoes: { unknown: "Play the notes to find out", none: "None", some: "Your loudspeaker comes back: use headphones" },
-    ready: "Your microphone works",
     readyDevice: "{device} works as last time.",
     again: "Check again",
     enter: "Go to the interview",

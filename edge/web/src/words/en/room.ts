@@ -6,7 +6,8 @@ export default {
     presence: {
       joining: "Joining",
       listening: "Listening",
-      muted: "You are muted",
+      muted: "Your microphone is off",
+      unheard: "Cannot hear you",
       thinking: "Thinking",
       speaking: "Speaking",
       held: "Go on, I'm listening",
@@ -37,7 +38,6 @@ export default {
     pushToTalk: "Push to talk",
     talk: "Hold to talk",
     talking: "Talking",
-    more: "More",
     link: { good: "Connection good", slow: "Connection slow", lost: "Connection lost", calls: "Connected without WebSocket" },
     endTitle: "End the interview?",
     endText: "Your report covers what you have said so far.",
@@ -69,7 +69,6 @@ export default {
       store: { title: "Saving takes a moment", advice: "The interviewer waits until your answer is saved. Nothing is lost." },
     },
     typeNow: "Type now",
-    microphone: "Microphone",
     checkMicrophone: "Try again",
     said: {
       joined: "Connected.",

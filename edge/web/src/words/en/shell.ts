@@ -18,7 +18,6 @@ export default {
     theme: "Theme: {theme}",
     themes: { system: "as the system", light: "light", dark: "dark" },
     offline: "You are offline. You can keep reading; what you send waits until the connection is back.",
-    loading: "Loading",
   },
   missing: {
     title: "There is nothing here",

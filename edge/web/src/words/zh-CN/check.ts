@@ -17,7 +17,6 @@ const words: typeof en = {
     heardDone: "已听到",
     echo: "回声",
     echoes: { unknown: "播放后可知", none: "没有", some: "扬声器的声音传回了麦克风，请戴耳机" },
-    ready: "麦克风工作正常",
     readyDevice: "{device} 与上次一样正常。",
     again: "重新检查",
     enter: "进入面试",

@@ -8,7 +8,8 @@ const words: typeof en = {
     presence: {
       joining: "正在进入",
       listening: "正在听",
-      muted: "你已静音",
+      muted: "麦克风已关",
+      unheard: "听不到你的声音",
       thinking: "正在思考",
       speaking: "正在说话",
       held: "请继续，我在听",
@@ -39,7 +40,6 @@ const words: typeof en = {
     pushToTalk: "按住说话",
     talk: "按住说话",
     talking: "正在说",
-    more: "更多",
     link: { good: "网络良好", slow: "网络较慢", lost: "连接已断开", calls: "已连接（未使用 WebSocket）" },
     endTitle: "结束面试？",
     endText: "报告会涵盖到目前为止的回答。",
@@ -71,7 +71,6 @@ const words: typeof en = {
       store: { title: "保存需要一点时间", advice: "面试官会等到回答保存好，内容不会丢失。" },
     },
     typeNow: "现在打字",
-    microphone: "麦克风",
     checkMicrophone: "再试一次",
     said: {
       joined: "已连接。",

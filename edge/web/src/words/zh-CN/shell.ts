@@ -20,7 +20,6 @@ const words: typeof en = {
     theme: "主题：{theme}",
     themes: { system: "跟随系统", light: "浅色", dark: "深色" },
     offline: "网络已断开。页面仍可阅读，要发送的内容会等网络恢复后再发出。",
-    loading: "正在加载",
   },
   missing: {
     title: "这里没有内容",

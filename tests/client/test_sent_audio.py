@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.cli.sent_audio import MOST_SECONDS, SentAudio
+from services.client.sent_audio import MOST_SECONDS, SentAudio
 from services.runtime.stats import seconds
 
 CHUNK = 640

@@ -6,9 +6,10 @@ from collections import deque
 
 from viva.serving.v1 import serving_pb2
 
-from services.cli.sound_card import RATE_HZ
 from services.runtime.stats import duration
 
+RATE_HZ = 16_000
+"""Samples a second of the audio that clients send."""
 BYTES_PER_SECOND = 2 * RATE_HZ
 MOST_SECONDS = 120.0
 """Of more, the beginning is given up: the server keeps no more of it for a recogniser either."""

@@ -1,0 +1,1 @@
+"""What the WebSocket bridge costs: a process between a raw client and a server that echoes."""

@@ -1,0 +1,220 @@
+"""One live conversation, held together over as many connections as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import grpc
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import interview_service_pb2
+from viva.serving.v1 import serving_pb2
+
+from services.client.sent_audio import RATE_HZ, SentAudio
+from services.runtime.stats import duration, seconds
+
+SILENCE_SECONDS = 600.0
+"""Without any event for so long an interview has failed; the server has its own patience."""
+REJOIN_SECONDS = 30.0
+"""How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
+REJOIN_PAUSE_SECONDS = 0.5
+BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What a call ends with when its connection does: refused, reset, closed without a status."""
+
+Call = grpc.aio.StreamStreamCall[
+    interview_service_pb2.ConverseRequest, interview_service_pb2.ConverseResponse
+]
+
+
+class InterviewFailed(RuntimeError):
+    """The interview could not be held to its end."""
+
+
+class Conversation:
+    """`InterviewService.Converse` as one stream of events, whatever happens to connections.
+
+    One task reads `events`; any may write.
+
+    Attributes:
+        silence_seconds: Without any event for so long it has failed.
+        late: Whether the last event was missed first and came after joining again: it tells
+            nothing about the clock.
+    """
+
+    def __init__(
+        self,
+        converse: Callable[[], Call],
+        interview_id: str,
+        *,
+        output_hz: int | None = None,
+        text_only: bool = False,
+        silence_seconds: float = SILENCE_SECONDS,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Takes the interview; nothing is sent before the scope is entered.
+
+        Args:
+            converse: Opens a call.
+            interview_id: Which interview to join.
+            output_hz: The rate of the interviewer's audio; None for the voice's own.
+            text_only: No audio of the interviewer's.
+            silence_seconds: Without any event for so long it has failed.
+            note: Told in a sentence when the connection breaks.
+        """
+        self._converse = converse
+        self._call = converse()
+        self._interview_id = interview_id
+        self._output_hz = output_hz
+        self._text_only = text_only
+        self.silence_seconds = silence_seconds
+        self._note = note
+        self._resume_token: str | None = None
+        self._sent = SentAudio()
+        self._broken_since: float | None = None
+        self._cut_off = False
+        self._loop = asyncio.get_running_loop()
+        # grpc.aio takes one write at a time.
+        self._writing = asyncio.Lock()
+        self.late = False
+
+    async def __aenter__(self) -> Self:
+        """Joins."""
+        async with self._writing:
+            await self._write(self._join())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leaves; the interview waits for whoever joins next."""
+        self._call.cancel()
+
+    async def events(self) -> AsyncIterator[pb.InterviewEvent]:
+        """Every event once, in order, until the reader has had enough.
+
+        Raises:
+            TimeoutError: Nothing came for `silence_seconds`.
+            InterviewFailed: The stream ended, or the server has lost the interview.
+            grpc.aio.AioRpcError: The server refused, or stayed away for too long.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(self.silence_seconds):
+                    response = await self._call.read()
+            except grpc.aio.AioRpcError as error:
+                await self._join_again(error)
+                continue
+            except asyncio.CancelledError:
+                # A call that is cut by its own side is read as cancelled.
+                task = asyncio.current_task()
+                if not self._cut_off or (task is not None and task.cancelling()):
+                    raise
+                async with self._writing:
+                    self._cut_off = False
+                continue
+            if not isinstance(response, interview_service_pb2.ConverseResponse):
+                raise InterviewFailed("the conversation ended without a report")
+            event = response.event
+            self.late = self._broken_since is not None
+            self._resume_token, self._broken_since = event.resume_token, None
+            if event.HasField("audio_received"):
+                self._sent.forget(seconds(event.audio_received.offset))
+            yield event
+
+    async def speak(self, samples: bytes) -> None:
+        """Sends the candidate's next audio: 16-bit mono at `RATE_HZ`, in any pieces.
+
+        After a broken connection what was not acknowledged goes before it.
+        """
+        self._sent.add(samples)
+        # Chosen only when it can be written: joining again changes what is next.
+        async with self._writing:
+            while (piece := self._sent.next()) is not None:
+                audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
+                if not await self._write(interview_service_pb2.ConverseRequest(candidate=audio)):
+                    return
+
+    async def say(self, message: pb.CandidateMessage) -> None:
+        """Sends anything else; what finds the connection broken is not sent again."""
+        async with self._writing:
+            await self._write(interview_service_pb2.ConverseRequest(candidate=message))
+
+    async def answer(self, text: str) -> None:
+        """Types an answer."""
+        await self.say(pb.CandidateMessage(typed=pb.TypedAnswer(text=text)))
+
+    async def heard(self, utterance_id: str, position: float, *, finished: bool) -> None:
+        """Acknowledges what was played of the interviewer's audio.
+
+        Args:
+            utterance_id: Of which utterance.
+            position: How much was heard, in seconds.
+            finished: Whether all that has arrived was.
+        """
+        playback = pb.PlaybackPosition(
+            utterance_id=utterance_id,
+            position=duration(position),
+            finished=finished,
+            client_time=duration(self._loop.time()),
+        )
+        await self.say(pb.CandidateMessage(playback=playback))
+
+    async def cut(self, away_seconds: float) -> None:
+        """Cuts the connection on purpose and joins again after so long; nobody writes meanwhile."""
+        async with self._writing:
+            self._cut_off, self._broken_since = True, self._loop.time()
+            self._call.cancel()
+            await asyncio.sleep(away_seconds)
+            await self._open_again()
+
+    def _join(self) -> interview_service_pb2.ConverseRequest:
+        join = pb.JoinInterview(
+            interview_id=self._interview_id,
+            input=serving_pb2.AudioFormat(
+                encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
+            ),
+            output=(
+                serving_pb2.AudioFormat(sample_rate_hz=self._output_hz, channels=1)
+                if self._output_hz is not None
+                else None
+            ),
+            resume_token=self._resume_token,
+            text_only=self._text_only,
+        )
+        return interview_service_pb2.ConverseRequest(join=join)
+
+    async def _write(self, request: interview_service_pb2.ConverseRequest) -> bool:
+        # A write that finds the call over says less than the read that will find it, too.
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            await self._call.write(request)
+            return True
+        return False
+
+    async def _join_again(self, error: grpc.aio.AioRpcError) -> None:
+        """Opens the conversation anew after its connection broke; raises what is no such break."""
+        now = self._loop.time()
+        again = self._broken_since is not None
+        if again and error.code() is grpc.StatusCode.NOT_FOUND:
+            raise InterviewFailed(
+                "the interview server was started again and no longer knows the interview"
+            )
+        self._broken_since = self._broken_since or now
+        if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
+            raise error
+        if not again:
+            self._note("The connection broke; joining again.")
+        await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
+        async with self._writing:
+            self._call.cancel()
+            await self._open_again()
+
+    async def _open_again(self) -> None:
+        self._call = self._converse()
+        self._sent.rewind()
+        await self._write(self._join())

@@ -1,0 +1,103 @@
+"""A conversation over connections that break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from viva.interview.v1 import conversation_pb2 as cpb
+
+from services.client import Conversation, InterviewFailed, Viva
+from services.runtime.stats import duration, seconds
+from tests.cli.scripted_interview import Requests, reported, scripted
+
+CHUNK = bytes(range(1, 251)) * 4
+CHUNK_SECONDS = len(CHUNK) / 32_000
+
+
+class Broken(Exception):
+    """What the server's side of a connection dies of."""
+
+
+async def speak(conversation: Conversation) -> None:
+    """A microphone never stops."""
+    while True:
+        await conversation.speak(CHUNK)
+        await asyncio.sleep(CHUNK_SECONDS)
+
+
+async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> None:
+    offsets: list[list[float]] = []
+
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        heard: list[float] = []
+        offsets.append(heard)
+        async for request in requests:
+            heard.append(round(seconds(request.candidate.audio.chunk.offset), 4))
+            if len(heard) == 3:
+                break
+        if len(offsets) == 1:
+            received = cpb.AudioReceived(offset=duration(CHUNK_SECONDS))
+            yield cpb.InterviewEvent(audio_received=received)
+            raise Broken
+        yield reported()
+
+    kinds: list[tuple[str | None, bool]] = []
+    notes: list[str] = []
+    async with scripted(script) as (address, server), Viva(address) as viva:
+        interview = await viva.create_interview(rounds=1)
+        async with viva.conversation(interview.id, note=notes.append) as conversation:
+            speaking = asyncio.create_task(speak(conversation))
+            async for event in conversation.events():
+                kinds.append((event.WhichOneof("event"), conversation.late))
+                if event.HasField("report_ready"):
+                    break
+            speaking.cancel()
+    assert kinds == [("audio_received", False), ("report_ready", True)]
+    assert [join.resume_token for join in server.joined] == ["", "1"]
+    again = [round(n * CHUNK_SECONDS, 4) for n in range(4)]
+    assert offsets[0] == again[:3]
+    assert offsets[1] == again[1:4]
+    assert notes == ["The connection broke; joining again."]
+
+
+async def test_a_refusal_is_no_broken_connection() -> None:
+    server = grpc.aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with Viva(f"127.0.0.1:{port}") as viva, viva.conversation("x") as conversation:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await anext(conversation.events())
+    finally:
+        await server.stop(0)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_silence_and_an_end_without_a_report_are_failures() -> None:
+    async def silent(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        async for _ in requests:
+            pass
+        yield reported()
+
+    async def over(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        nothing: list[cpb.InterviewEvent] = []
+        for event in nothing:
+            yield event
+
+    async with (
+        scripted(silent) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x", silence_seconds=0.1) as conversation,
+    ):
+        with pytest.raises(TimeoutError):
+            await anext(conversation.events())
+    async with (
+        scripted(over) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        with pytest.raises(InterviewFailed):
+            await anext(conversation.events())

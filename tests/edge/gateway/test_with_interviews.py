@@ -1,0 +1,126 @@
+"""Accounts and interviews on one database: what a user may create, takes along, leaves."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+from viva.account.v1 import account_service_pb2 as pb
+from viva.interview.v1 import interview_service_pb2
+
+from services.interview.clients.quota import QuotaClient
+from services.interview.clients.seams import NoQuota, Quota
+from services.interview.questions.bank import load_bank
+from services.interview.store.postgres import PostgresStore
+from services.runtime.channel import open_channel, outgoing
+from services.runtime.postgres.database import open_database
+from tests.edge.gateway.stage import PASSWORD, PATIENCE, Stage, bearer, emptied, refused, stage
+from tests.edge.gateway.test_leaving import everything
+from tests.interview.calls import audio, joining, until
+from tests.interview.databases import Postgres
+from tests.interview.orchestrators import Orchestrator, orchestrator
+
+pytestmark = pytest.mark.slow
+
+
+class Late:
+    """A quota that is asked elsewhere as soon as it is known where."""
+
+    def __init__(self) -> None:
+        self.told: Quota = NoQuota()
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        await self.told.reserve(user, interview_id)
+
+    async def release(self, user: str, interview_id: str) -> None:
+        await self.told.release(user, interview_id)
+
+
+@dataclass
+class Both:
+    """A gateway and an interview server."""
+
+    on: Stage
+    running: Orchestrator
+
+
+@pytest_asyncio.fixture
+async def both(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Both]:
+    quota = Late()
+    await emptied(postgres)
+    async with (
+        open_database(postgres.server(), PATIENCE) as database,
+        orchestrator(PostgresStore(database), load_bank(), tmp_path, quota=quota) as running,
+        stage(postgres, tmp_path, interview_address=f"127.0.0.1:{running.port}") as on,
+        open_channel(f"127.0.0.1:{on.port}") as channel,
+    ):
+        quota.told = QuotaClient(channel)
+        yield Both(on, running)
+
+
+async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    guest = await on.guest()
+    user = guest.account.id
+    made = await wire.create(user=user)
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED") as told:
+        await wire.create(user=user)
+    assert told["QuotaFailure"].violations[0].subject == f"user:{user}"
+    member = await on.member(token=guest.access_token)
+    assert member.account.interviews.used == 1
+    assert await wire.get(made.id, user=user) == made
+    await wire.create(user=user)
+    assert (await on.account(member.access_token)).interviews.used == 2
+
+
+async def test_all_of_a_user_is_taken_along_and_then_gone(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    member = await on.member()
+    other = await on.member("bob@example.org")
+    user = member.account.id
+    made = await wire.create(user=user)
+    bobs = await wire.create(user=other.account.id)
+    async with wire.converse(joining(made.id), user=user) as call:
+        await until(call, lambda event: event.HasField("utterance_started"))
+        for _ in range(20):
+            await call.write(
+                interview_service_pb2.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800))
+            )
+        await until(call, lambda event: event.HasField("audio_received"))
+        await both.running.recordings.book_once()
+    exporting = on.accounts.ExportData(
+        pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(member.access_token)
+    )
+    archive = zipfile.ZipFile(io.BytesIO(b"".join([piece.content async for piece in exporting])))
+    assert archive.testzip() is None
+    folder = f"interviews/{made.id}"
+    assert json.loads(archive.read(f"{folder}/interview.json"))["id"] == made.id
+    assert archive.read(f"{folder}/recordings/candidate.flac").startswith(b"fLaC")
+    assert not [name for name in archive.namelist() if bobs.id in name]
+    removed = await on.accounts.DeleteAccount(
+        pb.DeleteAccountRequest(password=PASSWORD),
+        timeout=PATIENCE,
+        metadata=bearer(member.access_token),
+    )
+    assert removed.interviews == 1
+    assert removed.recordings >= 1
+    assert not removed.pending
+    # In the tables of both, and on disk.
+    assert set(await everything(on, user)) == {"account.deletion", "account.audit"}
+    files = both.running.wire.data_dir / "recordings"
+    assert not list(files.glob(f"{made.id}*"))
+    with pytest.raises(grpc.aio.AioRpcError) as gone:
+        await wire.create(user=user)
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+    assert await wire.get(bobs.id, user=other.account.id) == bobs
+    listed = await wire.interviews.ListInterviews(
+        interview_service_pb2.ListInterviewsRequest(), **outgoing(PATIENCE, user=user)
+    )
+    assert not listed.interviews

@@ -1,0 +1,322 @@
+"""An engine that hangs behind a server that lives is found out; slowness is not taken for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from services.interview.clients.seams import (
+    Answered,
+    PartialHeard,
+    PauseHeard,
+    ProbablyEnded,
+    SpeechBegan,
+    TurnEnded,
+    WentOn,
+)
+from services.interview.events import CandidateTurn, Remedy, ServiceDegraded
+from tests.interview.stage import FakeStream, Stage, stage
+from tests.interview.test_degradation import ANSWER, loud, patiently, said, talk
+from tests.interview.test_hearing import Listener, listening
+from tests.runtime import virtual_time
+
+TOLD_SECONDS = 3.05
+"""The promise, and a rounding of the steps in which audio comes."""
+QUIET, LOUD = bytes(3200), loud(0.1)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    virtual_time.run(asyncio.wait_for(main, 3600.0))
+
+
+async def speaking(listener: Listener) -> FakeStream:
+    """Someone is about to speak."""
+    await talk(listener, 1.0, QUIET)
+    return await listener.stream()
+
+
+async def pause(listener: Listener, stream: FakeStream, end: float, seconds: float) -> None:
+    """Silence, as voice activity tells of it."""
+    for step in range(int(seconds / 0.2)):
+        stream.heard.put_nowait(PauseHeard(0.2 * (step + 1), end))
+        await talk(listener, 0.2, QUIET)
+
+
+async def failing(listener: Listener) -> tuple[str, float]:
+    """Waits for trouble: why, and when."""
+    async with asyncio.timeout(60.0):
+        failure = await listener.failures.get()
+    return failure.reason, asyncio.get_running_loop().time()
+
+
+def test_an_engine_that_hangs_in_the_first_words_is_told_of_within_three_seconds() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            listener.recogniser.hangs = True
+            began = asyncio.get_running_loop().time()
+            first.heard.put_nowait(SpeechBegan(1.0))
+            noticed = asyncio.create_task(failing(listener))
+            await talk(listener, 0.8, LOUD)
+            await pause(listener, first, 1.8, 3.0)
+            reason, at = await noticed
+            assert reason == "hangs"
+            assert at - began <= TOLD_SECONDS
+            # It was tried with what was said, from where it began on.
+            assert LOUD * 8 in listener.recogniser.tried[0]
+
+    run(main())
+
+
+def test_an_engine_that_hangs_in_mid_answer_is_told_of_within_three_seconds() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            for step in range(10):
+                await talk(listener, 0.6, LOUD)
+                first.heard.put_nowait(PartialHeard("word " * (step + 1), ""))
+            await talk(listener, 0.1, LOUD)
+            listener.recogniser.hangs = True
+            began = asyncio.get_running_loop().time()
+            noticed = asyncio.create_task(failing(listener))
+            await talk(listener, 4.0, LOUD)
+            assert (await noticed)[1] - began <= TOLD_SECONDS
+
+    run(main())
+
+
+def test_an_engine_that_hangs_at_the_end_is_told_of_within_three_seconds() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 0.8, LOUD)
+            first.heard.put_nowait(PartialHeard("Yes", ""))
+            first.heard.put_nowait(ProbablyEnded("Yes.", (), 1.0, 1.8))
+            await pause(listener, first, 1.8, 0.6)
+            listener.recogniser.hangs = True
+            began = asyncio.get_running_loop().time()
+            noticed = asyncio.create_task(failing(listener))
+            listener.hearing.finish_turn()
+            await pause(listener, first, 1.8, 4.0)
+            assert (await noticed)[1] - began <= TOLD_SECONDS
+
+    run(main())
+
+
+def test_it_is_told_to_work_again_once_it_understands_what_it_failed_at() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            listener.recogniser.hangs = True
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 0.8, LOUD)
+            await pause(listener, first, 1.8, 12.0)
+            assert listener.failures.qsize() == 1
+            assert not listener.recovered.is_set()
+            listener.recogniser.hangs = False
+            await talk(listener, 6.0, QUIET)
+            assert listener.recovered.is_set()
+            # Silence would have been no trial.
+            assert all(LOUD * 8 in audio for audio in listener.recogniser.tried)
+
+    run(main())
+
+
+@pytest.mark.parametrize("first_text", [1.2, 2.2])
+def test_a_slow_machine_is_not_taken_for_one_that_hangs(first_text: float) -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.recogniser.takes = 1.2
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, first_text, LOUD)
+            for step in range(8):
+                first.heard.put_nowait(PartialHeard("word " * (step + 1), ""))
+                await talk(listener, 3.0, LOUD)
+            assert listener.failures.empty()
+            assert len(listener.recogniser.streams) == 1
+
+    run(main())
+
+
+def test_a_machine_whose_finals_took_long_is_given_longer() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.recogniser.takes = 2.0
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            first.heard.put_nowait(TurnEnded("Yes.", (), 1.0, 1.4, finalization=1.5))
+            await talk(listener, 1.0, QUIET)
+            first.heard.put_nowait(SpeechBegan(2.0))
+            await talk(listener, 4.0, LOUD)
+            assert len(listener.recogniser.tried) == 1
+            assert listener.failures.empty()
+
+    run(main())
+
+
+def test_a_machine_that_says_that_it_has_too_much_to_do_is_given_time() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.recogniser.busy = True
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 6.0, LOUD)
+            assert listener.failures.empty()
+
+    run(main())
+
+
+def test_noise_without_words_is_no_fault_and_costs_little() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.recogniser.takes = 0.3
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 30.0, LOUD)
+            assert listener.failures.empty()
+            assert len(listener.recogniser.streams) == 1
+            assert len(listener.recogniser.tried) <= 7
+
+    run(main())
+
+
+def test_noise_that_is_not_noticed_as_speech_is_no_fault() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            await talk(listener, 30.0, LOUD)
+            assert listener.failures.empty()
+
+    run(main())
+
+
+def test_an_end_that_is_asked_for_before_anything_was_said_is_owed_by_nobody() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.hearing.finish_turn()
+            await speaking(listener)
+            await talk(listener, 15.0, QUIET)
+            assert listener.failures.empty()
+            assert len(listener.recogniser.streams) == 1
+
+    run(main())
+
+
+def test_who_has_too_much_to_do_does_not_work_again() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            listener.recogniser.hangs = True
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 4.0, LOUD)
+            assert listener.failures.qsize() == 1
+            listener.recogniser.hangs, listener.recogniser.busy = False, True
+            await talk(listener, 6.0, QUIET)
+            assert not listener.recovered.is_set()
+            listener.recogniser.busy = False
+            await talk(listener, 4.0, QUIET)
+            assert listener.recovered.is_set()
+
+    run(main())
+
+
+def test_who_thinks_in_silence_is_owed_no_text() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 0.8, LOUD)
+            first.heard.put_nowait(PartialHeard("Well", ""))
+            first.heard.put_nowait(ProbablyEnded("Well,", (), 1.0, 1.8))
+            await pause(listener, first, 1.8, 20.0)
+            assert listener.recogniser.tried == []
+            listener.recogniser.hangs = True
+            first.heard.put_nowait(WentOn(21.8))
+            await talk(listener, 4.0, LOUD)
+            assert listener.failures.get_nowait().reason == "hangs"
+
+    run(main())
+
+
+def test_a_long_turn_without_a_word_has_the_engine_tried() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 1.2, LOUD)
+            listener.recogniser.hangs = True
+            first.heard.put_nowait(TurnEnded("", (), 1.0, 2.2))
+            await talk(listener, 4.0, QUIET)
+            assert listener.failures.get_nowait().reason == "hangs"
+
+    run(main())
+
+
+def test_a_stream_that_never_ends_a_turn_is_given_up_though_its_server_works() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 0.8, LOUD)
+            first.heard.put_nowait(PartialHeard("Yes", ""))
+            listener.hearing.finish_turn()
+            await pause(listener, first, 1.8, 12.0)
+            second = await listener.stream()
+            assert listener.failures.get_nowait().reason == "ends no turn"
+            second.heard.put_nowait(SpeechBegan(0.0))
+            second.heard.put_nowait(TurnEnded("Yes.", (), 0.0, 0.8))
+            second.heard.put_nowait(Answered())
+            await talk(listener, 12.0, QUIET)
+            assert len(listener.recogniser.streams) == 2
+            assert listener.recovered.is_set()
+
+    run(main())
+
+
+def test_a_recogniser_that_breaks_when_it_is_tried_is_told_of() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            listener.recogniser.broken = True
+            await talk(listener, 2.0, LOUD)
+            assert listener.failures.get_nowait().reason == "hangs"
+
+    run(main())
+
+
+async def microphone(s: Stage) -> None:
+    """Sends for ever, as a client does."""
+    while True:
+        s.conversation.ears.hear(LOUD)
+        await asyncio.sleep(0.1)
+
+
+def test_the_candidate_is_told_to_type_and_to_speak_again() -> None:
+    async def main() -> None:
+        async with stage(follow_ups=0) as s, asyncio.TaskGroup() as tasks:
+            s.join()
+            await s.to_first_question()
+            sending = tasks.create_task(microphone(s))
+            await (await s.stream()).sent.get()
+            s.recogniser.hangs = True
+            began = asyncio.get_running_loop().time()
+            await s.hear(SpeechBegan(0.0))
+            told = await patiently(s, ServiceDegraded)
+            assert (told.service, told.recovered) == ("asr", False)
+            assert told.remedy is Remedy.TYPE_ANSWERS
+            assert asyncio.get_running_loop().time() - began <= TOLD_SECONDS
+            s.recogniser.hangs = False
+            back = await patiently(s, ServiceDegraded)
+            assert (back.service, back.recovered) == ("asr", True)
+            await said(s, ANSWER, 20.0)
+            assert (await patiently(s, CandidateTurn)).turn.text == ANSWER
+            sending.cancel()
+
+    run(main())
