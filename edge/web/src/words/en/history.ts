@@ -18,7 +18,7 @@ export default {
     removed: "The interview is deleted.",
     more: "Show more",
     score: "Score {score}",
-    change: "{points} to the one before",
+    change: "{points} since last",
     states: { ready: "Not begun", live: "Going on", paused: "Paused", reviewing: "Report being written", completed: "Completed", cancelled: "Ended without an answer", failed: "Could not be finished" },
     progress: "Progress by dimension",
     progressText: "Scores of your last interviews with a report, the oldest on the left.",
