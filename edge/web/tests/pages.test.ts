@@ -46,7 +46,7 @@ it("lines of progress run from the oldest, and leave a gap where a dimension was
 it("settings come back from an account as they went", () => {
   const choices: Choices = { locale: "zh-CN", language: "zh", theme: "dark", captions: "off", motion: "reduced", patience: "patient", retention: "month" };
   expect(fromAccount(create(AccountSettingsSchema, toAccount(choices)))).toEqual({ patience: "patient", retention: "month" });
-  expect(fromAccount(undefined)).toEqual({ patience: "normal", retention: "server" });
+  expect(fromAccount(undefined)).toEqual({ retention: "server" });
   const fields = AccountSettingsSchema.fields.map(({ name }) => name);
   expect(Object.values(FIELDS).filter((name) => !fields.includes(name))).toEqual([]);
 });

@@ -1,15 +1,14 @@
 /** The settings as the page shows them, and as an account keeps them. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccountSettingsSchema, Motion, Theme as KeptTheme, type AccountSettings } from "@viva/account/v1/account_pb";
-import { Patience } from "@viva/interview/v1/interview_pb";
 import { LOCALES, type Locale } from "@/app/locale";
 import { MOTIONS, type MotionChoice } from "@/app/motion";
+import { PATIENCE_OF, PATIENCES, type PatienceChoice } from "@/app/patience";
 import { THEMES, type Theme } from "@/app/theme";
 import { duration, milliseconds } from "@/session/durations";
 
 export const LANGUAGES = ["en", "zh"] as const;
 export const CAPTIONS = ["on", "off"] as const;
-export const PATIENCES = ["brisk", "normal", "patient"] as const;
 export const RETENTIONS = ["server", "month", "year"] as const;
 
 export interface Choices {
@@ -18,7 +17,7 @@ export interface Choices {
   theme: Theme;
   captions: (typeof CAPTIONS)[number];
   motion: MotionChoice;
-  patience: (typeof PATIENCES)[number];
+  patience: PatienceChoice;
   retention: (typeof RETENTIONS)[number];
 }
 
@@ -47,7 +46,6 @@ const DAY_MS = 86_400_000;
 const DAYS = { month: 30, year: 365 } as const;
 const THEME_OF = { system: KeptTheme.UNSPECIFIED, light: KeptTheme.LIGHT, dark: KeptTheme.DARK } as const;
 const MOTION_OF = { system: Motion.UNSPECIFIED, full: Motion.FULL, reduced: Motion.REDUCED } as const;
-const PATIENCE_OF = { brisk: Patience.BRISK, normal: Patience.NORMAL, patient: Patience.PATIENT } as const;
 
 export function toAccount(choices: Choices): MessageInitShape<typeof AccountSettingsSchema> {
   return {
@@ -61,15 +59,12 @@ export function toAccount(choices: Choices): MessageInitShape<typeof AccountSett
   };
 }
 
-function keyOf<K extends string, V>(map: Readonly<Record<K, V>>, value: V, otherwise: K): K {
-  return (Object.keys(map) as K[]).find((key) => map[key] === value) ?? otherwise;
-}
-
-/** What the account keeps that no device does: patience and retention. */
-export function fromAccount(settings: AccountSettings | undefined): Pick<Choices, "patience" | "retention"> {
+/** What an account says for every device: patience, where it was chosen, and retention. */
+export function fromAccount(settings: AccountSettings | undefined): Partial<Pick<Choices, "patience">> & Pick<Choices, "retention"> {
   const days = settings?.retention ? milliseconds(settings.retention) / DAY_MS : undefined;
+  const patience = PATIENCES.find((one) => PATIENCE_OF[one] === settings?.patience);
   return {
-    patience: keyOf(PATIENCE_OF, settings?.patience as Patience, "normal"),
+    ...(patience ? { patience } : {}),
     retention: days === undefined ? "server" : days <= DAYS.month ? "month" : "year",
   };
 }
