@@ -116,6 +116,15 @@ test.describe("what they do", () => {
     await expect(page.getByRole("button", { name: "Sign out everywhere" })).toBeVisible();
   });
 
+  test("an account is deleted only after it was asked, and the page says what went", async ({ page }) => {
+    await open(page, "/account", "full");
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    await page.locator("dialog").getByLabel("Password", { exact: true }).fill("a long enough one");
+    await page.getByRole("button", { name: "Delete everything" }).click();
+    await expect(page.getByText("Your account is deleted: 5 interviews")).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  });
+
   test("a setting shows at once and can be undone", async ({ page }) => {
     await open(page, "/settings", "full");
     await page.getByRole("radio", { name: "Dark" }).check();
