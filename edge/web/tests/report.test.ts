@@ -125,10 +125,11 @@ describe("the player", () => {
     return { player, did, asked };
   }
 
-  it("plays 300 ms more on either side, none before the beginning", async () => {
+  it("asks for 300 ms more on either side, none before the beginning, and says when nothing was recorded", async () => {
     const { player, asked } = setUp([]);
-    await player.play(1, { startMs: 1000, endMs: 2000 });
-    await player.play(2, { startMs: 100, endMs: 2000 });
+    expect(await player.play(1, { startMs: 1000, endMs: 2000 })).toBe(false);
+    expect(await player.play(2, { startMs: 100, endMs: 2000 })).toBe(false);
+    expect(player.playing.value).toBeUndefined();
     expect(asked).toEqual([{ startMs: 700, endMs: 2300 }, { startMs: 0, endMs: 2300 }]);
   });
 

@@ -45,9 +45,10 @@ export class Player {
   /**
    * Plays a stretch with a little on either side, in place of what plays.
    *
+   * @returns Whether anything of it was recorded.
    * @throws ConnectError When the recording could not be read.
    */
-  async play(number: number, stretch: Stretch): Promise<void> {
+  async play(number: number, stretch: Stretch): Promise<boolean> {
     this.stop();
     const stopping = new AbortController();
     this.stopping = stopping;
@@ -60,15 +61,17 @@ export class Player {
       this.opened ??= this.speaker.open();
       const pieces = this.read(wanted, stopping.signal);
       await this.opened;
-      if (!(await this.feed(id, pieces, stopping.signal))) this.playing.value = undefined;
+      const recorded = await this.feed(id, pieces, stopping.signal);
+      if (!recorded) this.playing.value = undefined;
+      return recorded;
     } catch (error) {
-      if (stopping.signal.aborted) return;
+      if (stopping.signal.aborted) return true;
       this.stop();
       throw error;
     }
   }
 
-  /** Whether there was anything to play. */
+  /** Whether there was anything to play, as far as was asked. */
   private async feed(id: string, pieces: ReturnType<Read>, signal: AbortSignal): Promise<boolean> {
     let rateHz = 16_000;
     let endMs: number | undefined;
