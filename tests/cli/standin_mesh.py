@@ -16,9 +16,9 @@ from services.cli.launcher.envoy import Envoy
 from services.cli.launcher.plan import POSTGRES, Plan, make_plan
 
 
-def plan(*arguments: Any) -> Plan:
+def plan(*arguments: Any, **options: Any) -> Plan:
     """The real plan, with stand-ins where the models would be."""
-    made = make_plan(*arguments)
+    made = make_plan(*arguments, **options)
     standin = str(Path(__file__).with_name("standin.py"))
 
     def command(server: str, real: tuple[str, ...]) -> tuple[str, ...]:

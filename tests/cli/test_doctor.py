@@ -141,7 +141,8 @@ def test_config_shows_what_is_set_under_its_variable(tmp_path: Path) -> None:
     assert "VIVA_ASR_DATA_DIR" not in rows
     shown = json.loads(viva(variables, "config", "--json").stdout)
     assert shown["embed"]["max_batch_size"] == 7
-    assert set(shown) == {"asr", "tts", "llm", "embed", "interview", "envoy", "up"}
+    own = {"asr", "tts", "llm", "embed", "interview", "gateway", "bridge"}
+    assert set(shown) == {*own, "envoy", "up"}
 
 
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
