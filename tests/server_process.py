@@ -173,12 +173,21 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"}
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port nobody listens on, outside of those the system gives to outgoing connections."""
+    """A port nobody listens on, outside of those the system gives to outgoing connections.
+
+    No port is given twice: whoever got it may not listen yet.
+    """
     while True:
+        port = random.randrange(20_000, 32_768)
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(20_000, 32_768)))
-            return int(probe.getsockname()[1])
+            if port not in _given:
+                probe.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
 
 
 def free_ports(count: int) -> list[int]:
