@@ -8,8 +8,8 @@ LANGUAGES = frozenset({"en", "zh"})
 """Languages the bank and the interviewer's lines are written in."""
 
 _TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
-"""Scripts and regions of Chinese in traditional characters: the bank's are simplified, and an answer
-recognised in others shares too few characters with its key points."""
+"""Scripts and regions of Chinese in traditional characters: the bank's are simplified, and an
+answer recognised in others shares too few characters with its key points."""
 
 
 def held_in(language: str) -> bool:

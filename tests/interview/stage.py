@@ -45,8 +45,8 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.interviewer.guarding import content_words
-from services.interview.interviewer.words import is_chinese
 from services.interview.interviewer.judging import Judge
+from services.interview.interviewer.words import is_chinese
 from services.interview.questions.bank import Question
 from services.interview.record import (
     Category,

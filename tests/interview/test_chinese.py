@@ -9,13 +9,13 @@ import pytest
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.clients.seams import VoiceInfo
-from services.interview.events import InterviewerText, ReportReady
+from services.interview.events import CandidateTurn, InterviewerText, ReportReady
 from services.interview.interviewer.personas import load_personas
 from services.interview.interviewer.words import is_chinese
 from services.interview.languages import held_in
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
-from services.interview.record import Phase, Speaker
+from services.interview.record import Phase
 from services.runtime.channel import outgoing
 from services.tts.engines.kokoro import _MANDARIN_VOICES
 from tests.interview.calls import Wire, fields, join, joining, typed, until
@@ -58,7 +58,7 @@ async def test_a_spoken_interview_is_chinese_from_the_greeting_to_the_report() -
             await s.play_out(follows[number])
         report = (await s.until(ReportReady)).report
         lines = [e.event.text for e in s.seen if isinstance(e.event, InterviewerText)]
-        turns = [t for t in s.conversation.chronicle.turns if t.speaker is Speaker.CANDIDATE]
+        turns = [e.event.turn for e in s.seen if isinstance(e.event, CandidateTurn)]
         assert {config.language for config in s.synthesiser.configs} == {"zh-CN"}
         assert lines
         assert all(is_chinese(line) for line in lines), lines

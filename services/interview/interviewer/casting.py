@@ -48,7 +48,9 @@ class Casting:
             return own if own in speaking else None
         if settings.voice not in speaking:
             known = any(voice.id == settings.voice for voice in voices)
-            fault = f"{settings.voice!r} does not speak" if known else f"no voice {settings.voice!r} in"
+            fault = (
+                f"{settings.voice!r} does not speak" if known else f"no voice {settings.voice!r} in"
+            )
             raise InvalidField(
                 "settings.voice",
                 f"{fault} {settings.language!r}; there are {', '.join(speaking)}",
