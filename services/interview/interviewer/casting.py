@@ -47,7 +47,7 @@ class Casting:
         if settings.voice is None:
             return own if own in speaking else None
         if settings.voice not in speaking:
-            known = any(voice.id == settings.voice for voice in voices)
+            exists = any(voice.id == settings.voice for voice in voices)
             fault = (
                 f"{settings.voice!r} does not speak" if known else f"no voice {settings.voice!r} in"
             )
