@@ -23,7 +23,7 @@ from services.runtime.channel import open_channel, outgoing
 from services.runtime.postgres.database import open_database
 from tests.edge.gateway.stage import PASSWORD, PATIENCE, Stage, bearer, emptied, refused, stage
 from tests.edge.gateway.test_leaving import everything
-from tests.interview.calls import audio, joining, until
+from tests.interview.calls import audio, heard, joining, until
 from tests.interview.databases import Postgres
 from tests.interview.orchestrators import Orchestrator, orchestrator
 
@@ -93,7 +93,7 @@ async def test_all_of_a_user_is_taken_along_and_then_gone(both: Both) -> None:
             await call.write(
                 interview_service_pb2.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800))
             )
-        await until(call, lambda event: event.HasField("audio_received"))
+        await heard(wire, 1.9)
         await both.running.recordings.book_once()
     exporting = on.accounts.ExportData(
         pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(member.access_token)
