@@ -48,12 +48,10 @@ class Casting:
             return own if own in speaking else None
         if settings.voice not in speaking:
             exists = any(voice.id == settings.voice for voice in voices)
-            fault = (
-                f"{settings.voice!r} does not speak" if known else f"no voice {settings.voice!r} in"
-            )
+            fault = f"does not speak {settings.language!r}" if exists else "does not exist"
             raise InvalidField(
                 "settings.voice",
-                f"{fault} {settings.language!r}; there are {', '.join(speaking)}",
+                f"voice {settings.voice!r} {fault}; there are {', '.join(speaking)}",
             )
         return settings.voice
 
