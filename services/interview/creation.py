@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from services.interview.candidate_name import clean_name
 from services.interview.clients.seams import Quota
 from services.interview.interviewer.casting import Casting
-from services.interview.interviewer.personas import primary
+from services.interview.languages import LANGUAGES, held_in
 from services.interview.questions.bank import Bank, Question
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import harder_or_easier, plan
@@ -20,9 +20,6 @@ from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
 from services.interview.store.store import KeyTaken, Store
 from services.runtime.errors import InvalidField
 from services.runtime.ids import new_id
-
-LANGUAGES = frozenset({"en"})
-"""Languages the bank and the interviewer's lines are written in."""
 
 KEY_LIFE = KEPT_KEY_LIFE
 """How long a key names the interview it created."""
@@ -91,9 +88,11 @@ class Creation:
         return made
 
     async def _create(self, user: str, settings: InterviewSettings, key: str | None) -> Interview:
-        if primary(settings.language) not in LANGUAGES:
+        if not held_in(settings.language):
             raise InvalidField(
-                "settings.language", f"interviews are held in: {', '.join(sorted(LANGUAGES))}"
+                "settings.language",
+                f"interviews are held in: {', '.join(sorted(LANGUAGES))} (Chinese as it is"
+                " written in simplified characters)",
             )
         voice = await self._casting.voice(settings)
         chosen = [

@@ -46,6 +46,7 @@ from services.interview.events import (
 )
 from services.interview.interviewer.guarding import content_words
 from services.interview.interviewer.judging import Judge
+from services.interview.interviewer.words import is_chinese
 from services.interview.questions.bank import Question
 from services.interview.record import (
     Category,
@@ -362,7 +363,7 @@ class Stage:
 def spoken(text: str, start: float) -> tuple[SpokenWord, ...]:
     return tuple(
         SpokenWord(word, start + WORD_SECONDS * i, start + WORD_SECONDS * (i + 1), 0.9)
-        for i, word in enumerate(text.split())
+        for i, word in enumerate(list(text) if is_chinese(text) else text.split())
     )
 
 
@@ -389,12 +390,17 @@ async def stage(
     away: float = 0.0,
     judge: Judge | None = None,
     recorder: Recorder = NO_RECORDER,
+    language: str = "en",
+    questions: Sequence[Question] | None = None,
 ) -> AsyncIterator[Stage]:
+    asked = [question(n) for n in range(1, rounds + 1)] if questions is None else questions
     interview = Interview(
         id="interview",
         user="somebody",
-        settings=InterviewSettings(rounds=rounds, follow_ups=follow_ups, patience=patience),
-        plan=tuple(f"q{n}" for n in range(1, rounds + 1)),
+        settings=InterviewSettings(
+            language=language, rounds=rounds, follow_ups=follow_ups, patience=patience
+        ),
+        plan=tuple(each.id for each in asked),
         created=datetime.now(UTC),
     )
     if restored is not None:
@@ -413,7 +419,7 @@ async def stage(
     )
     conversation = Conversation(
         chronicle,
-        [question(n) for n in range(1, rounds + 1) if n not in missing],
+        [each for n, each in enumerate(asked, 1) if n not in missing],
         Partners(recogniser, synthesiser, model, embedder, judge),
         pace,
         recorder=recorder,

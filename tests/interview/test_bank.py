@@ -12,7 +12,7 @@ import pytest
 from services.interview.clients.embed import EmbedClient
 from services.interview.interviewer.guarding import content_words
 from services.interview.questions.bank import Bank, load_bank
-from services.interview.record import Category
+from services.interview.record import Category, Difficulty
 
 BANK = load_bank()
 
@@ -96,10 +96,16 @@ def test_a_follow_up_names_the_point_it_asks_for(tmp_path: Path) -> None:
         load_bank(tmp_path)
 
 
-def test_there_are_questions_in_chinese_of_every_category() -> None:
+def test_there_are_enough_questions_in_chinese_of_every_category() -> None:
     chinese = [question for question in BANK if question.language == "zh"]
-    assert {question.category for question in chinese} == set(Category)
-    assert len(chinese) >= 20
+    counts = Counter(question.category for question in chinese)
+    assert len(chinese) >= 300
+    assert counts[Category.TECHNICAL] >= 120
+    assert counts[Category.BEHAVIORAL] >= 90
+    assert counts[Category.SOFT_SKILLS] >= 60
+    assert counts[Category.SELF_INTRODUCTION] >= 30
+    assert {question.difficulty for question in chinese} == set(Difficulty)
+    assert len({question.text for question in chinese}) == len(chinese)
 
 
 def test_an_id_is_used_once() -> None:

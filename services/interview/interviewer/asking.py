@@ -141,7 +141,7 @@ def _end(text: str) -> str:
 
 def beginning(question: Question) -> str:
     """How the question begins; small models ask when it is begun for them."""
-    return "你" if question.language == "zh" else "How did you"
+    return "您" if question.language == "zh" else "How did you"
 
 
 def _begun(question: Question) -> ChatMessage:

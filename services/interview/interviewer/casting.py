@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.interview.clients.seams import DependencyFailed, Synthesiser
+from services.interview.clients.seams import DependencyFailed, Synthesiser, VoiceInfo
 from services.interview.interviewer.personas import Cast, Personas, primary
 from services.interview.record import Interview, InterviewSettings
 from services.runtime.errors import InvalidField
@@ -22,7 +22,8 @@ class Casting:
         the synthesiser is away nothing is known; the voice asked for is taken on trust.
 
         Raises:
-            InvalidField: A persona or a voice that does not exist, or not in the language.
+            InvalidField: A persona or a voice that does not exist, or not in the language; or a
+                language that no voice speaks.
         """
         persona = self._personas.find(settings.persona)
         if persona is None:
@@ -37,15 +38,20 @@ class Casting:
             )
         own = persona.voices[primary(settings.language)]
         try:
-            there = {voice.id for voice in await self._synthesiser.voices()}
+            voices = await self._synthesiser.voices()
         except DependencyFailed:
             return settings.voice
+        speaking = sorted(voice.id for voice in voices if _speaks(voice, settings.language))
+        if not speaking:
+            raise InvalidField("settings.language", f"no voice here speaks {settings.language!r}")
         if settings.voice is None:
-            return own if own in there else None
-        if settings.voice not in there:
+            return own if own in speaking else None
+        if settings.voice not in speaking:
+            exists = any(voice.id == settings.voice for voice in voices)
+            fault = f"does not speak {settings.language!r}" if exists else "does not exist"
             raise InvalidField(
                 "settings.voice",
-                f"no voice {settings.voice!r}; there are {', '.join(sorted(there))}",
+                f"voice {settings.voice!r} {fault}; there are {', '.join(speaking)}",
             )
         return settings.voice
 
@@ -53,3 +59,7 @@ class Casting:
         """Who speaks in an interview."""
         persona = self._personas.find(interview.settings.persona)
         return Cast(interview.voice) if persona is None else Cast(interview.voice, persona.styles)
+
+
+def _speaks(voice: VoiceInfo, language: str) -> bool:
+    return primary(language) in map(primary, voice.languages)

@@ -1,4 +1,7 @@
-"""Finding questions: by meaning once their vectors are there, by words until then."""
+"""Finding questions: by meaning once their vectors are there, by words until then.
+
+Chinese is found by pairs of characters, unless the embedding model reads it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.interview.clients.seams import DependencyFailed, Embedder
-from services.interview.interviewer.words import content_words
+from services.interview.interviewer.coverage import reads
+from services.interview.interviewer.words import content_words, is_chinese
 from services.interview.questions.bank import Bank, Question
 from services.runtime.logs import log
 
@@ -123,7 +127,7 @@ class QuestionIndex:
         """The accepted questions by their nearness to another one, best first; asks no model."""
         places = {each.id: place for place, each in enumerate(self._questions)}
         own = places.get(question.id)
-        if self._vectors is None or own is None:
+        if self._vectors is None or own is None or not reads(self._model, question.language):
             scores = by_words(question.passage, (each.passage for each in self._questions))
         else:
             scores = self._vectors @ self._vectors[own]
@@ -132,7 +136,8 @@ class QuestionIndex:
         return [Found(self._questions[i], float(scores[i])) for i in fitting]
 
     async def _scores(self, query: str) -> npt.NDArray[np.float32]:
-        if self._vectors is not None:
+        language = "zh" if is_chinese(query) else "en"
+        if self._vectors is not None and reads(self._model, language):
             try:
                 vectors = await self._embedder.embed([query], query=True, background=False)
             except DependencyFailed as failure:

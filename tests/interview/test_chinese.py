@@ -1,0 +1,148 @@
+"""An interview in Chinese: who may have one, what is said in it, and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+from viva.interview.v1 import interview_service_pb2 as pb
+
+from services.interview.clients.seams import VoiceInfo
+from services.interview.events import CandidateTurn, InterviewerText, ReportReady
+from services.interview.interviewer.personas import load_personas
+from services.interview.interviewer.words import is_chinese
+from services.interview.languages import held_in
+from services.interview.questions.bank import load_bank
+from services.interview.questions.index import QuestionIndex
+from services.interview.record import Phase
+from services.runtime.channel import outgoing
+from services.tts.engines.kokoro import _MANDARIN_VOICES
+from tests.interview.calls import Wire, fields, join, joining, typed, until
+from tests.interview.stage import PATIENCE, FakeEmbedder, stage
+
+BANK = load_bank()
+ANN = {"user": "ann"}
+ANSWER = (
+    "我会先看执行计划，再检查数据量和统计信息有没有变化，去年有一次就是缺少索引引起了全表扫描。"
+)
+AGAIN = "我们加了索引以后重新测量，查询从三秒降到了二十毫秒，每次修改我都会再量一次。"
+
+
+@pytest.mark.parametrize("tag", ["zh", "zh-CN", "zh-Hans-CN", "zh-hans", "en", "en-GB"])
+def test_interviews_are_held_in(tag: str) -> None:
+    assert held_in(tag)
+
+
+@pytest.mark.parametrize("tag", ["zh-TW", "zh-Hant", "zh-HK", "fr", "zhx", ""])
+def test_interviews_are_not_held_in(tag: str) -> None:
+    assert not held_in(tag)
+
+
+def test_every_persona_speaks_chinese_with_a_voice_that_is_understood() -> None:
+    for persona in load_personas().all():
+        assert persona.voices["zh"] in _MANDARIN_VOICES
+
+
+async def test_a_spoken_interview_is_chinese_from_the_greeting_to_the_report() -> None:
+    found = [BANK.find("zh-tech-slow-query"), BANK.find("zh-tech-index")]
+    questions = [question for question in found if question is not None]
+    async with stage(language="zh-CN", questions=questions) as s:
+        s.model.pieces = ("怎么", "发现", "缺少", "索引", "的？")
+        s.join()
+        await s.to_first_question()
+        assert (await s.stream()).config.language == "zh-CN"
+        for number, text in enumerate([ANSWER, AGAIN, ANSWER, AGAIN]):
+            await s.answer(text)
+            follows = (Phase.FOLLOW_UP, Phase.QUESTION, Phase.FOLLOW_UP, Phase.CLOSING)
+            await s.play_out(follows[number])
+        report = (await s.until(ReportReady)).report
+        lines = [e.event.text for e in s.seen if isinstance(e.event, InterviewerText)]
+        turns = [e.event.turn for e in s.seen if isinstance(e.event, CandidateTurn)]
+        assert {config.language for config in s.synthesiser.configs} == {"zh-CN"}
+        assert lines
+        assert all(is_chinese(line) for line in lines), lines
+        assert [turn.text for turn in turns] == [ANSWER, AGAIN, ANSWER, AGAIN]
+        # A slow query is looked into as the answer tells; an index is something else.
+        slow, index = report.questions
+        assert sum(point.covered for point in slow.key_points) >= 3
+        assert sum(point.covered for point in index.key_points) < 3
+        told = (report.summary, *report.strengths, *report.weaknesses, *report.suggestions)
+        assert all(is_chinese(text) for text in told), told
+
+
+async def test_a_typed_interview_in_chinese_is_reported_in_chinese(wire: Wire) -> None:
+    made = await wire.create(rounds=1, follow_ups=0, language="zh", topics=["数据库"])
+    assert made.settings.language == "zh"
+    listening = wire.interviews.Listen(
+        pb.ListenRequest(join=join(made.id, typed=True)), **outgoing(PATIENCE, **ANN)
+    )
+    async for response in listening:
+        ended = response.event.utterance_ended
+        if ended.turn.question_id:
+            assert ended.turn.question_id.startswith("zh-")
+            request = pb.SpeakRequest(interview_id=made.id, call=1, messages=[typed(ANSWER)])
+            await wire.interviews.Speak(request, **outgoing(PATIENCE, **ANN))
+        if response.event.HasField("report_ready"):
+            break
+    listening.cancel()
+    got = await wire.interviews.GetReport(
+        pb.GetReportRequest(interview_id=made.id), **outgoing(PATIENCE, **ANN)
+    )
+    assert is_chinese(got.report.summary)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"language": "zh-TW"}, "settings.language"),
+        ({"language": "zh", "voice": "joe"}, "settings.voice"),
+        ({"language": "zh", "voice": "nobody"}, "settings.voice"),
+    ],
+)
+async def test_what_cannot_be_held_in_chinese_is_named(
+    wire: Wire, settings: dict[str, str], field: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.create(**settings)
+    assert fields(error.value) == [field]
+
+
+async def test_without_a_chinese_voice_no_interview_is_held_in_chinese(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def voices() -> list[VoiceInfo]:
+        return [VoiceInfo("joe", languages=("en-US",))]
+
+    monkeypatch.setattr(wire.synthesiser, "voices", voices)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.create(language="zh")
+    assert fields(error.value) == ["settings.language"]
+    assert (await wire.create(language="en")).settings.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("settings", "voice"),
+    [({}, "jm_kumo"), ({"persona": "young-mentor"}, "jm_kumo"), ({"voice": "jm_kumo"}, "jm_kumo")],
+)
+async def test_a_voice_that_speaks_chinese_is_cast(
+    wire: Wire, settings: dict[str, str], voice: str
+) -> None:
+    made = await wire.create(language="zh-CN", **settings)
+    async with wire.converse(joining(made.id)) as call:
+        await until(call, lambda e: e.HasField("audio"))
+    assert {config.voice for config in wire.synthesiser.configs} == {voice}
+
+
+@pytest.mark.parametrize(("model", "asked"), [("all-minilm", 0), ("bge-m3", 1)])
+async def test_chinese_questions_are_found_by_words_unless_the_model_reads_chinese(
+    tmp_path: Path, model: str, asked: int
+) -> None:
+    embedder = FakeEmbedder()
+    embedder.model = model
+    index = QuestionIndex(BANK, embedder, tmp_path)
+    await index.build()
+    embedder.calls.clear()
+    found = await index.search("死锁是怎么产生的", lambda q: q.language == "zh", 1)
+    assert found[0].question.id == "zh-prog-deadlock"
+    assert len(embedder.calls) == asked
