@@ -77,13 +77,16 @@ async def test_a_token_that_is_not_known_any_more_ends_no_conversation() -> None
             raise FailedPrecondition("RESUME_TOKEN_STALE", "its events are not kept any more")
         yield reported()
 
-    async with scripted(script) as (address, server), Viva(address) as viva:
-        async with viva.conversation("x") as conversation:
-            kinds = []
-            async for event in conversation.events():
-                kinds.append(event.WhichOneof("event"))
-                if event.HasField("report_ready"):
-                    break
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        kinds = []
+        async for event in conversation.events():
+            kinds.append(event.WhichOneof("event"))
+            if event.HasField("report_ready"):
+                break
     assert kinds == ["audio_received", "report_ready"]
     assert [join.resume_token for join in server.joined] == ["", "1", ""]
 
