@@ -14,6 +14,7 @@ from viva.interview.v1 import interview_service_pb2
 from viva.serving.v1 import serving_pb2
 
 from services.client.sent_audio import RATE_HZ, SentAudio
+from services.runtime.errors import reasons
 from services.runtime.stats import duration, seconds
 
 SILENCE_SECONDS = 600.0
@@ -21,6 +22,8 @@ SILENCE_SECONDS = 600.0
 REJOIN_SECONDS = 30.0
 """How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
 REJOIN_PAUSE_SECONDS = 0.5
+STALE = "RESUME_TOKEN_STALE"
+"""Why a join is refused after which the conversation goes on without its token."""
 BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 """What a call ends with when its connection does: refused, reset, closed without a status."""
 
@@ -97,6 +100,8 @@ class Conversation:
 
     async def events(self) -> AsyncIterator[pb.InterviewEvent]:
         """Every event once, in order, until the reader has had enough.
+
+        Where the server has lost what was told last, what it has kept comes once more.
 
         Raises:
             TimeoutError: Nothing came for `silence_seconds`.
@@ -205,7 +210,10 @@ class Conversation:
                 "the interview server was started again and no longer knows the interview"
             )
         self._broken_since = self._broken_since or now
-        if error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
+        if self._resume_token is not None and STALE in reasons(error):
+            # Nothing that was said is lost with it: only what was shown once.
+            self._resume_token = None
+        elif error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
             raise error
         if not again:
             self._note("The connection broke; joining again.")

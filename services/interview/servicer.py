@@ -250,6 +250,10 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         attendance, seat = await self._house.speaker(
             _user(), request.interview_id, request.client if request.HasField("client") else None
         )
+        journal = attendance.conversation.chronicle.journal
+        # Before anything is looked at: where its audio would lie now, it was taken already.
+        if attendance.knows(request.call):
+            return pb.SpeakResponse(last_seq=journal.last_seq)
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
         planned = 0.0
@@ -257,14 +261,12 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             planned += _check(message, seat, field, planned)
         # What is said after the end would be told as taken, and nobody would take it.
         speaks = any(message.WhichOneof("message") in _SPEECH for message in request.messages)
-        known = attendance.knows(request.call)
-        if attendance.conversation.over and speaks and not known:
+        if attendance.conversation.over and speaks:
             raise FailedPrecondition("WRONG_STATE", "the interview is over")
-        if not known:
-            for field, message in named:
-                _take(message, seat, field)
-            attendance.called(request.call)
-        return pb.SpeakResponse(last_seq=attendance.conversation.chronicle.journal.last_seq)
+        for field, message in named:
+            _take(message, seat, field)
+        attendance.called(request.call)
+        return pb.SpeakResponse(last_seq=journal.last_seq)
 
     async def _join(self, join: conversation_pb2.JoinInterview, client: str | None = None) -> Seat:
         output = AudioFormat()

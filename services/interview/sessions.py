@@ -20,6 +20,7 @@ from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
 from services.interview.conversation.pace import Pace, Partners
+from services.interview.conversation.state import SessionState
 from services.interview.creation import Creation
 from services.interview.interviewer.casting import Casting
 from services.interview.leases import Leases
@@ -188,8 +189,15 @@ class Sessions:
         if interview.state is State.LIVE:  # by the lease that was just taken
             interview = replace(interview, state=State.PAUSED)
         state, events = kept
+        restored = rebuilt(state)
         clock = clock_of(interview, events)
-        journal = Journal(clock.now, self._limits.journal_bytes, interview.epoch, events)
+        journal = Journal(
+            clock.now,
+            self._limits.journal_bytes,
+            interview.epoch,
+            events,
+            told=restored.told if restored is not None else None,
+        )
         chronicle = Chronicle(
             interview,
             self._store,
@@ -198,9 +206,11 @@ class Sessions:
             lease,
             previous=await self._store.previous(user, interview),
         )
-        return Session(self._attendance(chronicle, interview, state), lease)
+        return Session(self._attendance(chronicle, interview, restored), lease)
 
-    def _attendance(self, chronicle: Chronicle, interview: Interview, state: bytes) -> Attendance:
+    def _attendance(
+        self, chronicle: Chronicle, interview: Interview, restored: SessionState | None
+    ) -> Attendance:
         conversation = Conversation(
             chronicle,
             self._creation.questions(interview),
@@ -208,7 +218,7 @@ class Sessions:
             self._pace,
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
-            restored=rebuilt(state),
+            restored=restored,
             alternatives=self._creation.alternatives(interview),
             listen=partial(excerpt, self._recordings, interview.user, interview.id),
         )

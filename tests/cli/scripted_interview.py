@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from grpc_status import rpc_status
 from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_pb2, interview_service_pb2_grpc, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
+from services.runtime.errors import ServiceError, to_status
 from services.runtime.stats import duration
 
 INTERVIEW = interview_pb2.Interview(id="scripted")
@@ -42,10 +44,13 @@ class ScriptedInterview(interview_service_pb2_grpc.InterviewServiceServicer):
     ) -> AsyncIterator[pb.ConverseResponse]:
         first = await anext(aiter(request_iterator))
         self.joined.append(first.join)
-        async for event in self._script(request_iterator):
-            self._seq += 1
-            event.seq, event.resume_token = self._seq, str(self._seq)
-            yield pb.ConverseResponse(event=event)
+        try:
+            async for event in self._script(request_iterator):
+                self._seq += 1
+                event.seq, event.resume_token = self._seq, str(self._seq)
+                yield pb.ConverseResponse(event=event)
+        except ServiceError as error:
+            await context.abort_with_status(rpc_status.to_status(to_status(error)))
 
 
 @asynccontextmanager

@@ -20,11 +20,12 @@ from typer.testing import CliRunner
 
 from edge.envoy.settings import Endpoint
 from services.cli.app import app
-from services.cli.launcher import control
+from services.cli.launcher import control, process
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
+from services.runtime.server import EXIT_RESOURCE_MISSING
 from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
 from tests.server_process import free_ports
 
@@ -222,6 +223,46 @@ async def test_a_start_that_fails_is_told_with_the_servers_last_line(tmp_path: P
         "starting",
         f"does not start{last}",
     ]
+
+
+MISSING = f"echo missing; exit {EXIT_RESOURCE_MISSING}"
+
+
+@pytest.mark.parametrize(
+    ("then", "starts", "last"),
+    [("echo out of luck; exit 1", 3, "out of luck"), (MISSING, 1, "missing"), ("exit 1", 3, None)],
+)
+async def test_what_was_ready_once_and_cannot_start_any_more_is_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, starts: int, last: str | None
+) -> None:
+    once = tmp_path / "once"
+    command = f"if [ -e {once} ]; then {then}; fi; exec sleep 600"
+    program = Program("tts", "tts", ("sh", "-c", command), {}, Endpoint("127.0.0.1", 1))
+    events: list[str] = []
+    log = LogFile(tmp_path / "tts.log")
+
+    async def ready(_: Program) -> None:
+        if sum(event == "starting" for event in events) > 1:
+            await asyncio.Event().wait()
+
+    async def hung(_: Program, __: float) -> None:
+        once.touch()
+
+    monkeypatch.setattr(process, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(process, "ready", ready)
+    monkeypatch.setattr(process, "hung", hung)
+    supervised = Supervised(program, log, lambda _, event: events.append(event), LauncherSettings())
+    try:
+        with pytest.raises(StartFailed, match="tts does not start"):
+            async with asyncio.timeout(20):
+                await supervised.run()
+    finally:
+        supervised.kill()
+        log.close()
+    assert events.count("ready") == 1
+    assert events.count("starting") == 1 + starts
+    said = f"; it said last: {last}" if last else ""
+    assert events[-1] == f"does not start{said}; see {log.path}"
 
 
 async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from viva.interview.v1 import conversation_pb2 as cpb
 
 from services.client import Conversation, InterviewFailed, Viva
+from services.runtime.errors import FailedPrecondition
 from services.runtime.stats import duration, seconds
 from tests.cli.scripted_interview import Requests, reported, scripted
 
@@ -61,6 +62,33 @@ async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> N
     assert offsets[0] == again[:3]
     assert offsets[1] == again[1:4]
     assert notes == ["The connection broke; joining again."]
+
+
+async def test_a_token_that_is_not_known_any_more_ends_no_conversation() -> None:
+    joins = 0
+
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        nonlocal joins
+        joins += 1
+        if joins == 1:
+            yield cpb.InterviewEvent(audio_received=cpb.AudioReceived(offset=duration(0.1)))
+            raise Broken
+        if joins == 2:
+            raise FailedPrecondition("RESUME_TOKEN_STALE", "its events are not kept any more")
+        yield reported()
+
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        kinds = []
+        async for event in conversation.events():
+            kinds.append(event.WhichOneof("event"))
+            if event.HasField("report_ready"):
+                break
+    assert kinds == ["audio_received", "report_ready"]
+    assert [join.resume_token for join in server.joined] == ["", "1", ""]
 
 
 async def test_a_refusal_is_no_broken_connection() -> None:

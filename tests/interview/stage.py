@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from services.interview.clients.recogniser_speed import RecogniserSpeed
 from services.interview.clients.seams import (
     ChatMessage,
     DependencyFailed,
@@ -118,6 +119,10 @@ class FakeRecogniser:
         self.broken = self.crash = self.hangs = self.busy = False
         self.tried: list[bytes] = []
         self.takes = 0.0
+        # Others have used it before.
+        self.speed = RecogniserSpeed()
+        self.speed.text_after(0.0)
+        self.speed.took(0.0)
 
     async def check(self, audio: bytes, language: str, patience: float) -> bool:
         self.tried.append(audio)

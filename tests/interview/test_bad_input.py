@@ -298,6 +298,25 @@ async def test_a_run_of_messages_that_is_too_much_together_has_no_effect(wire: W
     listening.cancel()
 
 
+async def test_a_call_that_comes_again_is_answered_though_it_would_be_too_much_now(
+    wire: Wire,
+) -> None:
+    made = await wire.create()
+    ann = outgoing(2 * PATIENCE, user="ann")
+    listening = wire.interviews.Listen(pb.ListenRequest(join=join(made.id)), **ann)
+    await until(listening, lambda e: e.HasField("utterance_started"))
+    # Behind it there is no more to come: it is more than can have been spoken.
+    words = audio(bytes(4 * 48_000 * 4))
+    request = pb.SpeakRequest(interview_id=made.id, call=1, messages=[words, words])
+    for _ in range(3):
+        assert (await wire.interviews.Speak(request, **ann)).last_seq > 0
+    request.call = 2
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await wire.interviews.Speak(request, **ann)
+    assert fields(error.value) == ["join.input.sample_rate_hz"]
+    listening.cancel()
+
+
 @pytest.mark.parametrize(
     ("request_fields", "field"),
     [({"call": 0}, "call"), ({"messages": []}, "messages"), ({"interview_id": ""}, "interview_id")],

@@ -264,6 +264,27 @@ async def test_an_interview_goes_on_where_its_dead_orchestrator_left_it(
             assert (await heir.wire.get(made.id)).state == S.INTERVIEW_STATE_COMPLETED
 
 
+async def test_a_server_that_dies_in_the_greeting_keeps_its_tokens_and_numbers(
+    two: tuple[Orchestrator, Orchestrator], store: FailingStore, clock: Clock
+) -> None:
+    first, second = two
+    made = await first.wire.create(rounds=2, follow_ups=0)
+    async with first.wire.converse(joins(made.id)) as call:
+        seen = await until(call, lambda e: e.HasField("utterance_started"))
+        kept = await store.session(made.id)
+        assert kept is not None
+        assert kept[1] == []
+        # The lease of one that was killed runs out; it writes nothing more.
+        clock.now += 1000.0
+        store.reason = "STORE_LOST"
+    store.reason = None
+    token: str | None
+    for token in (seen[-1].resume_token, None):
+        async with second.wire.converse(joins(made.id, token)) as call:
+            again = await until(call, asked)
+        assert again[0].seq > seen[-1].seq
+
+
 async def test_an_interview_whose_orchestrator_died_is_paused_and_can_be_ended(
     two: tuple[Orchestrator, Orchestrator], store: FailingStore, clock: Clock
 ) -> None:

@@ -64,6 +64,19 @@ async def test_a_journal_goes_on_far_behind_what_was_kept() -> None:
     assert journal.after(new[1].seq) == ()
 
 
+async def test_a_journal_goes_on_far_behind_what_was_told_though_nothing_of_it_was_kept() -> None:
+    assert Journal(lambda: 1.0, 1 << 20, b"12345678", told=7).last_seq == 7 + REBUILT_GAP
+    assert Journal(lambda: 1.0, 1 << 20, b"12345678", [entry(3)], told=70).last_seq == (
+        70 + REBUILT_GAP
+    )
+    assert Journal(lambda: 1.0, 1 << 20, b"12345678", [entry(3)], told=0).last_seq == (
+        3 + REBUILT_GAP
+    )
+    # A server that died before it told anything: what it told after its last commit had numbers.
+    assert Journal(lambda: 1.0, 1 << 20, b"12345678", told=0).last_seq == REBUILT_GAP
+    assert Journal(lambda: 1.0, 1 << 20, b"12345678").last_seq == 0
+
+
 def test_ids_are_uuids_of_version_7_in_their_order() -> None:
     ids = [new_id(float(second)) for second in range(1_700_000_000, 1_700_000_050)]
     assert ids == sorted(ids)

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+import numpy as np
 import pytest
 
+from services.interview.clients.recogniser_speed import RecogniserSpeed
 from services.interview.clients.seams import (
     Answered,
     PartialHeard,
@@ -18,7 +20,7 @@ from services.interview.clients.seams import (
     WentOn,
 )
 from services.interview.events import CandidateTurn, Remedy, ServiceDegraded
-from tests.interview.stage import FakeStream, Stage, stage
+from tests.interview.stage import FakeRecogniser, FakeStream, Stage, stage
 from tests.interview.test_degradation import ANSWER, loud, patiently, said, talk
 from tests.interview.test_hearing import Listener, listening
 from tests.runtime import virtual_time
@@ -287,6 +289,107 @@ def test_a_recogniser_that_breaks_when_it_is_tried_is_told_of() -> None:
             listener.recogniser.broken = True
             await talk(listener, 2.0, LOUD)
             assert listener.failures.get_nowait().reason == "hangs"
+
+    run(main())
+
+
+@pytest.mark.parametrize("level", [8000.0, 370.0, 145.0])
+@pytest.mark.parametrize("spoken_seconds", [0.4, 0.7, 20.0])
+def test_a_short_or_low_answer_that_nothing_notices_has_the_engine_tried(
+    level: float, spoken_seconds: float
+) -> None:
+    """145 is an amplitude of -50 dBFS in root mean square."""
+
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            listener.recogniser.hangs = True
+            began = asyncio.get_running_loop().time()
+            noticed = asyncio.create_task(failing(listener))
+            answer = tone(level)
+            await talk(listener, spoken_seconds, answer)
+            await talk(listener, 4.0, QUIET)
+            reason, at = await noticed
+            assert reason == "hangs"
+            assert at - began <= TOLD_SECONDS
+            # What was said is heard by the recogniser that comes next.
+            listener.recogniser.hangs = False
+            await talk(listener, 6.0, QUIET)
+            newest = listener.recogniser.streams[-1]
+            got = b"".join(newest.sent.get_nowait() for _ in range(newest.sent.qsize()))
+            assert got.count(answer) == int(spoken_seconds / 0.1)
+
+    run(main())
+
+
+def tone(level: float) -> bytes:
+    """A tenth of a second."""
+    return (level * np.sin(2 * np.pi * 180 * np.arange(1600) / 16_000)).astype("<i2").tobytes()
+
+
+def test_small_pieces_of_audio_are_as_loud_as_large_ones() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            listener.recogniser.hangs = True
+            for start in range(0, len(LOUD) * 4, 640):
+                listener.hearing.hear((LOUD * 4)[start : start + 640])
+                await asyncio.sleep(0.02)
+            await talk(listener, 4.0, QUIET)
+            assert listener.failures.get_nowait().reason == "hangs"
+
+    run(main())
+
+
+def test_a_click_is_nothing_to_notice() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            for _ in range(20):
+                await talk(listener, 0.1, LOUD)
+                await talk(listener, 2.0, QUIET)
+            assert listener.recogniser.tried == []
+
+    run(main())
+
+
+def test_noises_that_are_not_noticed_have_the_engine_tried_less_and_less() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            await speaking(listener)
+            for _ in range(30):
+                await talk(listener, 0.5, LOUD)
+                await talk(listener, 1.5, QUIET)
+            assert 3 <= len(listener.recogniser.tried) <= 8
+            assert listener.failures.empty()
+            assert len(listener.recogniser.streams) == 1
+
+    run(main())
+
+
+def test_a_machine_of_which_nothing_is_known_is_given_longer_and_the_next_knows_it() -> None:
+    async def main() -> None:
+        recogniser = FakeRecogniser()
+        recogniser.speed = RecogniserSpeed()
+        recogniser.takes = 3.8
+        async with listening(recogniser) as listener:
+            first = await speaking(listener)
+            first.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 2.7, LOUD)
+            assert recogniser.tried == []
+            first.heard.put_nowait(PartialHeard("word", ""))
+            await talk(listener, 8.0, LOUD)
+            assert recogniser.tried
+            assert listener.failures.empty()
+        tried = len(recogniser.tried)
+        async with listening(recogniser) as listener:
+            second = await speaking(listener)
+            second.heard.put_nowait(SpeechBegan(1.0))
+            await talk(listener, 2.7, LOUD)
+            assert len(recogniser.tried) == tried
+            await talk(listener, 6.0, LOUD)
+            assert len(recogniser.tried) > tried
+            assert listener.failures.empty()
 
     run(main())
 

@@ -91,7 +91,8 @@ class Supervised:
         """Starts the program and starts it again whenever it ends, until `stop`.
 
         Raises:
-            StartFailed: It cannot start, takes too long, or did not get ready three times in a row.
+            StartFailed: It cannot start, takes too long, or did not get ready three times in a row;
+                also long after it was ready once.
         """
         backoff = FIRST_BACKOFF_SECONDS
         failed_starts = 0
@@ -100,15 +101,17 @@ class Supervised:
             status = await self._run_once()
             if self._stopping.is_set():
                 return
-            if not self.ready.is_set():
+            if self.status.ready_in is None:
                 failed_starts += 1
                 hopeless = status == EXIT_RESOURCE_MISSING or self._late
                 if hopeless or failed_starts >= MOST_FAILED_STARTS:
                     # At once: whoever stops the others first has to be patient.
                     self._changed(self.program.name, f"does not start{self._last_line}")
                     raise StartFailed(self._last_words(status))
+            else:
+                failed_starts = 0
             if time.monotonic() - began > STABLE_SECONDS:
-                backoff, failed_starts = FIRST_BACKOFF_SECONDS, 0
+                backoff = FIRST_BACKOFF_SECONDS
             if status == EXIT_DEVICE_LOST and self.status.ready_in is not None:
                 self._changed(self.program.name, f"ended ({_words(status)}), again at once")
             else:
@@ -117,7 +120,7 @@ class Supervised:
             self.status.restarts += 1
 
     async def _pause(self, seconds: float, status: int) -> None:
-        why = "" if self.ready.is_set() else self._last_line
+        why = "" if self.status.ready_in is not None else self._last_line
         self._changed(self.program.name, f"ended ({_words(status)}), again in {seconds:g} s{why}")
         try:
             async with asyncio.timeout(seconds):
@@ -147,6 +150,8 @@ class Supervised:
                 _kill_all(process)
             self.status.pid, self.status.started = process.pid, time.time()
             self.status.ready_in = None
+            self._late = False
+            self._last.clear()
             self._changed(program.name, "starting")
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._watch(process))

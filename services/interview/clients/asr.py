@@ -10,6 +10,7 @@ from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
 from services.interview.clients.failures import TELLING, failures
+from services.interview.clients.recogniser_speed import RecogniserSpeed
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
     Answered,
@@ -78,6 +79,7 @@ class AsrClient:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: asr_pb2_grpc.AsrServiceAsyncStub = asr_pb2_grpc.AsrServiceStub(channel)
+        self.speed = RecogniserSpeed()
 
     @asynccontextmanager
     async def open(self, config: HearingConfig) -> AsyncIterator[AsrStream]:

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from services.interview.clients.recogniser_speed import RecogniserSpeed
 from services.interview.events import AudioFormat
 from services.interview.record import SpokenWord
 
@@ -184,6 +185,11 @@ class RecognitionStream(Protocol):
 
 class Recogniser(Protocol):
     """Speech to text."""
+
+    @property
+    def speed(self) -> RecogniserSpeed:
+        """How fast it was, for all of its streams."""
+        ...
 
     def open(self, config: HearingConfig) -> AbstractAsyncContextManager[RecognitionStream]:
         """Opens a stream; leaving the context abandons it."""

@@ -101,7 +101,7 @@ class Hearing:
         # At first, and from the loss of a stream, until one has lasted.
         self._lost = True
         self._loop = asyncio.get_running_loop()
-        self._watched = RecogniserWatch(self._loop.time)
+        self._watched = RecogniserWatch(self._loop.time, recogniser.speed)
         # Speech that a recogniser which failed at it is tried with.
         self._sample = b""
         self._text_told = asyncio.Event()
@@ -288,6 +288,7 @@ class Hearing:
 
     async def _give_up(self, reason: str) -> None:
         failure = DependencyFailed("asr", reason)
+        self._watched.given_up()
         await self._trouble(failure)
         raise failure
 

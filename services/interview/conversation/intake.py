@@ -35,7 +35,6 @@ class Intake:
         """Takes up to where the audio was acknowledged before, by whoever held the interview."""
         self._chronicle = chronicle
         self.received = received
-        self._before = received
         self.told = received
         """Up to where the audio was acknowledged: what lies before is not needed again."""
 
@@ -64,5 +63,5 @@ class Intake:
 
     def remind(self) -> None:
         """Tells once more what was told, to a client that may have missed it."""
-        if self.told > self._before and not self._chronicle.interview.state.over:
+        if self.told > 0.0 and not self._chronicle.interview.state.over:
             self._chronicle.emit(AudioReceived(self.told))

@@ -14,8 +14,8 @@ from services.interview.events import Entry, Event
 from services.interview.record import SpokenWord, new_epoch
 
 REBUILT_GAP = 10_000
-"""A journal that is rebuilt goes on so far behind the last event that was kept: what came after it
-and was told had numbers too."""
+"""A journal that is rebuilt goes on so far behind the last event that is known to have been told:
+what was told after that had numbers too."""
 OVERHEAD_BYTES = 256
 """What an event without audio and text counts for; the bound is on memory, roughly."""
 WORD_BYTES = 192
@@ -49,15 +49,20 @@ class Journal:
         max_bytes: int,
         epoch: bytes | None = None,
         kept: Sequence[Entry] = (),
+        told: int | None = None,
     ) -> None:
-        """Takes the interview's clock, in seconds, and what is rebuilt: the epoch, the events."""
+        """Takes the interview's clock, in seconds, and what is rebuilt: the epoch, the events.
+
+        `told` is the newest number that is known to have been told; None where nothing was.
+        """
         self.epoch = epoch or new_epoch()
         """Tells this run of events from another of the same interview, with the same numbers."""
         self._now = now
         self._max_bytes = max_bytes
         self._entries: deque[Entry] = deque(kept)
         self._bytes = sum(_weight(entry.event) for entry in kept)
-        self._last_seq = kept[-1].seq + REBUILT_GAP if kept else 0
+        known = [entry.seq for entry in kept[-1:]] + ([] if told is None else [told])
+        self._last_seq = max(known) + REBUILT_GAP if known else 0
         self._changed = asyncio.Event()
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from services.interview.clients.recogniser_speed import RecogniserSpeed
 from services.interview.clients.seams import (
     HEARING_RATE_HZ,
     Answered,
@@ -27,20 +28,10 @@ BYTES_PER_SECOND = 2 * HEARING_RATE_HZ
 
 SILENT_SECONDS = 1.2
 """A server that should notice speech, and tells nothing for so long, is tried out."""
-LOUD_SECONDS = 0.8
-"""So much sound that may be speech is something to notice; a turn of so much has words."""
-WORDLESS_SECONDS = 1.5
-"""Speech is borne without text for so long before the engine is tried out, at least; at most:"""
-LONGEST_WORDLESS_SECONDS = 3.0
-TRY_SECONDS = 1.3
-"""What recognising a little speech may take, at least; with `WORDLESS_SECONDS` and a look it is the
-3 s in which a candidate is told. And at most:"""
-LONGEST_TRY_SECONDS = 4.0
-GAP_FACTOR = 1.3
-TRY_FACTOR = 2.5
-"""A slow machine is given so many times what it took before."""
-_FADING = 0.9
-"""What it took before is forgotten, so much is left from one time to the next."""
+NOTICEABLE_SECONDS = 0.25
+"""So much sound that may be speech is something to notice: a "yes" is no longer."""
+WORDED_SECONDS = 0.8
+"""A turn of so much has words."""
 CHECKED_SECONDS = 3.0
 """Who was there, and only notices no speech, is not tried again for so long."""
 MOST_DOUBLINGS = 2
@@ -53,27 +44,35 @@ BEFORE_SECONDS = 0.2
 """Where speech is said to begin it has begun a little before."""
 FADING = 0.25
 """Of sound that was followed by quiet so much is forgotten a second."""
-LOUD = 300.0
-"""Root mean square of 16-bit samples (-41 dBFS) that may be speech; and so many times the quietest
-there was:"""
 ABOVE_FLOOR = 4.0
+"""Sound may be speech from so many times the quietest there was, in root mean square: microphones
+differ too much for a level that holds for all of them."""
+FIRST_FLOOR = 75.0
+"""Of 16-bit samples, until there was something quieter."""
+LEAST_FLOOR = 8.0
+"""Below, it is digital silence; speech is at -60 dBFS or above."""
+FLOOR_RISES = 0.1
+"""By so much of the difference the quietest is forgotten a second."""
 
 
 class RecogniserWatch:
     """What a recogniser was given and what it told; `now` in seconds of any steady clock."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], speed: RecogniserSpeed) -> None:
         self._now = now
+        self._speed = speed
         self._loud = 0.0
-        self._floor = LOUD
+        self._floor = FIRST_FLOOR
+        # Sound that should have been noticed, since when.
+        self._noticeable_since: float | None = None
         self._heard_at = self._told_at = self._opened_at = 0.0
         self._checked_at = -CHECKED_SECONDS
         # Speech without text, and an end that was asked for, since when.
         self._wordless_since: float | None = None
         self._asked_at: float | None = None
         self._answered_at = 0.0
-        self._passes = 0
-        self._gap = self._took = 0.0
+        # How often it was tried and works: in wordless speech, and in sound it does not notice.
+        self._passes = self._unnoticed_passes = 0
         self._in_turn = False
         # The last speech there was, and sound that may be some; seconds of the audio.
         self._speech: tuple[float, float] | None = None
@@ -88,6 +87,10 @@ class RecogniserWatch:
         """It is used no more."""
         self._wordless_since, self._in_turn = None, False
 
+    def given_up(self) -> None:
+        """It is known not to work."""
+        self._noticeable_since = None
+
     def heard(self, audio: bytes, until: float) -> None:
         """Audio was taken; `until` is where it ends, in seconds of the audio."""
         self._heard_at = self._now()
@@ -95,6 +98,8 @@ class RecogniserWatch:
         if self._is_loud(audio):
             self._loud += seconds
             self._loud_until = until
+            if self._noticeable_since is None and self._loud >= NOTICEABLE_SECONDS:
+                self._noticeable_since = self._heard_at
         else:
             self._loud = max(0.0, self._loud - FADING * seconds)
 
@@ -102,13 +107,14 @@ class RecogniserWatch:
         """Whether it may be speech."""
         samples = np.frombuffer(audio, dtype="<i2").astype(np.float32)
         level = float(np.sqrt(np.mean(samples * samples))) if samples.size else 0.0
-        self._floor = min(level, self._floor) + 0.01 * max(0.0, level - self._floor)
-        return level > max(LOUD, ABOVE_FLOOR * self._floor)
+        rise = min(1.0, FLOOR_RISES * len(audio) / BYTES_PER_SECOND) * (level - self._floor)
+        self._floor = max(LEAST_FLOOR, min(level, self._floor + max(0.0, rise)))
+        return level > ABOVE_FLOOR * self._floor
 
     @property
     def unnoticed(self) -> bool:
         """Whether there is sound since something was told last."""
-        return self._loud > 0.0
+        return self._loud > 0.0 or self._noticeable_since is not None
 
     def asked(self) -> None:
         """The end of the turn was asked for."""
@@ -122,6 +128,8 @@ class RecogniserWatch:
         """
         now = self._told_at = self._now()
         self._loud = 0.0
+        self._noticeable_since = None
+        self._unnoticed_passes = 0
         works = False
         match event:
             case SpeechBegan():
@@ -144,18 +152,15 @@ class RecogniserWatch:
                 self._in_turn = False
                 self._asked_at = None
                 # What a final text took is what a little speech takes at most.
-                self._takes(event.finalization)
+                self._speed.took(event.finalization)
                 # A long one without a word may be noise, or the engine: it is tried.
-                works = bool(event.text.strip()) or event.end - event.start < LOUD_SECONDS
+                works = bool(event.text.strip()) or event.end - event.start < WORDED_SECONDS
                 if works:
                     self._worked()
                     self._wordless_since = None
             case Answered():
                 self._asked_at = None
         return works
-
-    def _takes(self, seconds: float) -> None:
-        self._took = max(seconds, _FADING * self._took)
 
     def _begins(self, start: float) -> None:
         self._speech = (start - BEFORE_SECONDS, start + SAMPLE_SECONDS)
@@ -166,8 +171,7 @@ class RecogniserWatch:
         now = self._answered_at = self._now()
         self._passes = 0
         if self._wordless_since is not None:
-            gap = now - self._wordless_since
-            self._gap = max(min(gap, LONGEST_WORDLESS_SECONDS), _FADING * self._gap)
+            self._speed.text_after(now - self._wordless_since)
 
     @property
     def speech(self) -> tuple[float, float]:
@@ -179,29 +183,32 @@ class RecogniserWatch:
     @property
     def patience(self) -> float:
         """Seconds that recognising a little speech may take."""
-        return min(LONGEST_TRY_SECONDS, max(TRY_SECONDS, TRY_FACTOR * self._took))
+        return self._speed.patience
 
     def tried(self, seconds: float, *, busy: bool) -> None:
         """It was tried out, and works; `busy` says that it had no time to show it."""
         self._checked_at = now = self._now()
         # Who had no time is given more at the next try.
-        self._takes(self.patience if busy else seconds)
+        self._speed.took(self.patience if busy else seconds)
         self._passes = min(self._passes + 1, MOST_DOUBLINGS)
+        if self._noticeable_since is not None:
+            self._noticeable_since = None
+            self._unnoticed_passes = min(self._unnoticed_passes + 1, MOST_DOUBLINGS)
         self._wordless_since = now if self._in_turn and self._wordless_since is not None else None
 
     def suspicious(self) -> bool:
         """Whether it should have told something by now."""
         now = self._now()
-        wait = max(WORDLESS_SECONDS, min(LONGEST_WORDLESS_SECONDS, GAP_FACTOR * self._gap))
-        wait *= 1 << self._passes
+        wait = self._speed.wordless * (1 << self._passes)
         if self._asked_for() > wait and now - self._checked_at > wait:
             return True
-        if now - self._heard_at >= SILENT_SECONDS:
-            return False
         if self._wordless_since is not None:
-            return now - max(self._wordless_since, self._opened_at) > wait
-        unnoticed = self._loud >= LOUD_SECONDS and now - self._told_at > SILENT_SECONDS
-        return unnoticed and now - self._checked_at > CHECKED_SECONDS
+            listens = now - self._heard_at < SILENT_SECONDS
+            return listens and now - max(self._wordless_since, self._opened_at) > wait
+        if self._noticeable_since is None:
+            return False
+        silent = now - max(self._noticeable_since, self._told_at) > SILENT_SECONDS
+        return silent and now - self._checked_at > CHECKED_SECONDS * (1 << self._unnoticed_passes)
 
     def deaf(self) -> bool:
         """Whether its stream notices nothing in so much sound that another may."""
