@@ -327,7 +327,9 @@ def test_words_that_end_an_answer_are_believed_however_short_it_is(text: str) ->
     assert wait(text) <= 1.1
 
 
-REFUND = "One night a deploy broke the refunds. I called the customer and {}. Then I asked a colleague and"
+REFUND = (
+    "One night a deploy broke the refunds. I rang the customer and {}. Then I asked her team and"
+)
 
 
 @pytest.mark.parametrize(
