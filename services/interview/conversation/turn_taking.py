@@ -201,11 +201,12 @@ def _interrupts(scene: Scene, text: str, *, final: bool) -> bool:
 def situation(scene: Scene, floor: Utterance | None) -> Situation:
     """What the candidate's words are said to."""
     language = scene.script.settings.language
+    question = scene.script.asked(scene.place) if scene.place.step.asks else None
     if floor is None or not floor.interruptible:
-        return Situation(language, None)
+        return Situation(language, None, asked=question)
     text = speaking.heard_of(scene, floor)
     asked = scene.place.asked or speaking.content_heard(floor.line, text)
-    return Situation(language, floor.line.text, text, asked)
+    return Situation(language, floor.line.text, text, asked, question)
 
 
 def _probably_ended(scene: Scene, event: ProbablyEnded) -> None:
