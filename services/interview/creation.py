@@ -16,6 +16,7 @@ from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import harder_or_easier, plan
 from services.interview.record import Difficulty, Interview, InterviewSettings
 from services.interview.refusals import RefusedField
+from services.interview.spoken_text import clean_text, clean_topics, refuse_control_characters
 from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
 from services.interview.store.store import KeyTaken, Store
 from services.runtime.errors import InvalidField
@@ -23,6 +24,25 @@ from services.runtime.ids import new_id
 
 KEY_LIFE = KEPT_KEY_LIFE
 """How long a key names the interview it created."""
+
+LONGEST_TITLE, LONGEST_TOPIC = 200, 100
+"""Characters, as in the contract."""
+
+
+def _clean(settings: InterviewSettings) -> InterviewSettings:
+    """The settings with all that will be said cleaned of what cannot be seen."""
+    name, title = settings.candidate_name, settings.job_title
+    if title is not None:
+        refuse_control_characters("settings.job_title", title)
+        title = clean_text("settings.job_title", title, LONGEST_TITLE)
+    for field in ("voice", "persona"):
+        refuse_control_characters(f"settings.{field}", getattr(settings, field) or "")
+    return replace(
+        settings,
+        candidate_name=None if name is None else clean_name(name),
+        job_title=title,
+        topics=clean_topics("settings.topics", settings.topics, LONGEST_TOPIC),
+    )
 
 
 class Creation:
@@ -43,15 +63,16 @@ class Creation:
         """Creates an interview and chooses its questions; with a key, only once a day.
 
         Raises:
-            InvalidField: A name that cannot be said, a language that is not spoken, a persona,
-                voice or question that does not exist, conditions that leave too few questions, or a
-                key that has made an interview with other settings.
+            InvalidField: A name, title or topic that cannot be said, control characters, a
+                language that is not spoken, a persona, voice or question that does not exist,
+                conditions that leave too few questions, or a key that has made an interview
+                with other settings.
             ServiceError: The user may create none now.
         """
-        if settings.candidate_name is not None:
-            settings = replace(settings, candidate_name=clean_name(settings.candidate_name))
+        settings = _clean(settings)
         if key is None:
             return await self._create(user, settings, None)
+        refuse_control_characters("idempotency_key", key)
         lock, waiting = self._locks.get((user, key), (asyncio.Lock(), 0))
         self._locks[user, key] = lock, waiting + 1
         try:

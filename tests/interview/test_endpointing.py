@@ -325,3 +325,36 @@ def test_a_sentence_is_more_often_all_of_an_answer_to_a_follow_up() -> None:
 @pytest.mark.parametrize("text", ["That's it.", "I don't know.", "I look at the plan. That's it."])
 def test_words_that_end_an_answer_are_believed_however_short_it_is(text: str) -> None:
     assert wait(text) <= 1.1
+
+
+REFUND = (
+    "One night a deploy broke the refunds. I rang the customer and {}. Then I asked her team and"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REFUND.format("said sorry"),
+        "At first I'm not sure the team trusted me, because",
+        "I was told that I don't know databases, so I",
+        "My manager said I can't say no to anybody, and",
+        "I had no idea what the budget was. We sat down with the sales people and",
+        "I don't recall the year but the",
+    ],
+)
+def test_a_refusal_on_the_way_does_not_end_an_answer(text: str) -> None:
+    assert wait(text) > 3.0
+
+
+def test_a_refusal_on_the_way_does_not_end_a_chinese_answer() -> None:
+    story = Asked("请讲一次你和同事有分歧的经历。", Phase.QUESTION, Category.BEHAVIORAL, "zh-CN")
+    assert wait("当时客户很生气，我先跟他说了抱歉，然后我去找我的同事，因为", story) > 3.0
+    assert not read("我先跟他说了抱歉。", "zh").declining
+    assert read("不好意思，我不知道。", "zh").declining
+
+
+def test_an_apology_in_a_story_is_no_refusal() -> None:
+    assert not read("I called her and said sorry.", "en").declining
+    assert read("Sorry.", "en").declining
+    assert read("I'm sorry, no idea.", "en").declining

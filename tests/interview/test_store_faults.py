@@ -20,9 +20,9 @@ from services.interview.settings import InterviewServerSettings
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import KeyTaken, Lease
 from services.interview.store.tables import tables
-from services.runtime.errors import ResourceMissing
+from services.runtime.errors import InvalidField, ResourceMissing
 from services.runtime.postgres.database import Server, open_database, until_there
-from services.runtime.postgres.failures import StoreFailed
+from services.runtime.postgres.failures import STORE_FAILURES, StoreFailed
 from services.runtime.postgres.migrating import versions
 from services.runtime.settings import load
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
@@ -290,3 +290,22 @@ async def test_who_only_looks_gives_up_on_a_database_that_hangs(postgres: Postgr
         )
     finally:
         os.kill(postgres.process.pid, signal.SIGCONT)
+
+
+async def test_a_value_that_cannot_be_stored_is_refused_and_no_failure_of_the_store(
+    postgres: Postgres,
+) -> None:
+    def told() -> float:
+        return sum(
+            sample.value
+            for metric in STORE_FAILURES.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        )
+
+    async with opened(await postgres.emptied()) as store:
+        before = told()
+        with pytest.raises(InvalidField):
+            await store.find_by_key("ann", "a\x00b")
+        assert told() == before
+        assert await store.find_by_key("ann", "ab") is None

@@ -178,6 +178,7 @@ def _fired(scene: Scene, event: events.Fired) -> None:
         case Timer.LOOK_AGAIN:
             turn_taking.consider(scene)
         case Timer.HOLD:
+            scene.set(ending=False)
             holding.release(scene)
             turn_taking.consider(scene)
         case Timer.REPLY:
@@ -287,7 +288,8 @@ def _typed(scene: Scene, text: str) -> None:
     if scene.state.speech.lost:
         turn_taking.salvage(scene)
     replies.hold_back(scene)
-    scene.set(quiet=0, offered=False, speech=replace(scene.state.speech, worded=False))
+    scene.set(quiet=0, offered=False, ending=False)
+    scene.set(speech=replace(scene.state.speech, worded=False))
     holding.release(scene)
     answers.settle(scene)
     if scene.place.step.asks:

@@ -202,6 +202,10 @@ class Script:
         """What a candidate is asked who says nothing."""
         return lines.skip_offer(self.settings.language)
 
+    def end_question(self) -> str:
+        """What a candidate is asked who seems to want to stop."""
+        return lines.line(lines.Said.CONFIRM_END, self.settings.language)
+
     def bank_follow_up(self, place: Place, answer: str, assessment: Assessment | None) -> str:
         """The bank's follow-up to an answer."""
         known = assessment or self.middling(place, answer)

@@ -89,7 +89,7 @@ def _enter(scene: Scene, line: Line) -> None:
             scene.want(a.Score(before.step.round))
             levels = levels if level is None else (*levels, level)
         level = None
-    scene.set(before=before, quiet=0, offered=False)
+    scene.set(before=before, quiet=0, offered=False, ending=False)
     scene.set_place(
         step=line.step,
         line=line,

@@ -332,6 +332,7 @@ class SessionState:
         answered: Whether any question was answered.
         quiet: How often a silent candidate was asked already.
         offered: Whether the candidate was offered to skip the question.
+        ending: Whether the candidate was asked if the interview shall end.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
         counter: Numbers whatever needs a number.
@@ -363,6 +364,7 @@ class SessionState:
     output: AudioFormat | None = None
     quiet: int = 0
     offered: bool = False
+    ending: bool = False
     failing: tuple[str, ...] = ()
     counter: int = 0
     commit: int = 0

@@ -201,11 +201,12 @@ def _interrupts(scene: Scene, text: str, *, final: bool) -> bool:
 def situation(scene: Scene, floor: Utterance | None) -> Situation:
     """What the candidate's words are said to."""
     language = scene.script.settings.language
+    question = scene.script.asked(scene.place) if scene.place.step.asks else None
     if floor is None or not floor.interruptible:
-        return Situation(language, None)
+        return Situation(language, None, asked=question)
     text = speaking.heard_of(scene, floor)
     asked = scene.place.asked or speaking.content_heard(floor.line, text)
-    return Situation(language, floor.line.text, text, asked)
+    return Situation(language, floor.line.text, text, asked, question)
 
 
 def _probably_ended(scene: Scene, event: ProbablyEnded) -> None:
@@ -301,7 +302,9 @@ def _weigh(scene: Scene, silence: float) -> None:
 def _asks_for_something(scene: Scene, text: str) -> bool:
     """Whether it is whole as it is: a command, or a refusal to answer."""
     meant = understand(text, situation(scene, None), final=True)
-    if meant in COMMANDS:
+    if meant in COMMANDS or wishes.agrees_to_end(scene, text):
+        return True
+    if wishes.wants_to_go_on(scene, text):
         return True
     if not declined(text):
         return False
@@ -354,6 +357,10 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
             speaking.stop(scene)
         speaking.take_back(scene)
     scene.set(quiet=0)
+    if wishes.agrees_to_end(scene, event.text):
+        meant = Intent.END
+    elif wishes.wants_to_go_on(scene, event.text):
+        meant = Intent.REPEAT
     if meant in wishes.WISHES or wishes.agrees_to_skip(scene, event.text):
         wishes.grant(scene, event, meant)
     elif meant is Intent.SPEECH:
@@ -370,7 +377,7 @@ def _take_before(scene: Scene, event: TurnEnded) -> None:
 
 def _take(scene: Scene, event: TurnEnded, eager_at: float | None) -> None:
     """The stretch is an answer, or belongs to one."""
-    scene.set(offered=False)
+    scene.set(offered=False, ending=False)
     if scene.place.step.asks:
         answers.reopen(scene)
     turn = answers.spoken(scene, event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.interview.clients.seams import TurnEnded
 from services.interview.conversation import answers, holding, replies, speaking
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
@@ -11,10 +13,40 @@ from services.interview.interviewer.deciding import Move
 from services.interview.record import Phase
 from services.interview.understanding.intent import Intent
 
+CONFIRM_SECONDS = 15.0
+"""How long an answer is waited for to the question whether the interview shall end."""
 WISHES = frozenset({Intent.REPEAT, Intent.REPHRASE, Intent.HOLD, Intent.SKIP, Intent.END})
 _YES = frozenset(
     ["yes", "yeah", "sure", "ok", "okay", "please", "好", "好的", "是", "是的", "可以"]
 )
+
+
+_END = frozenset(["stop", "end", "it", "here", "finish", "结束", "结束吧", "好的结束", "对"])
+_ON = re.compile(
+    r"(?:(?:no|nope|not|yet|sorry|oh|okay|ok|please|thanks|thank you|continue|go on|carry on"
+    r"|keep going|stop|end|let's|let us|do not|don't|i|we|want to|would like to|can|should"
+    r"|the interview|with|it) ?)+"
+    r"|(?:不|不是|不用|不要|没有|别|还没|先|我|我们|想|要|请|了|吧|结束|继续|面试|好的?)+"
+)
+_GOES_ON = re.compile(r"\b(?:no|nope|not|continue|go on|carry on|keep going)\b|don't|不|没|别|继续")
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"[\w']+", text.lower().replace("’", "'")))
+
+
+def agrees_to_end(scene: Scene, text: str) -> bool:
+    """Whether it says yes to the question whether the interview shall end."""
+    words = _plain(text).split()
+    yes = bool(words) and words[0] in _YES and all(word in _YES | _END for word in words)
+    return scene.state.ending and yes
+
+
+def wants_to_go_on(scene: Scene, text: str) -> bool:
+    """Whether it says no to that, and nothing else."""
+    plain = _plain(text)
+    found = _ON.fullmatch(plain) is not None and _GOES_ON.search(plain) is not None
+    return scene.state.ending and found
 
 
 def agrees_to_skip(scene: Scene, text: str) -> bool:
@@ -29,6 +61,8 @@ def grant(scene: Scene, event: TurnEnded, meant: Intent) -> None:
     answers.aside(scene, event)
     replies.drop(scene)
     place = scene.place
+    confirmed = scene.state.ending
+    scene.set(ending=False)
     match meant:
         case Intent.REPEAT if place.line is not None:
             asks = place.step.asks
@@ -38,6 +72,11 @@ def grant(scene: Scene, event: TurnEnded, meant: Intent) -> None:
             speaking.say(scene, scene.script.rephrased(place.line))
         case Intent.HOLD:
             holding.hold(scene, DEFAULT_HOLD_SECONDS)
+        case Intent.END if not confirmed and place.step.phase is not Phase.CLOSING:
+            # Who is misheard loses an answer, not the interview.
+            holding.hold(scene, CONFIRM_SECONDS)
+            scene.set(ending=True)
+            speaking.say(scene, scene.script.aside(scene.script.end_question(), place))
         case Intent.END:
             speaking.say(scene, scene.script.line(Step(Phase.CLOSING, place.step.round)))
         case _ if place.step.phase is not Phase.CLOSING:

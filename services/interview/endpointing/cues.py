@@ -21,7 +21,7 @@ class Cues:
         leaning: A text that ends with one of these is seldom complete.
         thinking: Ends with the speaker asking for time.
         announcing: A last sentence that promises another.
-        declining: Says that there is no answer.
+        declining: A last sentence that says that there is no answer.
         closing: A last sentence or clause that says nothing but that this was all.
         concluding: A last sentence that sums up, or tells how things came out.
         opening: A last sentence that begins so and has one clause only is half of a sentence.
@@ -142,9 +142,11 @@ ENGLISH = Cues(
         "in the beginning|to begin with|i(?:'d| would) start|i start"
     ),
     declining=_within(
-        "i don't know|i do not know|no idea|i'm not sure|i can't (?:remember|say|think)|"
-        "i don't (?:remember|recall|think so|have (?:one|any))|nothing comes to mind|"
-        "(?:never|not) heard of|sorry|i'd have to pass|let's skip"
+        "i don't know(?! much)|i do not know|no idea|i'm not sure|i can't (?:remember|say|think)|"
+        "i don't (?:remember(?! the details| names)|recall|think so|have (?:one|any))|"
+        "nothing comes to mind|i dunno|idk|not a clue|i haven't a clue|beats me|i forgot$|"
+        # "I called and said sorry" tells a story.
+        "(?:never|not) heard of|(?<![a-z] )sorry|i'm sorry|i'd have to pass|let's skip"
     ),
     closing=_whole(_EN_CLOSING_LEAD, _EN_CLOSING, _EN_CLOSING_TAIL),
     concluding=_within(
@@ -219,7 +221,7 @@ CHINESE = Cues(
         r"上个月|(?:一|两|三|几)年前|情况是这样|事情是这样|是这样的|首先|我先|我会先|问题是|原来"
     ),
     declining=re.compile(
-        r"不知道|不清楚|不太清楚|不了解|没听说过|想不起来|记不清|不记得|没有想过|抱歉|不好意思|没用过"
+        r"不知道|不清楚|不太清楚|不了解|没听说过|想不起来|记不清|不记得|没有想过|(?<![说了声])(?:抱歉|不好意思)|没用过"
     ),
     closing=_whole(_ZH_CLOSING_LEAD, _ZH_CLOSING, _ZH_CLOSING_TAIL),
     concluding=re.compile(

@@ -85,12 +85,13 @@ class Model:
 
 def least(features: Features) -> float:
     """The least probability that the answer is over which the words alone give."""
-    if features["closing"] or features["declining"]:
+    goes_on = any(features[mark] for mark in _GOES_ON)
+    # Who declines may still give a reason: "I don't know, but …", "I'm not sure it was, because".
+    open_ended = features["leaning"] or any(features[m] for m in _GOES_ON if m != "fragment")
+    if features["closing"] or (features["declining"] and not open_ended):
         return SAID_TO_BE_OVER
     finished = features["complete"] and features["final_mark"]
-    if finished and not any(features[mark] for mark in _GOES_ON):
-        return SHORT_ANSWERS
-    return 0.0
+    return SHORT_ANSWERS if finished and not goes_on else 0.0
 
 
 @cache

@@ -42,7 +42,7 @@ class Wording:
         enumerating: Of the things announced some are still to come.
         enumerated: The last of the things announced has been told.
         announcing: A last sentence that promises another.
-        declining: There is no answer: "I don't know".
+        declining: The last sentence says there is no answer: "I don't know".
         closing: The last sentence, or what stands behind its last comma, is nothing but "that's
             it", "就这些".
         concluding: A last sentence that tells how things came out.
@@ -110,7 +110,7 @@ def read(text: str, language: str) -> Wording:
         enumerating=enumerating,
         enumerated=enumerated,
         announcing=cues.announcing.search(last) is not None,
-        declining=cues.declining.search(whole) is not None,
+        declining=cues.declining.search(last) is not None,
         closing=cues.closing.search(last) is not None
         or (len(clauses) > 1 and cues.closing.search(_bare(clauses[-1])) is not None),
         concluding=cues.concluding.search(last) is not None,

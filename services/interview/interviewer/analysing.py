@@ -18,7 +18,7 @@ from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import in_another_language
 from services.interview.interviewer.structure import Structure, structure
 from services.interview.interviewer.wording import Wording, wording
-from services.interview.interviewer.words import foreign
+from services.interview.interviewer.words import content_words, foreign
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
 from services.interview.reports.delivery import Delivery, measure
@@ -79,8 +79,10 @@ async def analyse(
     where = _Evidence(said, turns, comparison, told, spoken)
     # A model that reads both languages compares them all the same.
     compared = any(point.covered or point.denied for point in comparison.points)
-    elsewhere = None if compared else foreign(answer, question.language)
-    certain = _well_heard(turns) and elsewhere is None
+    spoken_in = foreign(answer, question.language)
+    elsewhere = None if compared else spoken_in
+    # What is not read as words was not looked at: nobody knows what it says.
+    certain = _well_heard(turns) and spoken_in is None and bool(content_words(answer))
     result = QuestionResult(
         question_id=question.id,
         round=round_number,

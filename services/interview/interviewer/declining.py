@@ -15,7 +15,11 @@ _ABOUT = (
 )
 _ENGLISH = (
     rf"{_NOT_ME}(?:do not|dont) (?:really |even |actually )?"
-    rf"(?:know|remember|recall)(?:{_ABOUT}| what to say| (?:\w+ ){{0,2}}\w+)?"
+    rf"(?:know|remember|recall)(?:{_ABOUT}| what to say"
+    rf"| (?!much\b|(?:the )?(?:details|names?)\b)(?:\w+ ){{0,2}}\w+)?"
+    rf"|{_NOT_ME}dunno{_ABOUT}?|dunno{_ABOUT}?|idk|not a clue|(?:that |it )?beats me"
+    rf"|{_NOT_ME}(?:have not|do not have) (?:a|any) (?:clue|idea)(?: about{_ABOUT})?"
+    rf"|{_NOT_ME}(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind"
     rf"|{_NOT_ME}(?:do not|dont) have (?:an answer|one|any|an example)(?: (?:to|for|of){_ABOUT})?"
     rf"|{_NOT_ME}(?:can ?not) (?:really )?(?:think of|remember|recall|answer|say){_ABOUT}?"
     rf"|(?:i have |i have got )?no (?:idea|clue|comment|answer|experience)"

@@ -33,6 +33,7 @@ class Said(Enum):
         OFFER_SKIP: And into the next.
         SKIPPED: When a question is left out.
         NOT_HEARD: When speech brought no words.
+        CONFIRM_END: To a candidate who seems to want to stop.
         ENDING: When the candidate wants to stop.
         BACK: After a pause, or when the connection is there again.
         TYPE_ANSWERS: Recognition is away.
@@ -47,6 +48,7 @@ class Said(Enum):
     OFFER_SKIP = "offer_skip"
     SKIPPED = "skipped"
     NOT_HEARD = "not_heard"
+    CONFIRM_END = "confirm_end"
     ENDING = "ending"
     BACK = "back"
     TYPE_ANSWERS = "type_answers"
@@ -91,6 +93,16 @@ _LINES: Mapping[Said, Wordings] = {
             "I couldn't understand that. Would you repeat it, please?",
         ),
         "zh": ("抱歉，我没有听清，请再说一遍好吗？", "不好意思，刚才没有听懂，可以重复一下吗？"),
+    },
+    Said.CONFIRM_END: {
+        "en": (
+            "Shall I end the interview here? Say yes, or let's go on.",
+            "Do you want to end the interview? Yes, or shall we go on?",
+        ),
+        "zh": (
+            "要在这里结束面试吗？您可以说是的，也可以说继续。",
+            "您想结束面试吗？结束请说是的，否则请说继续。",
+        ),
     },
     Said.ENDING: {
         "en": (

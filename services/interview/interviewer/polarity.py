@@ -17,7 +17,7 @@ _CUES_WORDS = """
     not never no without nobody nothing none neither nor cannot hardly barely rarely seldom
     instead avoid avoids avoided avoiding refuse refuses refused fails failed unable unlikely
     forget forgot lack lacks impossible useless pointless nonsense wrong false myth skip
-    skipped
+    skips skipped skipping
 """
 _CUES = frozenset(_CUES_WORDS.split())
 _NOUN_SCOPE = frozenset({"no", "without", "lack", "lacks"})
@@ -44,6 +44,28 @@ _AFFIRMED = re.compile(
     r"\bnot only\b|(?<!do )(?<!don't )\bnot just\b|\bno (doubt|matter|wonder|problem)\b"
     r"|\bnot to mention\b|\bwhy not\b|\bcan(no|')t wait\b|\bwhether or not\b"
 )
+_NOT = r"(?:not|never|n't)"
+_CANNOT = r"(?:can't|cant|cannot|(?:can|could) (?:not|never)|could(?:n't|nt))"
+_EMPHATIC = re.compile(
+    rf"{_CANNOT} (?:\w+ )?(?:over(?:state|stress|emphasi[sz]e|estimate|rate)"
+    r"|(?:stress|emphasi[sz]e|recommend|praise)(?: \w+){0,3} enough)(?: (?:how|that|the))*"
+    rf"|{_CANNOT} (?:agree|care) more(?: (?:with|that))?"
+    r"|(?:there (?:is|'s) |there's )?nothing(?: is)? (?:better|beats|like|more \w+)"
+    r"(?: than)?(?: to)?"
+    rf"|\b{_NOT} (?:\w+ )?(?:done|finished|complete|over|ready)(?= (?:until|unless|before|without))"
+    rf"|(?<=\bcan )never(?= (?:[\w'-]+ ){{0,6}}too )"
+    rf"|(?<=\bcan)(?:not|'t| not)(?= (?:[\w'-]+ ){{0,6}}(?:too (?!long)|enough))"
+)
+"""Says much, and denies nothing: "I can't overstate it", "you can never test it too well"."""
+_GIVEN_UP = re.compile(
+    r"\b(?:stop(?:s|ped|ping)?|quit(?:s|ting)?|g[ai]ve(?:s|n)? up(?: on)?|g[eo]ts? rid of"
+    r"|(?:see |saw |there is |there's )?no (?:point|sense|use) in)\s+(?=[a-z]+ing\b)"
+)
+"""What is stopped is not done."""
+_BARE_NOT = re.compile(
+    r"\b(do|does|did|is|are|was|were|have|has|had|could|should|would|must|ai)nt\b"
+)
+"""Typed without the apostrophe."""
 _RATHER = re.compile(r"\b(rather than|as opposed to|in place of|anything but)\b")
 
 _CHINESE_AFFIRMED = re.compile(
@@ -87,6 +109,8 @@ def agreement(said: Marked, point: Marked) -> tuple[float, float]:
 
 def _english(text: str) -> Marked:
     plain = text.lower().replace("’", "'")
+    plain = re.sub(r"\b(ca|wo)nt\b", r"\1n't", _BARE_NOT.sub(r"\1n't", plain))
+    plain = _GIVEN_UP.sub(" not ", _EMPHATIC.sub(" ", plain))
     plain = _RATHER.sub(" instead ", _AFFIRMED.sub(" ", plain))
     plain = re.sub(r"\bcan't\b", "can not", plain).replace("won't", "will not")
     plain = re.sub(r"n't\b", " not", plain)

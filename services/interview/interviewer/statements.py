@@ -145,8 +145,8 @@ def shortened(text: str) -> str:
 
 
 _LANGUAGES: Mapping[str, Mapping[str, str]] = {
-    "en": {"en": "English", "zh": "Chinese"},
-    "zh": {"en": "英语", "zh": "中文"},
+    "en": {"en": "English", "zh": "Chinese", "ja": "Japanese", "other": "another language"},
+    "zh": {"en": "英语", "zh": "中文", "ja": "日语", "other": "其他语言"},
 }
 _CLAUSE_END = re.compile(r"[,;，；、。！？.!?](?=\s|[\u4e00-\u9fff])")
 _WORD_END = re.compile(r"\S(?=\s)")

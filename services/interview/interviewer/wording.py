@@ -21,13 +21,23 @@ _VAGUE = frozenset(_VAGUE_WORDS.split())
 _VAGUE_CHINESE = re.compile(
     r"一般|大概|可能|应该|好像|好的|比较|有点|什么的|之类|各种|很多|非常|特别|总是|随便|看情况|差不多|反正|就行|还可以|东西|事情"
 )
+_NUMBER = (
+    r"(?:\d+(?:[.,]\d+)*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
+    r"|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million)"
+)
 _FIGURES = re.compile(
-    r"\b(\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-    r"|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|third|twice"
+    rf"\b(?:in|since|by|from|to|until|of|at|than|about|around|under|over|was|were|is) {_NUMBER}\b"
+    rf"|\b{_NUMBER}(?=\s?%|[ -]?(?!(?:and|or|but|then|so|i|we|it|the)\b)[a-z])"
+    r"|\b(half|third|twice"
     r"|percent|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march"
     r"|april|june|july|august|september|october|november|december|summer|autumn|winter|minutes?"
     r"|hours?|days?|weeks?|months?)\b|[一二三四五六七八九十百千两\d]+[个次天年月点周成条]|星期|早上|上午|晚上|去年|前年"
 )
+"""A number by itself says nothing: it counts with its unit, its noun or its preposition."""
+_LIST_NUMBER = re.compile(
+    r"^\s*(?:\(?\d{1,2}[.):、]|[一二三四五六七八九十]{1,2}[、.])\s*", re.MULTILINE
+)
+_COUNTING = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.):、]\s+(?=\S)")
 _PERSONAL = re.compile(r"\b(i|i'm|i've|i'd|i'll|my|me|mine|myself|we|our|us)\b|我|咱")
 FIGURE_WORTH = 2.0
 TRUSTED, LEAST_TRUST = 0.25, 0.4
@@ -85,6 +95,7 @@ class Wording:
 
 def wording(question: Question, answer: str) -> Wording:
     """Measures an answer to a question."""
+    answer = _unnumbered(answer)
     words = count(answer)
     asked = content_words(question.text)
     points = content_words(" ".join(question.key_points))
@@ -111,6 +122,23 @@ def wording(question: Question, answer: str) -> Wording:
         len(_FIGURES.findall(answer.lower())),
         bool(_PERSONAL.search(answer.lower())),
     )
+
+
+def _unnumbered(answer: str) -> str:
+    """The answer without the numbers of its list, on lines of their own or in a row."""
+    plain = _LIST_NUMBER.sub("", answer)
+    if [match[1] for match in _COUNTING.finditer(answer)][:2] != ["1", "2"]:
+        return plain
+    number = 0
+
+    def dropped(match: re.Match[str]) -> str:
+        nonlocal number
+        if int(match[1]) != number + 1:
+            return match[0]
+        number += 1
+        return ""
+
+    return _LIST_NUMBER.sub("", _COUNTING.sub(dropped, answer))
 
 
 def _firm(text: str) -> frozenset[str]:

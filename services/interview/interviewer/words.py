@@ -7,6 +7,7 @@ pairs of neighbouring characters stand for them, the usual unit of retrieval wit
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from services.interview.interviewer.personas import primary
 
@@ -56,9 +57,21 @@ FEW_TOKENS = 4
 FOREIGN_SHARE = 0.1
 """Of Chinese at least so many words are characters."""
 
-_WORD = re.compile(r"[a-z][a-z'+#-]*[a-z+#]|[\u4e00-\u9fff]+")
-_TOKEN = re.compile(r"[a-z0-9][a-z0-9'+#-]*|[\u4e00-\u9fff]")
+_MARKS = "\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff"
+"""Signs that stand on letters, and letters of scripts that write vowels so."""
+_LETTER = rf"(?:(?![\u4e00-\u9fff])[^\W\d_²³¹]|[{_MARKS}])"
+_KANA_RANGE = "\u3040-\u30ff"
+_WORD = re.compile(rf"{_LETTER}(?:{_LETTER}|['+#-])*(?:{_LETTER}|[+#])|[\u4e00-\u9fff]+")
+_TOKEN = re.compile(
+    rf"[\u4e00-\u9fff{_KANA_RANGE}]"
+    rf"|(?:(?![{_KANA_RANGE}])(?:{_LETTER}|\d))(?:(?![{_KANA_RANGE}])(?:{_LETTER}|[\d'+#-]))*"
+)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_KANA = re.compile(f"[{_KANA_RANGE}]")
+_KANA_SHARE = 0.1
+"""Of Japanese at least so many characters are kana; Chinese has none."""
+_OTHER_WORD = 4
+"""Letters of a script that writes no spaces which stand for a word, as a lower bound."""
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -101,19 +114,32 @@ def is_chinese(text: str) -> bool:
 
 
 def foreign(text: str, language: str) -> str | None:
-    """The language of a text that is not in `language`, "en" or "zh"; None where it may be.
+    """The language of a text that is not in `language`; None where it may be in it.
+
+    "en", "zh", "ja", or "other" for letters that are neither Latin nor of these.
 
     By script alone: names and terms in Latin letters make no English of Chinese.
     """
     found = tokens(text)
-    if len(found) < FEW_TOKENS:
+    kana, written = len(_KANA.findall(text)), len(_HAN.findall(text))
+    letters = [character for character in text if character.isalpha()]
+    other = sum(not _is_latin(character) for character in letters) - kana - written
+    if max(len(found), other // _OTHER_WORD) < FEW_TOKENS:
         return None
+    if kana > _KANA_SHARE * (kana + written) and 2 * (kana + written) > len(letters):
+        return "ja"
+    if 2 * other > len(letters):
+        return "other"
     han = sum(1 for token in found if _HAN.match(token))
     match primary(language):
         case "zh":
             return "en" if han < FOREIGN_SHARE * len(found) else None
         case _:
             return "zh" if is_chinese(text) else None
+
+
+def _is_latin(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
 def count(text: str) -> int:

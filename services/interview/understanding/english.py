@@ -143,13 +143,16 @@ _REQUEST_TO = (
     r"|do you mind if (?:we|i))" + _SOFTLY
 )
 """Unlike "we can stop" and "I need to close" no answers to a question about something else."""
+# "End the call" and "close the session" are answers about telephones and servers; only the
+# interview itself is ended without a request around it.
 _END = rf"""
     {_REQUEST_TO} {_LEAVE}{_HERE}*
   | {_WE} {_LEAVE} {_INTERVIEW}{_HERE}*
   | {_REQUEST_TO} be done{_HERE}+
-  | {_ASK}?(?:stop|end|finish|quit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
+  | {_ASK}(?:stop|end|finish|quit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
+  | (?:stop|end|finish|quit|terminate|cancel|close) (?:with )?(?:the|this|our) interview{_HERE}*
   | let us call it a day
-  | that is (?:all|it|enough) for (?:today|now)
+  | that is all for today | that is enough for (?:today|now)
   | i (?:have to|need to|must|have got to|got to) (?:go|leave|stop) (?:right )?now
   | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
     (?: any ?more)?

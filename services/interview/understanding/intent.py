@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from services.interview.understanding import chinese, english
+from services.interview.endpointing.moment import Asked
+from services.interview.understanding import chinese, english, expected
 from services.interview.understanding.echo import without_echo
 from services.interview.understanding.wording import Utterance, read
 
@@ -57,12 +58,19 @@ class Situation:
         line: The interviewer's line that plays now; None when the interviewer is silent.
         heard: The part of it that was heard so far.
         question_heard: Whether the question's content was heard: then short words may answer it.
+        asked: The question that is being answered; None where none is.
     """
 
     language: str
     line: str | None
     heard: str = ""
     question_heard: bool = False
+    asked: Asked | None = None
+
+    @property
+    def answerable(self) -> Asked | None:
+        """The question, once it may be answered."""
+        return self.asked if self.line is None or self.question_heard else None
 
 
 _COMMANDS = {
@@ -106,6 +114,8 @@ def _meant(utterance: Utterance, situation: Situation, *, final: bool) -> Intent
     """What words that are the candidate's own mean."""
     if not utterance.words:
         return Intent.BACK_CHANNEL if utterance.laughs else Intent.NOISE
+    if final and expected.answers(utterance, situation.answerable):
+        return Intent.SPEECH
     if final and (command := _command(utterance, silent=situation.line is None)):
         return command
     if not utterance.contents:
@@ -135,9 +145,12 @@ def _command(utterance: Utterance, *, silent: bool) -> Intent | None:
 
 def _listening(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
     """What "yes", "right" or "mm-hm" is: an answer where one is expected, else listening."""
+    silent = situation.line is None
+    if final and silent and expected.assents(utterance, situation.asked):
+        return Intent.SPEECH
     if not utterance.agrees:
         return Intent.BACK_CHANNEL
-    if situation.line is None:
+    if silent:
         return Intent.SPEECH
     answers = final and situation.question_heard and _asks_yes_or_no(situation.line)
     return Intent.SPEECH if answers else Intent.BACK_CHANNEL

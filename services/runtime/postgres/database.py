@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-from services.runtime.errors import ResourceMissing
+from services.runtime.errors import InvalidField, ResourceMissing
 from services.runtime.logs import log
 from services.runtime.postgres.failures import STORE_FAILURES, StoreFailed
 from services.runtime.postgres.row_security import (
@@ -145,6 +145,7 @@ class Database:
             seconds: The most it may take; None is the usual.
 
         Raises:
+            InvalidField: A value is none that the database can write (SQLSTATE class 22).
             StoreFailed: Something went wrong with the database.
         """
         within = seconds or self._seconds
@@ -164,6 +165,9 @@ class Database:
                     raise
                 finally:
                     await self._pool.release(connection, timeout=within)
+        except asyncpg.DataError as error:
+            # The value's fault, not the store's: it would fail again, and nothing is broken.
+            raise InvalidField("request", "has a value that cannot be stored") from error
         except _FAULTS as error:
             told = failed(error)
             STORE_FAILURES.labels(operation, told.reason).inc()

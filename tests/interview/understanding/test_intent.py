@@ -221,3 +221,40 @@ def test_numbers_keep_their_digits() -> None:
 @example(text="嗯" * 3000, playing=True, final=True)
 def test_any_text_means_something(text: str, playing: bool, final: bool) -> None:
     assert understand(text, PLAYING if playing else SILENT, final=final) in Intent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Close the session.",
+        "End the session.",
+        "Terminate the session.",
+        "Cancel the session.",
+        "Finish the session",
+        "End the call.",
+        "Stop the call now.",
+        "End the conversation.",
+        "Quit the call.",
+        "No, that's all for now.",
+        "That's it for now.",
+        "结束会话。",
+        "结束对话。",
+        "终止对话",
+        "终止。",
+    ],
+)
+def test_an_answer_about_a_session_or_a_call_does_not_end_the_interview(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.SPEECH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "End the interview.",
+        "Please end the session.",
+        "Can we end the call here?",
+        "我想结束对话。",
+    ],
+)
+def test_the_interview_is_ended_by_name_or_by_a_request(text: str) -> None:
+    assert understand(text, SILENT, final=True) is Intent.END
