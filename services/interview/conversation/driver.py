@@ -30,6 +30,7 @@ from services.interview.events import InterviewerAudio, ServiceDegraded
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.metrics import DEGRADED, SESSIONS_WAITING
+from services.interview.record import Speaker
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.reports.report import Report
 from services.interview.store.store import LeaseLost
@@ -229,9 +230,10 @@ class Driver:
         done = self.state.committed
         try:
             while done < self.state.commit:
-                number = self.state.commit
+                number, said_until = self.state.commit, self._said_until()
                 async with asyncio.timeout(COMMIT_SECONDS):
-                    await self._chronicle.commit(self._session().to_json())
+                    await self._chronicle.commit(self._session(said_until).to_json())
+                self._ears.stored(said_until)
                 self.post(e.Committed(number))
                 done = number
         except LeaseLost:
@@ -243,8 +245,15 @@ class Driver:
         finally:
             self._committing = None
 
-    def _session(self) -> SessionState:
-        until, at = self._ears.acknowledged()
+    def _said_until(self) -> float:
+        """When the last spoken turn ended of those that are known; what came later is not."""
+        held = self.state.place.answer.held
+        turns = (*self._chronicle.interview.turns, *([held] if held else []))
+        spoken = (t.end for t in turns if t.speaker is Speaker.CANDIDATE and not t.typed)
+        return max(spoken, default=-1.0)
+
+    def _session(self, said_until: float) -> SessionState:
+        until, at = self._ears.unneeded(said_until)
         journal = self._chronicle.journal
         return replace(
             self.state, epoch=journal.epoch, told=journal.last_seq, heard_until=until, heard_at=at
