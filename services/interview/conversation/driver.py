@@ -78,6 +78,7 @@ class Driver:
         self._delivery: tuple[str, asyncio.Task[None]] | None = None
         self._audio: dict[str, bytearray] = {}
         self._committing: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
         self._stock = Stock()
         self._waits = False
 
@@ -166,6 +167,9 @@ class Driver:
         self._thinking.close()
         self._stock.clear()
         self._voice_watch.close()
+        self._review.close()
+        if self._reporting is not None:
+            self._reporting.cancel()
         if self.lost and self._committing is not None:
             self._committing.cancel()
 
@@ -339,7 +343,7 @@ class Driver:
             case a.Score():
                 self._review.score(action.round)
             case a.Review():
-                self._tasks.create_task(self._report())
+                self._reporting = self._tasks.create_task(self._report())
             case _:
                 raise AssertionError(action)
 

@@ -239,16 +239,18 @@ class Hearing:
         base: float,
         most_bytes: int,
     ) -> None:
-        tasks = [
+        using = [
             asyncio.create_task(self._receive(stream, base)),
             asyncio.create_task(self._send(stream, outbound, most_bytes)),
             asyncio.create_task(self._watch()),
-            asyncio.create_task(self._settle()),
         ]
+        tasks = [*using, asyncio.create_task(self._settle())]
+        pending = set(tasks)
         try:
-            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            while pending.issuperset(using):
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
