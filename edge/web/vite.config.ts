@@ -53,7 +53,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     ...(states ? { outDir: states, emptyOutDir: true } : {}),
     rolldownOptions: {
-      input: states ? { main: here("./index.html"), states: here("./states.html") } : { main: here("./index.html") },
+      input: states ? { main: here("./index.html"), states: here("./states.html"), pages: here("./pages.html") } : { main: here("./index.html") },
     },
   },
   server: {

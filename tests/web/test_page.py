@@ -14,7 +14,7 @@ from tests.web.conftest import BROWSER, WEB, node
 pytestmark = pytest.mark.slow
 
 # KB of JavaScript, gzip (WEB.md): what a page loads before it can be used.
-START_KB, ROOM_KB = 120, 200
+START_KB, ROOM_KB, OTHER_KB, CHARTS_KB = 120, 200, 340, 190
 
 
 def test_its_parts_do_what_they_say(packages: Path) -> None:
@@ -65,8 +65,22 @@ def _loaded(built: Path, name: str) -> set[Path]:
     return found
 
 
-@pytest.mark.parametrize(("page", "limit"), [("StartPage", START_KB), ("RoomPage", ROOM_KB)])
+OTHERS = ("ReportPage", "HistoryPage", "AccountPage", "SettingsPage", "QuestionsPage")
+LIMITS = {"StartPage": START_KB, "RoomPage": ROOM_KB, **dict.fromkeys(OTHERS, OTHER_KB)}
+
+
+@pytest.mark.parametrize(("page", "limit"), LIMITS.items())
 def test_pages_stay_within_their_budget(built: Path, page: str, limit: int) -> None:
-    chunks = _loaded(built, "main") | _loaded(built, page)
-    kilobytes = sum(len(gzip.compress(chunk.read_bytes(), 9)) for chunk in chunks) / 1000
+    kilobytes = _kilobytes(_loaded(built, "main") | _loaded(built, page))
     assert kilobytes <= limit, f"{kilobytes:.0f} KB"
+
+
+def test_charts_come_by_themselves_and_within_theirs(built: Path) -> None:
+    page = _loaded(built, "main") | _loaded(built, "HistoryPage")
+    charts = _loaded(built, "lines") - page
+    assert charts, "the history loads the charts at once"
+    assert _kilobytes(charts) <= CHARTS_KB, f"{_kilobytes(charts):.0f} KB"
+
+
+def _kilobytes(chunks: set[Path]) -> float:
+    return sum(len(gzip.compress(chunk.read_bytes(), 9)) for chunk in chunks) / 1000

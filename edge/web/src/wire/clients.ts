@@ -78,6 +78,11 @@ async function authorised(request: Parameters<Next>[0], credentials: Credentials
 
 let made: Wire | undefined;
 
+/** Has the page call other servers: recorded ones, where pages are looked at without any. */
+export function useWire(other: Wire): void {
+  made = other;
+}
+
 /** The page's only one. */
 export function wire(): Wire {
   made ??= createWire();

@@ -3,6 +3,12 @@ export default {
     start: "Interview",
     check: "Microphone check",
     room: "Interview room",
+    report: "Report",
+    history: "History",
+    questions: "Questions",
+    settings: "Settings",
+    account: "Account",
+    reset: "New password",
     missing: "Not found",
   },
   shell: {

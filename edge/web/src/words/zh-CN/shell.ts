@@ -5,6 +5,12 @@ const words: typeof en = {
     start: "面试",
     check: "麦克风检查",
     room: "面试间",
+    report: "报告",
+    history: "历史",
+    questions: "题库",
+    settings: "设置",
+    account: "账号",
+    reset: "新密码",
     missing: "未找到",
   },
   shell: {

@@ -1,0 +1,37 @@
+import type en from "@/words/en/history";
+
+const words: typeof en = {
+  history: {
+    title: "我的面试",
+    lead: "看看练过什么，有什么变化。",
+    empty: "还没有面试记录",
+    emptyText: "第一场大约十分钟，报告会显示在这里。",
+    start: "开始面试",
+    unfinished: "未完成",
+    finished: "已结束",
+    general: "模拟面试",
+    resume: "继续",
+    report: "报告",
+    remove: "删除",
+    removing: "正在删除…",
+    removeTitle: "删除这场面试？",
+    removeText: "对话内容、报告和录音将永久删除。",
+    cancel: "保留",
+    removed: "面试已删除。",
+    more: "显示更多",
+    score: "得分 {score}",
+    change: "较前一场 {points}",
+    states: { ready: "未开始", live: "进行中", paused: "已暂停", reviewing: "正在生成报告", completed: "已完成", cancelled: "未作答即结束", failed: "未能完成" },
+    progress: "各维度进步",
+    progressText: "最近几场有报告的面试得分，最早的在左边。",
+    one: "有了第二份报告后，这里会用折线显示得分变化。",
+    chart: "折线图：每条线是一个维度在最近几场面试中的得分，数字与表格相同。",
+    whole: "总分",
+    date: "日期",
+    compare: "比较两场面试",
+    first: "第一场",
+    second: "第二场",
+    difference: "变化",
+  },
+};
+export default words;
