@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -20,11 +20,11 @@ from services.runtime.request import current_request
 FORWARDED_KEY = "x-viva-forwarded"
 """Marks a call that was forwarded already: it is not forwarded again."""
 PING_SECONDS = 1.0
-"""A holder that does not answer a question about its health within this is taken for gone."""
-PINGS = 3
-"""In the midst of a stream so many must fail."""
+"""A question about its health that a holder does not answer within this has failed."""
+PINGS = 2
+"""So many must fail, one after the other: then it is taken for gone."""
 HANDOVER_SECONDS = 6.0
-"""A holder that is stopping has this long to hand its interview on."""
+"""A holder that is stopping has this long to hand its interview on, and who calls twice as long."""
 POLL_SECONDS = 0.2
 UNARY_SECONDS = 30.0
 STREAM_SECONDS = 24 * 3600.0
@@ -63,9 +63,10 @@ class Forwarding:
     async def _require(self, holder: Holder) -> grpc.aio.Channel:
         """A channel to a holder that answers, not to one that is gone, stopped or hung."""
         channel = self._channel(holder)
-        if not await _answers(channel):
-            raise _Gone
-        return channel
+        for _ in range(PINGS):
+            if await _answers(channel):
+                return channel
+        raise _Gone
 
     async def unary(
         self,
@@ -96,21 +97,27 @@ class Forwarding:
                 try:
                     channel = await self._require(held.holder)
                     stub = getattr(interview_service_pb2_grpc.InterviewServiceStub(channel), method)
-                    return await self._asked(stub, request)  # type: ignore[no-any-return]
+                    return await self._asked(stub, request, channel)  # type: ignore[no-any-return]
                 except _Gone:
-                    self._gone(held.interview_id, held.holder)
+                    await self._wait(held, until, gone=True)
                 except _Stopping:
                     await self._wait(held, until)
 
-    async def _asked(self, stub: Any, request: Any) -> Any:
-        try:
-            return await stub(request, **_options(UNARY_SECONDS))
-        except grpc.aio.AioRpcError as error:
-            raise _judged(error) from error
+    async def _asked(self, stub: Any, request: Any, channel: grpc.aio.Channel) -> Any:
+        call = stub(request, **_options(UNARY_SECONDS))
+        async with _watched(channel, call):
+            return await call
 
-    async def _wait(self, held: HeldElsewhere, until: float) -> None:
-        """Gives a holder that is stopping time to hand on; after that it counts as gone."""
-        if _now() > until:
+    async def _wait(self, held: HeldElsewhere, until: float, *, gone: bool = False) -> None:
+        """Gives a holder that is stopping time to hand on; after that it counts as gone.
+
+        Raises:
+            Unavailable: That has helped nothing for long.
+        """
+        late = _now() - until
+        if late > HANDOVER_SECONDS:
+            raise Unavailable("the interview's server does not answer; call again", 0.5)
+        if gone or late > 0:
             self._gone(held.interview_id, held.holder)
         await asyncio.sleep(POLL_SECONDS)
 
@@ -165,9 +172,10 @@ class Forwarding:
                     begun = True
                     yield response
         except _Gone:
-            self._gone(held.interview_id, held.holder)
             if begun:
+                self._gone(held.interview_id, held.holder)
                 raise Unavailable("the interview's server is gone; join again", 0.1) from None
+            await self._wait(held, until, gone=True)
         except _Stopping:
             if begun:
                 raise Draining from None
@@ -182,29 +190,38 @@ class Forwarding:
         self, stub: Any, request: Any, channel: grpc.aio.Channel
     ) -> AsyncGenerator[Any, None]:
         call = stub(request, **_options(STREAM_SECONDS))
-        lost = asyncio.Event()
-        watching = asyncio.create_task(_watch(channel, call, lost))
-        try:
+        async with _watched(channel, call):
             async for response in call:
                 yield response
-        except grpc.aio.AioRpcError as error:
-            raise _judged(error) from error
-        except asyncio.CancelledError:
-            if lost.is_set():
-                raise _Gone from None
-            raise
-        finally:
-            watching.cancel()
-            call.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _watched(channel: grpc.aio.Channel, call: Any) -> AsyncGenerator[None, None]:
+    """Ends a call with the scope, or with `_Gone` when its server is gone meanwhile."""
+    lost = asyncio.Event()
+    watching = asyncio.create_task(_watch(channel, call, lost))
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise _judged(error) from error
+    except asyncio.CancelledError:
+        if lost.is_set():
+            raise _Gone from None
+        raise
+    finally:
+        watching.cancel()
+        call.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def _watch(channel: grpc.aio.Channel, call: Any, lost: asyncio.Event) -> None:
     """Cancels a call whose server has not answered for some pings."""
-    missed = 0
+    missed, left = 0, PING_SECONDS
     while missed < PINGS:
-        await asyncio.sleep(PING_SECONDS)
+        await asyncio.sleep(left)
+        asked = _now()
         missed = 0 if await _answers(channel) else missed + 1
+        left = max(0.0, asked + PING_SECONDS - _now())
     lost.set()
     call.cancel()
 

@@ -64,6 +64,11 @@ class House:
             return None
         return session
 
+    def _driven(self, user: str, interview_id: str) -> Session | None:
+        """`_own`, unless it is being handed on: then it takes no command and no client."""
+        session = self._own(user, interview_id)
+        return None if session is None or session.leaving else session
+
     def _newest(self, found: Summary) -> Summary:
         session = self._sessions.here(found.interview.id)
         if session is None:
@@ -149,6 +154,8 @@ class House:
         leases = self._sessions.leases
         if holder is None or leases.is_mine(holder) or leases.succeeded(holder):
             return
+        if leases.is_gone(interview_id, holder):
+            return
         raise HeldElsewhere(interview_id, holder)
 
     def gone(self, interview_id: str, holder: Holder) -> None:
@@ -196,14 +203,14 @@ class House:
             HeldElsewhere: Another orchestrator drives it.
         """
         found = await self.find(user, interview_id)
-        session = self._own(user, interview_id)
+        session = self._driven(user, interview_id)
         if found.interview.state.over:
             return found
         if session is None and found.interview.state is State.READY:
             found = await self._cancel(user, interview_id)
             if found.interview.state.over:
                 return found
-            session = self._own(user, interview_id)  # Somebody has joined it meanwhile.
+            session = self._driven(user, interview_id)  # Somebody has joined it meanwhile.
         session = session or await self._sessions.open(user, interview_id)
         return await self._carry_out(session, m.End())
 
@@ -232,7 +239,7 @@ class House:
     ) -> Session | None:
         """The session here, if there is one, of an interview in one of these states."""
         found = await self.find(user, interview_id)
-        session = self._own(user, interview_id)
+        session = self._driven(user, interview_id)
         if found.interview.state not in fit or (session is not None and session.over):
             raise FailedPrecondition(
                 "WRONG_STATE",
@@ -307,7 +314,7 @@ class House:
             HeldElsewhere: Another orchestrator drives it.
         """
         interview = (await self.find(user, interview_id)).interview
-        session = self._own(user, interview_id)
+        session = self._driven(user, interview_id)
         if session is None and resume_token is not None:
             # What can never be taken is refused before anything is begun for it.
             resumed_seq(resume_token, interview_id, epoch=interview.epoch, newest=2**63)

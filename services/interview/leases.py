@@ -19,6 +19,8 @@ _logger = logging.getLogger(__name__)
 
 _RENEWALS = 4
 """In the time of a lease: two may fail."""
+GONE_SECONDS = 2.0
+"""So long a holder that did not answer counts as gone; later it may answer again."""
 
 
 class HeldElsewhere(Unavailable):
@@ -56,11 +58,22 @@ class Leases:
         self._seconds = seconds
         self._lost = lost
         self._held: set[Lease] = set()
-        self._gone: dict[str, int] = {}
+        self._gone: dict[str, tuple[int, float]] = {}
+        """Tokens of holders that did not answer, and until when that counts."""
 
     def gone(self, interview_id: str, holder: Holder) -> None:
-        """The holder of an interview does not answer: its lease may be taken."""
-        self._gone[interview_id] = holder.token
+        """The holder of an interview does not answer: for a moment its lease may be taken."""
+        now = asyncio.get_running_loop().time()
+        self._gone = {name: each for name, each in self._gone.items() if each[1] > now}
+        self._gone[interview_id] = holder.token, now + GONE_SECONDS
+
+    def is_gone(self, interview_id: str, holder: Holder) -> bool:
+        """Whether the holder of an interview did not answer just now."""
+        return self._gone_token(interview_id) == holder.token
+
+    def _gone_token(self, interview_id: str) -> int | None:
+        token, until = self._gone.get(interview_id, (None, 0.0))
+        return token if asyncio.get_running_loop().time() < until else None
 
     def is_mine(self, holder: Holder) -> bool:
         """Whether the holder is this process."""
@@ -78,7 +91,8 @@ class Leases:
             NotFound: There is no such interview any more.
             StoreFailed: The store could not be asked.
         """
-        beyond = self._gone.pop(interview_id, None)
+        beyond = self._gone_token(interview_id)
+        self._gone.pop(interview_id, None)
         try:
             taken = await self._store.acquire(interview_id, self._name, self._seconds, beyond)
             if isinstance(taken, Holder) and self.succeeded(taken):

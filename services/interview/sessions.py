@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import grpc
 
 from services.interview.conversation import events as m
-from services.interview.conversation.attendance import Attendance, taken_over
+from services.interview.conversation.attendance import Attendance
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.journal import Journal
@@ -29,9 +29,17 @@ from services.interview.record import Failure, Interview, State, may_become
 from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
 from services.interview.store.store import Lease, LeaseLost, Store
-from services.runtime.errors import Draining, FailedPrecondition, NotFound, Overloaded, ServiceError
+from services.runtime.errors import (
+    Draining,
+    FailedPrecondition,
+    NotFound,
+    Overloaded,
+    ServiceError,
+    Unavailable,
+)
 from services.runtime.logs import log
 from services.runtime.postgres.failures import StoreFailed
+from services.runtime.request import current_request
 from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
@@ -86,6 +94,11 @@ class Session:
         return self.conversation.chronicle
 
     @property
+    def leaving(self) -> bool:
+        """Whether it is being handed on, and takes nobody in any more."""
+        return self.suspending and not self.over
+
+    @property
     def over(self) -> bool:
         """Whether it is kept only for clients that come back."""
         return self.conversation.over
@@ -125,6 +138,7 @@ class Sessions:
         self._live: dict[str, Session] = {}
         self._begun = 0
         """Those that are being opened: they take a place too."""
+        self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.leases = Leases(store, name, lease_seconds, self._lease_lost)
         self._renewing = tasks.create_task(self.leases.renew())
@@ -151,11 +165,17 @@ class Sessions:
             HeldElsewhere: Another orchestrator drives it.
             FailedPrecondition: There is nothing to go on with.
             Overloaded: As many interviews are held as this server takes on.
+            Draining: This server stops.
             StoreFailed: The record cannot be read.
         """
         async with self.alone(interview_id):
-            if (session := self.here(interview_id)) is not None:
-                return session
+            while (session := self.here(interview_id)) is not None:
+                if not session.leaving or session.task is None:
+                    return session
+                # It is laid aside, which keeps what was said: then it is gone on with from there.
+                await asyncio.wait([session.task])
+            if self._closing or current_request().draining.is_set():
+                raise Draining
             if sum(1 for _ in self._running()) + self._begun >= self._limits.conversations:
                 raise Overloaded(
                     "as many interviews are held as this server takes", FULL_RETRY_SECONDS
@@ -255,15 +275,24 @@ class Sessions:
         finally:
             # Its timers would keep all of the conversation until they fire.
             session.attendance.close()
-            self._recordings.close(session.lease.interview_id)
             # One that is over is kept for clients that come back, and found by its lease.
+            self._leave_off(session, forget=not session.over)
             if not session.over:
-                self._live.pop(session.lease.interview_id, None)
+                # Who has joined since it was known is told, too.
+                session.evict(Draining() if session.suspending else _moved())
                 await self.leases.give_back(session.lease)
+
+    def _leave_off(self, session: Session, *, forget: bool) -> None:
+        """Records nothing more of a session, unless it has a successor here already."""
+        name = session.lease.interview_id
+        if self._live.get(name) is session:
+            self._recordings.close(name)
+            if forget:
+                del self._live[name]
 
     async def _broke(self, session: Session, error: Exception) -> None:
         if _caused_by(error, LeaseLost):
-            session.evict(taken_over())
+            session.evict(_moved())
         elif (failure := _caused_by(error, StoreFailed)) is not None:
             # What was committed is whole: a client that comes back finds it paused.
             session.evict(failure)
@@ -284,7 +313,9 @@ class Sessions:
         session = self._live.get(lease.interview_id)
         if session is not None and session.lease == lease and session.task is not None:
             session.suspending = True
-            session.evict(taken_over())
+            session.evict(_moved())
+            if not session.over:
+                self._leave_off(session, forget=True)
             session.task.cancel()
 
     async def fail(self, user: str, interview_id: str, error: ServiceError) -> None:
@@ -331,10 +362,19 @@ class Sessions:
 
     async def suspend(self, session: Session) -> None:
         """Hands a session on: what was said is kept, and another orchestrator may have it."""
+        if self._may_leave(session):
+            await self._suspend(session)
+
+    def _may_leave(self, session: Session) -> bool:
+        """Lets nobody join a session from now on; False if it ends already."""
         if session.task is None or session.task.done() or session.suspending:
-            return
+            return False
         session.suspending = True
         session.attendance.close()
+        return True
+
+    async def _suspend(self, session: Session) -> None:
+        assert session.task is not None  # noqa: S101 - by `_may_leave`
         pause = m.Pause()
         session.conversation.send(pause)
         with suppress(TimeoutError):
@@ -350,14 +390,22 @@ class Sessions:
 
     def hand_on(self, interview_id: str) -> None:
         """Has a session suspended in the background."""
-        if (session := self._live.get(interview_id)) is not None and not session.over:
-            self._tasks.create_task(self.suspend(session), context=contextvars.Context())
+        session = self._live.get(interview_id)
+        if session is not None and not session.over and self._may_leave(session):
+            self._tasks.create_task(self._suspend(session), context=contextvars.Context())
 
     async def close(self) -> None:
         """Hands on whatever runs, at the end of the server's life."""
+        self._closing = True
         await asyncio.gather(*(self.suspend(session) for session in list(self._running())))
-        await asyncio.gather(*(self.leases.give_back(kept.lease) for kept in self._live.values()))
         self._renewing.cancel()
+        await asyncio.wait([self._renewing])
+        await asyncio.gather(*(self.leases.give_back(kept.lease) for kept in self._live.values()))
+
+
+def _moved() -> Unavailable:
+    """What a client is told whose interview has another server now."""
+    return Unavailable("another server has the interview now; join again", 0.1)
 
 
 _ErrorT = type[LeaseLost] | type[StoreFailed] | type[ServiceError]

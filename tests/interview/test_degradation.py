@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from services.interview.clients.seams import (
     PartialHeard,
     SpeechBegan,
     TurnEnded,
+    Vectors,
 )
 from services.interview.conversation import events as m
 from services.interview.conversation.playback import Heard
@@ -408,5 +409,32 @@ def test_a_lost_lease_ends_the_session_without_a_word() -> None:
                 assert s.conversation.state.finished
                 later = [e.event for e in s.conversation.chronicle.journal.after(last)]
                 assert not [e for e in later if not isinstance(e, PlaybackControl)]
+
+    run(main())
+
+
+def test_a_report_that_cannot_be_written_in_time_keeps_no_call_open() -> None:
+    async def main() -> None:
+        pace = replace(FAST, review=8.0)
+        async with stage(rounds=2, follow_ups=0, pace=pace) as s:
+
+            async def hangs(texts: Sequence[str], *, query: bool, background: bool) -> Vectors:
+                if background:
+                    await asyncio.Event().wait()
+                return await embed(texts, query=query, background=background)
+
+            embed = s.embedder.embed
+            s.embedder.embed = hangs  # type: ignore[method-assign]
+            s.join()
+            await s.to_first_question()
+            s.seat.send(m.Typed("I watch slow queries and add the right index."))
+            await s.play_out(Phase.QUESTION)
+            s.seat.send(m.Typed("I take backups and restore them as a test."))
+            await s.play_out(Phase.CLOSING)
+            async with asyncio.timeout(60.0):
+                async for entry in s._entries:
+                    s.seen.append(entry)
+            states = [e.event.state for e in s.seen if isinstance(e.event, StateChanged)]
+            assert states[-1] is State.FAILED
 
     run(main())

@@ -263,3 +263,24 @@ async def test_a_turn_that_was_finished_is_finished_by_the_next_stream(sent: boo
         third = await listener.stream()
         assert await received(third, SECOND) == b"\2\0" * (SECOND // 2)
         assert not third.finalized.is_set()
+
+
+def test_a_fault_in_finding_out_whether_it_works_again_is_not_swallowed() -> None:
+    async def main() -> None:
+        recogniser = FakeRecogniser()
+        listener = Listener(recogniser)
+
+        async def faulty() -> None:
+            raise RuntimeError("a fault of our own")
+
+        listener.hearing._recovered = faulty
+        recogniser.broken = True
+        running = asyncio.create_task(listener.hearing.run())
+        listener.hearing.hear(bytes(SECOND))
+        await listener.failures.get()
+        recogniser.broken = False
+        with pytest.raises(RuntimeError, match="a fault of our own"):
+            async with asyncio.timeout(60.0):
+                await running
+
+    run(main())

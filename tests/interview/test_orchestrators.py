@@ -300,7 +300,7 @@ async def test_an_interview_whose_orchestrator_died_is_paused_and_can_be_ended(
         await second.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
         # What the old one still has to say counts for nothing, and its client is told.
         await call.write(says("Too late."))
-        assert reason(await refused(call)) == "TAKEN_OVER"
+        assert reason(await refused(call)) == "UNAVAILABLE"
     assert await answered(second.wire, made.id) == ["The first answer."]
 
 
@@ -315,7 +315,8 @@ async def test_what_lost_its_lease_stops_at_once(
         taken = await store.acquire(made.id, "elsewhere:1/x", 60.0)
         assert isinstance(taken, Lease)
         await first.sessions.leases.renew_once()
-        assert reason(await refused(call)) == "TAKEN_OVER"
+        # Not as by another client: who was in it joins again.
+        assert reason(await refused(call)) == "UNAVAILABLE"
     found = await store.find("ann", made.id)
     assert found is not None
     assert found.state is State.LIVE

@@ -232,6 +232,14 @@ async def test_a_lease_that_ran_out_and_nobody_took_is_still_good(store: Store) 
     assert isinstance(await store.acquire(made.id, OTHER, SECONDS), Holder)
 
 
+async def test_a_late_renewal_revives_no_lease_that_was_given_back(store: Store) -> None:
+    made = interview()
+    lease = await driven(store, made)
+    await store.release(lease)
+    assert await store.renew_all([lease], SECONDS) == [lease]
+    assert await store.holder(made.id) is None
+
+
 async def test_a_holder_that_is_gone_is_passed_over_once(store: Store) -> None:
     made = interview()
     gone = await driven(store, made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,16 @@ from services.interview.conversation.state import SessionState
 from services.interview.events import (
     AudioReceived,
     CandidateTurn,
+    Entry,
     InterviewerText,
     StateChanged,
     TurnHeld,
     UtteranceEnded,
 )
 from services.interview.record import Interview, Patience, Phase, Speaker, State
+from services.interview.reports.report import Report
+from services.interview.store.memory import MemoryStore
+from services.interview.store.store import Lease
 from tests.interview.stage import FailingStore, Stage, question, spoken, stage
 from tests.runtime.virtual_time import run
 
@@ -232,6 +237,95 @@ def test_what_was_not_acknowledged_is_all_that_another_orchestrator_needs() -> N
             await asyncio.sleep(1.0)
             # It lies on the clock where it was spoken.
             assert second.conversation.ears.ahead <= 0.1
+
+    run(main())
+
+
+class DiesStoring(MemoryStore):
+    """Takes an answer; that it did is never told, and it takes nothing more."""
+
+    dead = False
+
+    async def commit(
+        self,
+        lease: Lease,
+        interview: Interview,
+        session: bytes,
+        events: Sequence[Entry],
+        report: Report | None = None,
+    ) -> None:
+        if not self.dead:
+            await super().commit(lease, interview, session, events, report)
+            self.dead = any(turn.text == ANSWER for turn in interview.turns)
+        if self.dead:
+            await asyncio.Event().wait()
+
+
+def test_an_answer_that_was_stored_is_not_heard_again_although_its_end_was_not_told() -> None:
+    async def main() -> None:
+        async with stage(follow_ups=0, store=DiesStoring(10)) as first:
+            first.join()
+            await first.to_first_question()
+            await microphone(first, 3.0)
+            begins = first.conversation.ears.intake.received
+            answer = speech(4.5)
+            words = spoken(ANSWER, begins)
+            end = words[-1].end
+            for place in range(0, len(answer), CHUNK_BYTES):
+                await asyncio.sleep(CHUNK_SECONDS)
+                first.seat.hear(answer[place : place + CHUNK_BYTES], None, "chunk")
+                if place == 10 * CHUNK_BYTES:
+                    await first.hear(SpeechBegan(begins), PartialHeard("I look", ""))
+            await first.hear(TurnEnded(ANSWER, words, begins, end))
+            await asyncio.sleep(1.0)
+            taken = acknowledged(first)
+            left = await died(first)
+        assert taken < begins
+        assert [t.text for t in left[0].turns if t.speaker is Speaker.CANDIDATE] == [ANSWER]
+        async with stage(follow_ups=0, restored=left, away=2.0) as second:
+            second.join(last_seq=0)
+            sent = bytes(2 * round((begins - taken) * RATE)) + answer
+            for place in range(0, len(sent), CHUNK_BYTES):
+                offset = taken + place / 2 / RATE
+                second.seat.hear(sent[place : place + CHUNK_BYTES], offset, "chunk")
+            await asyncio.sleep(1.0)
+            again = sum(map(len, drained((await second.stream()).sent))) / 2 / RATE
+            # The end of what was said is given in steps of the recogniser's.
+            assert again <= begins + 4.5 - end + 0.01
+
+    run(main())
+
+
+def drained(queue: asyncio.Queue[bytes]) -> list[bytes]:
+    return [queue.get_nowait() for _ in range(queue.qsize())]
+
+
+def test_a_stored_answer_is_acknowledged_although_its_speaker_goes_on_at_once() -> None:
+    async def main() -> None:
+        store = FailingStore()
+        async with stage(follow_ups=0, store=store) as s:
+            s.join()
+            await s.to_first_question()
+            await microphone(s, 3.0)
+            begins = s.conversation.ears.intake.received
+            words = spoken(ANSWER, begins)
+            end = words[-1].end
+            await s.hear(SpeechBegan(begins), PartialHeard("I look", ""))
+            await microphone(s, end - begins + 0.8, level=3000)
+            store.gate.clear()
+            goes_on = end + 0.8
+            await s.hear(
+                TurnEnded(ANSWER, words, begins, end),
+                SpeechBegan(goes_on),
+                PartialHeard("and also", ""),
+            )
+            await microphone(s, 0.5, level=3000)
+            assert acknowledged(s) <= begins
+            store.gate.set()
+            await microphone(s, 3.0, level=3000)
+            assert end - 0.01 <= acknowledged(s) <= goes_on
+            left = await died(s)
+        assert end - 0.01 <= left[1].heard_until <= goes_on
 
     run(main())
 

@@ -30,6 +30,7 @@ from services.interview.events import InterviewerAudio, ServiceDegraded
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen, Reviewer
 from services.interview.metrics import DEGRADED, SESSIONS_WAITING
+from services.interview.record import Speaker
 from services.interview.recordings.recorder import Recorder, Spoken
 from services.interview.reports.report import Report
 from services.interview.store.store import LeaseLost
@@ -77,6 +78,7 @@ class Driver:
         self._delivery: tuple[str, asyncio.Task[None]] | None = None
         self._audio: dict[str, bytearray] = {}
         self._committing: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
         self._stock = Stock()
         self._waits = False
 
@@ -165,6 +167,9 @@ class Driver:
         self._thinking.close()
         self._stock.clear()
         self._voice_watch.close()
+        self._review.close()
+        if self._reporting is not None:
+            self._reporting.cancel()
         if self.lost and self._committing is not None:
             self._committing.cancel()
 
@@ -229,9 +234,10 @@ class Driver:
         done = self.state.committed
         try:
             while done < self.state.commit:
-                number = self.state.commit
+                number, said_until = self.state.commit, self._said_until()
                 async with asyncio.timeout(COMMIT_SECONDS):
-                    await self._chronicle.commit(self._session().to_json())
+                    await self._chronicle.commit(self._session(said_until).to_json())
+                self._ears.stored(said_until)
                 self.post(e.Committed(number))
                 done = number
         except LeaseLost:
@@ -243,8 +249,15 @@ class Driver:
         finally:
             self._committing = None
 
-    def _session(self) -> SessionState:
-        until, at = self._ears.acknowledged()
+    def _said_until(self) -> float:
+        """When the last spoken turn ended of those that are known; what came later is not."""
+        held = self.state.place.answer.held
+        turns = (*self._chronicle.interview.turns, *([held] if held else []))
+        spoken = (t.end for t in turns if t.speaker is Speaker.CANDIDATE and not t.typed)
+        return max(spoken, default=-1.0)
+
+    def _session(self, said_until: float) -> SessionState:
+        until, at = self._ears.unneeded(said_until)
         journal = self._chronicle.journal
         return replace(
             self.state, epoch=journal.epoch, told=journal.last_seq, heard_until=until, heard_at=at
@@ -330,7 +343,7 @@ class Driver:
             case a.Score():
                 self._review.score(action.round)
             case a.Review():
-                self._tasks.create_task(self._report())
+                self._reporting = self._tasks.create_task(self._report())
             case _:
                 raise AssertionError(action)
 

@@ -50,6 +50,8 @@ class Ears:
         self._behind = [(0.0, received)]
         # The place up to which it was acknowledged.
         self._settled = 0.0
+        # And that up to which every turn is stored.
+        self._stored = 0.0
         self.owed = False
         """Whether something was heard that is not stored: it may be wanted again."""
         recorder.places_candidate(self._timeline.places)
@@ -89,18 +91,31 @@ class Ears:
         """Seconds of the candidate's audio beyond what can have been spoken by now."""
         return self._timeline.ahead
 
-    def acknowledged(self) -> tuple[float, float]:
-        """Up to where the audio was acknowledged, in its seconds, and where on the clock."""
-        return self.intake.told, self._timeline.at(self._settled)
+    def unneeded(self, said_until: float) -> tuple[float, float]:
+        """Up to where the audio is not needed again, in its seconds, and where on the clock.
+
+        So it is once the turns are stored that were `said_until` then.
+        """
+        place = self.hearing.end_of_turn(said_until)
+        if place is None or (until := self._of_client(place)) <= self.intake.told:
+            return self.intake.told, self._timeline.at(self._settled)
+        return until, self._timeline.at(place)
+
+    def stored(self, said_until: float) -> None:
+        """The turns are stored that were `said_until` then, on the clock."""
+        self._stored = max(self._stored, self.hearing.end_of_turn(said_until) or 0.0)
 
     def acknowledge(self, least: float = 0.0) -> bool:
         """Tells how far the audio is not needed again, if that is `least` seconds more; whether.
 
-        Not while something of it is under way, or waits to be stored: who takes the interview up
-        after this process has only what clients send once more.
+        While something of it is under way, or waits to be stored, not beyond the last turn that is:
+        who takes the interview up after this process has only what clients send once more.
         """
         if self.owed:
-            return False
+            news = self.intake.acknowledge(self._of_client(self._stored), least)
+            if news:
+                self._settled = max(self._settled, self._stored)
+            return news
         settled, received = self.hearing.settled, self.intake.received
         if self._chronicle.interview.state is not State.LIVE and not self._joins:
             until = received

@@ -40,6 +40,8 @@ REPLAY_SECONDS = 120.0
 """Audio kept of a running turn, and while no stream works: of more, the beginning is lost."""
 QUIET_SECONDS = 0.5
 """Audio kept outside a turn, so that a new stream hears how the next one begins."""
+ENDS_REMEMBERED = 32
+"""Ends of turns whose places are known: more than come while something is being stored."""
 FIRST_BACKOFF = 0.1
 LAST_BACKOFF = 2.0
 """Seconds between attempts to open a stream, doubling from the first to the last."""
@@ -95,6 +97,8 @@ class Hearing:
         # Until then everything is kept: what the recogniser has not told of may be in it.
         self._kept_until = 0.0
         self._in_turn = False
+        # Where turns ended: on the clock as it was told, and in the audio.
+        self._ends: deque[tuple[float, float]] = deque(maxlen=ENDS_REMEMBERED)
         self._outbound: asyncio.Queue[_Outbound] | None = None
         self._outbound_bytes = 0
         self._troubled = False
@@ -125,6 +129,10 @@ class Hearing:
         unsent = self._outbound_bytes if self._outbound is not None else 0
         late = LATE_SECONDS + unsent / BYTES_PER_SECOND
         return max(0.0, min(self._kept_from, self._timeline.received - late))
+
+    def end_of_turn(self, when: float) -> float | None:
+        """Where in the audio the last turn ended that was told to end by then, if it is known."""
+        return next((place for told, place in reversed(self._ends) if told <= when), None)
 
     def listen(self, endpointing: Endpointing) -> None:
         """Changes when a turn is over, from here on."""
@@ -231,16 +239,18 @@ class Hearing:
         base: float,
         most_bytes: int,
     ) -> None:
-        tasks = [
+        using = [
             asyncio.create_task(self._receive(stream, base)),
             asyncio.create_task(self._send(stream, outbound, most_bytes)),
             asyncio.create_task(self._watch()),
-            asyncio.create_task(self._settle()),
         ]
+        tasks = [*using, asyncio.create_task(self._settle())]
+        pending = set(tasks)
         try:
-            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            while pending.issuperset(using):
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -375,6 +385,7 @@ class Hearing:
             case TurnEnded():
                 self._in_turn = False
                 self._forget(base + event.end)
+                self._ends.append((at(event.end), base + event.end))
                 # The next turn may be under way already, and be told of right behind this one.
                 self._kept_until = self._loop.time() + SETTLED_SECONDS
                 await self._heard(

@@ -39,6 +39,10 @@ class Review:
         turns = [t for t in self._chronicle.interview.turns if t.round == number]
         self._reviewer.begin(self._tasks, number, question, _whole(turns, question))
 
+    def close(self) -> None:
+        """Scores nothing more."""
+        self._reviewer.close()
+
     async def report(self) -> Report:
         """Writes the report, and keeps it."""
         # Rounds that another process began to score.

@@ -341,8 +341,8 @@ class SessionState:
         active_at: When something happened last.
         epoch, told: Of the journal, which the driver keeps here: its run of numbers, and the last.
         calls: The newest Speak calls: one that comes again changes nothing.
-        heard_until, heard_at: Up to where the candidate's audio was acknowledged, in seconds of
-            it, and where on the clock that is.
+        heard_until, heard_at: Up to where the candidate's audio is not needed again by who has
+            this state, in seconds of it, and where on the clock that is.
     """
 
     patience: Patience

@@ -75,6 +75,11 @@ class Reviewer:
             previous.cancel()
         self._rounds[round_number] = tasks.create_task(self._score(round_number, question, turns))
 
+    def close(self) -> None:
+        """Gives up what is being scored."""
+        for scoring in self._rounds.values():
+            scoring.cancel()
+
     async def _score(
         self, round_number: int, question: Question, turns: Sequence[Turn]
     ) -> QuestionResult | None:

@@ -22,6 +22,7 @@ _RENEW = """
     UPDATE lease SET expires = clock_timestamp() + $3
     FROM unnest($1::uuid[], $2::bigint[]) AS mine (interview_id, token)
     WHERE lease.interview_id = mine.interview_id AND lease.token = mine.token
+        AND lease.expires > '-infinity'
     RETURNING lease.interview_id, lease.token
 """
 
@@ -60,7 +61,10 @@ async def holder(connection: asyncpg.Connection, interview_id: str) -> Holder | 
 async def renew(
     connection: asyncpg.Connection, leases: Sequence[Lease], seconds: float
 ) -> Sequence[Lease]:
-    """Keeps leases, also such as have run out if nobody took them; those that are lost."""
+    """Keeps leases, also such as have run out if nobody took them; those that are lost.
+
+    One that was given back is lost: this renewal may have been on its way meanwhile.
+    """
     # A renewal that a crash of the database forgets costs nothing but a takeover.
     await connection.execute("SET LOCAL synchronous_commit = off")
     names = [uuid_of(lease.interview_id) for lease in leases]

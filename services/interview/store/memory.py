@@ -197,10 +197,11 @@ class MemoryStore:
         """Keeps leases for so many seconds from now; those that are lost."""
         lost = []
         for lease in leases:
-            try:
-                self._require(lease).expires = self._clock() + seconds
-            except LeaseLost:
+            kept = self._kept.get(lease.interview_id)
+            if kept is None or kept.lease != lease:
                 lost.append(lease)
+            else:
+                kept.expires = self._clock() + seconds
         return lost
 
     async def release(self, lease: Lease) -> None:
