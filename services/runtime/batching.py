@@ -205,8 +205,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """Accepts work that has yet to be prepared, or raises what `submit_all` would.
 
         What will be refused is so refused before anything is done for it, and what is prepared is
-        not refused because of others who came meanwhile. Room is kept until the scope ends: let it be
-        short, for others are refused who would find none beside it. No worker waits for it.
+        not refused because of others who came meanwhile. Room is kept until the scope ends: let
+        it be short, for others are refused who find none beside it. No worker waits for it.
 
         Args:
             items: What the work will be like: their cost, key and size.
@@ -300,7 +300,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             raise DeadlineExpired
         if promise is not None and self._is_promised(new, promise):
             for job in new.jobs:
-                self._put(job, ready)
+                self._put(job, ready=ready)
             return
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
@@ -327,10 +327,10 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if not ready:
             for job in new.jobs:
                 self._queue.drop(job)
-                self._put(job, ready)
+                self._put(job, ready=False)
         metrics.QUEUE_LENGTH.labels(self._name).set(self.waiting)
 
-    def _put(self, job: Job[ItemT], ready: bool) -> None:
+    def _put(self, job: Job[ItemT], *, ready: bool) -> None:
         if ready:
             self._queue.push(job)
         else:
