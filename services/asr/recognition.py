@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, Window
 from services.asr.engines.guards import is_invented
 from services.asr.enhancement import Filter
 from services.asr.language import LanguageBelief
+from services.asr.margins import PRE_ROLL, TAIL
 from services.asr.segmentation import LONGEST_STRETCH, Segmenter, Stretch
 from services.asr.transcript import Cost, TimedWord, Transcript
 from services.asr.vad import VadStream
@@ -56,12 +57,17 @@ class Recognised:
     cost: Cost
 
 
-def first_window(seconds: float, config: RecognitionConfig) -> Window:
-    """What the first window of a recording of so many seconds costs at most, without its samples.
+def first_windows(seconds: float, config: RecognitionConfig) -> tuple[Window, Window]:
+    """What the first window of a recording of so many seconds costs at most, and at least.
 
-    As if all of it were speech: nothing is known yet but its length.
+    Without samples, and as if all of it, or hardly any, were speech: nothing is known yet but its
+    length.
     """
-    samples = round(min(seconds, LONGEST_STRETCH) * SAMPLE_RATE)
+    longest = round(min(seconds, LONGEST_STRETCH) * SAMPLE_RATE)
+    return _silent(longest, config), _silent(min(longest, PRE_ROLL + TAIL), config)
+
+
+def _silent(samples: int, config: RecognitionConfig) -> Window:
     return Window(
         np.broadcast_to(np.float32(0), samples),
         languages=config.languages,
@@ -88,6 +94,10 @@ class _Reader:
     def seconds(self) -> float:
         return self._samples / SAMPLE_RATE
 
+    @property
+    def speaking(self) -> bool:
+        return self._segmenter.speaking
+
     def next_stretches(self) -> list[Stretch] | None:
         """The stretches that the next block completes, often none; None after the last block."""
         if self._ended:
@@ -111,6 +121,7 @@ async def recognise(
     vad: VadStream,
     enhance: Filter,
     decode: Decode,
+    silent: Callable[[], None],
     executor: Executor,
 ) -> Recognised:
     """Recognises a recording.
@@ -121,6 +132,7 @@ async def recognise(
         vad: A fresh voice activity stream.
         enhance: A fresh stream's filters.
         decode: Runs a window through the model.
+        silent: Called after every block that has nothing to decode, nor the beginning of it.
         executor: Where reading and voice activity run.
 
     Raises:
@@ -143,6 +155,8 @@ async def recognise(
 
     async with asyncio.TaskGroup() as tasks:
         while (stretches := await in_thread(executor, reader.next_stretches)) is not None:
+            if not stretches and not reader.speaking:
+                silent()
             for stretch in stretches:
                 window = Window(
                     samples=stretch.samples,

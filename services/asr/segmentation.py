@@ -57,6 +57,11 @@ class Segmenter:
         self._start: int | None = None
         self._done = 0
 
+    @property
+    def speaking(self) -> bool:
+        """Whether somebody speaks at the end of what it was given."""
+        return self._endpointer.speaking
+
     def feed(self, samples: Float32, probabilities: Float32) -> Iterator[Stretch]:
         """Takes the next samples and the speech probabilities of the frames they complete."""
         self._samples = np.concatenate((self._samples, samples))

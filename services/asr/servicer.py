@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 
@@ -14,11 +14,11 @@ from services.asr import transcript
 from services.asr.chinese import in_named_script
 from services.asr.decoding import Decode
 from services.asr.endpointing import EndpointingConfig
-from services.asr.engines.engine import SAMPLE_RATE
+from services.asr.engines.engine import SAMPLE_RATE, Window
 from services.asr.frontend import FrontEnd, Piece
 from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
-from services.asr.recognition import RecognitionConfig, first_window, recognise
+from services.asr.recognition import RecognitionConfig, first_windows, recognise
 from services.asr.session import Session, StreamConfig
 from services.asr.settings import AsrSettings
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Input
@@ -28,8 +28,8 @@ from services.asr.wire import event_response, recognised_response
 from services.runtime import metrics
 from services.runtime.audio.decoding import open_recording
 from services.runtime.draining import until_finished
-from services.runtime.errors import InvalidField, Overloaded
-from services.runtime.queueing import Submission
+from services.runtime.errors import DeadlineTooShort, InvalidField, Overloaded
+from services.runtime.queueing import Priority, Submission
 from services.runtime.request import current_request
 from services.runtime.stats import priority, seconds
 from services.runtime.threads import in_thread
@@ -75,15 +75,16 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 )
             asked = priority(request.config.priority)
             # Before anything else is done for it.
-            promise = stack.enter_context(
-                model.promise(current_request(), asked, first_window(recording.seconds, config))
-            )
+            place = stack.enter_context(ExitStack())
+            promise = _promised(place, model, asked, first_windows(recording.seconds, config))
             recognised = await recognise(
                 recording,
                 config,
                 vad=self._models.vad.stream(),
                 enhance=self._models.enhancement.filters(denoise=request.config.denoise),
                 decode=_decoder(model, request.config, languages, promise),
+                # Others may have the place of who is silent for long.
+                silent=place.close,
                 executor=self._models.reading,
             )
         metrics.HEARD_SECONDS.labels("Recognize").inc(recognised.seconds)
@@ -205,6 +206,19 @@ def _decoder(
 ) -> Decode:
     rewrite = in_named_script(languages)
     return model.decoder(current_request(), priority(config.priority), rewrite, promise)
+
+
+def _promised(
+    place: ExitStack, model: Model, asked: Priority, windows: tuple[Window, Window]
+) -> Submission:
+    """Keeps room for the longer window, or for the shorter where time is too short for that."""
+    longest, shortest = windows
+    request = current_request()
+    try:
+        return place.enter_context(model.promise(request, asked, longest))
+    except DeadlineTooShort:
+        # Perhaps there is little speech in it.
+        return place.enter_context(model.promise(request, asked, shortest))
 
 
 def _languages(model: Model, config: asr_pb2.RecognitionConfig, path: str) -> NamedLanguages:

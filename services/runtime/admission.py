@@ -11,6 +11,7 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
@@ -101,13 +102,16 @@ class Admission(Generic[ItemT]):
         self._max_wait = max_wait
         self._demand = [Demand() for _ in Priority]
 
-    def decide(self, new: Submission, now: float, busy: Sequence[float]) -> Refusal | None:
+    def decide(
+        self, new: Submission, now: float, busy: Sequence[float], *, ready: bool
+    ) -> Refusal | None:
         """Why a submission is refused; None if it is not.
 
         Args:
             new: The submission, its jobs already in the queue.
             now: The time.
             busy: Seconds after which each worker that runs a batch will be free.
+            ready: Whether a worker may take it at once; else it has yet to be prepared.
 
         Raises:
             DeadlineTooShort: However idle the workers were.
@@ -125,59 +129,86 @@ class Admission(Generic[ItemT]):
         if needed > left:
             raise DeadlineTooShort(needed, left)
         idle = self._workers - len(busy)
-        alone = self._waiting.items == len(new.jobs)
-        if idle and alone and self._at_best(new.jobs, idle) <= left:
+        promised = self._waiting.promised
+        alone = self._waiting.items == len(new.jobs) and (ready or not promised)
+        tried = bool(idle) and alone and self._at_best(new.jobs, idle) <= left
+        if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
-        forecast = self._forecast(now, free)
-        done, risk = self._until_done(new, forecast)
-        urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
-        reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
-        room = max(0.0, 1 - reserve - urgent / self._workers)
-        own = self._waiting.cost[new.priority][new.caller]
-        if own > cost * _OTHER:
-            # A caller promises itself no more than its fair part beside those who are there, should
-            # they go on, and one more who may come.
-            shares = len(self._waiting.cost[new.priority]) + 1
-            lead = self._waiting.lead(new.priority, new.caller)
-            done = max(done, min(free) + lead * shares * seconds / self._workers)
-        done += self._max_wait
-        if done > left * room:
-            return Refusal("deadline", done - left * room)
-        risk += sum(self._risk(new, step) for step in forecast)
+        # An idle worker does not wait for what is still being prepared.
+        now_free = islice(self._forecast(now, free), idle if ready and promised else 0)
+        at_once, _ = self._until_done(new, now_free, 0.0)
+        missed = self._missed(now, free)
+        with self._waiting.all_ready():
+            forecast = self._forecast(now, free)
+            done, risk = self._until_done(new, forecast, missed)
+            own = self._waiting.cost[new.priority][new.caller]
+            if own > cost * _OTHER:
+                # A caller promises itself no more than its fair part beside those who are there,
+                # should they go on, and one more who may come.
+                shares = len(self._waiting.cost[new.priority]) + 1
+                lead = self._waiting.lead(new.priority, new.caller)
+                done = max(done, min(free) + lead * shares * seconds / self._workers)
+            done = min(done, at_once) + self._max_wait
+            room = left * self._room(new, now)
+            if not tried and done > room:
+                return Refusal("deadline", done - room)
+            risk += sum(self._risk(new, step, missed) for step in forecast)
         if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
             return Refusal("others_deadline", done)
         return None
 
-    def _until_done(self, new: Submission, forecast: Iterator[Step]) -> tuple[float, float]:
-        """Seconds until a submission is done, and the risk for others until then."""
+    def _room(self, new: Submission, now: float) -> float:
+        """The part of its time that a submission may promise itself."""
+        urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
+        reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
+        return max(0.0, 1 - reserve - urgent / self._workers)
+
+    def _until_done(
+        self, new: Submission, forecast: Iterator[Step], missed: float
+    ) -> tuple[float, float]:
+        """Seconds until a submission is done, if it is, and the risk for others until then."""
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
             pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
         done = risk = 0.0
         for step in forecast:
-            risk += self._risk(new, step)
+            risk += self._risk(new, step, missed)
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
                     done = max(done, step.late)
             if not pending:
-                break
-        return done, risk
+                return done, risk
+        return math.inf, risk
+
+    def _missed(self, now: float, free: Sequence[float]) -> float:
+        """Seconds that what is promised loses when it is ready just after the next batches began.
+
+        No worker waits for it, and it may be ready at any time.
+        """
+        if not self._waiting.promised:
+            return 0.0
+        workers = list(free)
+        heapq.heapify(workers)
+        for step in islice(self._forecast(now, free), len(workers)):
+            heapq.heapreplace(workers, step.likely)
+        return workers[0] - min(free)
 
     def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
         for job in new.jobs:
             self._waiting.drop(job)
-        risk = sum(self._risk(new, step) for step in self._forecast(now, free))
+        missed = self._missed(now, free)
+        with self._waiting.all_ready():
+            risk = sum(self._risk(new, step, missed) for step in self._forecast(now, free))
         for job in new.jobs:
             self._waiting.push(job)
         return risk
 
-    @staticmethod
-    def _risk(new: Submission, step: Step) -> float:
+    def _risk(self, new: Submission, step: Step, missed: float) -> float:
         """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
-        if step.batch.tightest >= step.now + step.late:
+        if step.batch.tightest >= step.now + step.late + missed:
             return 0.0
         risk = 0.0
         for lane, first, stop in step.batch.parts:
@@ -187,6 +218,8 @@ class Admission(Generic[ItemT]):
                 if other is new or new.priority < other.priority < Priority.BATCH:
                     continue
                 left = other.deadline - step.now
+                if job in self._waiting.promised:
+                    left -= missed
                 if left < step.late:
                     risk += _LOST if left < step.likely else step.late - left
         return risk

@@ -158,8 +158,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     @property
     def waiting(self) -> int:
-        """Items that wait for a batch."""
-        return self._queue.items
+        """Items that wait for a batch or are still being prepared."""
+        return self._queue.items + len(self._queue.promised)
 
     async def submit(
         self,
@@ -205,7 +205,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """Accepts work that has yet to be prepared, or raises what `submit_all` would.
 
         What will be refused is so refused before anything is done for it, and what is prepared is
-        not refused because of others who came meanwhile. The place is kept until the scope ends.
+        not refused because of others who came meanwhile. Room is kept until the scope ends: let
+        it be short, for others are refused who find none beside it. No worker waits for it.
 
         Args:
             items: What the work will be like: their cost, key and size.
@@ -216,11 +217,12 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """
         submission = self._submission(items, caller, priority, deadline)
         submission.done.set_result(None)  # nobody waits for these: the model never sees them
-        self._admit(submission, promise)
+        self._admit(submission, promise, ready=False)
         try:
             yield submission
         finally:
             self._take_back(submission)
+            submission.jobs = []
 
     async def submit_all(
         self,
@@ -239,7 +241,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         submission = self._submission(items, caller, priority, deadline)
         if not items:
             return []
-        self._admit(submission, promise)
+        self._admit(submission, promise, ready=True)
         self._arrival.set()
         try:
             async with asyncio.timeout_at(deadline) as scope:
@@ -285,8 +287,11 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         ]
         return submission
 
-    def _admit(self, new: Submission, promise: Submission | None) -> None:
-        """Puts jobs in the queue, or refuses them before anything is done for them."""
+    def _admit(self, new: Submission, promise: Submission | None, *, ready: bool) -> None:
+        """Puts jobs in the queue, or refuses them before anything is done for them.
+
+        Those that are not `ready` only keep room in it.
+        """
         now = new.submitted
         if self._closed:
             raise Unavailable("the server is stopping")
@@ -295,14 +300,14 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             raise DeadlineExpired
         if promise is not None and self._is_promised(new, promise):
             for job in new.jobs:
-                self._queue.push(job)
+                self._put(job, ready=ready)
             return
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
         room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
-        size = sum(job.size for job in new.jobs)
+        size = sum(job.size for job in (*new.jobs, *self._queue.promised))
         refusal: Refusal | None = None
-        if self._queue.items + len(new.jobs) > max(1, room * self._max_queue):
+        if self.waiting + len(new.jobs) > max(1, room * self._max_queue):
             refusal = Refusal("queue_full", min(busy, default=0.0))
         elif self._queue.size + size > room * self._max_bytes:
             refusal = Refusal("memory", min(busy, default=0.0))
@@ -310,7 +315,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             for job in new.jobs:
                 self._queue.push(job)
             try:
-                refusal = self._admission.decide(new, now, busy)
+                refusal = self._admission.decide(new, now, busy, ready=ready)
             except DeadlineTooShort:
                 self._take_back(new)
                 metrics.REFUSED.labels(self._name, "deadline_too_short").inc()
@@ -319,22 +324,33 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             self._take_back(new)
             metrics.REFUSED.labels(self._name, refusal.reason).inc()
             raise refusal.error(self._name)
-        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+        if not ready:
+            for job in new.jobs:
+                self._queue.drop(job)
+                self._put(job, ready=False)
+        metrics.QUEUE_LENGTH.labels(self._name).set(self.waiting)
+
+    def _put(self, job: Job[ItemT], *, ready: bool) -> None:
+        if ready:
+            self._queue.push(job)
+        else:
+            self._queue.promised[job] = None
 
     def _is_promised(self, new: Submission, promise: Submission) -> bool:
         """Puts jobs in the place of as many that were promised, if they cost no more."""
         kept = promise.jobs[: len(new.jobs)]
         promise.jobs = promise.jobs[len(kept) :]
-        for job in kept:
-            if job.waiting:
-                self._queue.drop(job)
+        for job, before in zip(new.jobs, kept, strict=False):
+            self._queue.promised.pop(before, None)
+            job.order = before.order
         return sum(job.cost for job in new.jobs) <= sum(job.cost for job in kept)
 
     def _take_back(self, submission: Submission) -> None:
         for job in submission.jobs:
             if job.waiting:
                 self._queue.drop(job)
-        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+            self._queue.promised.pop(job, None)
+        metrics.QUEUE_LENGTH.labels(self._name).set(self.waiting)
 
     async def _work(self, worker: int) -> None:
         while True:
@@ -370,10 +386,10 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             return
         self._picker.ran(batch)
         taken = [job for part in batch.parts for job in self._queue.take(*part)]
-        metrics.QUEUE_LENGTH.labels(self._name).set(self._queue.items)
+        metrics.QUEUE_LENGTH.labels(self._name).set(self.waiting)
         jobs = [job for job in taken if not job.submission.done.done()]
         if not jobs:
-            return  # all of it is still being prepared
+            return  # their callers have just left
         self._running[worker] = now + self._speed.seconds(batch.cost)
         call = partial(call_model, self._run, jobs, loop.time, self._name)
         try:

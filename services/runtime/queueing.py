@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import contextlib
 import enum
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -172,6 +173,7 @@ class Waiting(Generic[ItemT]):
         items: Jobs that wait.
         size: Bytes they hold.
         cost: For each class, the cost that waits by caller.
+        promised: Jobs that are still being prepared, which nobody can run; in none of the above.
     """
 
     def __init__(self) -> None:
@@ -179,6 +181,7 @@ class Waiting(Generic[ItemT]):
         self.items = 0
         self.size = 0
         self.cost: list[dict[str, float]] = [{} for _ in Priority]
+        self.promised: dict[Job[ItemT], None] = {}
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
@@ -196,6 +199,17 @@ class Waiting(Generic[ItemT]):
         self.size += job.size
         cost = self.cost[priority]
         cost[caller] = cost.get(caller, 0.0) + job.cost
+
+    @contextlib.contextmanager
+    def all_ready(self) -> Iterator[None]:
+        """Puts what is promised among what waits, to see what becomes of both."""
+        for job in self.promised:
+            self.push(job)
+        try:
+            yield
+        finally:
+            for job in self.promised:
+                self.drop(job)
 
     def lead(self, priority: Priority, caller: str) -> float:
         """By how much a caller has asked for more than its fair part up to now, in cost."""

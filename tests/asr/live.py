@@ -81,6 +81,7 @@ def whole(samples: Float32, base: WhisperCTranslate2, vad: SileroVad) -> str:
                 vad=vad.stream(),
                 enhance=Chain([]),
                 decode=decoder(base, 0.0),
+                silent=lambda: None,
                 executor=executor,
             )
         return found.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 import weakref
@@ -25,11 +26,13 @@ class Machine:
             self._run, name="t", max_batch_size=8, max_queue=10_000, **settings
         )
         self.seconds: float | None = None
+        self.by_cost = False
         self.error: Exception | None = None
         self.batches: list[list[Any]] = []
 
     def _run(self, items: Sequence[Any]) -> Sequence[Any]:
-        virtual_time.spend(0.1 + 0.01 * len(items) if self.seconds is None else self.seconds)
+        usual = sum(i or 0.01 for i in items) + 0.01 if self.by_cost else 0.1 + 0.01 * len(items)
+        virtual_time.spend(usual if self.seconds is None else self.seconds)
         self.batches.append(list(items))
         if self.error is not None:
             raise self.error
@@ -340,6 +343,66 @@ def test_what_was_promised_is_not_refused_because_of_who_came_meanwhile() -> Non
         assert DeadlineExpired not in verdicts
         assert Overloaded in verdicts
         await running
+
+    machine.play(script)
+
+
+def test_an_idle_worker_refuses_nobody_because_of_what_is_still_being_prepared() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as stack:
+            for n in range(16):
+                stack.enter_context(
+                    machine.scheduler.promise(
+                        range(8), caller=f"file {n}", deadline=loop.time() + 300
+                    )
+                )
+            for _ in range(20):
+                await asyncio.sleep(0.5)
+                # Two at a time: a worker that is free takes both.
+                verdicts = [machine.verdict(0.5, caller="live") for _ in range(2)]
+                assert await asyncio.gather(*verdicts) == [None, None]
+
+    machine.play(script)
+
+
+def test_many_who_are_still_being_prepared_are_promised_no_more_than_can_be_done() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        due = asyncio.get_running_loop().time() + 1
+        accepted = 0
+        with contextlib.ExitStack() as stack:
+            for n in range(20):
+                with contextlib.suppress(Overloaded):
+                    stack.enter_context(
+                        machine.scheduler.promise(range(8), caller=str(n), deadline=due)
+                    )
+                    accepted += 1
+        assert 3 <= accepted <= 5
+
+    machine.play(script)
+
+
+@pytest.mark.parametrize("awoken", [False, True])
+def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(awoken: bool) -> None:
+    machine = Machine(cost=lambda item: item or 0.01)
+    machine.by_cost = True
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        for cost in (1.0, 0.02) * 10:
+            await machine.submit(cost)
+        due = loop.time() + 1.8
+        with machine.scheduler.promise([1.0], caller="slow", deadline=due) as promise:
+            if awoken:
+                await machine.submit(0.02, within=3.0)
+            await asyncio.sleep(0.2)
+            assert await machine.verdict(1.6, item=1.0) is Overloaded
+            await machine.scheduler.submit(1.0, caller="slow", deadline=due, promise=promise)
+        assert loop.time() <= due
 
     machine.play(script)
 
