@@ -145,12 +145,11 @@ def _command(utterance: Utterance, *, silent: bool) -> Intent | None:
 
 def _listening(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
     """What "yes", "right" or "mm-hm" is: an answer where one is expected, else listening."""
-    silent = situation.line is None
-    if final and silent and expected.assents(utterance, situation.asked):
+    if final and situation.line is None and expected.assents(utterance, situation.asked):
         return Intent.SPEECH
     if not utterance.agrees:
         return Intent.BACK_CHANNEL
-    if silent:
+    if situation.line is None:
         return Intent.SPEECH
     answers = final and situation.question_heard and _asks_yes_or_no(situation.line)
     return Intent.SPEECH if answers else Intent.BACK_CHANNEL
