@@ -215,7 +215,7 @@ def test_who_speaks_is_not_asked_again() -> None:
         ("Could you repeat that?", "database number 1"),
         ("In other words?", "another way"),
         ("Next question, please.", "database number 2"),
-        ("Can we stop?", "Goodbye"),
+        ("Can we stop?", "end the interview"),
     ],
 )
 def test_wishes_are_understood_as_what_they_are(wish: str, expected: str) -> None:

@@ -145,15 +145,13 @@ def _command(utterance: Utterance, *, silent: bool) -> Intent | None:
 
 def _listening(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
     """What "yes", "right" or "mm-hm" is: an answer where one is expected, else listening."""
-    line = situation.line
-    silent = line is None
-    if final and silent and expected.assents(utterance, situation.asked):
+    if final and situation.line is None and expected.assents(utterance, situation.asked):
         return Intent.SPEECH
     if not utterance.agrees:
         return Intent.BACK_CHANNEL
-    if line is None:
+    if situation.line is None:
         return Intent.SPEECH
-    answers = final and situation.question_heard and _asks_yes_or_no(line)
+    answers = final and situation.question_heard and _asks_yes_or_no(situation.line)
     return Intent.SPEECH if answers else Intent.BACK_CHANNEL
 
 
