@@ -340,9 +340,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """Puts jobs in the place of as many that were promised, if they cost no more."""
         kept = promise.jobs[: len(new.jobs)]
         promise.jobs = promise.jobs[len(kept) :]
-        for job, before in zip(new.jobs, kept, strict=False):
+        for before in kept:
             self._queue.promised.pop(before, None)
-            job.order = before.order
         return sum(job.cost for job in new.jobs) <= sum(job.cost for job in kept)
 
     def _take_back(self, submission: Submission) -> None:

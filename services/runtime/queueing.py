@@ -18,6 +18,10 @@ Place: TypeAlias = tuple[float, int]
 """A job's place among those of its class: the caller's virtual time, then order of arrival."""
 
 
+# More than any order of arrival: who becomes ready comes after all who wait.
+_LATER = 1 << 62
+
+
 class Priority(enum.IntEnum):
     """Classes of urgency; the lower runs first.
 
@@ -185,8 +189,8 @@ class Waiting(Generic[ItemT]):
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
-    def push(self, job: Job[ItemT]) -> None:
-        """Takes a job in."""
+    def push(self, job: Job[ItemT], after: int = 0) -> None:
+        """Takes a job in, behind the first `after` to come of those whose turn it is as well."""
         priority, caller = job.submission.priority, job.submission.caller
         callers = self._callers[priority]
         time = max(callers.get(caller, 0.0), self._now[priority])
@@ -194,7 +198,7 @@ class Waiting(Generic[ItemT]):
         lanes = self.lanes[priority]
         if job.key not in lanes:
             lanes[job.key] = Lane(priority, job.key)
-        lanes[job.key].insert(job, (time, job.order))
+        lanes[job.key].insert(job, (time, after + job.order))
         self.items += 1
         self.size += job.size
         cost = self.cost[priority]
@@ -204,7 +208,7 @@ class Waiting(Generic[ItemT]):
     def all_ready(self) -> Iterator[None]:
         """Puts what is promised among what waits, to see what becomes of both."""
         for job in self.promised:
-            self.push(job)
+            self.push(job, _LATER)
         try:
             yield
         finally:
