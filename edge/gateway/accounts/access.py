@@ -100,7 +100,7 @@ class Access:
             password=hashed,
             settings=settings or {},
         )
-        async with self._database.transaction("register", fresh.id) as connection:
+        async with self._sessions.ending("register", fresh.id) as connection:
             user = await self._made(connection, fresh, guest, settings)
             await self._note(connection, user.id, "registered", caller, was_guest=guest is not None)
             return await self._sessions.open(connection, user, caller.user_agent)
@@ -170,7 +170,7 @@ class Access:
         await self.require_password(user, current, "current_password")
         require_good(new, user.email or "", "new_password")
         hashed = await self._passwords.hash(new)
-        async with self._database.transaction("change_password", user.id) as connection:
+        async with self._sessions.ending("change_password", user.id) as connection:
             await users.set_password(connection, user.id, hashed)
             await resets.forget_all(connection, user.id)
             ended = await self._sessions.end_all(connection, user.id, but=session_id)

@@ -134,7 +134,7 @@ class PasswordResets:
                 if not await resets.is_good(connection, digest(token), self._clock()):
                     raise _bad_token()
             hashed = await self._passwords.hash(new)
-        async with self._database.transaction("reset", EVERYBODY) as connection:
+        async with self._sessions.ending("reset", EVERYBODY) as connection:
             now = self._clock()
             user_id = await resets.take(connection, digest(token), now)
             if user_id is None:
