@@ -16,6 +16,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2
+from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.v3 import percent_pb2, token_bucket_pb2
 from google.protobuf import struct_pb2
@@ -51,6 +52,9 @@ _ADDRESS = "masked_remote_address"
 _MATCH = "header_match"
 _USER = "user"
 _NO_TOKEN, _TOKEN = "no-token", "token"
+# What the verification of tokens looks at, and refuses unless it is good (RFC 7515, 3.1). Anything
+# else passes it as if nothing had been said.
+_TOKEN_SHAPE = r"Bearer [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"  # noqa: S105
 
 
 def address_limits(settings: EnvoySettings, name: str) -> Any:
@@ -150,7 +154,14 @@ def _with_token(*, present: bool) -> Any:
         header_value_match=_Action.HeaderValueMatch(
             descriptor_value=_TOKEN if present else _NO_TOKEN,
             expect_match=TRUE if present else FALSE,
-            headers=[route_components_pb2.HeaderMatcher(name="authorization", present_match=True)],
+            headers=[
+                route_components_pb2.HeaderMatcher(
+                    name="authorization",
+                    string_match=string_pb2.StringMatcher(
+                        safe_regex=regex_pb2.RegexMatcher(regex=_TOKEN_SHAPE)
+                    ),
+                )
+            ],
         )
     )
 

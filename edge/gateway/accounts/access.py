@@ -14,7 +14,7 @@ from edge.gateway.accounts.passwords import Passwords, require_good
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle, network
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
-from edge.gateway.store import audit, users
+from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.access import Claims
 from edge.gateway.tokens.sessions import Opened, Sessions
@@ -89,8 +89,8 @@ class Access:
         if guest is not None and guest.kind is not Kind.GUEST:
             raise FailedPrecondition("LOGGED_IN", "log out before registering another account")
         require_good(password, email, "password")
-        await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
-        hashed = await self._passwords.hash(password)
+        async with self._throttle.attempting([Subject(self._new_users, network(caller.address))]):
+            hashed = await self._passwords.hash(password)
         now = self._clock()
         fresh = User(
             guest.user_id if guest else new_uuid(),
@@ -100,7 +100,7 @@ class Access:
             password=hashed,
             settings=settings or {},
         )
-        async with self._database.transaction("register", fresh.id) as connection:
+        async with self._sessions.ending("register", fresh.id) as connection:
             user = await self._made(connection, fresh, guest, settings)
             await self._note(connection, user.id, "registered", caller, was_guest=guest is not None)
             return await self._sessions.open(connection, user, caller.user_agent)
@@ -137,10 +137,10 @@ class Access:
         email = plain(email)
         account = Subject(BY_ACCOUNT, email.casefold())
         place = Subject(BY_ADDRESS, network(caller.address))
-        await self._throttle.attempt([account, place])
-        async with self._database.transaction("log_in", EVERYBODY) as connection:
-            user = await users.find_by_email(connection, email)
-        right = await self._passwords.check(user.password if user else None, password)
+        async with self._throttle.attempting([account, place]):
+            async with self._database.transaction("log_in", EVERYBODY) as connection:
+                user = await users.find_by_email(connection, email)
+            right = await self._passwords.check(user.password if user else None, password)
         # Where nobody has the address as much is done as where somebody has it.
         owner = user.id if user else None
         if user is None or not right:
@@ -170,8 +170,9 @@ class Access:
         await self.require_password(user, current, "current_password")
         require_good(new, user.email or "", "new_password")
         hashed = await self._passwords.hash(new)
-        async with self._database.transaction("change_password", user.id) as connection:
+        async with self._sessions.ending("change_password", user.id) as connection:
             await users.set_password(connection, user.id, hashed)
+            await resets.forget_all(connection, user.id)
             ended = await self._sessions.end_all(connection, user.id, but=session_id)
             await self._note(connection, user.id, "password_changed", caller, sessions_ended=ended)
 
@@ -186,8 +187,9 @@ class Access:
         if user.password is None:
             raise FailedPrecondition("GUEST", "a guest has no password; register first")
         account = Subject(BY_ACCOUNT, (user.email or "").casefold())
-        await self._throttle.attempt([account])
-        if not await self._passwords.check(user.password, password):
+        async with self._throttle.attempting([account]):
+            right = await self._passwords.check(user.password, password)
+        if not right:
             raise InvalidField(field, "is not the password")
         await self._throttle.succeeded([], forget=[account])
 

@@ -63,7 +63,7 @@ class Deletions:
             StoreFailed: The database could not do it; the account is still there.
         """
         now = self._clock()
-        async with self._database.transaction("delete", user_id) as connection:
+        async with self._sessions.ending("delete", user_id) as connection:
             live = len(await session_store.of_user(connection, user_id, now))
             await self._sessions.end_all(connection, user_id)
             # First of all: from now on it is known that everything has to go.

@@ -30,6 +30,7 @@ LIFE = timedelta(minutes=30)
 _HOUR = timedelta(hours=1)
 BY_ACCOUNT = Limit("password reset by account", 3, _HOUR, _HOUR)
 BY_ADDRESS = Limit("password reset by address", 20, _HOUR, _HOUR)
+USES_BY_ADDRESS = Limit("reset token by address", 20, _HOUR, timedelta(minutes=15))
 _MOST = 100
 """Messages on their way at the same time."""
 
@@ -122,14 +123,22 @@ class PasswordResets:
 
         Raises:
             InvalidField: The token is good no more, or the password is guessed too easily.
+            TooManyAttempts: It was tried too often from this address.
+            Overloaded: Too many passwords are being hashed.
         """
         require_good(new, "", "new_password")
-        hashed = await self._passwords.hash(new)
-        async with self._database.transaction("reset", EVERYBODY) as connection:
+        place = Subject(USES_BY_ADDRESS, network(caller.address))
+        async with self._throttle.attempting([place]):
+            # Hashing is dear: nobody has it done without a token.
+            async with self._database.transaction("reset", EVERYBODY) as connection:
+                if not await resets.is_good(connection, digest(token), self._clock()):
+                    raise _bad_token()
+            hashed = await self._passwords.hash(new)
+        async with self._sessions.ending("reset", EVERYBODY) as connection:
             now = self._clock()
             user_id = await resets.take(connection, digest(token), now)
             if user_id is None:
-                raise InvalidField("token", "is used, too old, or none; ask for another")
+                raise _bad_token()
             await users.set_password(connection, user_id, hashed)
             await resets.forget_all(connection, user_id)
             ended = await self._sessions.end_all(connection, user_id)
@@ -137,6 +146,11 @@ class PasswordResets:
             await audit.add(
                 connection, Done(now, user_id, "password_reset", "user", caller.address, details)
             )
+        await self._throttle.succeeded([place], forget=[])
+
+
+def _bad_token() -> InvalidField:
+    return InvalidField("token", "is used, too old, or none; ask for another")
 
 
 @contextmanager

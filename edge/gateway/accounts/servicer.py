@@ -132,7 +132,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Logs out, here or everywhere."""
         who = caller(context)
         claims = await self._claims(who)
-        async with self._database.transaction("LogOut", claims.user_id) as connection:
+        async with self._sessions.ending("LogOut", claims.user_id) as connection:
             if request.everywhere:
                 ended = await self._sessions.end_all(connection, claims.user_id)
             else:
@@ -227,7 +227,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Logs out in one place; another user's place is none."""
         who = caller(context)
         claims = await self._claims(who)
-        async with self._database.transaction("RevokeSession", claims.user_id) as connection:
+        async with self._sessions.ending("RevokeSession", claims.user_id) as connection:
             if await self._sessions.end(connection, claims.user_id, request.session_id):
                 details = {"session": request.session_id}
                 await audit.add(connection, self._done(claims, who, "session_revoked", details))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -101,6 +102,25 @@ class Throttle:
                         f"too many attempts; wait {wait.total_seconds():.0f} s",
                         wait.total_seconds(),
                     )
+
+    @asynccontextmanager
+    async def attempting(self, subjects: Sequence[Subject]) -> AsyncIterator[None]:
+        """Counts an attempt on each that is made in this scope; one ended by overload is none.
+
+        Raises:
+            TooManyAttempts: One of them was tried too often; the attempt is not to be made.
+        """
+        await self.attempt(subjects)
+        try:
+            yield
+        except Overloaded:
+            async with self._database.transaction("undo", EVERYBODY) as connection:
+                for subject in sorted(subjects, key=lambda subject: subject.digest):
+                    limit = subject.limit
+                    await failures.undo(
+                        connection, subject.digest, free=limit.free, longest=limit.longest
+                    )
+            raise
 
     async def succeeded(self, subjects: Sequence[Subject], forget: Sequence[Subject]) -> None:
         """An attempt was right: it does not count on `subjects`, nor any before on `forget`."""

@@ -26,6 +26,14 @@ _LEFT = f"""
 """  # noqa: S608
 
 
+_UNDO = """
+    UPDATE account.failures SET count = greatest(count - 1, 0), last = last -
+        CASE WHEN count - 1 < $2 THEN interval '0' ELSE
+        least($3::interval, interval '1 second' * power(2, least(count - 1 - $2, 20))) END
+    WHERE subject = $1
+"""
+
+
 async def attempt(
     connection: asyncpg.Connection,
     subject: bytes,
@@ -62,6 +70,13 @@ async def take_back(connection: asyncpg.Connection, subject: bytes) -> None:
     await connection.execute(
         "UPDATE account.failures SET count = greatest(count - 1, 0) WHERE subject = $1", subject
     )
+
+
+async def undo(
+    connection: asyncpg.Connection, subject: bytes, *, free: int, longest: timedelta
+) -> None:
+    """Counts an attempt less that was not made, and gives back the wait that had led to it."""
+    await connection.execute(_UNDO, subject, free, longest)
 
 
 async def forget_old(connection: asyncpg.Connection, before: datetime) -> None:

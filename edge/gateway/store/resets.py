@@ -23,6 +23,12 @@ async def add(
     )
 
 
+async def is_good(connection: asyncpg.Connection, digest: bytes, now: datetime) -> bool:
+    """Whether `take` would find a token at this moment."""
+    query = "SELECT EXISTS (SELECT FROM account.reset_token WHERE hash = $1 AND expires > $2)"
+    return bool(await connection.fetchval(query, digest, now))
+
+
 async def take(connection: asyncpg.Connection, digest: bytes, now: datetime) -> str | None:
     """Uses a token up; whose it was, or None for one that is good no more."""
     user_id = await connection.fetchval(

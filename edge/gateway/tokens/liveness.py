@@ -30,6 +30,10 @@ class LiveSessions:
         self._monotonic = monotonic
         # Sessions that went on, and until when that is believed.
         self._believed: dict[str, float] = {}
+        # Sessions that were ended here, each with the number of its end: a read that began before
+        # says nothing of what is after it.
+        self._ended: dict[str, int] = {}
+        self._ends = 0
 
     async def is_live(self, session_id: str) -> bool:
         """Whether a session goes on: it was not ended, has not expired, and its user is there.
@@ -43,15 +47,21 @@ class LiveSessions:
             uuid.UUID(session_id)
         except ValueError:
             return False
+        began = self._ends
         async with self._database.transaction("is_live", EVERYBODY) as connection:
             live = await store.live(connection, session_id, self._clock())
         self._believed.pop(session_id, None)
-        if live:
+        if live and self._ended.get(session_id, 0) <= began:
             while len(self._believed) >= _MOST:  # The oldest is first.
                 del self._believed[next(iter(self._believed))]
             self._believed[session_id] = self._monotonic() + REMEMBERED_SECONDS
         return live
 
     def ended(self, session_id: str) -> None:
-        """A session is over."""
+        """A session is over, or will be when a transaction is committed; told again then."""
         self._believed.pop(session_id, None)
+        self._ended.pop(session_id, None)
+        while len(self._ended) >= _MOST:
+            del self._ended[next(iter(self._ended))]
+        self._ends += 1
+        self._ended[session_id] = self._ends

@@ -7,7 +7,8 @@ the same moment are no theft: one of them gets the next token, the other is told
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from edge.gateway.tokens.liveness import LiveSessions
 from edge.gateway.tokens.secrets import digest, new_token
 from services.runtime.errors import Aborted, ServiceError, Unauthenticated
 from services.runtime.ids import new_uuid
-from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.postgres.database import EVERYBODY, Database, Owner
 
 _LONGEST_AGENT = 256
 
@@ -54,6 +55,7 @@ class Sessions:
         self._clock = clock
         self.life = life
         self._longest = longest
+        self._over: dict[int, list[str]] = {}
 
     async def open(self, connection: asyncpg.Connection, user: User, user_agent: str) -> Opened:
         """Opens a session in a transaction of the caller's."""
@@ -72,7 +74,7 @@ class Sessions:
             Aborted: Another call has renewed the session since this one arrived.
         """
         arrived = self._clock()
-        async with self._database.transaction("refresh", EVERYBODY) as connection:
+        async with self.ending("refresh", EVERYBODY) as connection:
             result = await self._refreshed(connection, token, arrived, address)
         # Outside of the transaction, which is to be committed in any case.
         if isinstance(result, ServiceError):
@@ -94,7 +96,7 @@ class Sessions:
             )
         if held.rotated is not None:
             await store.revoke(connection, held.user_id, held.session_id, now)
-            self._live.ended(held.session_id)
+            self._end(connection, held.session_id)
             await audit.add(
                 connection,
                 Done(
@@ -117,23 +119,46 @@ class Sessions:
         await store.rotate(connection, old, digest(new), held, now, expires)
         return Opened(user, held.session_id, new)
 
+    @asynccontextmanager
+    async def ending(self, operation: str, owner: Owner) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction in which sessions may be ended.
+
+        Until it is committed others still read that they go on: what they have read is not
+        believed afterwards.
+        """
+        over: list[str] = []
+        try:
+            async with self._database.transaction(operation, owner) as connection:
+                self._over[id(connection)] = over
+                try:
+                    yield connection
+                finally:
+                    del self._over[id(connection)]
+        finally:  # After a commit that failed, too: nobody knows whether it happened.
+            for session_id in over:
+                self._live.ended(session_id)
+
+    def _end(self, connection: asyncpg.Connection, session_id: str) -> None:
+        self._live.ended(session_id)
+        self._over[id(connection)].append(session_id)
+
     async def list(self, user_id: str) -> Sequence[Session]:
         """A user's sessions, the last used first."""
         async with self._database.transaction("list", user_id) as connection:
             return await store.of_user(connection, user_id, self._clock())
 
     async def end(self, connection: asyncpg.Connection, user_id: str, session_id: str) -> bool:
-        """Ends a session in a transaction of the caller's; whether there was one to end."""
-        self._live.ended(session_id)
+        """Ends a session in an `ending` of the caller's; whether there was one to end."""
+        self._end(connection, session_id)
         return await store.revoke(connection, user_id, session_id, self._clock())
 
     async def end_all(
         self, connection: asyncpg.Connection, user_id: str, but: str | None = None
     ) -> int:
-        """Ends a user's sessions, but for one, in a transaction of the caller's; how many."""
+        """Ends a user's sessions, but for one, in an `ending` of the caller's; how many."""
         ended = await store.revoke_all(connection, user_id, self._clock(), but)
         for session_id in ended:
-            self._live.ended(session_id)
+            self._end(connection, session_id)
         return len(ended)
 
 

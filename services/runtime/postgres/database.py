@@ -126,6 +126,13 @@ def failed(error: BaseException) -> StoreFailed:
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
+def _breaks_off(error: BaseException) -> bool:
+    """Whether nobody knows what a connection does after it: cancelled, late, lost."""
+    return not isinstance(error, Exception) or isinstance(
+        error, asyncpg.InterfaceError | OSError | TimeoutError
+    )
+
+
 class Database:
     """A pool of connections. Whatever goes wrong is `StoreFailed`."""
 
@@ -156,11 +163,9 @@ class Database:
                     yield connection
                 except BaseException as error:
                     # In the midst of something, or of nobody knows what: it is not used again. To
-                    # wait for its end could take as long as the server hangs.
-                    if (
-                        not isinstance(error, asyncpg.PostgresError)
-                        or connection.is_in_transaction()
-                    ):
+                    # wait for its end could take as long as the server hangs. A fault of the
+                    # caller's that was rolled back leaves it as good as new.
+                    if _breaks_off(error) or connection.is_in_transaction():
                         connection.terminate()
                     raise
                 finally:

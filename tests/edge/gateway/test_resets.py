@@ -6,13 +6,15 @@ import asyncio
 from pathlib import Path
 
 import grpc
+import pytest
 from viva.account.v1 import account_pb2
 from viva.account.v1 import account_service_pb2 as pb
 
+from edge.gateway.accounts.passwords import Passwords
 from edge.gateway.mail.delivery import MailFolder, outbox
 from edge.gateway.mail.message import reset_message
 from edge.gateway.settings import GatewaySettings
-from tests.edge.gateway.stage import EMAIL, NEW_PASSWORD, PATIENCE, Stage, bearer, refused
+from tests.edge.gateway.stage import EMAIL, NEW_PASSWORD, PASSWORD, PATIENCE, Stage, bearer, refused
 
 
 async def ask(on: Stage, email: str = EMAIL, **more: str) -> None:
@@ -88,6 +90,44 @@ async def test_a_bad_password_does_not_use_the_token_up(on: Stage) -> None:
     async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
         await reset(on, on.mail.token, "1234567890")
     await reset(on, on.mail.token)
+
+
+async def test_nothing_is_hashed_for_who_has_no_token(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    async def hash_(self: Passwords, password: str) -> str:
+        hashed.append(password)
+        return "none"
+
+    monkeypatch.setattr(Passwords, "hash", hash_)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await reset(on, "nonsense")
+    assert not hashed
+
+
+async def test_an_address_tries_only_so_many_tokens(on: Stage) -> None:
+    await on.member()
+    await ask(on)
+    for _ in range(20):
+        async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+            await reset(on, "nonsense")
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS"):
+        await reset(on, "nonsense")
+    on.clock.advance(hours=2)
+    await ask(on)
+    await reset(on, on.mail.token)
+
+
+async def test_a_changed_password_makes_links_worthless(on: Stage) -> None:
+    here = await on.member()
+    await ask(on)
+    request = pb.ChangePasswordRequest(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    await on.accounts.ChangePassword(request, timeout=PATIENCE, metadata=bearer(here.access_token))
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await reset(on, on.mail.token, "another long one")
+    await on.log_in(password=NEW_PASSWORD)
 
 
 async def test_no_token_is_kept_as_it_is(on: Stage) -> None:

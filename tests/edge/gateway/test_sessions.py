@@ -7,8 +7,10 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import grpc
+import pytest
 from viva.account.v1 import account_service_pb2 as pb
 
+from edge.gateway.store import sessions as store
 from edge.gateway.tokens.liveness import REMEMBERED_SECONDS, LiveSessions
 from services.runtime.ids import new_uuid
 from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Metadata, Stage, bearer, refused
@@ -148,6 +150,38 @@ async def test_logging_out_takes_the_cookie_away(on: Stage) -> None:
     cookie = SimpleCookie(dict(await call.initial_metadata())["set-cookie"])["viva_refresh"]
     assert (cookie.value, cookie["max-age"]) == ("", "0")
     await call
+
+
+async def test_a_read_begun_before_the_end_is_not_believed_after_it(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await on.member()
+    session_id = on.gateway.tokens.read(here.access_token).session_id
+    live = LiveSessions(on.gateway.database, on.clock)
+    read = store.live
+
+    async def overtaken(connection: Any, asked: str, now: Any) -> bool:
+        found = await read(connection, asked, now)
+        live.ended(asked)
+        return found
+
+    with monkeypatch.context() as slow:
+        slow.setattr(store, "live", overtaken)
+        await live.is_live(session_id)
+    await on.accounts.LogOut(
+        pb.LogOutRequest(), timeout=PATIENCE, metadata=bearer(here.access_token)
+    )
+    assert not await live.is_live(session_id)
+
+
+async def test_what_was_read_before_the_commit_is_not_believed_after_it(on: Stage) -> None:
+    here = await on.member()
+    claims = on.gateway.tokens.read(here.access_token)
+    sessions, live = on.gateway.sessions, on.gateway.live
+    async with sessions.ending("test", claims.user_id) as connection:
+        await sessions.end_all(connection, claims.user_id)
+        assert await live.is_live(claims.session_id)  # Another transaction does not see it yet.
+    assert not await live.is_live(claims.session_id)
 
 
 async def test_a_session_ended_elsewhere_is_refused_in_time(on: Stage) -> None:

@@ -8,7 +8,9 @@ import grpc
 import pytest
 from viva.account.v1 import account_service_pb2 as pb
 
+from edge.gateway.accounts.passwords import Passwords
 from edge.gateway.accounts.throttling import network
+from services.runtime.errors import Overloaded
 from tests.edge.gateway.stage import EMAIL, PATIENCE, Stage, bearer, refused
 
 
@@ -60,6 +62,35 @@ async def test_many_attempts_at_once_count_before_they_are_known_to_be_wrong(on:
     await on.member()
     said = await asyncio.gather(*(wrong(on) for _ in range(15)))
     assert said.count("UNAUTHENTICATED") == 5
+
+
+async def test_what_is_refused_as_overload_is_no_attempt(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await on.member()
+    for _ in range(5):
+        await wrong(on)
+    on.clock.advance(seconds=1)
+    with monkeypatch.context() as busy:
+
+        async def check(self: Passwords, kept: str | None, password: str) -> bool:
+            raise Overloaded("too many people log in at this moment")
+
+        busy.setattr(Passwords, "check", check)
+        for _ in range(10):
+            async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"):
+                await on.log_in()
+    await on.log_in()
+
+
+async def test_refused_attempts_cost_no_connection_to_the_database(on: Stage) -> None:
+    await on.member()
+    pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'viva gateway'"
+    before = {row["pid"] for row in await on.rows(pids)}
+    assert before
+    for _ in range(8):
+        await wrong(on)
+    assert before <= {row["pid"] for row in await on.rows(pids)}
 
 
 async def test_attempts_are_forgotten(on: Stage) -> None:
