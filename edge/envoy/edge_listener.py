@@ -50,6 +50,7 @@ _BRIDGE_STREAMS = 4096
 _MAX_HEADERS_KIB = 32
 _MAX_HEADERS = 64
 _IDLE_CONNECTION_SECONDS = 600
+_FIRST_BYTES_SECONDS = 10
 
 
 def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descriptors: Path) -> Any:
@@ -64,6 +65,7 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         manager,
         buffer_bytes=_BUFFER_BYTES,
         tls=downstream_tls(certificate(settings, descriptors.parent)),
+        first_bytes_seconds=_FIRST_BYTES_SECONDS,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
+from envoy.extensions.filters.listener.http_inspector.v3 import http_inspector_pb2
 from google.protobuf.message import Message
 
 from edge.envoy.clusters import CONNECTION_BUFFER_BYTES
@@ -20,6 +21,7 @@ def http_listener(
     *,
     buffer_bytes: int = CONNECTION_BUFFER_BYTES,
     tls: Message | None = None,
+    first_bytes_seconds: float | None = None,
 ) -> Any:
     """The listener at an address.
 
@@ -30,11 +32,24 @@ def http_listener(
         manager: Its HttpConnectionManager.
         buffer_bytes: How much of a connection may wait in memory.
         tls: The transport socket of one that speaks TLS.
+        first_bytes_seconds: Who has said nothing for so long is let go; None: is waited for.
     """
     return listener_pb2.Listener(
         name=name,
         address=socket_address(host, port),
         per_connection_buffer_limit_bytes=uint32(buffer_bytes),
+        # It waits for the first bytes before a connection is anybody's; else nothing would.
+        listener_filters=[]
+        if first_bytes_seconds is None
+        else [
+            listener_components_pb2.ListenerFilter(
+                name="envoy.filters.listener.http_inspector",
+                typed_config=packed(http_inspector_pb2.HttpInspector()),
+            )
+        ],
+        listener_filters_timeout=None
+        if first_bytes_seconds is None
+        else seconds(first_bytes_seconds),
         filter_chains=[
             listener_components_pb2.FilterChain(
                 name=name,

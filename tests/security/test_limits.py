@@ -113,6 +113,16 @@ async def test_guessing_passwords_is_slow(tmp_path: Path) -> None:
         assert codes == [200] * 5 + [429] * 5
 
 
+async def test_who_connects_and_says_nothing_is_let_go(tmp_path: Path) -> None:
+    async with door(tmp_path) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.mesh.settings.edge_port)
+        try:
+            async with asyncio.timeout(30):  # Far less than an idle connection may take.
+                assert await reader.read() == b""
+        finally:
+            writer.close()
+
+
 async def test_a_flood_of_connections_leaves_mesh_and_admin_alone(tmp_path: Path) -> None:
     async with door(tmp_path, edge_max_connections=10) as site:
         flood = [
