@@ -33,11 +33,14 @@ run: setup web ## Set up and run the whole mesh in the foreground, until Ctrl-C
 test: setup-test web check ## Set up, check and run every test; JOBS=2 in two processes
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) test-models test-meshes
 
-test-models:
-	@$(BIN)/python -m pytest $(MESHES:%=--ignore=%)
+# What fails is run once more, by itself: these tests hold conversations in real time, and a machine that stood still
+# for a moment is no fault of the program. What fails twice has failed; what passes then is named by the first run.
+AGAIN := --last-failed --last-failed-no-failures=none
 
-test-meshes:
-	@$(BIN)/python -m pytest $(MESHES)
+test-models: TESTS = $(MESHES:%=--ignore=%) -o cache_dir=.pytest_cache/models
+test-meshes: TESTS = $(MESHES) -o cache_dir=.pytest_cache/meshes
+test-models test-meshes:
+	@$(BIN)/python -m pytest $(TESTS) || { echo "once more, what has failed:"; $(BIN)/python -m pytest $(TESTS) $(AGAIN); }
 
 test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
 	@$(BIN)/python -m pytest --fast
