@@ -65,7 +65,8 @@ def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     except grpc.aio.AioRpcError as error:
         fail(error)
     except OSError as error:
-        tell(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        what = error.strerror or str(error) or "it took too long"
+        tell(f"{what}: {error.filename or ''}".rstrip(": "))
         raise typer.Exit(1) from None
 
 

@@ -29,10 +29,11 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "bench mesh": (("--calls", "100", "--direct", "{tts}", "--out", "{scratch}"), {"figures"}),
     "bench overload": (("--seconds", "1", "--out", "{scratch}"), {"figures"}),
     "bench cancel": (("--streams", "10", "--out", "{scratch}"), {"figures"}),
+    "bench bridge": (("--streams", "2", "--seconds", "1", "--out", "{scratch}"), {"figures"}),
     "bench endpointing": (("--out", "{scratch}"), {"figures"}),
 }
-# They take half a minute each: run once, and read from the file that they leave.
-LONG = {"bench overload", "bench cancel"}
+# They take long: run once, and read from the file that they leave.
+LONG = {"bench overload", "bench cancel", "bench bridge"}
 ELSEWHERE = {
     # tests/e2e/test_spoken_interview.py, tests/cli/test_{launcher,restart,fetching}.py
     "interview",
@@ -57,6 +58,8 @@ ELSEWHERE = {
     "bench tts",
     "bench llm",
     "bench embed",
+    # Starts an edge of its own, which waits for the keys of tokens: up to a minute.
+    "bench edge",
     # tests/cli/test_bench_turn.py; in real time they take minutes.
     "bench bargein",
     "bench sessions",

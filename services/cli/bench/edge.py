@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import httpx
+import psutil
 from viva.account.v1 import account_service_pb2, account_service_pb2_grpc
 from viva.interview.v1 import (
     interview_service_pb2,
@@ -24,14 +25,15 @@ from viva.interview.v1 import (
 )
 
 from edge.envoy import binary, bootstrap
-from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, EnvoySettings
+from edge.envoy.settings import EnvoySettings
 from services.cli.bench.frame import BenchResult, Figure, percentile
 from services.cli.bench.running import Server, running_servers
 from services.cli.launcher.addresses import free
 from services.runtime.channel import open_channel
 
 _WARM_UP = 100
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
+"""Envoy looks for the keys again half a minute after it found none."""
 _UNLIMITED = 1_000_000
 _FIRST_PORT = 7700
 
@@ -142,12 +144,32 @@ async def _guest(edge: grpc.aio.Channel) -> str:
                 return token
 
 
+async def _keys_address(gateway: Server) -> str:
+    """Which of the gateway's ports shows the keys of tokens.
+
+    Raises:
+        LookupError: None does.
+    """
+    host = gateway.address.rpartition(":")[0]
+    async with httpx.AsyncClient(timeout=2) as client:
+        for connection in gateway.process().net_connections("tcp"):
+            if connection.status != psutil.CONN_LISTEN or not connection.laddr:
+                continue
+            address = f"{host}:{connection.laddr.port}"
+            try:
+                if (await client.get(f"http://{address}/.well-known/jwks.json")).is_success:
+                    return address
+            except httpx.HTTPError:  # another of its ports
+                pass
+    raise LookupError("the gateway that runs here shows no keys")
+
+
 @asynccontextmanager
 async def _edge(servers: Mapping[str, Server]) -> AsyncIterator[str]:
     """An edge without rate limits before the running servers; yields its address."""
     ports = iter(port for port in range(_FIRST_PORT, _FIRST_PORT + 200) if free("127.0.0.1", port))
     gateway = servers["gateway"].address
-    keys = int(gateway.rpartition(":")[2]) - DEFAULT_PORTS["gateway"] + HTTP_PORTS["gateway"]
+    keys = await _keys_address(servers["gateway"])
     with tempfile.TemporaryDirectory(prefix="viva-edge-") as scratch:
         folder = Path(scratch)
         settings = EnvoySettings(
@@ -155,7 +177,7 @@ async def _edge(servers: Mapping[str, Server]) -> AsyncIterator[str]:
             edge_port=next(ports),
             admin_port=next(ports),
             bridge_address=None,
-            keys_address=f"{gateway.rpartition(':')[0]}:{keys}",
+            keys_address=keys,
             endpoints={
                 "interview": [servers["interview"].address],
                 "gateway": [gateway],
