@@ -138,7 +138,9 @@ async def _up(plan: Plan) -> None:
         scheme = "https" if plan.envoy.tls else "http"
         edge = f"{scheme}://{plan.edge}/"
         link = (
-            f"open [bold]{edge}[/] in a browser\n" if plan.edge and "bridge" in plan.servers else ""
+            f"open [bold]{edge}[/] in a browser\n"
+            if plan.edge and any(p.server == "bridge" for p in plan.programs)
+            else ""
         )
         also = f", edge {edge} (gRPC-Web, JSON)" if plan.edge else ""
         out.print(
