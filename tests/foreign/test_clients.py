@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.foreign.conftest import Client
+from tests.foreign.conftest import GUARD_SECONDS, Client
 from tests.foreign.edge import Edge
 
 pytestmark = pytest.mark.slow
@@ -43,7 +45,8 @@ async def test_grpc_web(client: Client, edge: Edge, script: str, form: str) -> N
     assert outcomes["unauthenticated"]["code"] == unauthenticated
     assert outcomes["deadline"]["code"] == late
     assert set(outcomes["cancel"]) <= {"code", "found"}
-    await edge.backend.left.wait()
+    async with asyncio.timeout(GUARD_SECONDS):
+        await edge.backend.left.wait()
 
 
 async def test_websocket(client: Client, edge: Edge) -> None:
@@ -57,4 +60,5 @@ async def test_websocket(client: Client, edge: Edge) -> None:
     assert outcomes["unauthenticated"] == {"code": 16}
     assert outcomes["deadline"] == {"code": 4}
     assert outcomes["cancel"] == {"found": 2}
-    await edge.backend.left.wait()
+    async with asyncio.timeout(GUARD_SECONDS):
+        await edge.backend.left.wait()
