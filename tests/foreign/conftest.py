@@ -17,7 +17,7 @@ from hatch_build import install_node_packages
 from tests.foreign.edge import Edge, running
 
 HERE = Path(__file__).parent
-GUARD_SECONDS = 60.0
+GUARD_SECONDS = 30.0
 
 Client = Callable[..., Awaitable[Mapping[str, Any]]]
 """Runs a client; gives each scenario's outcome."""
