@@ -58,16 +58,17 @@ class SlowBackend(Backend):
     async def Listen(
         self, request: interview_service_pb2.ListenRequest, context: Context
     ) -> AsyncIterator[interview_service_pb2.ListenResponse]:
+        endless = request.join.interview_id == "endless"
+        if endless:
+            # Before the first answer: a client may leave after any of them. And not in a `finally`:
+            # a generator that is left while it waits to be read on runs none at that time.
+            context.add_done_callback(lambda _: self.left.set())
         async for answer in super().Listen(request, context):
             yield answer
-        if request.join.interview_id == "endless":
-            try:
-                event = conversation_pb2.InterviewEvent(seq=4)
-                while True:
-                    yield interview_service_pb2.ListenResponse(event=event)
-                    await asyncio.sleep(0.02)
-            finally:
-                self.left.set()
+        event = conversation_pb2.InterviewEvent(seq=4)
+        while endless:
+            yield interview_service_pb2.ListenResponse(event=event)
+            await asyncio.sleep(0.02)
 
 
 @dataclass
