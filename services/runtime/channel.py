@@ -8,6 +8,7 @@ import grpc
 from opentelemetry import propagate
 
 from services.runtime.request import CALLER_KEY, REQUEST_ID_KEY, current_request
+from services.runtime.stream_status import keep_status
 
 
 class CallOptions(TypedDict):
@@ -24,6 +25,7 @@ def open_channel(address: str, *, max_message_bytes: int = 128 * 1024 * 1024) ->
         address: "host:port".
         max_message_bytes: Largest message in either direction.
     """
+    keep_status()
     return grpc.aio.insecure_channel(
         address,
         options=[

@@ -13,9 +13,6 @@ from grpc_status import rpc_status
 from tests.faults.methods import Call, Method
 from tests.server_process import GUARD_SECONDS
 
-LOST = "Internal error from Core"
-"""What grpc.aio says of a call that ended while it wrote: its own status is not told then."""
-
 
 @dataclass(frozen=True)
 class Ending:

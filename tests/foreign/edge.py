@@ -62,7 +62,8 @@ class SlowBackend(Backend):
         if endless:
             # Before the first answer: a client may leave after any of them. And not in a `finally`:
             # a generator that is left while it waits to be read on runs none at that time.
-            context.add_done_callback(lambda _: self.left.set())
+            over: Any = context
+            over.add_done_callback(lambda _: self.left.set())
         async for answer in super().Listen(request, context):
             yield answer
         event = conversation_pb2.InterviewEvent(seq=4)

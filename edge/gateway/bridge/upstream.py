@@ -14,6 +14,7 @@ import grpc
 from edge.gateway.bridge.headers import Metadata
 from edge.gateway.bridge.settings import BridgeSettings
 from services.runtime.logs import log
+from services.runtime.stream_status import keep_status
 
 _logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Upstream:
         """Takes where and how. Nothing is opened before the first call."""
         self._settings = settings
         self._connections: list[_Connection] = []
+        keep_status()
 
     async def close(self) -> None:
         """Closes all connections; calls that run are cancelled."""
