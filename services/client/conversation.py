@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from types import TracebackType
@@ -72,6 +73,7 @@ class Conversation:
         self._interview_id = interview_id
         self._output_hz = output_hz
         self._text_only = text_only
+        self._client = uuid.uuid4().hex
         self.silence_seconds = silence_seconds
         self._note = note
         self._resume_token: str | None = None
@@ -191,6 +193,7 @@ class Conversation:
             ),
             resume_token=self._resume_token,
             text_only=self._text_only,
+            client=self._client,
         )
         return interview_service_pb2.ConverseRequest(join=join)
 

@@ -230,9 +230,10 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
                 yield response
 
     async def _listen(self, request: pb.ListenRequest) -> AsyncGenerator[pb.ListenResponse, None]:
-        seat = await self._join(
-            request.join, request.client if request.HasField("client") else None
-        )
+        join = request.join
+        if request.HasField("client"):
+            join.client = request.client
+        seat = await self._join(join)
         try:
             async for entry in seat.entries():
                 yield pb.ListenResponse(event=_event(entry, seat))
@@ -268,7 +269,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         attendance.called(request.call)
         return pb.SpeakResponse(last_seq=journal.last_seq)
 
-    async def _join(self, join: conversation_pb2.JoinInterview, client: str | None = None) -> Seat:
+    async def _join(self, join: conversation_pb2.JoinInterview) -> Seat:
         output = AudioFormat()
         if join.HasField("output"):
             output = event_wire.audio_format_from(join.output)
@@ -278,7 +279,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             source=event_wire.audio_format_from(join.input) if join.HasField("input") else None,
             output=None if join.text_only else output,
             resume_token=join.resume_token if join.HasField("resume_token") else None,
-            client=client,
+            client=join.client if join.HasField("client") else None,
         )
 
 

@@ -102,13 +102,18 @@ class Wire:
 
 
 def join(
-    interview_id: str, *, resume_token: str | None = None, typed: bool = False
+    interview_id: str,
+    *,
+    resume_token: str | None = None,
+    typed: bool = False,
+    client: str | None = None,
 ) -> cpb.JoinInterview:
     return cpb.JoinInterview(
         interview_id=interview_id,
         resume_token=resume_token,
         input=None if typed else PCM,
         text_only=typed,
+        client=client,
     )
 
 
@@ -149,11 +154,11 @@ async def heard(wire: Wire, least: float) -> float:
 
 
 async def refused(
-    call: Conversation,
+    call: Conversation | Listening,
 ) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         async with asyncio.timeout(PATIENCE):
-            while isinstance(await call.read(), pb.ConverseResponse):
+            while isinstance(await call.read(), pb.ConverseResponse | pb.ListenResponse):
                 pass
     return error.value
 

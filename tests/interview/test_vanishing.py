@@ -15,7 +15,17 @@ from viva.interview.v1 import interview_service_pb2 as pb
 from services.interview.conversation.hearing import Hearing
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration
-from tests.interview.calls import Listening, Wire, audio, join, joining, typed, until
+from tests.interview.calls import (
+    Conversation,
+    Listening,
+    Wire,
+    audio,
+    join,
+    joining,
+    refused,
+    typed,
+    until,
+)
 from tests.interview.stage import PATIENCE
 from tests.interview.test_lifecycle import Code, reason
 
@@ -119,6 +129,37 @@ async def test_fifty_cancelled_streams_leave_as_many_tasks_as_there_were(
         pb.GetInterviewRequest(interview_id=made.id), **outgoing(PATIENCE, user="ann")
     )
     assert got.interview.state == interview_pb2.INTERVIEW_STATE_LIVE
+
+
+@pytest.mark.parametrize("way", ["Converse", "Listen"])
+async def test_a_client_that_was_sent_away_unawares_does_not_take_it_back(
+    wire: Wire, way: str
+) -> None:
+    made = await wire.create()
+    ann = outgoing(PATIENCE, user="ann")
+
+    async def joins(client: str) -> Conversation | Listening:
+        request = join(made.id, typed=True, client=client)
+        if way == "Listen":
+            return wire.interviews.Listen(pb.ListenRequest(join=request), **ann)
+        call: Conversation = wire.interviews.Converse(None, **ann)
+        await call.write(pb.ConverseRequest(join=request))
+        return call
+
+    async def joined(client: str) -> Conversation | Listening:
+        await until(call := await joins(client), lambda _: True)
+        return call
+
+    older = await joined("older")
+    # Its connection breaks, and comes back: that is the same client.
+    older.cancel()
+    await joined("older")
+    newer = await joined("newer")
+    assert reason(await refused(await joins("older"))) == "TAKEN_OVER"
+    await until(newer, lambda e: e.HasField("utterance_started"))
+    # Its user asks for it there.
+    await joined("older, asked for")
+    assert reason(await refused(newer)) == "TAKEN_OVER"
 
 
 async def test_what_an_older_page_still_says_is_not_taken_for_the_newer_ones(wire: Wire) -> None:

@@ -25,6 +25,8 @@ from services.runtime.audio.pcm import (
 from services.runtime.errors import Aborted, FailedPrecondition, InvalidField
 
 CALLS_REMEMBERED = 1024
+CLIENTS_REMEMBERED = 64
+"""Of those that were sent away. Nobody changes windows oftener within a connection's back-off."""
 MOST_AHEAD_SECONDS = 5.0
 """Audio a client may have recorded before it joined. More is at another rate than was said, or a
 file; it would pile up, since it is heard no faster than it was spoken."""
@@ -194,6 +196,7 @@ class Attendance:
         self._abandoned_seconds = abandoned_seconds
         self._abandoned = abandoned or (lambda: conversation.send(m.End()))
         self._absence: list[asyncio.TimerHandle] = []
+        self._sent_away: dict[str, None] = {}
         self._calls: dict[tuple[str | None, int], None] = {
             (call.client, call.number): None for call in conversation.state.calls
         }
@@ -208,10 +211,15 @@ class Attendance:
         """Seats a client; whoever sat there is sent away.
 
         A client that has seen nothing begins its numbering of Speak calls anew.
+
+        Raises:
+            Aborted: This client was sent away by another before.
         """
+        if client in self._sent_away:
+            raise taken_over()
         self.close()
         if self.seat is not None:
-            self.seat.end(taken_over())
+            self._send_away(self.seat, client)
         if last_seq is None:
             self._calls = {taken: None for taken in self._calls if taken[0] != client}
             self.conversation.send(m.Called(client, 0))
@@ -219,6 +227,13 @@ class Attendance:
         self.conversation.chronicle.clock.start()
         self.conversation.join(output, speaks=source is not None, anew=last_seq is None)
         return self.seat
+
+    def _send_away(self, seat: Seat, client: str | None) -> None:
+        seat.end(taken_over())
+        if seat.client is not None and seat.client != client:
+            self._sent_away[seat.client] = None
+            if len(self._sent_away) > CLIENTS_REMEMBERED:
+                del self._sent_away[next(iter(self._sent_away))]
 
     def leave(self, seat: Seat) -> None:
         """A client is gone. The seat stays for its Speak calls until another joins."""

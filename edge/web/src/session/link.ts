@@ -272,7 +272,7 @@ export class Link {
 
   /** Converse's way up: the join, then what there is to say, audio last. */
   private async *said(signal: AbortSignal) {
-    yield { message: { case: "join" as const, value: this.options.join() } };
+    yield { message: { case: "join" as const, value: { ...this.options.join(), client: this.client } } };
     while (!signal.aborted) {
       const message = this.controls.shift() ?? this.nextAudio();
       if (message) yield { message: { case: "candidate" as const, value: message } };
