@@ -14,7 +14,7 @@ from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import interview_service_pb2
 from viva.serving.v1 import serving_pb2
 
-from services.client.sent_audio import RATE_HZ, SentAudio
+from services.client.outbox import RATE_HZ, Outbox
 from services.runtime.errors import reasons
 from services.runtime.stats import duration, seconds
 
@@ -77,8 +77,10 @@ class Conversation:
         self.silence_seconds = silence_seconds
         self._note = note
         self._resume_token: str | None = None
-        self._sent = SentAudio()
+        self._outbox = Outbox()
+        self._joined = False
         self._broken_since: float | None = None
+        self._missing = False
         self._cut_off = False
         self._loop = asyncio.get_running_loop()
         # grpc.aio takes one write at a time.
@@ -111,9 +113,10 @@ class Conversation:
             grpc.aio.AioRpcError: The server refused, or stayed away for too long.
         """
         while True:
+            call = self._call
             try:
                 async with asyncio.timeout(self.silence_seconds):
-                    response = await self._call.read()
+                    response = await call.read()
             except grpc.aio.AioRpcError as error:
                 await self._join_again(error)
                 continue
@@ -128,33 +131,46 @@ class Conversation:
             if not isinstance(response, interview_service_pb2.ConverseResponse):
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
-            self.late = self._broken_since is not None
-            self._resume_token, self._broken_since = event.resume_token, None
+            self._broken_since = None
+            # Not of the join's own answer: of what was missed, if there is anything.
+            self.late = self._missing and not event.HasField("audio_received")
+            self._missing = self._missing and event.HasField("audio_received")
+            self._resume_token = event.resume_token or self._resume_token
             if event.HasField("audio_received"):
-                self._sent.forget(seconds(event.audio_received.offset))
+                await self._received(event.audio_received, call)
             yield event
+
+    async def _received(self, told: pb.AudioReceived, call: Call) -> None:
+        self._outbox.forget(seconds(told.offset), told.message)
+        if call is self._call and not self._joined:
+            # The join's answer: until it came nobody knew where new audio begins.
+            self._outbox.begin_at(seconds(told.received))
+            self._joined = True
+            await self._flush()
 
     async def speak(self, samples: bytes) -> None:
         """Sends the candidate's next audio: 16-bit mono at `RATE_HZ`, in any pieces.
 
-        After a broken connection what was not acknowledged goes before it.
+        What is said while there is no connection waits, up to two minutes of it.
         """
-        self._sent.add(samples)
-        # Chosen only when it can be written: joining again changes what is next.
-        async with self._writing:
-            while (piece := self._sent.next()) is not None:
-                audio = pb.CandidateMessage(audio=pb.CandidateAudio(chunk=piece))
-                if not await self._write(interview_service_pb2.ConverseRequest(candidate=audio)):
-                    return
+        self._outbox.speak(samples)
+        await self._flush()
 
     async def say(self, message: pb.CandidateMessage) -> None:
-        """Sends anything else; what finds the connection broken is not sent again."""
-        async with self._writing:
-            await self._write(interview_service_pb2.ConverseRequest(candidate=message))
+        """Sends anything else, after the audio before it; after a broken connection once more."""
+        self._outbox.say(message)
+        await self._flush()
 
     async def answer(self, text: str) -> None:
         """Types an answer."""
         await self.say(pb.CandidateMessage(typed=pb.TypedAnswer(text=text)))
+
+    async def _flush(self) -> None:
+        # Chosen only when it can be written: joining again changes what is next.
+        async with self._writing:
+            while self._joined and (message := self._outbox.next()) is not None:
+                if not await self._write(interview_service_pb2.ConverseRequest(candidate=message)):
+                    return
 
     async def heard(self, utterance_id: str, position: float, *, finished: bool) -> None:
         """Acknowledges what was played of the interviewer's audio.
@@ -170,7 +186,10 @@ class Conversation:
             finished=finished,
             client_time=duration(self._loop.time()),
         )
-        await self.say(pb.CandidateMessage(playback=playback))
+        message = pb.CandidateMessage(playback=playback)
+        # Out of date by the time of another connection.
+        async with self._writing:
+            await self._write(interview_service_pb2.ConverseRequest(candidate=message))
 
     async def cut(self, away_seconds: float) -> None:
         """Cuts the connection on purpose and joins again after so long; nobody writes meanwhile."""
@@ -226,6 +245,6 @@ class Conversation:
             await self._open_again()
 
     async def _open_again(self) -> None:
-        self._call = self._converse()
-        self._sent.rewind()
+        self._call, self._joined, self._missing = self._converse(), False, True
+        self._outbox.rewind()
         await self._write(self._join())

@@ -17,7 +17,7 @@ from viva.interview.v1 import (
 from viva.serving.v1 import serving_pb2
 
 from services.client.conversation import SILENCE_SECONDS, Call, Conversation
-from services.client.sent_audio import RATE_HZ
+from services.client.outbox import RATE_HZ
 from services.runtime.channel import open_channel, outgoing
 
 CALL_SECONDS = 10.0

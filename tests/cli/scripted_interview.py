@@ -23,11 +23,17 @@ Script = Callable[[Requests], AsyncIterator[cpb.InterviewEvent]]
 
 
 class ScriptedInterview(interview_service_pb2_grpc.InterviewServiceServicer):
-    """Every conversation is what the script makes of what the client says."""
+    """Every conversation is what the script makes of what the client says.
+
+    Attributes:
+        joined: Every join.
+        received: Up to where audio was taken before, in seconds.
+    """
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self.joined: list[cpb.JoinInterview] = []
+        self.received = 0.0
         self._seq = 0
 
     async def CreateInterview(self, request: Any, context: Any) -> pb.CreateInterviewResponse:
@@ -44,6 +50,9 @@ class ScriptedInterview(interview_service_pb2_grpc.InterviewServiceServicer):
     ) -> AsyncIterator[pb.ConverseResponse]:
         first = await anext(aiter(request_iterator))
         self.joined.append(first.join)
+        # Every join is answered, first of all.
+        received = cpb.AudioReceived(received=duration(self.received))
+        yield pb.ConverseResponse(event=cpb.InterviewEvent(audio_received=received))
         try:
             async for event in self._script(request_iterator):
                 self._seq += 1

@@ -56,12 +56,94 @@ async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> N
                 if event.HasField("report_ready"):
                     break
             speaking.cancel()
-    assert kinds == [("audio_received", False), ("report_ready", True)]
+    answered = ("audio_received", False)
+    assert kinds == [answered, answered, answered, ("report_ready", True)]
     assert [join.resume_token for join in server.joined] == ["", "1"]
     again = [round(n * CHUNK_SECONDS, 4) for n in range(4)]
     assert offsets[0] == again[:3]
     assert offsets[1] == again[1:4]
     assert notes == ["The connection broke; joining again."]
+
+
+async def test_new_audio_begins_where_others_have_spoken_up_to() -> None:
+    offsets: list[float] = []
+
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        async for request in requests:
+            offsets.append(seconds(request.candidate.audio.chunk.offset))
+            if len(offsets) == 2:
+                break
+        yield reported()
+
+    async with scripted(script) as (address, server), Viva(address) as viva:
+        server.received = 310.0
+        async with viva.conversation("x") as conversation:
+            # Before it is known where it begins.
+            await conversation.speak(CHUNK)
+            await conversation.speak(CHUNK)
+            async for event in conversation.events():
+                if event.HasField("report_ready"):
+                    break
+    assert offsets == pytest.approx([310.0, 310.0 + CHUNK_SECONDS])
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_what_is_typed_is_said_again_until_it_is_kept(kept: int) -> None:
+    heard: list[list[tuple[int, str | None]]] = []
+
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        said: list[tuple[int, str | None]] = []
+        heard.append(said)
+        async for request in requests:
+            said.append((request.candidate.number, request.candidate.WhichOneof("message")))
+            if len(said) == 3 or len(heard) == 2:
+                break
+        if len(heard) == 1:
+            received = cpb.AudioReceived(message=kept or None)
+            yield cpb.InterviewEvent(audio_received=received)
+            raise Broken
+        yield reported()
+
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        await conversation.answer("I add an index.")
+        await conversation.speak(CHUNK)
+        await conversation.say(cpb.CandidateMessage(finish_turn=cpb.FinishTurn()))
+        async for event in conversation.events():
+            if event.HasField("report_ready"):
+                break
+    # A message does not overtake the words before it.
+    assert heard[0] == [(1, "typed"), (0, "audio"), (2, "finish_turn")]
+    assert heard[1] == heard[0][kept : kept + 1]
+
+
+async def test_a_join_that_is_answered_has_mended_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.client.conversation.REJOIN_SECONDS", 0.0)
+    joins = 0
+
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        nonlocal joins
+        joins += 1
+        if joins < 4:
+            raise Broken
+        yield reported()
+
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        kinds = []
+        async for event in conversation.events():
+            kinds.append(event.WhichOneof("event"))
+            if event.HasField("report_ready"):
+                break
+    assert kinds == [*4 * ["audio_received"], "report_ready"]
 
 
 async def test_a_token_that_is_not_known_any_more_ends_no_conversation() -> None:
@@ -87,7 +169,7 @@ async def test_a_token_that_is_not_known_any_more_ends_no_conversation() -> None
             kinds.append(event.WhichOneof("event"))
             if event.HasField("report_ready"):
                 break
-    assert kinds == ["audio_received", "report_ready"]
+    assert kinds == [*4 * ["audio_received"], "report_ready"]
     assert [join.resume_token for join in server.joined] == ["", "1", ""]
 
 
@@ -120,12 +202,16 @@ async def test_silence_and_an_end_without_a_report_are_failures() -> None:
         Viva(address) as viva,
         viva.conversation("x", silence_seconds=0.1) as conversation,
     ):
+        events = conversation.events()
+        await anext(events)
         with pytest.raises(TimeoutError):
-            await anext(conversation.events())
+            await anext(events)
     async with (
         scripted(over) as (address, _),
         Viva(address) as viva,
         viva.conversation("x") as conversation,
     ):
+        events = conversation.events()
+        await anext(events)
         with pytest.raises(InterviewFailed):
-            await anext(conversation.events())
+            await anext(events)
