@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -22,6 +24,10 @@ from grpc_status import rpc_status
 from rich.console import Console
 from rich.markup import escape
 
+from services.cli.launcher import control
+from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.overview import Overview
+from services.cli.launcher.plan import data_dir
 from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
 
@@ -48,14 +54,36 @@ _ADVICE = {
     ),
 }
 
+DEFAULT_ADDRESS = "localhost:7000"
+
+
+def _here(context: typer.Context, parameter: typer.CallbackParam, address: str) -> str:
+    """Where nobody named one: the mesh that runs here may not have the usual address."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is None or source.name != "DEFAULT" or context.resilient_parsing:
+        return address
+    found = running_here()
+    return address if found is None else found.mesh
+
+
+def running_here() -> Overview | None:
+    """What runs on this data folder; None where nothing does."""
+    with suppress(NoAnswer, OSError):
+        return control.read(data_dir())
+    return None
+
+
 Address = Annotated[
     str,
-    typer.Option(envvar="VIVA_MESH_ADDRESS", help="Where the mesh or a single server listens."),
+    typer.Option(
+        envvar="VIVA_MESH_ADDRESS",
+        help="Where the mesh or a single server listens.",
+        show_default=f"the mesh that runs here, or {DEFAULT_ADDRESS}",
+        callback=_here,
+    ),
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds until the call is given up.", min=0.001)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-
-DEFAULT_ADDRESS = "localhost:7000"
 
 
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
@@ -90,7 +118,17 @@ def call(
 
 def tell(message: str) -> None:
     """Prints what went wrong. The message may hold anything, also what looks like markup."""
-    err.print(f"[red]error:[/] {escape(message)}", soft_wrap=True)
+    err.print(f"[red]error:[/] {escape(as_called(message))}", soft_wrap=True)
+
+
+def as_called(message: str) -> str:
+    """The message with its commands as they work here: `.venv/bin/viva up`, off the PATH."""
+    program = Path(sys.argv[0])
+    if program.name != "viva" or shutil.which("viva") is not None:
+        return message
+    with suppress(ValueError):
+        program = program.absolute().relative_to(Path.cwd())
+    return message.replace("`viva ", f"`{program} ")
 
 
 def refuse(message: str) -> NoReturn:
@@ -105,7 +143,7 @@ def fail(error: grpc.aio.AioRpcError) -> NoReturn:
     for line in found:
         tell(line)
     if advice:
-        err.print(advice)
+        err.print(as_called(advice))
     raise typer.Exit(2 if _too_large(error) else _EXIT.get(_code(error), 1))
 
 

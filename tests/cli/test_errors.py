@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from services.cli.app import app
+from services.cli.calls import as_called
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
@@ -191,3 +192,17 @@ def test_an_error_that_looks_like_markup_is_shown_whole(address: str) -> None:
     result = viva("embed", "brackets", "--address", address)
     assert result.returncode == 2
     assert result.stderr == "error: model: no model '[/red][x]'\n"
+
+
+def test_hints_name_the_program_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/viva"), "status"])
+    assert as_called("`viva up` starts it") == "`.venv/bin/viva up` starts it"
+    monkeypatch.setattr("sys.argv", ["/elsewhere/viva", "status"])
+    assert as_called("`viva up` starts it") == "`/elsewhere/viva up` starts it"
+    # A program of another name that uses the same code.
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    assert as_called("`viva up` starts it") == "`viva up` starts it"

@@ -13,6 +13,7 @@ from viva.interview.v1 import report_pb2
 from services.cli.app import app
 
 REPORT = report_pb2.Report(
+    interview_id="one",
     overall_score=58.2,
     summary="You answered 1 of 1 questions and reached 58 of 100.",
     basis=report_pb2.SCORING_BASIS_LANGUAGE_MODEL,
@@ -68,7 +69,12 @@ def test_a_kept_report_is_shown(tmp_path: Path) -> None:
         assert line.strip().startswith(mark)
 
 
-@pytest.mark.parametrize("content", ["nothing", '{"overallScore": "much"}'])
+def test_the_folder_of_an_interview_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json_format.MessageToJson(REPORT))
+    assert "58 of 100" in run(str(tmp_path))[1]
+
+
+@pytest.mark.parametrize("content", ["nothing", '{"overallScore": "much"}', "{}", '{"turns": []}'])
 def test_a_file_that_holds_no_report_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(content)

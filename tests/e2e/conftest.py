@@ -42,7 +42,8 @@ class RealMesh:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**self.variables, "VIVA_MESH_ADDRESS": self.address}
+        # Where the mesh listens, commands find out by themselves.
+        return dict(self.variables)
 
     def viva(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(

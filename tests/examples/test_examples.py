@@ -18,8 +18,13 @@ from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import report_pb2
 
+from edge.envoy.contracts import descriptor_set
 from tests.cli.scripted_interview import Requests, ended, reported, says, scripted
+from tests.foreign.conftest import HERE as FOREIGN
+from tests.foreign.conftest import packages
 from tests.foreign.edge import running
+
+__all__ = ["packages"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GUARD_SECONDS = 60.0
@@ -117,3 +122,20 @@ async def test_a_page_that_talks(tmp_path: Path) -> None:
     answer = "You: At home, in a café."
     # What was typed, and what the server understood.
     assert json.loads(printed) == ["Interviewer: Welcome to one.", answer, answer]
+
+
+async def test_an_interview_over_grpc_web(packages: None, tmp_path: Path) -> None:
+    program = tmp_path / "grpc_web.mjs"
+    program.write_bytes((EXAMPLES / "grpc_web.mjs").read_bytes())
+    (tmp_path / "node_modules").symlink_to(FOREIGN / "node_modules")
+    descriptors = tmp_path / "contracts.binpb"
+    descriptors.write_bytes(descriptor_set().SerializeToString())
+    async with running(tmp_path) as edge:
+        printed = await ran(
+            Path(sys.executable).with_name("node"),
+            program,
+            EDGE=edge.address,
+            TOKEN=edge.token,
+            DESCRIPTORS=str(descriptors),
+        )
+    assert [line.strip() for line in printed.splitlines()] == ["en", "1", "2", "3"]

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.calls import AsJson, out, print_json, refuse, run, tell
+from services.cli.calls import AsJson, out, print_json, refuse, run, running_here, tell
 from services.runtime.settings import load
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def _with(work: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
     except StoreFailed as error:
         tell(f"{settings.server.shown}: {error.message}")
         raise typer.Exit(3) from None
+
+
+def _done(message: str) -> None:
+    out.print(escape(message), soft_wrap=True)
 
 
 async def _change(
@@ -125,7 +129,7 @@ def set_plan(email: Email, plan: Annotated[str, typer.Argument(help="free or pro
         await users.set_plan(connection, user.id, Plan(plan))
 
     _require(_with(lambda db: _change(db, email, "plan_changed", change, plan=plan)), email)
-    tell(f"{email}: {plan}")
+    _done(f"{email}: {plan}")
 
 
 @account.command("set-kind")
@@ -141,7 +145,7 @@ def set_kind(email: Email, kind: Annotated[str, typer.Argument(help="member or a
         await users.set_kind(connection, user.id, Kind(kind))
 
     _require(_with(lambda db: _change(db, email, "kind_changed", change, kind=kind)), email)
-    tell(f"{email}: {kind}, in tokens that are issued from now on")
+    _done(f"{email}: {kind}, in tokens that are issued from now on")
 
 
 @account.command()
@@ -156,7 +160,7 @@ def revoke(email: Email) -> None:
         ended.extend(await sessions.revoke_all(connection, user.id, now()))
 
     _require(_with(lambda db: _change(db, email, "sessions_revoked", change)), email)
-    tell(f"{email}: {len(ended)} session(s) ended")
+    _done(f"{email}: {len(ended)} session(s) ended")
 
 
 @account.command("reset-link")
@@ -174,4 +178,8 @@ def reset_link(email: Email) -> None:
         await resets.add(connection, digest(token), user.id, moment, moment + LIFE)
 
     _require(_with(lambda db: _change(db, email, "password_reset_requested", change)), email)
-    out.print(link_to(load(GatewaySettings).public_url, token), soft_wrap=True)
+    settings, here = load(GatewaySettings), running_here()
+    address = settings.public_url
+    if "public_url" not in settings.model_fields_set and here is not None:
+        address = here.page or address
+    out.print(link_to(address, token), soft_wrap=True)

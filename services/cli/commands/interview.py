@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from services.cli.calls import (
     DEFAULT_ADDRESS,
     Address,
     AsJson,
+    as_called,
     err,
     out,
     print_json,
@@ -117,6 +119,8 @@ def interview(
     for recording in recordings:
         if not recording.is_file():
             refuse(f"{recording}: no such file")
+    if demo and (rounds is not None or topic):
+        refuse("--demo brings its questions along: leave out --rounds and --topic")
     if microphone and interrupt_at:
         refuse("--interrupt-at is for recordings: with --microphone, interrupt it yourself")
     faults = _faults({Disturbance.KILL: kill, Disturbance.STOP: stop, Disturbance.HANG: hang})
@@ -245,6 +249,9 @@ def _show(held: Held, output: Path) -> None:
     if held.report is not None and held.report.HasField("overall_score"):
         out.print(f"score: {held.report.overall_score:.0f} of 100")
     out.print(f"[dim]{escape(str(output))}[/]", soft_wrap=True)
+    if held.report is not None:
+        shown = shlex.quote(str(output))
+        out.print(f"[dim]{escape(as_called(f'`viva report {shown}` shows the report'))}[/]")
 
 
 def _shortened(name: str) -> str:

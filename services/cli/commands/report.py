@@ -42,7 +42,7 @@ def report(
     interview: Annotated[
         str | None,
         typer.Argument(
-            help="The interview's id, or a report.json that `viva interview` wrote.",
+            help="The interview's id, or the folder or report.json that `viva interview` wrote.",
             show_default="the last interview",
         ),
     ] = None,
@@ -51,7 +51,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show what an interview showed: scores, what was said, what was missing, what to do."""
-    found = _read(Path(interview)) if interview and Path(interview).is_file() else None
+    found = _read(Path(interview)) if interview and Path(interview).exists() else None
     if found is None:
         found = run(_fetch(address, interview, timeout))
     if as_json:
@@ -61,11 +61,17 @@ def report(
 
 
 def _read(path: Path) -> report_pb2.Report:
+    file = path / "report.json" if path.is_dir() else path
     try:
-        text = path.read_text(encoding="utf-8")
-        return json_format.Parse(text, report_pb2.Report(), ignore_unknown_fields=True)
+        text = file.read_text(encoding="utf-8")
+        found = json_format.Parse(text, report_pb2.Report(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError):
-        refuse(f"{path}: no report")
+        refuse(f"{file}: no report")
+    except OSError as error:
+        refuse(f"{file}: {error.strerror}")
+    if not found.interview_id:
+        refuse(f"{file}: no report")
+    return found
 
 
 async def _fetch(address: str, interview: str | None, timeout: float) -> report_pb2.Report:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.calls import AsJson, err, out, print_json, run, tell
+from services.cli.calls import AsJson, as_called, err, out, print_json, run, tell
 from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
@@ -48,7 +48,7 @@ def status(as_json: AsJson = False) -> None:
             if as_json:
                 print_json({"running": False, "servers": []})
             else:
-                err.print(f"no mesh runs on {folder}; `viva up` starts one")
+                err.print(as_called(f"no mesh runs on {folder}; `viva up` starts one"))
             raise typer.Exit(3)
         try:
             overview = control.read(folder)

@@ -269,4 +269,11 @@ class Mesh:
             )
             for server, endpoints in self.plan.elsewhere.items()
         ]
-        return Overview(os.getpid(), self._started, self.plan.mesh, self.plan.edge, (*here, *away))
+        return Overview(
+            os.getpid(),
+            self._started,
+            self.plan.mesh,
+            self.plan.edge,
+            self.plan.envoy.tls,
+            (*here, *away),
+        )

@@ -39,6 +39,7 @@ class Overview:
         started: When it was started, in seconds since the epoch.
         mesh: The mesh listener's address.
         edge: The edge listener's address; None without one.
+        tls: Whether the edge speaks TLS.
         entries: What runs, and what is elsewhere.
     """
 
@@ -46,7 +47,13 @@ class Overview:
     started: float
     mesh: str
     edge: str | None
+    tls: bool
     entries: tuple[Entry, ...]
+
+    @property
+    def page(self) -> str | None:
+        """Where browsers find the page, without a path."""
+        return None if self.edge is None else f"{'https' if self.tls else 'http'}://{self.edge}"
 
     def to_json(self) -> Mapping[str, Any]:
         """As JSON can say it."""

@@ -30,7 +30,7 @@ const SAID = {
     followUp: "What would you have done if the index had not helped?",
   },
   zh: {
-    greeting: "下午好，我是李明远，今天由我来面试你应聘的后端工程师岗位。我们开始吧。",
+    greeting: "下午好，欢迎参加这次后端工程师岗位的模拟面试。我们开始吧。",
     question: "请讲一次你负责的服务突然变慢的经历。你是怎么找到原因的？",
     answer: "去年春天，我们的订单服务中午要四秒才返回。我先看了链路追踪，发现有一条查询扫描了整张表。",
     stable: "于是我给客户和日期加了联合索引，",

@@ -20,7 +20,7 @@ export default {
     enter: "Go to the interview",
     enterAnyway: "Go on without sound check",
     type: "Type instead of speaking",
-    stored: "Your voice and the transcript are kept encrypted with this interview. Deleting the interview deletes them.",
+    stored: "Your voice is kept encrypted, and its transcript in this server's database, with this interview. Deleting the interview deletes both.",
     trouble: {
       denied: { title: "The microphone is blocked", advice: "Click the symbol beside the address, allow the microphone for this page, then check again." },
       missing: { title: "No microphone found", advice: "Plug one in, or type your answers." },

@@ -12,7 +12,7 @@ export default {
     scoreLabel: "Score {score} of 100",
     basis: {
       embedding: "The score compares what you said, by its meaning, with the points a good answer makes, and looks at how you said it.",
-      lexical: "The model that compares meanings was not available: the score compares your words with the points one by one. What you said in other words may be missed.",
+      lexical: "The score compares your words with the points one by one, because the model that compares meanings was not available or does not read this language. What you said in other words may be missed.",
       languageModel: "A language model judged your answers, on top of a comparison with the points a good answer makes.",
     },
     minutes: "{count} minute | {count} minutes",

@@ -27,7 +27,7 @@ const words: typeof en = {
     minutes: "约 {minutes} 分钟",
     start: "开始",
     starting: "正在准备…",
-    privacy: "无需账号。你说的话只用于生成报告，删除后即不再保留。",
+    privacy: "无需账号。你说的话会为生成报告而保存，由你删除后即不再保留。",
   },
 };
 export default words;
