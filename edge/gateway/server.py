@@ -27,6 +27,7 @@ from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
+from edge.gateway.authorization.bodies import Bodies
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
 from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
@@ -177,7 +178,7 @@ async def assembled(
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),
-            authorization=AuthorizationServicer(Policy(contracts()), live),
+            authorization=AuthorizationServicer(Policy(contracts()), live, Bodies(contracts())),
             jwks_port=jwks_port,
         )
 
