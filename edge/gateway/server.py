@@ -34,6 +34,7 @@ from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
 from edge.gateway.clock import Clock, now
 from edge.gateway.mail.delivery import Outbox, outbox
 from edge.gateway.quotas.plans import Plans
+from edge.gateway.quotas.remembering import RememberedUse
 from edge.gateway.quotas.servicer import QuotaServicer
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.store.tables import tables
@@ -106,7 +107,8 @@ async def assembled(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(opened(settings))
         rotation = timedelta(days=settings.key_days)
-        keys = SigningKeys(database, await _sealing_key(settings), rotation, clock)
+        secret = await _sealing_key(settings)
+        keys = SigningKeys(database, secret, rotation, clock)
         await keys.load()
         tokens = AccessTokens(keys, timedelta(seconds=settings.access_seconds), clock)
         live = LiveSessions(database, clock)
@@ -125,6 +127,7 @@ async def assembled(
         owners = Owners(await stack.enter_async_context(connect(settings.interview_address)))
         plans = Plans(
             database,
+            RememberedUse(secret),
             clock,
             free_interviews=settings.free_interviews,
             guest_interviews=settings.guest_interviews,
@@ -149,8 +152,8 @@ async def assembled(
             public_url=settings.public_url,
             tasks=tasks,
         )
-        deletions = Deletions(database, sessions, owners, clock)
-        housekeeping = Housekeeping(database, deletions, clock)
+        deletions = Deletions(database, sessions, plans, owners, clock)
+        housekeeping = Housekeeping(database, deletions, plans, clock)
         for duty in (keys.run, deletions.run, housekeeping.run):
             stack.callback(tasks.create_task(duty()).cancel)
         accounts = AccountServicer(

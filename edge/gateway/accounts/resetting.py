@@ -141,6 +141,7 @@ class PasswordResets:
             if user_id is None:
                 raise _bad_token()
             await users.set_password(connection, user_id, hashed)
+            await users.prove_email(connection, user_id)
             await resets.forget_all(connection, user_id)
             ended = await self._sessions.end_all(connection, user_id)
             details = {"sessions_ended": ended}
