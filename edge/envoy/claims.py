@@ -16,8 +16,16 @@ ADDRESS_HEADER = "x-viva-address"
 """Where the call comes from, as Envoy saw it."""
 
 JWT_FILTER = "envoy.filters.http.jwt_authn"
+EXT_AUTHZ = "envoy.filters.http.ext_authz"
 CLAIMS = "claims"
 """Namespace and key of Envoy's dynamic metadata under which the verified claims are."""
 
 METHOD = "method"
 """The context extension that names the method a route leads to, `/package.Service/Method`."""
+
+BODY = "body"
+"""The context extension of routes that take JSON: what the body is, `*` the whole request, else the
+field that it names."""
+
+UNKNOWN_FIELD = "field"
+"""The gateway's dynamic metadata, where it refuses a body: the field that is none."""

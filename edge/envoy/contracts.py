@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import google.rpc.error_details_pb2
 import google.rpc.status_pb2
@@ -40,6 +41,20 @@ class Access(enum.Enum):
     ADMIN = visibility_pb2.ACCESS_ADMIN
 
 
+class JsonForm(NamedTuple):
+    """A way to call a method in JSON.
+
+    Attributes:
+        verb: HTTP's.
+        path: The template of its paths.
+        body: What the body is: `*` the whole request, else the field it names; empty for none.
+    """
+
+    verb: str
+    path: str
+    body: str
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method of a contract.
@@ -51,7 +66,7 @@ class Method:
         server_streaming: Whether the answer is a stream.
         idempotent: Whether a failed call may be sent again by a proxy.
         access: Who may call it at the edge; CLOSED where it does not say.
-        http: Its JSON forms as (verb, path template); empty when it has none.
+        http: Its JSON forms; empty when it has none.
 
     """
 
@@ -61,7 +76,7 @@ class Method:
     server_streaming: bool
     idempotent: bool
     access: Access
-    http: tuple[tuple[str, str], ...]
+    http: tuple[JsonForm, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +157,7 @@ def _access(method: MethodDescriptor) -> Access:
         return Access.CLOSED
 
 
-def _http_forms(method: MethodDescriptor) -> Iterable[tuple[str, str]]:
+def _http_forms(method: MethodDescriptor) -> Iterable[JsonForm]:
     options = method.GetOptions()
     if not options.HasExtension(annotations_pb2.http):
         return
@@ -150,9 +165,9 @@ def _http_forms(method: MethodDescriptor) -> Iterable[tuple[str, str]]:
     for form in (rule, *rule.additional_bindings):
         verb = form.WhichOneof("pattern")
         if verb == "custom":
-            yield form.custom.kind, form.custom.path
+            yield JsonForm(form.custom.kind, form.custom.path, form.body)
         elif verb is not None:
-            yield verb.upper(), getattr(form, verb)
+            yield JsonForm(verb.upper(), getattr(form, verb), form.body)
 
 
 def _with_imports(files: Iterable[FileDescriptor]) -> list[FileDescriptorProto]:

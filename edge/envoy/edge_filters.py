@@ -20,11 +20,12 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.type.matcher.v3 import string_pb2
 from envoy.type.v3 import percent_pb2
 
+from edge.envoy.claims import EXT_AUTHZ
 from edge.envoy.contracts import GATEWAY, Contract
 from edge.envoy.edge_limits import address_limits, user_limits
 from edge.envoy.edge_routes import BUFFER, CORS, TRANSCODER
 from edge.envoy.extensions import FALSE, TRUE, http_filter, uint32
-from edge.envoy.identity import EXT_AUTHZ, JWT_AUTHN, authorization, token_verification
+from edge.envoy.identity import JWT_AUTHN, authorization, token_verification
 from edge.envoy.settings import EnvoySettings
 
 HEALTH_PATH = "/healthz"

@@ -1,8 +1,9 @@
 """How often the edge may be called: by everybody together, by one address, by one user.
 
 Two filters, because a user is known only once the token is: the first stands before the tokens and
-counts addresses, the second behind them and counts users. Buckets fill steadily rather than once a
-minute. Which of them a request takes from is said by its route's metadata.
+counts addresses, the second behind them and counts users, and everybody together: what a bad token
+refuses has taken nothing from others. Buckets fill steadily rather than once a minute. Which of
+them a request takes from is said by its route's metadata.
 """
 
 from __future__ import annotations
@@ -58,17 +59,13 @@ _TOKEN_SHAPE = r"Bearer [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"  # noqa:
 
 
 def address_limits(settings: EnvoySettings, name: str) -> Any:
-    """The filter before the tokens: of everybody together, and of one address."""
+    """The filter before the tokens: of one address; without accounts, of everybody too."""
     alone, many = settings.edge_requests_per_minute, settings.edge_shared_requests_per_minute
+    live = settings.edge_shared_live_requests_per_minute
     page = settings.edge_page_requests_per_minute
     kind, address = _kind(), _masked_address()
     return _filter(
         f"{name}_addresses",
-        token_bucket_pb2.TokenBucket(
-            max_tokens=settings.edge_request_burst,
-            tokens_per_fill=uint32(settings.edge_requests_per_second),
-            fill_interval=seconds(1),
-        ),
         [
             (kind, address),
             (kind, _with_token(present=False), address),
@@ -79,28 +76,26 @@ def address_limits(settings: EnvoySettings, name: str) -> Any:
             _descriptor(alone, (KIND, Kind.CALL.value), (_MATCH, _NO_TOKEN), (_ADDRESS, "")),
             _descriptor(alone, (KIND, Kind.LIVE.value), (_MATCH, _NO_TOKEN), (_ADDRESS, "")),
             _descriptor(many, (KIND, Kind.CALL.value), (_MATCH, _TOKEN), (_ADDRESS, "")),
+            _descriptor(live, (KIND, Kind.LIVE.value), (_MATCH, _TOKEN), (_ADDRESS, "")),
         ],
-        everybody=True,
+        everybody=None if settings.has_accounts else _everybody(settings),
     )
 
 
 def user_limits(settings: EnvoySettings, name: str) -> Any:
-    """The filter behind the tokens: of one user."""
+    """The filter behind the tokens: of one user, and of everybody together."""
     user = _action(
         request_headers=_Action.RequestHeaders(header_name=USER_HEADER, descriptor_key=_USER)
     )
     calls, live = settings.edge_requests_per_minute, settings.edge_live_requests_per_minute
     return _filter(
         f"{name}_users",
-        token_bucket_pb2.TokenBucket(
-            max_tokens=_UNLIMITED, tokens_per_fill=uint32(_UNLIMITED), fill_interval=seconds(1)
-        ),
         [(_kind(), user)],
         [
             _descriptor(calls, (KIND, Kind.CALL.value), (_USER, "")),
             _descriptor(live, (KIND, Kind.LIVE.value), (_USER, "")),
         ],
-        everybody=False,
+        everybody=_everybody(settings),
     )
 
 
@@ -166,20 +161,31 @@ def _with_token(*, present: bool) -> Any:
     )
 
 
+def _everybody(settings: EnvoySettings) -> Any:
+    return token_bucket_pb2.TokenBucket(
+        max_tokens=settings.edge_request_burst,
+        tokens_per_fill=uint32(settings.edge_requests_per_second),
+        fill_interval=seconds(1),
+    )
+
+
 def _filter(
     name: str,
-    bucket: Any,
     limits: Sequence[Sequence[Any]],
     descriptors: Sequence[Any],
     *,
-    everybody: bool,
+    everybody: Any | None,
 ) -> Any:
+    """A filter; `everybody` is the bucket that all requests take from that have room in theirs."""
+    unlimited = token_bucket_pb2.TokenBucket(
+        max_tokens=_UNLIMITED, tokens_per_fill=uint32(_UNLIMITED), fill_interval=seconds(1)
+    )
     always = base_pb2.RuntimeFractionalPercent(
         default_value=percent_pb2.FractionalPercent(numerator=100)
     )
     return local_rate_limit_pb2.LocalRateLimit(
         stat_prefix=name,
-        token_bucket=bucket,
+        token_bucket=everybody or unlimited,
         rate_limits=[route_components_pb2.RateLimit(actions=actions) for actions in limits],
         descriptors=descriptors,
         max_dynamic_descriptors=uint32(_MOST_COUNTED),

@@ -49,7 +49,7 @@ _STREAMS_PER_CONNECTION = 100
 _BRIDGE_STREAMS = 4096
 _MAX_HEADERS_KIB = 32
 _MAX_HEADERS = 64
-_IDLE_CONNECTION_SECONDS = 600
+_BRIDGE_IDLE_SECONDS = 600
 _FIRST_BYTES_SECONDS = 10
 
 
@@ -76,6 +76,8 @@ def bridge_listener(
     public = [contract for contract in services if contract.public]
     manager = _manager(settings, BRIDGE, public, descriptors, hops=1)
     manager.http2_protocol_options.max_concurrent_streams.value = _BRIDGE_STREAMS
+    # Those are the bridge's, to be kept for the next socket.
+    manager.common_http_protocol_options.idle_timeout.CopyFrom(seconds(_BRIDGE_IDLE_SECONDS))
     manager.route_config.CopyFrom(bridge_routes(settings, BRIDGE, public))
     return http_listener(
         BRIDGE, settings.bridge_host, settings.bridge_port, manager, buffer_bytes=_BUFFER_BYTES
@@ -97,7 +99,7 @@ def _manager(
         stat_prefix=name,
         http2_protocol_options=http2,
         common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
-            idle_timeout=seconds(_IDLE_CONNECTION_SECONDS),
+            idle_timeout=seconds(settings.edge_idle_connection_seconds),
             max_connection_duration=seconds(settings.edge_connection_seconds),
             max_stream_duration=seconds(settings.edge_stream_seconds),
             max_headers_count=uint32(_MAX_HEADERS),

@@ -26,7 +26,7 @@ from edge.envoy.callers import (
     header_instead,
 )
 from edge.envoy.claims import ADDRESS_HEADER
-from edge.envoy.contracts import GATEWAY, Access, Contract, Method
+from edge.envoy.contracts import GATEWAY, Access, Contract, JsonForm, Method
 from edge.envoy.edge_limits import Kind, counted_as, kind_of
 from edge.envoy.extensions import FALSE, TRUE, packed, seconds, uint64
 from edge.envoy.identity import nobody_asked, of_method
@@ -144,9 +144,9 @@ def _method_routes(settings: EnvoySettings, public: Iterable[Contract]) -> Itera
                 continue
             yield _grpc_route(settings, contract, method)
             yield _refused(settings, f"{method.path} not gRPC", _Match(path=method.path), 415)
-            for verb, template in method.http:
-                forms[template].append(verb)
-                yield _json_route(settings, contract, method, verb, template)
+            for form in method.http:
+                forms[form.path].append(form.verb)
+                yield _json_route(settings, contract, method, form)
         yield _refused(
             settings, f"{contract.name} unknown", _Match(prefix=f"/{contract.name}/"), 404
         )
@@ -165,17 +165,22 @@ def _grpc_route(settings: EnvoySettings, contract: Contract, method: Method) -> 
     return _to_method(settings, contract, method, method.path, match)
 
 
-def _json_route(
-    settings: EnvoySettings, contract: Contract, method: Method, verb: str, template: str
-) -> Any:
+def _json_route(settings: EnvoySettings, contract: Contract, method: Method, form: JsonForm) -> Any:
     match = _Match(
-        safe_regex=regex_pb2.RegexMatcher(regex=path_pattern(template)), headers=[_verb(verb)]
+        safe_regex=regex_pb2.RegexMatcher(regex=path_pattern(form.path)),
+        headers=[_verb(form.verb)],
     )
-    return _to_method(settings, contract, method, f"{verb} {template}", match)
+    name = f"{form.verb} {form.path}"
+    return _to_method(settings, contract, method, name, match, form)
 
 
 def _to_method(
-    settings: EnvoySettings, contract: Contract, method: Method, name: str, match: Any
+    settings: EnvoySettings,
+    contract: Contract,
+    method: Method,
+    name: str,
+    match: Any,
+    form: JsonForm | None = None,
 ) -> Any:
     if method.access is not Access.PUBLIC and not settings.has_accounts:
         return _refused(settings, name, match, 401, NO_ACCOUNTS)
@@ -184,7 +189,7 @@ def _to_method(
     action.max_stream_duration.max_stream_duration.CopyFrom(
         seconds(settings.edge_stream_seconds if streams else settings.edge_request_seconds)
     )
-    options = of_method(settings, method)
+    options = of_method(settings, method, form)
     if method.client_streaming:
         # A stream that must arrive whole before it is passed on would be no stream.
         options[BUFFER] = packed(buffer_pb2.BufferPerRoute(disabled=True))
@@ -311,7 +316,9 @@ def _preflight_route(public: Sequence[Contract]) -> Any:
 
 
 def _cors(settings: EnvoySettings, public: Sequence[Contract]) -> Any:
-    verbs = {verb for contract in public for method in contract.methods for verb, _ in method.http}
+    verbs = {
+        form.verb for contract in public for method in contract.methods for form in method.http
+    }
     return cors_pb2.CorsPolicy(
         allow_origin_string_match=[
             string_pb2.StringMatcher(exact=origin) for origin in settings.origins

@@ -20,12 +20,13 @@ from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2,
 )
-from envoy.type.matcher.v3 import string_pb2
+from envoy.type.matcher.v3 import metadata_pb2, string_pb2, value_pb2
 from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from edge.envoy.extensions import uint32
+from edge.envoy.claims import EXT_AUTHZ, UNKNOWN_FIELD
+from edge.envoy.extensions import FALSE, uint32
 from services.runtime.errors import DOMAIN
 
 GRPC = "application/grpc"
@@ -91,7 +92,7 @@ def local_replies(retry_after: int) -> Any:
             _as_json(refusal, retry_after),
         )
     ]
-    return http_connection_manager_pb2.LocalReplyConfig(mappers=mappers)
+    return http_connection_manager_pb2.LocalReplyConfig(mappers=[_unknown_field(), *mappers])
 
 
 _Mapper = http_connection_manager_pb2.ResponseMapper
@@ -127,6 +128,38 @@ def _as_json(refusal: Refusal, retry_after: int) -> Any:
             _header(name, value)
             for name, value in {"x-content-type-options": "nosniff", **extra}.items()
         ],
+    )
+
+
+def _unknown_field() -> Any:
+    """JSON with a field that is none, as the gateway has named it."""
+    code, _ = grpc.StatusCode.INVALID_ARGUMENT.value
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field=f"%DYNAMIC_METADATA({EXT_AUTHZ}:{UNKNOWN_FIELD})%", description="is unknown"
+    )
+    status = status_pb2.Status(code=code)
+    for detail in (
+        error_details_pb2.ErrorInfo(reason="INVALID_FIELD", domain=DOMAIN),
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    ):
+        status.details.append(_any(detail))
+    body = struct_pb2.Struct()
+    body.update({**json_format.MessageToDict(status), "message": "%LOCAL_REPLY_BODY%"})
+    return _Mapper(
+        filter=accesslog_pb2.AccessLogFilter(
+            metadata_filter=accesslog_pb2.MetadataFilter(
+                matcher=metadata_pb2.MetadataMatcher(
+                    filter=EXT_AUTHZ,
+                    path=[metadata_pb2.MetadataMatcher.PathSegment(key=UNKNOWN_FIELD)],
+                    value=value_pb2.ValueMatcher(present_match=True),
+                ),
+                match_if_key_not_found=FALSE,
+            )
+        ),
+        body_format_override=substitution_format_string_pb2.SubstitutionFormatString(
+            json_format=body, content_type="application/json"
+        ),
+        headers_to_add=[_header("x-content-type-options", "nosniff")],
     )
 
 

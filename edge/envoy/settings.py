@@ -200,6 +200,11 @@ class EnvoySettings(BaseSettings):
         description="Speak calls a minute of one user: an interview's own audio and"
         " acknowledgements where WebSockets are blocked.",
     )
+    edge_shared_live_requests_per_minute: int = Field(
+        default=6000,
+        ge=1,
+        description="Speak calls a minute with a token from one address, which many may share.",
+    )
     edge_max_connections: int = Field(
         default=1024,
         ge=1,
@@ -218,6 +223,11 @@ class EnvoySettings(BaseSettings):
     )
     edge_connection_seconds: float = Field(
         default=6 * 3600, gt=0, description="Longest time of a connection to the edge."
+    )
+    edge_idle_connection_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="A connection to the edge on which nothing is under way is closed so soon.",
     )
     edge_max_request_bytes: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Largest request body on the edge."

@@ -27,12 +27,14 @@ from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
+from edge.gateway.authorization.bodies import Bodies
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
 from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
 from edge.gateway.clock import Clock, now
 from edge.gateway.mail.delivery import Outbox, outbox
 from edge.gateway.quotas.plans import Plans
+from edge.gateway.quotas.remembering import RememberedUse
 from edge.gateway.quotas.servicer import QuotaServicer
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.store.tables import tables
@@ -105,7 +107,8 @@ async def assembled(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(opened(settings))
         rotation = timedelta(days=settings.key_days)
-        keys = SigningKeys(database, await _sealing_key(settings), rotation, clock)
+        secret = await _sealing_key(settings)
+        keys = SigningKeys(database, secret, rotation, clock)
         await keys.load()
         tokens = AccessTokens(keys, timedelta(seconds=settings.access_seconds), clock)
         live = LiveSessions(database, clock)
@@ -124,6 +127,7 @@ async def assembled(
         owners = Owners(await stack.enter_async_context(connect(settings.interview_address)))
         plans = Plans(
             database,
+            RememberedUse(secret),
             clock,
             free_interviews=settings.free_interviews,
             guest_interviews=settings.guest_interviews,
@@ -148,8 +152,8 @@ async def assembled(
             public_url=settings.public_url,
             tasks=tasks,
         )
-        deletions = Deletions(database, sessions, owners, clock)
-        housekeeping = Housekeeping(database, deletions, clock)
+        deletions = Deletions(database, sessions, plans, owners, clock)
+        housekeeping = Housekeeping(database, deletions, plans, clock)
         for duty in (keys.run, deletions.run, housekeeping.run):
             stack.callback(tasks.create_task(duty()).cancel)
         accounts = AccountServicer(
@@ -177,7 +181,7 @@ async def assembled(
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),
-            authorization=AuthorizationServicer(Policy(contracts()), live),
+            authorization=AuthorizationServicer(Policy(contracts()), live, Bodies(contracts())),
             jwks_port=jwks_port,
         )
 

@@ -15,7 +15,7 @@ from services.runtime.key_file import told_key
 from services.runtime.postgres.database import Server
 from services.runtime.postgres.embedded import FOLDER
 from services.runtime.postgres.url import checked_url
-from services.runtime.settings import ServerSettings
+from services.runtime.settings import DEFAULT_MAX_MESSAGE_BYTES, ServerSettings
 
 MESH = "localhost:7000"
 INTERVIEW_DATABASE = "VIVA_INTERVIEW_DATABASE_URL"
@@ -35,6 +35,12 @@ class GatewaySettings(ServerSettings):
 
     port: int = Field(
         default=DEFAULT_PORTS["gateway"], ge=0, le=65535, description="gRPC port; 0: a free one."
+    )
+    max_message_bytes: int = Field(
+        default=DEFAULT_MAX_MESSAGE_BYTES + 1024 * 1024,
+        ge=1024,
+        description="Largest message accepted; a JSON body that the edge takes must fit in one,"
+        " VIVA_ENVOY_EDGE_MAX_REQUEST_BYTES and a little.",
     )
     jwks_port: int = Field(
         default=HTTP_PORTS["gateway"],

@@ -50,7 +50,7 @@ def document(services: Iterable[Contract], said: Mapping[str, str], version: str
         for method in forms:
             if method.access is Access.CLOSED:
                 continue
-            for verb, template in method.http:
+            for verb, template, _ in method.http:
                 operation = _operation(contract, method, template, schemas, said)
                 paths.setdefault(template, {})[verb.lower()] = operation
     return {
@@ -59,8 +59,8 @@ def document(services: Iterable[Contract], said: Mapping[str, str], version: str
             "title": "Viva",
             "version": version,
             "description": "Spoken practice interviews. Streams are not JSON: the same services"
-            " speak gRPC, gRPC-Web and WebSockets. Unknown fields of a body are ignored; unknown"
-            " query parameters are refused.",
+            " speak gRPC, gRPC-Web and WebSockets. Unknown fields of a body and unknown query"
+            " parameters are refused.",
         },
         "servers": [{"url": "/"}],
         "tags": tags,

@@ -20,6 +20,7 @@ from grpc_health.v1._async import HealthServicer
 
 from edge.envoy.claims import AUDIENCE, ISSUER
 from edge.envoy.contracts import contracts
+from edge.gateway.authorization.bodies import Bodies
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE, AuthorizationServicer, add_to
 from tests.edge.every_method import EveryMethod
@@ -106,8 +107,9 @@ class Gateway:
 async def gateway() -> AsyncIterator[Gateway]:
     """Runs one on free ports."""
     found = Gateway()
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    add_to(server, AuthorizationServicer(Policy(contracts()), found))
+    options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 9 * 2**20)]
+    server = grpc.aio.server(options=options)
+    add_to(server, AuthorizationServicer(Policy(contracts()), found, Bodies(contracts())))
     found.methods.add_to(server, [c for c in contracts() if c.server == "gateway"])
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

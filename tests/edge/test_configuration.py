@@ -18,12 +18,13 @@ from pydantic import ValidationError
 
 from edge.envoy.binary import ConfigurationError, arguments, validate
 from edge.envoy.bootstrap import DESCRIPTORS, bootstrap, parse, write
+from edge.envoy.claims import EXT_AUTHZ
 from edge.envoy.clusters import HTTP_PROTOCOL_OPTIONS
 from edge.envoy.contracts import REFLECTION_SERVICES, Access, contracts
 from edge.envoy.edge_limits import LIVE_METHODS
 from edge.envoy.edge_routes import BRIDGE_CLUSTER, edge_routes, path_pattern
 from edge.envoy.endpoints import file_of, publish, read
-from edge.envoy.identity import EXT_AUTHZ, JWT_AUTHN
+from edge.envoy.identity import JWT_AUTHN
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
 from services.runtime.server import server_options
 from services.runtime.settings import ServerSettings, load
@@ -119,6 +120,10 @@ def test_every_route_of_the_edge_says_whom_it_asks(content: dict[str, Any]) -> N
                 assert not asked
                 owner = access.get(route["name"], Access.PUBLIC)
                 assert owner is Access.PUBLIC
+            elif access[asked["method"]] is Access.PUBLIC:
+                # About the body, and nothing else.
+                assert asked["body"]
+                assert options[JWT_AUTHN]["requirement_name"] == "anybody"
             else:
                 assert access[asked["method"]] in {Access.OWNER, Access.ADMIN}
                 assert options[JWT_AUTHN]["requirement_name"] == "signed-in"
@@ -135,7 +140,7 @@ def test_every_json_form_of_a_public_method_has_an_edge_route(content: dict[str,
         for contract in contracts()
         if contract.public
         for method in contract.methods
-        for verb, template in method.http
+        for verb, template, _ in method.http
     }
     assert "POST /v1/interviews/{interview_id}:pause" in forms
     assert forms <= names

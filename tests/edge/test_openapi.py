@@ -37,7 +37,7 @@ def test_every_json_form_of_a_public_method_is_described(document: dict[str, Any
         for contract in contracts()
         if contract.public
         for method in contract.methods
-        for verb, template in method.http
+        for verb, template, _ in method.http
     }
     described = {(path, verb) for path, verbs in document["paths"].items() for verb in verbs}
     assert described == forms.keys()

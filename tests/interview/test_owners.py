@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from viva.interview.v1 import interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
 from services.interview.clients.quota import QuotaClient
-from services.interview.exporting import _flac
+from services.interview.exporting import Pieces, Read, _voice
 from services.interview.questions.bank import Bank
 from services.interview.record import LOCAL_USER
 from services.interview.store.memory import MemoryStore
@@ -187,20 +188,101 @@ async def test_an_owner_may_wish_theirs_to_go_sooner(store: Store) -> None:
     assert await store.expired(later, None, 10) == []
 
 
-async def test_long_silences_are_cut_and_told() -> None:
-    tone = np.full(1600, 1000, "<i2").tobytes()
+TONE = np.full(1600, 1000, "<i2").tobytes()
 
-    async def pieces() -> AsyncIterator[tuple[float, bytes]]:
-        for when in (1.0, 1.1, 86_400.0):
+
+def voice(*times: float, tone: bytes = TONE) -> Read:
+    """A voice that says the tone at these times, whenever it is read."""
+
+    async def pieces() -> Pieces:
+        for when in times:
             yield when, tone
 
-    made, stretches = await _flac(16_000, pieces())
+    async def read() -> tuple[int, Pieces]:
+        return 16_000, pieces()
+
+    return read
+
+
+def readings(*each: Read) -> Read:
+    """A voice that is read otherwise each time."""
+    left = list(each)
+
+    async def read() -> tuple[int, Pieces] | None:
+        return await left.pop(0)()
+
+    return read
+
+
+async def exported_voice(read: Read) -> tuple[list[dict[str, float]], bytes]:
+    """Where its stretches are, and its FLAC file."""
+    files: dict[str, bytes] = {}
+    path = ""
+    async for named, content in _voice(read, "v"):
+        path = named or path
+        files[path] = files.get(path, b"") + content
+    return json.loads(files["v.json"]), files["v.flac"]
+
+
+async def test_long_silences_are_cut_and_told() -> None:
+    stretches, made = await exported_voice(voice(1.0, 1.1, 86_400.0))
     samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
     assert len(samples) == 3 * 1600 + 2 * 16_000
     assert stretches == [
         {"interview_seconds": 1.0, "file_seconds": 0.0},
         {"interview_seconds": 86_400.0, "file_seconds": 2.2},
     ]
+
+
+async def test_a_voice_is_the_same_file_that_is_made_at_once() -> None:
+    noise = np.random.default_rng(7).integers(-3000, 3000, 16_000).astype("<i2")
+    _, made = await exported_voice(voice(0, 1, 2, tone=noise.tobytes()))
+    whole = np.tile(noise, 3)
+    usual = io.BytesIO()
+    soundfile.write(usual, whole, 16_000, format="FLAC", subtype="PCM_16")
+    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    assert (samples == whole).all()
+    # From the length on, behind the sizes of the smallest and the largest frame.
+    assert made[18:42] == usual.getvalue()[18:42]
+    assert made[42:] == usual.getvalue()[42:]
+
+
+async def test_a_voice_that_goes_on_while_it_is_read_ends_where_it_was() -> None:
+    stretches, made = await exported_voice(readings(voice(0.0), voice(0.0, 0.1, 60.0)))
+    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    assert samples.tolist() == [1000] * 1600
+    assert len(stretches) == 1
+
+
+async def test_a_voice_that_makes_room_while_it_is_read_ends_in_silence() -> None:
+    async def gone() -> None:
+        return None
+
+    stretches, made = await exported_voice(readings(voice(0.0, 0.1), gone))
+    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    assert samples.tolist() == [0] * 3200
+    assert len(stretches) == 1
+
+
+async def test_of_a_voice_without_a_sound_there_is_no_file() -> None:
+    assert [piece async for piece in _voice(voice(), "v")] == []
+
+
+@pytest.mark.slow
+async def test_an_hours_voice_is_exported_in_little_memory() -> None:
+    noise = np.random.default_rng(7).integers(-3000, 3000, 16_000).astype("<i2").tobytes()
+    tracemalloc.start()
+    try:
+        size = largest = 0
+        async for _, content in _voice(voice(*range(3600), tone=noise), "v"):
+            size += len(content)
+            largest = max(largest, len(content))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 50 * 2**20
+    assert largest < 256 * 1024
+    assert peak < 2 * 2**20
 
 
 # What users may create.

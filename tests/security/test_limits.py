@@ -80,6 +80,34 @@ async def test_an_interviews_own_audio_has_a_budget_of_its_own(tmp_path: Path) -
         assert codes == [200] * 12 + [429] * 2
 
 
+async def test_tokens_that_are_none_take_no_audio_from_others(tmp_path: Path) -> None:
+    """They have the shape of one, so that only their verification shows it."""
+    few = {"edge_requests_per_second": 1, "edge_request_burst": 20}
+    junk = {"authorization": "Bearer a.b.c", "x-forwarded-for": "192.0.2.1"}
+    path = "/v1/interviews/a:speak"
+    async with (
+        door(tmp_path, **few, edge_shared_live_requests_per_minute=60) as site,
+        httpx.AsyncClient(base_url=f"http://{site.mesh.for_bridge}") as bridge,
+    ):
+        codes = [(await bridge.post(path, json={}, headers=junk)).status_code for _ in range(100)]
+        # An address has so much of it, and not the rest of the world's.
+        assert codes[0] == 401
+        assert codes[70:] == [429] * 30
+        for address in ("192.0.2.2", "192.0.2.3"):
+            headers = {**site.gateway.bearer(BOB), "x-forwarded-for": address}
+            assert (await bridge.post(path, json={}, headers=headers)).status_code == 200
+
+
+async def test_everybody_together_has_so_many_requests(tmp_path: Path) -> None:
+    few = {"edge_requests_per_second": 1, "edge_request_burst": 20}
+    async with door(tmp_path, **few) as site:
+        codes = []
+        for user in (ALICE, BOB):
+            codes += await _statuses(site, "/v1/interviews/a", 20, site.gateway.bearer(user))
+        assert codes[:10] == [200] * 10
+        assert codes[-10:] == [429] * 10
+
+
 async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
     async with door(tmp_path, **NARROW) as site:
         bearer = site.gateway.bearer()
@@ -119,6 +147,28 @@ async def test_who_connects_and_says_nothing_is_let_go(tmp_path: Path) -> None:
         try:
             async with asyncio.timeout(30):  # Far less than an idle connection may take.
                 assert await reader.read() == b""
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        # HTTP/2's preface, with empty settings.
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+    ],
+    ids=["http1", "http2"],
+)
+async def test_who_has_said_something_and_nothing_more_is_let_go(
+    tmp_path: Path, said: bytes
+) -> None:
+    async with door(tmp_path, edge_idle_connection_seconds=0.3) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.mesh.settings.edge_port)
+        try:
+            writer.write(said)
+            async with asyncio.timeout(30):  # Far less than a stream may take.
+                assert await reader.read(), "an answer, then the end"
         finally:
             writer.close()
 

@@ -156,7 +156,7 @@ async def test_anothers_interview_is_not_found(house: House, method: Method) -> 
     assert await house.call(method, BOB) is Code.NOT_FOUND
     request = filled(request_type(method)(), house.interview)
     body = MessageToDict(request)
-    for verb, template in method.http:
+    for verb, template, _ in method.http:
         path = template.replace("{interview_id}", house.interview)
         sent = body if verb == "POST" else None
         if sent is not None:

@@ -148,7 +148,7 @@ async def test_a_bad_token_is_refused_everywhere(site: Door, method: Method) -> 
         bearer = {"authorization": f"Bearer {make(site.gateway)}"}
         for address in _addresses(site):
             assert await _call(address, method, bearer) in UNAUTHENTICATED, name
-        for verb, template in method.http:
+        for verb, template, _ in method.http:
             path = template.replace("{", "").replace("}", "")
             answer = await site.client.request(verb, path, headers=bearer)
             assert answer.status_code in {401, 403}, name
@@ -185,7 +185,7 @@ async def test_browsers_and_json_meet_the_same_door(site: Door, method: Method) 
         response, frames = await grpc_web.call(site.client, method.path, request)
         assert response.headers["grpc-status"] == "16"
         assert not frames
-    for verb, template in method.http:
+    for verb, template, _ in method.http:
         path = template.replace("{", "").replace("}", "")
         answer = await site.client.request(verb, path)
         assert answer.status_code == 401

@@ -11,9 +11,10 @@ import asyncpg
 
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords, require_good
-from edge.gateway.accounts.throttling import Limit, Subject, Throttle, network
+from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
+from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.access import Claims

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from edge.gateway.accounts.owners import INTERVIEWS, Owners
 from edge.gateway.clock import Clock
+from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, deletions, users
 from edge.gateway.store import sessions as session_store
 from edge.gateway.store.audit import Done
@@ -48,10 +49,11 @@ class Deletions:
     """Deletes accounts; `run` goes on with what could not be finished."""
 
     def __init__(
-        self, database: Database, sessions: Sessions, owners: Owners, clock: Clock
+        self, database: Database, sessions: Sessions, plans: Plans, owners: Owners, clock: Clock
     ) -> None:
         self._database = database
         self._sessions = sessions
+        self._plans = plans
         self._owners = owners
         self._clock = clock
 
@@ -68,8 +70,11 @@ class Deletions:
             await self._sessions.end_all(connection, user_id)
             # First of all: from now on it is known that everything has to go.
             await deletions.add(connection, user_id, now)
-            if not await users.remove(connection, user_id):
+            user = await users.find(connection, user_id, locked=True)
+            if user is None:
                 raise NotFound("user", user_id)
+            await self._plans.remember(connection, user)
+            await users.remove(connection, user_id)
             await audit.forget_places(connection, user_id)
             await audit.add(connection, Done(now, user_id, "account_deleted", actor))
         try:

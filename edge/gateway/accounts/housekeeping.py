@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.clock import Clock
+from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
 from services.runtime.errors import ServiceError
 from services.runtime.postgres.database import EVERYBODY, Database
@@ -22,8 +23,11 @@ _SOME = 50
 class Housekeeping:
     """`run` does it, for as long as the gateway lives."""
 
-    def __init__(self, database: Database, deletions: Deletions, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, deletions: Deletions, plans: Plans, clock: Clock
+    ) -> None:
         self._database = database
+        self._plans = plans
         self._deletions = deletions
         self._clock = clock
 
@@ -44,5 +48,6 @@ class Housekeeping:
         async with self._database.transaction("sweep", EVERYBODY) as connection:
             await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)
             await resets.forget_expired(connection, now)
+            await self._plans.forget_past(connection)
             await failures.forget_old(connection, now - _FAILURES_KEPT)
             await audit.forget_old(connection, now)

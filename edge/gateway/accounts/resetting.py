@@ -11,11 +11,12 @@ from datetime import timedelta
 from edge.gateway.accounts.access import plain
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords, require_good
-from edge.gateway.accounts.throttling import Limit, Subject, Throttle, network
+from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.user import User
 from edge.gateway.clock import Clock
 from edge.gateway.mail.delivery import Outbox
 from edge.gateway.mail.message import reset_message
+from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.secrets import digest, new_token
@@ -140,6 +141,7 @@ class PasswordResets:
             if user_id is None:
                 raise _bad_token()
             await users.set_password(connection, user_id, hashed)
+            await users.prove_email(connection, user_id)
             await resets.forget_all(connection, user_id)
             ended = await self._sessions.end_all(connection, user_id)
             details = {"sessions_ended": ended}

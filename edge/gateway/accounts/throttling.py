@@ -8,7 +8,6 @@ password on many accounts runs into its own limit, one account that many address
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ from edge.gateway.clock import Clock
 from edge.gateway.store import failures
 from services.runtime.errors import Overloaded
 from services.runtime.postgres.database import EVERYBODY, Database
-
-_IPV6_NETWORK = 64
-"""Bits of an IPv6 address that say whose it is."""
 
 
 class TooManyAttempts(Overloaded):
@@ -57,19 +53,6 @@ class Subject:
     def digest(self) -> bytes:
         """What is kept of it."""
         return hashlib.sha256(f"{self.limit.name}\0{self.what}".encode()).digest()
-
-
-def network(address: str) -> str:
-    """Whose an address is: itself, of IPv6 its /64."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False))
-    return str(parsed)
 
 
 class Throttle:

@@ -31,6 +31,7 @@ class User:
     Attributes:
         id: A UUIDv7 in its usual form.
         email: None of a guest.
+        email_proven: Whether somebody has read mail there, and set the password by it.
         password: Its argon2id hash; None of a guest.
         settings: How they like things, as the contract's AccountSettings in JSON.
     """
@@ -40,5 +41,6 @@ class User:
     created: datetime
     plan: Plan = Plan.FREE
     email: str | None = None
+    email_proven: bool = False
     password: str | None = field(default=None, repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -59,6 +59,10 @@ class Policy:
             for method in contract.methods
         }
 
+    def is_public(self, method: str) -> bool:
+        """Whether anybody may call the method."""
+        return self._access.get(method, Access.CLOSED) is Access.PUBLIC
+
     def decide(self, method: str, caller: Caller | None, *, live: bool) -> Verdict:
         """Whether the call may go on.
 

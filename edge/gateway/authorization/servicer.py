@@ -14,7 +14,16 @@ from google.protobuf import json_format
 from google.rpc import status_pb2
 
 from edge.envoy.callers import CALLER_HEADER
-from edge.envoy.claims import CLAIMS, JWT_FILTER, METHOD, SESSION_HEADER, USER_HEADER
+from edge.envoy.claims import (
+    BODY,
+    CLAIMS,
+    JWT_FILTER,
+    METHOD,
+    SESSION_HEADER,
+    UNKNOWN_FIELD,
+    USER_HEADER,
+)
+from edge.gateway.authorization.bodies import Bodies, Fault
 from edge.gateway.authorization.policy import Caller, Policy, Verdict
 from services.runtime.logs import log
 
@@ -41,25 +50,37 @@ class AuthorizationServicer(external_auth_pb2_grpc.AuthorizationServicer):  # ty
     """Answers Envoy.
 
     It trusts the claims that Envoy verified and the method that Envoy's route names; of what the
-    client sent it sees nothing.
+    client sent it sees the names in a JSON body, and nothing else is looked at.
     """
 
-    def __init__(self, policy: Policy, sessions: Liveness) -> None:
-        """Takes what is allowed, and who knows which sessions go on."""
+    def __init__(self, policy: Policy, sessions: Liveness, bodies: Bodies) -> None:
+        """Takes what is allowed, who knows which sessions go on, and what requests hold."""
         self._policy = policy
         self._sessions = sessions
+        self._bodies = bodies
 
     async def Check(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         """Decides about one call."""
         attributes = request.attributes
         method = attributes.context_extensions.get(METHOD, "")
-        caller = _caller(attributes.metadata_context)
-        live = caller is not None and await self._sessions.is_live(caller.session)
-        verdict = self._policy.decide(method, caller, live=live)
-        if verdict is Verdict.ALLOWED:
-            return _allowed(caller)
-        log(_logger, logging.INFO, "refused", method=method, verdict=verdict.name)
-        return _refused(verdict)
+        # Those are Envoy's decision: it asks about their bodies alone.
+        if self._policy.is_public(method):
+            allowed = _allowed_as_it_is()
+        else:
+            caller = _caller(attributes.metadata_context)
+            live = caller is not None and await self._sessions.is_live(caller.session)
+            verdict = self._policy.decide(method, caller, live=live)
+            if verdict is not Verdict.ALLOWED:
+                log(_logger, logging.INFO, "refused", method=method, verdict=verdict.name)
+                return _refused(verdict)
+            allowed = _allowed(caller)
+        part = attributes.context_extensions.get(BODY)
+        if part is not None:
+            fault = self._bodies.fault(method, part, attributes.request.http.body)
+            if fault is not None:
+                log(_logger, logging.INFO, "body refused", method=method)
+                return _faulty(fault)
+        return allowed
 
 
 def add_to(server: grpc.aio.Server, servicer: AuthorizationServicer) -> None:
@@ -106,3 +127,22 @@ def _refused(verdict: Verdict) -> Any:
             body=verdict.value,
         ),
     )
+
+
+def _allowed_as_it_is() -> Any:
+    return external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(), ok_response=external_auth_pb2.OkHttpResponse()
+    )
+
+
+def _faulty(fault: Fault) -> Any:
+    code, _ = grpc.StatusCode.INVALID_ARGUMENT.value
+    answer = external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code, message=fault.reason),
+        denied_response=external_auth_pb2.DeniedHttpResponse(
+            status=http_status_pb2.HttpStatus(code=400), body=fault.reason
+        ),
+    )
+    if fault.field is not None:
+        answer.dynamic_metadata.update({UNKNOWN_FIELD: fault.field})
+    return answer

@@ -24,6 +24,7 @@ from edge.gateway.bridge.headers import (
     write_block,
 )
 from edge.gateway.bridge.outgoing import Outgoing
+from edge.gateway.bridge.seats import Seat
 from edge.gateway.bridge.settings import BridgeSettings
 from edge.gateway.bridge.tokens import Token
 from edge.gateway.bridge.upstream import Call, Upstream
@@ -84,13 +85,15 @@ class SocketCall:
     def __init__(
         self,
         client: Client,
+        seat: Seat,
         receive: Receive,
         send: Send,
         upstream: Upstream,
         settings: BridgeSettings,
     ) -> None:
-        """Takes ASGI's two functions, and where the call goes."""
+        """Takes whose it is, ASGI's two functions, and where the call goes."""
         self._client = client
+        self._seat = seat
         self._receive = receive
         self._send = send
         self._upstream = upstream
@@ -99,6 +102,7 @@ class SocketCall:
         self._authorization: Authorization | None = None
         self._told_headers = False
         self._moved = 0.0
+        self._spoken = asyncio.Event()
         self.outcome = Outcome()
 
     async def run(self, stop: Callable[[], Awaitable[None]]) -> None:
@@ -127,9 +131,13 @@ class SocketCall:
         try:
             headers = await self._hello()
             metadata = self._metadata(headers)
+            token = None
+            if (authorization := headers.get("authorization")) is not None:
+                token = Token.read(authorization)
+                self._seat.claim(token.subject)
             seconds = min(self._settings.most_seconds, timeout_of(headers) or float("inf"))
             with self._upstream.call(self._client.path, metadata, seconds) as call:
-                await self._both_ways(call, headers.get("authorization"), stop)
+                await self._both_ways(call, token, stop)
         except Ended as ended:
             return ended
         return None
@@ -156,7 +164,7 @@ class SocketCall:
         return [*told, *self._client.passed, ("x-forwarded-for", self._client.address)]
 
     async def _both_ways(
-        self, call: Call, authorization: str | None, stop: Callable[[], Awaitable[None]]
+        self, call: Call, token: Token | None, stop: Callable[[], Awaitable[None]]
     ) -> None:
         self._moved = asyncio.get_running_loop().time()
         try:
@@ -164,12 +172,13 @@ class SocketCall:
                 others = [
                     tasks.create_task(self._up(call), name="bridge-up"),
                     tasks.create_task(self._down(call), name="bridge-down"),
+                    tasks.create_task(self._begun(), name="bridge-begin"),
                     tasks.create_task(self._idle(), name="bridge-idle"),
                     tasks.create_task(self._stopped(stop), name="bridge-stop"),
                 ]
-                if authorization is not None:
+                if token is not None:
                     self._authorization = Authorization(
-                        Token.read(authorization),
+                        token,
                         self._upstream,
                         self._client.address,
                         self._settings.recheck_seconds,
@@ -205,6 +214,7 @@ class SocketCall:
         open_ = True
         while True:
             data = await self._next()
+            self._spoken.set()
             match data[0] if data else None:
                 case _Kind.FRAMES if open_:
                     for message in frames.feed(memoryview(data)[1:]):
@@ -258,6 +268,8 @@ class SocketCall:
         self._told_headers = True
         with suppress(grpc.aio.AioRpcError):  # its status follows
             while isinstance(message := await call.read(), bytes):  # else it is grpc.aio's EOF
+                self._seat.let_in()
+                self._spoken.set()
                 self.outcome.down += 1
                 metrics.MESSAGES_DOWN.inc()
                 metrics.BYTES_DOWN.inc(len(message))
@@ -292,6 +304,21 @@ class SocketCall:
                 await self._tell({"type": "websocket.send", "bytes": frames})
         except TimeoutError:
             raise _stalled("the client", self._settings) from None
+
+    async def _begun(self) -> None:
+        """Waits for the first word after the headers, of either side.
+
+        Nobody opens a call to say nothing: such sockets are held to keep others out.
+        """
+        try:
+            async with asyncio.timeout(self._settings.begin_seconds):
+                await self._spoken.wait()
+        except TimeoutError:
+            raise Ended(
+                Close.NO_HELLO,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"nothing after the headers in {self._settings.begin_seconds:g} s",
+            ) from None
 
     async def _idle(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -26,10 +26,12 @@ class Close(IntEnum):
     """Headers, a frame or a control message make no sense."""
     TOKEN = 4401
     """The token has expired, was revoked, or the one offered in its place is none."""
+    TOO_MANY = 4429
+    """The user holds as many sockets as they may."""
     TOO_LARGE = 4413
     """Headers or a message larger than allowed."""
     NO_HELLO = 4408
-    """The headers did not come in time."""
+    """The headers, or what follows them, did not come in time."""
     IDLE = 4410
     """No message for too long."""
     STALLED = 4411

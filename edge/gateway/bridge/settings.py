@@ -74,6 +74,18 @@ class BridgeSettings(BaseSettings):
     )
 
     max_sockets: int = Field(default=1000, ge=1, description="Sockets at once; more are refused.")
+    max_sockets_of_user: int = Field(
+        default=8, ge=1, description="Sockets one user may hold; more are closed with 4429."
+    )
+    max_sockets_without_user: int = Field(
+        default=32,
+        ge=1,
+        description="Sockets one address (IPv6: its /64) may hold that are no user's: without a"
+        " token, or not yet answered. More are refused.",
+    )
+    max_sockets_of_address: int = Field(
+        default=256, ge=1, description="Sockets one address may hold in all, its users' among them."
+    )
     max_message_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest message of a call, either way."
     )
@@ -96,6 +108,11 @@ class BridgeSettings(BaseSettings):
 
     hello_seconds: float = Field(
         default=10, gt=0, description="How long the first message may take to come."
+    )
+    begin_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long after the headers nothing may follow, from the server neither.",
     )
     idle_seconds: float = Field(
         default=300, gt=0, description="A socket on which no message moves for this long is closed."

@@ -9,7 +9,8 @@ import asyncpg
 
 from edge.gateway.accounts.user import Kind, Plan, User
 from edge.gateway.clock import Clock
-from edge.gateway.store import reservations, users
+from edge.gateway.quotas.remembering import RememberedUse
+from edge.gateway.store import remembered_use, reservations, users
 from services.runtime.errors import NotFound, QuotaExhausted
 from services.runtime.postgres.database import Database
 
@@ -47,10 +48,17 @@ class Plans:
     """Counts uses and says when there is none left."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, free_interviews: int, guest_interviews: int
+        self,
+        database: Database,
+        remembered: RememberedUse,
+        clock: Clock,
+        *,
+        free_interviews: int,
+        guest_interviews: int,
     ) -> None:
         """Takes how many interviews the plan free allows a month, and a guest in all."""
         self._database = database
+        self._remembered = remembered
         self._clock = clock
         self._free = free_interviews
         self._guest = guest_interviews
@@ -62,6 +70,7 @@ class Plans:
         used = await reservations.count(connection, user.id, INTERVIEW, None if guest else month)
         if guest:
             return Usage(used, self._guest, None)
+        used += await self._remembered.used(connection, user, INTERVIEW, month)
         return Usage(used, None if user.plan is Plan.PRO else self._free, month_after(month))
 
     async def reserve(self, user_id: str, key: str) -> Usage:
@@ -84,6 +93,14 @@ class Plans:
             now = self._clock()
             await reservations.add(connection, user_id, INTERVIEW, key, month_of(now), now)
             return Usage(before.used + 1, before.limit, before.resets)
+
+    async def remember(self, connection: asyncpg.Connection, user: User) -> None:
+        """Keeps counting what a user has used who leaves, in a transaction of the caller's."""
+        await self._remembered.remember(connection, user, INTERVIEW, month_of(self._clock()))
+
+    async def forget_past(self, connection: asyncpg.Connection) -> None:
+        """Forgets what those have used who left before this month."""
+        await remembered_use.forget_before(connection, month_of(self._clock()))
 
     async def release(self, user_id: str, key: str) -> Usage:
         """Gives an interview back that was not held; one that is not counted does no harm.

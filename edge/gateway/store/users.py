@@ -13,7 +13,7 @@ import asyncpg
 from edge.gateway.accounts.user import Kind, Plan, User
 from services.runtime.errors import AlreadyExists
 
-_COLUMNS = "id, email::text, kind, plan, password, settings, created"
+_COLUMNS = "id, email::text, email_proven, kind, plan, password, settings, created"
 
 
 class EmailTaken(AlreadyExists):
@@ -29,6 +29,7 @@ def _user(row: Mapping[str, Any] | None) -> User | None:
     return User(
         id=str(row["id"]),
         email=row["email"],
+        email_proven=row["email_proven"],
         kind=Kind(row["kind"]),
         plan=Plan(row["plan"]),
         password=row["password"],
@@ -107,6 +108,13 @@ async def set_password(connection: asyncpg.Connection, user_id: str, password: s
     """Keeps another hash."""
     await connection.execute(
         "UPDATE account.users SET password = $2 WHERE id = $1", uuid.UUID(user_id), password
+    )
+
+
+async def prove_email(connection: asyncpg.Connection, user_id: str) -> None:
+    """Notes that the user reads the mail of their address."""
+    await connection.execute(
+        "UPDATE account.users SET email_proven = true WHERE id = $1", uuid.UUID(user_id)
     )
 
 

@@ -32,7 +32,7 @@ PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple battery horse"
 TABLES = (
     "users", "session", "refresh_token", "reset_token", "reservation", "deletion", "audit",
-    "failures", "signing_key",
+    "failures", "signing_key", "remembered_use",
 )  # fmt: skip
 Metadata = tuple[tuple[str, str], ...]
 

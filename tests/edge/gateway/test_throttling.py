@@ -9,7 +9,7 @@ import pytest
 from viva.account.v1 import account_service_pb2 as pb
 
 from edge.gateway.accounts.passwords import Passwords
-from edge.gateway.accounts.throttling import network
+from edge.gateway.network import network
 from services.runtime.errors import Overloaded
 from tests.edge.gateway.stage import EMAIL, PATIENCE, Stage, bearer, refused
 

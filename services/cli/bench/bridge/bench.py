@@ -154,6 +154,9 @@ async def _bridge() -> AsyncIterator[_Bridge]:
             "VIVA_BRIDGE_METRICS_PORT": "0",
             "VIVA_BRIDGE_UPSTREAM": f"127.0.0.1:{upstream}",
             "VIVA_DRAIN_SECONDS": "0",
+            # All streams are one stranger's.
+            "VIVA_BRIDGE_MAX_SOCKETS_WITHOUT_USER": "1000",
+            "VIVA_BRIDGE_MAX_SOCKETS_OF_ADDRESS": "1000",
             "VIVA_LOG_LEVEL": "WARNING",
         }
         async with _process("edge.gateway.bridge", variables) as process:

@@ -83,13 +83,14 @@ async def test_after_the_half_close_nothing_more_is_said(bridge: Bridge, server:
     ("settings", "close", "status"),
     [
         ({"hello_seconds": 0.05}, Close.NO_HELLO, "4"),
+        ({"begin_seconds": 0.05}, Close.NO_HELLO, "4"),
         ({"idle_seconds": 0.05}, Close.IDLE, "4"),
     ],
 )
 async def test_silence_has_an_end(
     bridge: Bridge, settings: dict[str, float], close: Close, status: str
 ) -> None:
-    first = [] if close is Close.NO_HELLO else [HELLO]
+    first = [] if "hello_seconds" in settings else [HELLO]
     async with bridge(**settings) as port, calling(port, CHAT, *first) as caller:
         heard = await caller.rest()
     assert (heard.code, status_of(heard)) == (close, status)
@@ -125,6 +126,21 @@ async def test_sockets_beyond_the_most_are_refused(bridge: Bridge) -> None:
         assert refused.value.response.status_code == 503
         await caller.send(HALF_CLOSE)
         assert (await caller.rest()).code == Close.OVER
+
+
+@pytest.mark.parametrize("spoken", [data(b"a"), HALF_CLOSE])
+async def test_who_has_begun_may_be_silent_for_longer(
+    bridge: Bridge, server: Echo, spoken: bytes
+) -> None:
+    hello = block(authorization=jwt(60))
+    times = {"begin_seconds": 0.05, "recheck_seconds": 0.2}
+    path = "/test.v1.Echo/Hang"
+    async with bridge(**times) as port, calling(port, path, hello, spoken) as caller:
+        # Its token was checked long after that.
+        await server.checks.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await caller.receive()
 
 
 async def test_a_server_that_takes_nothing_ends_the_call(bridge: Bridge, server: Echo) -> None:
