@@ -28,7 +28,7 @@ from services.runtime.errors import Unavailable
 from tests.interview.calls import refused, typed, until
 from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import asked, reason
+from tests.interview.test_lifecycle import asked
 from tests.interview.test_orchestrators import (
     ANN,
     Clock,
@@ -42,6 +42,7 @@ from tests.interview.test_orchestrators import (
     seated,
 )
 from tests.interview.test_store_contract import interview
+from tests.refusals import reason
 from tests.runtime.virtual_time import run
 from tests.server_process import until as until_true
 

@@ -31,7 +31,8 @@ from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import asked, reason
+from tests.interview.test_lifecycle import asked
+from tests.refusals import reason
 from tests.server_process import until as until_true
 
 ANN = {"user": "ann"}
