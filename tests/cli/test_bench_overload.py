@@ -6,11 +6,9 @@ import asyncio
 import time
 
 import grpc
-import pytest
 from viva.serving.v1 import serving_pb2
 
 from services.cli.bench.offering import Offer, closed_loop, lag_measured, offer
-from services.cli.bench.overload import talk_seconds
 from services.runtime.errors import (
     DeadlineExpired,
     DeadlineTooShort,
@@ -99,12 +97,3 @@ async def test_a_loop_that_is_held_up_is_late_by_as_much() -> None:
         time.sleep(0.05)  # noqa: ASYNC251 - what the measurement is for
         await asyncio.sleep(0.02)
     assert max(lags) >= 0.04
-
-
-@pytest.mark.parametrize(
-    ("seconds", "rate", "expected"), [(10, 4, 10), (10, 0.1, 120), (1, 0.1, 30)]
-)
-def test_few_requests_are_waited_for_but_not_for_ever(
-    seconds: float, rate: float, expected: float
-) -> None:
-    assert talk_seconds(seconds, rate) == pytest.approx(expected)

@@ -36,10 +36,8 @@ _CLOSED_CALLERS = 16
 _CLOSED_ROUNDS = 3
 _TALK = 0.1
 """Interactive work beside the flood, as a part of the capacity."""
-_LEAST_TALK = 12
-"""Requests of it at least, where they come in time: fewer say nothing of the slowest."""
-_LONGEST_TALK = 30
-"""How many times longer it may take than the other parts to have as many."""
+_LEAST_TALK = 1.2
+"""Requests of it for each second asked for, at least: fewer than 12 say nothing of the slowest."""
 _REFUSED_WITHIN = 0.01
 """Seconds in which who is refused should know; a bucket of the servers' histogram."""
 _SPEECH_SECONDS = (1.0, 2.0, 3.0, 4.0)
@@ -52,7 +50,7 @@ async def run(
 
     Args:
         address: The mesh.
-        seconds: Length of each part; those with interactive work alone may be 30 times as long.
+        seconds: Length of each part.
         deadline: Of an interactive request to the embedding server, in seconds; ASR gets 20 times
             that, and batch work ten times as much as interactive work.
         excess: Offered work over capacity.
@@ -118,7 +116,7 @@ async def _server(
     after = await _refusals(name)
     flood = Offer(BATCH, excess * capacity, deadline * _BATCH_PATIENCE)
     talk = Offer(INTERACTIVE, _TALK * capacity, deadline * _BATCH_PATIENCE)
-    long = talk_seconds(seconds, talk.rate)
+    long = seconds * max(1.0, _LEAST_TALK / talk.rate)
     alone = await offer(send, long, [talk])
     beside = await offer(send, long, [talk, flood], to_the_end=False)
     figures = [
@@ -135,14 +133,6 @@ async def _server(
         ),
     ]
     return [Figure(f"{name}: {f.name}", f.value, f.unit, f.most, f.least) for f in figures]
-
-
-def talk_seconds(seconds: float, rate: float) -> float:
-    """How long interactive work is offered, of which `rate` requests a second come.
-
-    A machine that has little to spare does a request in seconds: it is not waited for minutes.
-    """
-    return max(seconds, min(_LEAST_TALK / rate, _LONGEST_TALK * seconds))
 
 
 def _kept(mixed: Offered, capacity: float) -> list[Figure]:
