@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -76,6 +77,11 @@ class ServerProcess:
 
         await until(says_so)
 
+    async def stopped(self) -> int:
+        """Waits for the end of the process; its status."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            return await self.process.wait()
+
     async def metric(self, name: str) -> float:
         """The sum of a metric's samples; 0 when there are none."""
         async with httpx.AsyncClient() as client:
@@ -98,6 +104,16 @@ class ServerProcess:
             return wanted(*await self.load())
 
         await until(reached)
+
+
+async def code_of(call: Any) -> grpc.StatusCode:
+    """How a stream ends that nobody goes on with."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        with suppress(grpc.aio.AioRpcError):
+            while await call.read():
+                pass
+        code: grpc.StatusCode = await call.code()
+    return code
 
 
 @asynccontextmanager

@@ -11,10 +11,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS
-from services.runtime.key_file import told_key
+from services.runtime.key_file import ToldKey
 from services.runtime.postgres.database import Server
 from services.runtime.postgres.embedded import FOLDER
-from services.runtime.postgres.url import checked_url
+from services.runtime.postgres.url import PostgresUrl
 from services.runtime.settings import DEFAULT_MAX_MESSAGE_BYTES, ServerSettings
 
 MESH = "localhost:7000"
@@ -52,7 +52,7 @@ class GatewaySettings(ServerSettings):
         default=MESH,
         description="Interviews, host:port: what users have there is exported and deleted.",
     )
-    database_url: SecretStr | None = Field(
+    database_url: PostgresUrl | None = Field(
         default_factory=_interviews_database,
         description="PostgreSQL, postgresql://user:password@host/database; without it that of the"
         " interviews, VIVA_INTERVIEW_DATABASE_URL or the server that `viva up` runs.",
@@ -60,7 +60,7 @@ class GatewaySettings(ServerSettings):
     store_seconds: float = Field(
         default=2.5, gt=0, le=60, description="What any one thing may take in the database."
     )
-    keys_key: SecretStr | None = Field(
+    keys_key: ToldKey | None = Field(
         default=None,
         description="What signing keys are encrypted with, 32 bytes in base64; without it a file in"
         " the data folder, made at the first start.",
@@ -112,20 +112,6 @@ class GatewaySettings(ServerSettings):
     mail_from: str = Field(
         default="Viva <viva@localhost>", min_length=3, description="Whom messages come from."
     )
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            checked_url(value.get_secret_value())
-        return value
-
-    @field_validator("keys_key")
-    @classmethod
-    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            told_key(value.get_secret_value())
-        return value
 
     @field_validator("public_url")
     @classmethod

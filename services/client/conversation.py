@@ -17,6 +17,7 @@ from viva.serving.v1 import serving_pb2
 from services.client.outbox import RATE_HZ, Outbox
 from services.runtime.errors import reasons
 from services.runtime.stats import duration, seconds
+from services.runtime.stream_status import tell_readers_alone
 
 SILENCE_SECONDS = 600.0
 """Without any event for so long an interview has failed; the server has its own patience."""
@@ -68,8 +69,15 @@ class Conversation:
             silence_seconds: Without any event for so long it has failed.
             note: Told in a sentence when the connection breaks.
         """
-        self._converse = converse
-        self._call = converse()
+
+        def opened() -> Call:
+            call = converse()
+            # Whoever joins again waits for whoever writes.
+            tell_readers_alone(call)
+            return call
+
+        self._converse = opened
+        self._call = opened()
         self._interview_id = interview_id
         self._output_hz = output_hz
         self._text_only = text_only

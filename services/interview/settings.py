@@ -6,11 +6,11 @@ import socket
 from ipaddress import ip_address
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.key_file import told_key
-from services.runtime.postgres.url import checked_url
+from services.runtime.key_file import ToldKey
+from services.runtime.postgres.url import PostgresUrl
 from services.runtime.settings import ServerSettings
 
 MESH = "localhost:7000"
@@ -74,7 +74,7 @@ class InterviewServerSettings(ServerSettings):
         default="postgres",
         description="Where interviews are kept; memory forgets them with the process.",
     )
-    database_url: SecretStr | None = Field(
+    database_url: PostgresUrl | None = Field(
         default=None,
         description="PostgreSQL, postgresql://user:password@host/database; without it the server"
         " that `viva up` runs in the data folder.",
@@ -106,7 +106,7 @@ class InterviewServerSettings(ServerSettings):
     max_interviews: int = Field(
         default=2000, ge=1, description="Interviews kept in memory, where STORE is memory."
     )
-    recordings_key: SecretStr | None = Field(
+    recordings_key: ToldKey | None = Field(
         default=None,
         description="What recordings' keys are encrypted with, 32 bytes in base64; without it a"
         " file in the data folder, made at the first start.",
@@ -131,20 +131,6 @@ class InterviewServerSettings(ServerSettings):
         gt=0,
         description="And laid aside when gone for so long, to be gone on with at any time.",
     )
-
-    @field_validator("recordings_key")
-    @classmethod
-    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            told_key(value.get_secret_value())
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            checked_url(value.get_secret_value())
-        return value
 
     @property
     def reachable(self) -> str:

@@ -7,6 +7,9 @@ import binascii
 import os
 import secrets
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
 
 from services.runtime.errors import ResourceMissing
 
@@ -26,6 +29,15 @@ def told_key(told: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ValueError(f"must be {KEY_BYTES} bytes in base64, as `openssl rand -base64 32` makes")
     return key
+
+
+def _checked(told: SecretStr) -> SecretStr:
+    told_key(told.get_secret_value())
+    return told
+
+
+ToldKey = Annotated[SecretStr, AfterValidator(_checked)]
+"""A setting that holds a key, as `told_key` reads it."""
 
 
 def key_in(path: Path, what: str) -> bytes:

@@ -13,6 +13,7 @@ import asyncio
 from functools import cache
 from typing import Any
 
+from grpc._cython import cygrpc
 from grpc.aio import _call
 
 CORE_SECONDS = 1.0
@@ -28,9 +29,19 @@ class _Core:
     def __init__(self, core: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._core = core
         self._loop = loop
+        self.tells_writers = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._core, name)
+
+    async def send_serialized_message(self, message: bytes) -> None:
+        try:
+            await self._core.send_serialized_message(message)
+        except cygrpc.InternalError as error:
+            if self.tells_writers:
+                raise  # grpc.aio waits for the status and raises that
+            self.set_internal_error(str(error))
+            raise asyncio.InvalidStateError("the stream ended under the write") from None
 
     def set_internal_error(self, words: str) -> None:
         if not words.startswith(_ACCEPTED) and not self._core.done():
@@ -52,3 +63,14 @@ def keep_status() -> None:
         begin(call, requests)
 
     streams._init_stream_request_mixin = begin_with_status
+
+
+def tell_readers_alone(call: Any) -> None:
+    """Lets no write of a stream wait for its status: one that fails raises `InvalidStateError`.
+
+    For a stream whose reader may have to wait for a writer: the status lies behind answers that
+    nobody would read then.
+    """
+    core = getattr(call, "_cython_call", None)
+    if isinstance(core, _Core):
+        core.tells_writers = False

@@ -8,8 +8,6 @@ from typing import TypeAlias
 import grpc
 import pytest
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.serving.v1 import serving_pb2
 
@@ -52,21 +50,6 @@ async def stream(
 
 def ends(events: Sequence[asr_pb2.StreamingRecognizeResponse]) -> list[asr_pb2.EndOfTurn]:
     return [e.end_of_turn for e in events if e.HasField("end_of_turn")]
-
-
-def fields(error: grpc.aio.AioRpcError) -> list[str]:
-    """The fields a status blames."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    named: list[str] = []
-    for packed in status.details:
-        request = error_details_pb2.BadRequest()
-        info = error_details_pb2.ErrorInfo()
-        if packed.Unpack(request):
-            named += [violation.field for violation in request.field_violations]
-        elif packed.Unpack(info) and "field" in info.metadata:
-            named.append(info.metadata["field"])
-    return named
 
 
 async def refused(stub: Stub, messages: Sequence[Request]) -> grpc.aio.AioRpcError:

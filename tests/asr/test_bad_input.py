@@ -24,13 +24,13 @@ from tests.asr.calls import (
     chunk,
     config,
     ends,
-    fields,
     refused,
     refused_file,
     stream,
 )
 from tests.asr.conftest import serve
 from tests.recordings import librivox
+from tests.refusals import fields
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

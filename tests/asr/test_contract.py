@@ -20,9 +20,10 @@ from services.asr.wire import event_response
 from services.runtime.audio import g711, pcm
 from services.runtime.stats import seconds
 from tests.asr.audio import read_wav, silence, words
-from tests.asr.calls import Request, Stub, audio, chunk, config, ends, fields, refused, stream
+from tests.asr.calls import Request, Stub, audio, chunk, config, ends, refused, stream
 from tests.asr.conftest import serve
 from tests.recordings import cards, librivox
+from tests.refusals import fields
 
 FINALIZE = Request(finalize=asr_pb2.Finalize())
 

@@ -27,6 +27,7 @@ from tests.server_process import (
     NOT_SERVING,
     ServerProcess,
     client_process,
+    code_of,
     failed_start,
     server_process,
 )
@@ -88,18 +89,6 @@ async def finish(call: Call, *, seconds: float = 2.0) -> str:
     return " ".join(texts)
 
 
-async def ending(call: Call) -> grpc.StatusCode:
-    """How a call ends that nobody goes on with."""
-    async with asyncio.timeout(GUARD_SECONDS):
-        try:
-            while await call.read():
-                pass
-        except grpc.aio.AioRpcError:
-            pass
-        code: grpc.StatusCode = await call.code()
-    return code
-
-
 async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
     async with asr() as server, server.channel() as channel:
         stream = await begin(channel)
@@ -111,7 +100,7 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
         server.process.kill()
 
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await whole
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
@@ -131,8 +120,7 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
 
         assert "himself" in words(said)
         assert await stream.code() == grpc.StatusCode.OK
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await server.stopped() == 0
 
 
 async def test_a_stream_is_ended_after_its_turn_by_a_server_that_stops() -> None:
@@ -147,10 +135,9 @@ async def test_a_stream_is_ended_after_its_turn_by_a_server_that_stops() -> None
             pass
 
         assert "himself" in words(event.end_of_turn.text)
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
         assert "DRAINING" in repr(await stream.trailing_metadata())
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await server.stopped() == 0
 
 
 async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_ends() -> None:
@@ -160,9 +147,8 @@ async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_end
 
         server.process.send_signal(signal.SIGTERM)
 
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await server.stopped() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")

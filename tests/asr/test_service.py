@@ -16,9 +16,10 @@ from viva.serving.v1 import serving_pb2
 
 from services.runtime.audio import pcm
 from tests.asr.audio import encoded, read_wav, silence, white_noise, words
-from tests.asr.calls import Request, Stub, audio, chunk, config, ends, fields, refused_file, stream
+from tests.asr.calls import Request, Stub, audio, chunk, config, ends, refused_file, stream
 from tests.asr.conftest import serve
 from tests.recordings import cards, librivox
+from tests.refusals import fields
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from tests.prepared_models import with_prepared_models
 from tests.server_process import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
+READY = "ready to talk"
+"""What the last line of `viva up` says."""
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "gateway", "reflection")
 
 
@@ -43,6 +46,17 @@ def unprepared(data: Path) -> dict[str, str]:
         "VIVA_DATA_DIR": str(data),
         "COLUMNS": "100",
     }
+
+
+def until_ready(launcher: subprocess.Popen[str]) -> str:
+    """Reads what `viva up` prints until there is a mesh to talk to, or it ends; all it said."""
+    assert launcher.stdout is not None
+    said = ""
+    for line in launcher.stdout:
+        said += line
+        if READY in line:
+            break
+    return said
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> None:

@@ -26,7 +26,7 @@ from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.server import EXIT_RESOURCE_MISSING
-from tests.cli.running_mesh import Launcher, all_gone, environment, launched, until
+from tests.cli.running_mesh import READY, Launcher, all_gone, environment, launched, until
 from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -42,14 +42,14 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
     """A mesh for the tests that leave it standing."""
     async with launched(environment(tmp_path_factory.mktemp("mesh")), PROGRAM) as running:
-        await running.read_until("ready to talk")
+        await running.read_until(READY)
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
     async with launched(environment(tmp_path), PROGRAM) as running:
-        await running.read_until("ready to talk")
+        await running.read_until(READY)
         yield running
 
 
@@ -181,7 +181,7 @@ async def test_nothing_outlives_a_killed_launcher_and_the_next_one_starts(
     code, _ = await launcher.viva("status")
     assert code == 3
     async with launched(launcher.variables, PROGRAM) as second:
-        await second.read_until("ready to talk")
+        await second.read_until(READY)
 
 
 async def test_a_server_that_cannot_start_ends_it_with_the_servers_own_words(

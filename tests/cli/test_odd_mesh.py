@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, echoed
-from tests.cli.running_mesh import Launcher, environment, launched, until
+from tests.cli.running_mesh import READY, Launcher, environment, launched, until
 from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -37,7 +37,7 @@ async def odd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launche
     }
     async with launched(variables, PROGRAM, OPTIONS) as running:
         # Although nobody answers for embed: what is elsewhere is not waited for.
-        await running.read_until("ready to talk")
+        await running.read_until(READY)
         yield running
 
 

@@ -18,7 +18,7 @@ from edge.envoy.settings import Endpoint, Replicas
 from services.cli.launcher.health import clusters
 from services.runtime.channel import open_channel
 from tests.cli.callers import END, RECOGNIZE, calling, echoed
-from tests.cli.running_mesh import Launcher, environment, launched, until
+from tests.cli.running_mesh import READY, Launcher, environment, launched, until
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
 
@@ -35,7 +35,7 @@ async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[La
         "VIVA_DRAIN_SECONDS": "20",
     }
     async with launched(variables, PROGRAM, ["--replicas", "asr=2"]) as running:
-        await running.read_until("ready to talk")
+        await running.read_until(READY)
         yield running
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running_mesh import ROOT, unprepared
+from tests.cli.running_mesh import READY, ROOT, unprepared, until_ready
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,10 @@ def test_the_installed_wheel_runs_the_mesh_from_an_empty_folder(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert launcher.stdout is not None
-    said = ""
-    for line in launcher.stdout:
-        said += line
-        if "ready to talk" in line:
-            break
+    said = until_ready(launcher)
     launcher.send_signal(signal.SIGTERM)
     launcher.communicate(timeout=60)
-    assert "ready to talk" in said, said
+    assert READY in said, said
     assert launcher.returncode == 0
     assert list(empty.iterdir()) == []
 

@@ -18,7 +18,7 @@ import pytest
 
 from services.cli.launcher import control
 from services.cli.launcher.overview import Entry, Overview
-from tests.cli.running_mesh import environment
+from tests.cli.running_mesh import READY, environment, until_ready
 
 STOP_SECONDS = 60
 HEALTHY_SECONDS = 120
@@ -113,13 +113,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert launcher.stdout is not None
-    said = ""
-    for line in launcher.stdout:
-        said += line
-        if "ready to talk" in line:
-            break
-    else:
+    said = until_ready(launcher)
+    if READY not in said:
         logs = Path(variables["VIVA_DATA_DIR"]) / "logs"
         tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
         pytest.fail("\n".join([said, *tails]))

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "doctor": ((), set()),
     "config": ((), {"asr", "envoy"}),
     "bench mesh": (("--calls", "100", "--direct", "{tts}", "--out", "{scratch}"), {"figures"}),
+    "bench edge": (("--calls", "100", "--out", "{scratch}"), {"figures"}),
     "bench overload": (("--seconds", "1", "--out", "{scratch}"), {"figures"}),
     "bench cancel": (("--streams", "10", "--out", "{scratch}"), {"figures"}),
     "bench bridge": (("--streams", "2", "--seconds", "1", "--out", "{scratch}"), {"figures"}),
@@ -58,8 +59,6 @@ ELSEWHERE = {
     "bench tts",
     "bench llm",
     "bench embed",
-    # Starts an edge of its own, which waits for the keys of tokens: up to a minute.
-    "bench edge",
     # tests/cli/test_bench_turn.py; in real time they take minutes.
     "bench bargein",
     "bench sessions",

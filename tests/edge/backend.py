@@ -33,6 +33,7 @@ from edge.envoy.bootstrap import ADMIN_SOCKET, ENDPOINTS, write
 from edge.envoy.contracts import contracts
 from edge.envoy.endpoints import publish
 from edge.envoy.settings import Endpoint, EnvoySettings, Replicas
+from services.runtime.channel import open_channel
 from services.runtime.errors import InvalidField, ServiceError, Unavailable, to_status
 from tests.edge.identity import Gateway
 from tests.edge.stand_in_bridge import Bridge
@@ -390,3 +391,17 @@ async def envoy(
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+@asynccontextmanager
+async def through_envoy(
+    backend: Backend, directory: Path, service: str
+) -> AsyncIterator[grpc.aio.Channel]:
+    """Serves a backend behind Envoy; yields a channel once calls of the service get through."""
+    async with (
+        backend.serving(),
+        envoy(directory, backend.port) as mesh,
+        open_channel(mesh.address) as channel,
+    ):
+        await mesh.until_healthy(service, backend.port)
+        yield channel

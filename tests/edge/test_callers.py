@@ -8,7 +8,7 @@ import httpx
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from services.runtime.channel import open_channel
-from tests.edge.backend import Backend, envoy
+from tests.edge.backend import Backend, envoy, through_envoy
 
 EMBED = "viva.embed.v1.EmbedService"
 QUESTIONS = "viva.interview.v1.QuestionService"
@@ -33,12 +33,7 @@ async def test_programs_that_do_not_say_who_they_are_are_told_apart(tmp_path: Pa
 async def test_a_program_of_the_mesh_says_itself_who_it_calls_for(tmp_path: Path) -> None:
     backend = Backend()
     said = {"x-viva-caller": "interview-1", "x-viva-user": "u1"}
-    async with (
-        backend.serving(),
-        envoy(tmp_path, backend.port) as mesh,
-        open_channel(mesh.address) as channel,
-    ):
-        await mesh.until_healthy(EMBED, backend.port)
+    async with through_envoy(backend, tmp_path, EMBED) as channel:
         await embed_pb2_grpc.EmbedServiceStub(channel).Embed(
             REQUEST, timeout=10, metadata=tuple(said.items())
         )

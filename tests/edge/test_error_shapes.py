@@ -11,7 +11,7 @@ import grpc
 import httpx
 import pytest
 import pytest_asyncio
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from viva.interview.v1 import (
     interview_pb2,
     interview_service_pb2,
@@ -20,6 +20,7 @@ from viva.interview.v1 import (
 
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
+from tests.refusals import reason_of
 from tests.security.door import ALLOWED, INTERVIEWS, Door, door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,13 +44,6 @@ def site(shared: Door) -> Door:
 def details(headers: httpx.Headers) -> status_pb2.Status:
     encoded = headers["grpc-status-details-bin"]
     return status_pb2.Status.FromString(base64.b64decode(encoded + "=" * (-len(encoded) % 4)))
-
-
-def reason(status: status_pb2.Status) -> str:
-    info = error_details_pb2.ErrorInfo()
-    [packed] = [detail for detail in status.details if detail.Is(info.DESCRIPTOR)]
-    packed.Unpack(info)
-    return str(info.reason)
 
 
 JSON_REFUSALS: dict[str, tuple[str, str, dict[str, Any], int, int]] = {
@@ -135,7 +129,7 @@ async def test_grpc_web_callers_get_a_grpc_status(site: Door, case: str, content
     assert answer.headers["grpc-status"] == str(code.value[0])
     assert answer.headers["grpc-message"]
     assert details(answer.headers).code == code.value[0]
-    assert reason(details(answer.headers))
+    assert reason_of(details(answer.headers))
     assert not site.arrived
 
 
@@ -172,7 +166,7 @@ async def test_a_grpc_web_call_that_is_too_large(site: Door) -> None:
         headers={"content-type": "application/grpc-web+proto", **site.gateway.bearer()},
     )
     assert answer.headers["grpc-status"] == str(grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
-    assert reason(details(answer.headers)) == "REQUEST_TOO_LARGE"
+    assert reason_of(details(answer.headers)) == "REQUEST_TOO_LARGE"
 
 
 async def test_native_callers_get_a_status_with_details(site: Door) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from prometheus_client import REGISTRY
 from sentence_transformers import SentenceTransformer
 from viva.embed.v1 import embed_pb2, embed_pb2_grpc
@@ -24,6 +23,7 @@ from services.runtime.channel import open_channel, outgoing
 from services.runtime.server import serving
 from services.runtime.settings import DEFAULT_MAX_MESSAGE_BYTES
 from tests.embed.conftest import SENTENCES
+from tests.refusals import details, status_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -41,13 +41,8 @@ def matrix(response: embed_pb2.EmbedResponse) -> np.ndarray:
 
 
 def violations(error: grpc.aio.AioRpcError) -> dict[str, str]:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    for detail in status.details:
-        bad = error_details_pb2.BadRequest()
-        if detail.Unpack(bad):
-            return {v.field: v.description for v in bad.field_violations}
-    raise AssertionError("no BadRequest in the status")
+    [bad] = details(status_of(error), error_details_pb2.BadRequest)
+    return {v.field: v.description for v in bad.field_violations}
 
 
 async def refused(stub: Stub, *inputs: str, **more: Any) -> dict[str, str]:
@@ -231,10 +226,7 @@ async def test_work_that_no_idle_server_could_do_in_time_is_told_what_it_takes(s
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await stub.Embed(request, timeout=1.0)
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    status = rpc_status.from_call(failure.value)  # type: ignore[arg-type]
-    assert status is not None
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
+    [info] = details(status_of(failure.value), error_details_pb2.ErrorInfo)
     assert info.reason == "DEADLINE_TOO_SHORT"
     assert float(info.metadata["needed_seconds"]) > 1
 

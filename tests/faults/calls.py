@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from tests.faults.methods import Call, Method
+from tests.refusals import blamed, reason_of
 from tests.server_process import GUARD_SECONDS
 
 
@@ -42,20 +42,11 @@ async def ending(call: Call) -> Ending:
             if not call.cancelled():
                 raise
         code = await call.code()
-    reason, fields = _details(error)
-    return Ending(code, str(await call.details() or ""), reason, fields, tuple(answers))
-
-
-def _details(error: grpc.aio.AioRpcError | None) -> tuple[str, tuple[str, ...]]:
+    message = str(await call.details() or "")
     status = None if error is None else rpc_status.from_call(error)  # type: ignore[arg-type]
-    reason, fields = "", []
-    for detail in () if status is None else status.details:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(bad):
-            fields += [violation.field for violation in bad.field_violations]
-    return reason, tuple(fields)
+    if status is None:
+        return Ending(code, message, "", (), tuple(answers))
+    return Ending(code, message, reason_of(status), tuple(blamed(status)), tuple(answers))
 
 
 async def whole(method: Method, channel: grpc.aio.Channel) -> Ending:

@@ -51,6 +51,23 @@ export function fieldsOf(statusBytes) {
   return found;
 }
 
+/** Tells how a promise fails, of a client whose errors keep the trailers where `trailers` looks. */
+export function failureWith(trailers) {
+  return async (promise) => {
+    try {
+      await promise;
+    } catch (error) {
+      const details = trailers(error)?.["grpc-status-details-bin"];
+      return {
+        code: error.code,
+        message: error.message,
+        fields: details ? fieldsOf(Buffer.from(details, "base64")) : [],
+      };
+    }
+    return "no failure";
+  };
+}
+
 export const LARGE = "x".repeat(300_000);
 
 // What hangs this long is broken; nothing is measured by it.

@@ -1,7 +1,7 @@
 // grpc-web, the official client: binary and text.
 import { createRequire } from "node:module";
 import {
-  authorization, codec, edge, fieldsOf, interviews, LARGE, path, questions, report,
+  authorization, codec, edge, failureWith, interviews, LARGE, path, questions, report,
 } from "./contracts.js";
 
 const require = createRequire(import.meta.url);
@@ -27,19 +27,7 @@ function stream(method, init) {
   );
 }
 
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    const details = error.metadata?.["grpc-status-details-bin"];
-    return {
-      code: error.code,
-      message: error.message,
-      fields: details ? fieldsOf(Buffer.from(details, "base64")) : [],
-    };
-  }
-  return "no failure";
-}
+const failure = failureWith((error) => error.metadata);
 
 const { getInterview, listen } = interviews.method;
 const { searchQuestions } = questions.method;

@@ -1,7 +1,7 @@
 // @protobuf-ts/grpcweb-transport: binary and text.
 import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
 import {
-  authorization, codec, edge, fieldsOf, interviews, LARGE, questions, report,
+  authorization, codec, edge, failureWith, interviews, LARGE, questions, report,
 } from "./contracts.js";
 
 const transport = new GrpcWebFetchTransport({ baseUrl: edge, format: process.env.FORMAT });
@@ -27,19 +27,7 @@ function unary(method, init, chosen = options) {
   return call.response;
 }
 
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    const details = error.meta?.["grpc-status-details-bin"];
-    return {
-      code: error.code,
-      message: error.message,
-      fields: details ? fieldsOf(Buffer.from(details, "base64")) : [],
-    };
-  }
-  return "no failure";
-}
+const failure = failureWith((error) => error.meta);
 
 const { getInterview, listen } = interviews.method;
 const { searchQuestions } = questions.method;

@@ -10,8 +10,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import (
     interview_pb2,
@@ -161,13 +159,3 @@ async def refused(
             while isinstance(await call.read(), pb.ConverseResponse | pb.ListenResponse):
                 pass
     return error.value
-
-
-def fields(error: grpc.aio.AioRpcError) -> list[str]:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    request = error_details_pb2.BadRequest()
-    for detail in status.details:
-        if detail.Is(request.DESCRIPTOR):
-            detail.Unpack(request)
-    return [violation.field for violation in request.field_violations]

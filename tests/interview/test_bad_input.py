@@ -13,18 +13,9 @@ from viva.serving.v1 import serving_pb2
 
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration
-from tests.interview.calls import (
-    Wire,
-    audio,
-    fields,
-    heard,
-    join,
-    joining,
-    refused,
-    typed,
-    until,
-)
+from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.stage import PATIENCE
+from tests.refusals import fields
 
 
 async def test_the_first_message_must_be_a_join(wire: Wire) -> None:

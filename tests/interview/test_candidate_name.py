@@ -7,7 +7,8 @@ import pytest
 
 from services.interview.candidate_name import FIELD, LONGEST, clean_name
 from services.runtime.errors import InvalidField
-from tests.interview.calls import Wire, fields
+from tests.interview.calls import Wire
+from tests.refusals import fields
 
 
 @pytest.mark.parametrize(

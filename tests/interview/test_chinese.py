@@ -18,8 +18,9 @@ from services.interview.questions.index import QuestionIndex
 from services.interview.record import Phase
 from services.runtime.channel import outgoing
 from services.tts.engines.kokoro import _MANDARIN_VOICES
-from tests.interview.calls import Wire, fields, join, joining, typed, until
+from tests.interview.calls import Wire, join, joining, typed, until
 from tests.interview.stage import PATIENCE, FakeEmbedder, stage
+from tests.refusals import fields
 
 BANK = load_bank()
 ANN = {"user": "ann"}

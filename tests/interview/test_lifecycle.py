@@ -9,7 +9,6 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
@@ -18,31 +17,12 @@ from services.interview import creation
 from services.interview.tokens import resume_token
 from services.runtime.channel import outgoing
 from services.runtime.stats import seconds
-from tests.interview.calls import (
-    Wire,
-    audio,
-    fields,
-    heard,
-    join,
-    joining,
-    refused,
-    typed,
-    until,
-)
+from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.stage import PATIENCE
+from tests.refusals import fields, reason
 
 ANN = {"user": "ann"}
 Code = grpc.StatusCode
-
-
-def reason(error: grpc.aio.AioRpcError) -> str:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
-    return str(info.reason)
 
 
 def asked(event: cpb.InterviewEvent) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,9 @@ from viva.interview.v1 import interview_pb2, interview_service_pb2_grpc, turn_pb
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview import forwarding
-from services.interview.events import Entry
 from services.interview.forwarding import Forwarding
 from services.interview.leases import GONE_SECONDS, HeldElsewhere, Leases
 from services.interview.questions.bank import Bank
-from services.interview.record import Interview
-from services.interview.reports.report import Report
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease
@@ -28,7 +25,7 @@ from services.runtime.errors import Unavailable
 from tests.interview.calls import refused, typed, until
 from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import asked, reason
+from tests.interview.test_lifecycle import asked
 from tests.interview.test_orchestrators import (
     ANN,
     Clock,
@@ -42,6 +39,7 @@ from tests.interview.test_orchestrators import (
     seated,
 )
 from tests.interview.test_store_contract import interview
+from tests.refusals import reason
 from tests.runtime.virtual_time import run
 from tests.server_process import until as until_true
 
@@ -65,21 +63,14 @@ class SlowStore(FailingStore):
         self.gate.set()
         self.begun = asyncio.Event()
 
-    async def commit(
-        self,
-        lease: Lease,
-        interview: Interview,
-        session: bytes,
-        events: Sequence[Entry],
-        report: Report | None = None,
-    ) -> None:
+    async def commit(self, *written: Any, **named: Any) -> None:
         self.begun.set()
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
             await asyncio.sleep(0.3)
             raise
-        await super().commit(lease, interview, session, events, report)
+        await super().commit(*written, **named)
 
 
 # Killed: its lease runs on for a while.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -18,10 +19,8 @@ from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.conversation.attendance import Seat
 from services.interview.conversation.journal import REBUILT_GAP
-from services.interview.events import Entry
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview, InterviewSettings, State
-from services.interview.reports.report import Report
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease, Store, Summary
@@ -31,7 +30,8 @@ from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import asked, reason
+from tests.interview.test_lifecycle import asked
+from tests.refusals import reason
 from tests.server_process import until as until_true
 
 ANN = {"user": "ann"}
@@ -57,16 +57,9 @@ class FailingStore(MemoryStore):
         if self.reason:
             raise StoreFailed(self.reason, "it cannot be reached")
 
-    async def commit(
-        self,
-        lease: Lease,
-        interview: Interview,
-        session: bytes,
-        events: Sequence[Entry],
-        report: Report | None = None,
-    ) -> None:
+    async def commit(self, *written: Any, **named: Any) -> None:
         self._check()
-        await super().commit(lease, interview, session, events, report)
+        await super().commit(*written, **named)
 
     async def release(self, lease: Lease) -> None:
         self._check()

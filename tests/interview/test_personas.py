@@ -17,8 +17,9 @@ from services.interview.interviewer.personas import load_personas
 from services.runtime.channel import outgoing
 from services.tts.engines import kokoro
 from services.tts.engines.piper import JOE
-from tests.interview.calls import Wire, fields, join, joining, until
+from tests.interview.calls import Wire, join, joining, until
 from tests.interview.stage import PATIENCE
+from tests.refusals import fields
 
 ANN = {"user": "ann"}
 

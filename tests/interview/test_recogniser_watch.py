@@ -40,6 +40,16 @@ async def speaking(listener: Listener) -> FakeStream:
     return await listener.stream()
 
 
+async def mid_turn(listener: Listener, seconds: float = 0.0, text: str = "") -> FakeStream:
+    """Someone has spoken for `seconds`, which was noticed at once, and `text` was understood."""
+    stream = await speaking(listener)
+    stream.heard.put_nowait(SpeechBegan(1.0))
+    await talk(listener, seconds, LOUD)
+    if text:
+        stream.heard.put_nowait(PartialHeard(text, ""))
+    return stream
+
+
 async def pause(listener: Listener, stream: FakeStream, end: float, seconds: float) -> None:
     """Silence, as voice activity tells of it."""
     for step in range(int(seconds / 0.2)):
@@ -57,10 +67,9 @@ async def failing(listener: Listener) -> tuple[str, float]:
 def test_an_engine_that_hangs_in_the_first_words_is_told_of_within_three_seconds() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
             listener.recogniser.hangs = True
+            first = await mid_turn(listener)
             began = asyncio.get_running_loop().time()
-            first.heard.put_nowait(SpeechBegan(1.0))
             noticed = asyncio.create_task(failing(listener))
             await talk(listener, 0.8, LOUD)
             await pause(listener, first, 1.8, 3.0)
@@ -76,8 +85,7 @@ def test_an_engine_that_hangs_in_the_first_words_is_told_of_within_three_seconds
 def test_an_engine_that_hangs_in_mid_answer_is_told_of_within_three_seconds() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
+            first = await mid_turn(listener)
             for step in range(10):
                 await talk(listener, 0.6, LOUD)
                 first.heard.put_nowait(PartialHeard("word " * (step + 1), ""))
@@ -94,10 +102,7 @@ def test_an_engine_that_hangs_in_mid_answer_is_told_of_within_three_seconds() ->
 def test_an_engine_that_hangs_at_the_end_is_told_of_within_three_seconds() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 0.8, LOUD)
-            first.heard.put_nowait(PartialHeard("Yes", ""))
+            first = await mid_turn(listener, 0.8, "Yes")
             first.heard.put_nowait(ProbablyEnded("Yes.", (), 1.0, 1.8))
             await pause(listener, first, 1.8, 0.6)
             listener.recogniser.hangs = True
@@ -113,10 +118,8 @@ def test_an_engine_that_hangs_at_the_end_is_told_of_within_three_seconds() -> No
 def test_it_is_told_to_work_again_once_it_understands_what_it_failed_at() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
             listener.recogniser.hangs = True
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 0.8, LOUD)
+            first = await mid_turn(listener, 0.8)
             await pause(listener, first, 1.8, 12.0)
             assert listener.failures.qsize() == 1
             assert not listener.recovered.is_set()
@@ -134,9 +137,7 @@ def test_a_slow_machine_is_not_taken_for_one_that_hangs(first_text: float) -> No
     async def main() -> None:
         async with listening() as listener:
             listener.recogniser.takes = 1.2
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, first_text, LOUD)
+            first = await mid_turn(listener, first_text)
             for step in range(8):
                 first.heard.put_nowait(PartialHeard("word " * (step + 1), ""))
                 await talk(listener, 3.0, LOUD)
@@ -150,8 +151,7 @@ def test_a_machine_whose_finals_took_long_is_given_longer() -> None:
     async def main() -> None:
         async with listening() as listener:
             listener.recogniser.takes = 2.0
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
+            first = await mid_turn(listener)
             first.heard.put_nowait(TurnEnded("Yes.", (), 1.0, 1.4, finalization=1.5))
             await talk(listener, 1.0, QUIET)
             first.heard.put_nowait(SpeechBegan(2.0))
@@ -166,9 +166,7 @@ def test_a_machine_that_says_that_it_has_too_much_to_do_is_given_time() -> None:
     async def main() -> None:
         async with listening() as listener:
             listener.recogniser.busy = True
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 6.0, LOUD)
+            await mid_turn(listener, 6.0)
             assert listener.failures.empty()
 
     run(main())
@@ -178,9 +176,7 @@ def test_noise_without_words_is_no_fault_and_costs_little() -> None:
     async def main() -> None:
         async with listening() as listener:
             listener.recogniser.takes = 0.3
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 30.0, LOUD)
+            await mid_turn(listener, 30.0)
             assert listener.failures.empty()
             assert len(listener.recogniser.streams) == 1
             assert len(listener.recogniser.tried) <= 7
@@ -213,10 +209,8 @@ def test_an_end_that_is_asked_for_before_anything_was_said_is_owed_by_nobody() -
 def test_who_has_too_much_to_do_does_not_work_again() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
             listener.recogniser.hangs = True
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 4.0, LOUD)
+            await mid_turn(listener, 4.0)
             assert listener.failures.qsize() == 1
             listener.recogniser.hangs, listener.recogniser.busy = False, True
             await talk(listener, 6.0, QUIET)
@@ -231,10 +225,7 @@ def test_who_has_too_much_to_do_does_not_work_again() -> None:
 def test_who_thinks_in_silence_is_owed_no_text() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 0.8, LOUD)
-            first.heard.put_nowait(PartialHeard("Well", ""))
+            first = await mid_turn(listener, 0.8, "Well")
             first.heard.put_nowait(ProbablyEnded("Well,", (), 1.0, 1.8))
             await pause(listener, first, 1.8, 20.0)
             assert listener.recogniser.tried == []
@@ -249,9 +240,7 @@ def test_who_thinks_in_silence_is_owed_no_text() -> None:
 def test_a_long_turn_without_a_word_has_the_engine_tried() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 1.2, LOUD)
+            first = await mid_turn(listener, 1.2)
             listener.recogniser.hangs = True
             first.heard.put_nowait(TurnEnded("", (), 1.0, 2.2))
             await talk(listener, 4.0, QUIET)
@@ -263,10 +252,7 @@ def test_a_long_turn_without_a_word_has_the_engine_tried() -> None:
 def test_a_stream_that_never_ends_a_turn_is_given_up_though_its_server_works() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 0.8, LOUD)
-            first.heard.put_nowait(PartialHeard("Yes", ""))
+            first = await mid_turn(listener, 0.8, "Yes")
             listener.hearing.finish_turn()
             await pause(listener, first, 1.8, 12.0)
             second = await listener.stream()
@@ -284,8 +270,7 @@ def test_a_stream_that_never_ends_a_turn_is_given_up_though_its_server_works() -
 def test_a_recogniser_that_breaks_when_it_is_tried_is_told_of() -> None:
     async def main() -> None:
         async with listening() as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
+            await mid_turn(listener)
             listener.recogniser.broken = True
             await talk(listener, 2.0, LOUD)
             assert listener.failures.get_nowait().reason == "hangs"
@@ -373,9 +358,7 @@ def test_a_machine_of_which_nothing_is_known_is_given_longer_and_the_next_knows_
         recogniser.speed = RecogniserSpeed()
         recogniser.takes = 3.8
         async with listening(recogniser) as listener:
-            first = await speaking(listener)
-            first.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 2.7, LOUD)
+            first = await mid_turn(listener, 2.7)
             assert recogniser.tried == []
             first.heard.put_nowait(PartialHeard("word", ""))
             await talk(listener, 8.0, LOUD)
@@ -383,9 +366,7 @@ def test_a_machine_of_which_nothing_is_known_is_given_longer_and_the_next_knows_
             assert listener.failures.empty()
         tried = len(recogniser.tried)
         async with listening(recogniser) as listener:
-            second = await speaking(listener)
-            second.heard.put_nowait(SpeechBegan(1.0))
-            await talk(listener, 2.7, LOUD)
+            await mid_turn(listener, 2.7)
             assert len(recogniser.tried) == tried
             await talk(listener, 6.0, LOUD)
             assert len(recogniser.tried) > tried

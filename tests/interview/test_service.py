@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.interview.v1 import interview_pb2, question_pb2, question_service_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
@@ -17,6 +16,7 @@ from services.interview.clients.seams import SpeechPiece, VoiceConfig
 from services.runtime.channel import outgoing
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.stage import PATIENCE
+from tests.refusals import details, status_of
 
 
 async def test_defaults_are_filled_in(wire: Wire) -> None:
@@ -141,9 +141,7 @@ async def test_more_conversations_than_the_server_takes_are_refused(wire: Wire) 
         async with wire.converse(joining(made[2].id)) as three:
             error = await refused(three)
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]
-        assert status is not None
-        assert any(d.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for d in status.details)
+        assert details(status_of(error), error_details_pb2.RetryInfo)
         end = pb.EndInterviewRequest(interview_id=made[0].id)
         await wire.interviews.EndInterview(end, **outgoing(PATIENCE, user="ann"))
         await until(one, lambda e: e.state_changed.state == interview_pb2.INTERVIEW_STATE_CANCELLED)

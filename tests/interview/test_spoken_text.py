@@ -13,7 +13,8 @@ from services.interview.spoken_text import (
     refuse_control_characters,
 )
 from services.runtime.errors import InvalidField
-from tests.interview.calls import Wire, fields
+from tests.interview.calls import Wire
+from tests.refusals import fields
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,12 @@ from services.interview.conversation.state import SessionState
 from services.interview.events import (
     AudioReceived,
     CandidateTurn,
-    Entry,
     InterviewerText,
     StateChanged,
     TurnHeld,
     UtteranceEnded,
 )
 from services.interview.record import Interview, Patience, Phase, Speaker, State
-from services.interview.reports.report import Report
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease
 from tests.interview.stage import FailingStore, Stage, question, spoken, stage
@@ -246,16 +244,9 @@ class DiesStoring(MemoryStore):
 
     dead = False
 
-    async def commit(
-        self,
-        lease: Lease,
-        interview: Interview,
-        session: bytes,
-        events: Sequence[Entry],
-        report: Report | None = None,
-    ) -> None:
+    async def commit(self, lease: Lease, interview: Interview, *written: Any, **named: Any) -> None:
         if not self.dead:
-            await super().commit(lease, interview, session, events, report)
+            await super().commit(lease, interview, *written, **named)
             self.dead = any(turn.text == ANSWER for turn in interview.turns)
         if self.dead:
             await asyncio.Event().wait()

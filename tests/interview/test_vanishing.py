@@ -27,7 +27,8 @@ from tests.interview.calls import (
     until,
 )
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import Code, reason
+from tests.interview.test_lifecycle import Code
+from tests.refusals import reason
 
 
 async def test_a_vanished_client_comes_back_to_the_same_conversation(wire: Wire) -> None:

@@ -9,7 +9,8 @@ import pytest
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.runtime.settings import DEFAULT_MAX_MESSAGE_BYTES
-from tests.llm.test_llm_server import FRANCE, answer, fields, refused, user
+from tests.llm.test_llm_server import FRANCE, answer, refused, user
+from tests.refusals import fields
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -225,7 +225,9 @@ async def test_a_speculative_answer_makes_way_at_once_and_is_none_the_worse_for_
     precise: Ctranslate2Engine,
 ) -> None:
     # Few enough tokens that only a more urgent class ends the turn.
-    await speculative_makes_way(precise, replace(QUESTION, max_tokens=48, sampling=Sampling()))
+    await speculative_makes_way(
+        precise, precise._turns, replace(QUESTION, max_tokens=48, sampling=Sampling())
+    )
 
 
 async def test_a_device_without_memory_for_a_batch_serves_it_in_parts(

@@ -9,13 +9,12 @@ from typing import TypeAlias
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.llm.server import open_engine
 from services.llm.settings import PACKAGED_MODEL, LlmSettings
 from services.runtime.errors import ResourceMissing
+from tests.refusals import fields
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
@@ -47,16 +46,6 @@ async def refused(llm: Stub, request: llm_pb2.ChatRequest, **call: float) -> grp
         async for _ in llm.Chat(request, timeout=call.get("timeout", 60)):
             pass
     return error.value
-
-
-def fields(error: grpc.aio.AioRpcError) -> list[str]:
-    """The fields a refusal names."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    bad = error_details_pb2.BadRequest()
-    for packed in status.details:
-        packed.Unpack(bad)
-    return [violation.field for violation in bad.field_violations]
 
 
 async def test_an_answer_streams_and_ends_with_its_usage(llm: Stub) -> None:

@@ -89,7 +89,7 @@ async def test_an_answer_streams_with_its_usage(tiny: TransformersEngine) -> Non
 async def test_a_speculative_answer_makes_way_at_once_and_is_none_the_worse_for_it(
     tiny: TransformersEngine,
 ) -> None:
-    await speculative_makes_way(tiny, replace(PROMPT, max_tokens=120))
+    await speculative_makes_way(tiny, tiny._turns, replace(PROMPT, max_tokens=120))
 
 
 async def test_a_template_that_thinks_is_told_not_to(checkpoint: Path, tmp_path: Path) -> None:

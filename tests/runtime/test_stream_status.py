@@ -102,6 +102,20 @@ async def test_a_reader_that_is_busy_elsewhere_still_gets_answers_and_status(
         await writing
 
 
+async def test_a_writer_need_not_wait_for_what_is_read_later(channel: grpc.aio.Channel) -> None:
+    method: Any = channel.stream_stream("/x.Y/Answers", None, None)
+    for _ in range(CALLS):
+        call: Call = method()
+        stream_status.tell_readers_alone(call)
+        with pytest.raises(asyncio.InvalidStateError):
+            async with asyncio.timeout(30):
+                while True:
+                    await call.write(bytes(64 * 1024))
+        assert [await call.read() for _ in range(3)] == 3 * [b"answer"]
+        with pytest.raises(grpc.aio.AioRpcError, match=WORDS):
+            await call.read()
+
+
 class _NeverBegun:
     """Stands for Core where it turns a write away and gives no status by itself."""
 

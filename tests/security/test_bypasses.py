@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.edge.identity import ALICE, BOB
 from tests.edge.stand_in_bridge import upgrade
-from tests.security.door import ALLOWED, INTERVIEWS, Door, door
+from tests.security.door import ALLOWED, INTERVIEWS, Door
 from tests.server_process import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,18 +29,6 @@ FORGED = {
     "x-envoy-upstream-rq-timeout-ms": "1",
     "x-request-id": "chosen",
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    async with door(tmp_path_factory.mktemp("bypasses")) as found:
-        yield found
-
-
-@pytest.fixture
-def site(shared: Door) -> Door:
-    shared.forget()
-    return shared
 
 
 async def test_json_is_authorised_as_the_method_it_stands_for(site: Door) -> None:

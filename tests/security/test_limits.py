@@ -16,6 +16,7 @@ from viva.interview.v1 import interview_service_pb2
 from services.runtime.channel import open_channel
 from tests.edge import grpc_web
 from tests.edge.identity import ALICE, BOB
+from tests.refusals import details
 from tests.security.door import INTERVIEWS, Door, door
 from tests.server_process import until
 
@@ -120,10 +121,9 @@ async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> N
         assert refused.headers["retry-after"] == "12"
         response, _ = await grpc_web.call(site.client, READ, REQUEST, bearer)
         assert response.headers["grpc-status"] == "8"
-        details = response.headers["grpc-status-details-bin"]
-        status = status_pb2.Status.FromString(base64.b64decode(details + "=="))
-        info = error_details_pb2.RetryInfo()
-        assert any(detail.Unpack(info) for detail in status.details)
+        encoded = response.headers["grpc-status-details-bin"]
+        status = status_pb2.Status.FromString(base64.b64decode(encoded + "=="))
+        [info] = details(status, error_details_pb2.RetryInfo)
         assert info.retry_delay.seconds == 12
 
 

@@ -6,14 +6,13 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import grpc
 import jwt
 import pytest
-import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.envoy.contracts import Access, Method
@@ -21,21 +20,9 @@ from services.runtime.channel import open_channel
 from tests.edge import grpc_web
 from tests.edge.every_method import descriptor, request_type
 from tests.edge.identity import ALICE, Gateway
-from tests.security.door import GUARDED, METHODS, OPEN, Door, door, ids
+from tests.security.door import GUARDED, METHODS, OPEN, Door, ids
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    async with door(tmp_path_factory.mktemp("tokens")) as found:
-        yield found
-
-
-@pytest.fixture
-def site(shared: Door) -> Door:
-    shared.forget()
-    return shared
 
 
 def _part(content: dict[str, Any]) -> str:

@@ -24,12 +24,6 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door
         yield found
 
 
-@pytest.fixture
-def site(shared: Door) -> Door:
-    shared.forget()
-    return shared
-
-
 async def _raw(site: Door, head: str, body: bytes = b"") -> tuple[int, dict[str, str]]:
     """The answer to bytes as they are."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.mesh.settings.edge_port)

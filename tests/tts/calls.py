@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from services.runtime.audio.pcm import Float32, float_from_s16le
@@ -93,35 +90,6 @@ async def hear(call: Call) -> dict[str, Heard]:
 async def one(call: Call) -> Heard:
     """Reads a Synthesize call to its end."""
     return (await hear(call))[""]
-
-
-def fields(error: Any) -> Sequence[str]:
-    """The fields a status blames."""
-    status = rpc_status.from_call(error)
-    assert status is not None
-    return blamed(status)
-
-
-def reason(error: Any) -> str:
-    """The stable word of a status."""
-    status = rpc_status.from_call(error)
-    assert status is not None
-    info = error_details_pb2.ErrorInfo()
-    assert any(detail.Unpack(info) for detail in status.details)
-    return str(info.reason)
-
-
-def blamed(status: status_pb2.Status) -> Sequence[str]:
-    """The fields that a status of a call or of a segment blames."""
-    found: list[str] = []
-    for detail in status.details:
-        bad = error_details_pb2.BadRequest()
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(bad):
-            found += [violation.field for violation in bad.field_violations]
-        elif detail.Unpack(info) and "field" in info.metadata:
-            found.append(info.metadata["field"])
-    return found
 
 
 def level(samples: Float32) -> float:

@@ -19,7 +19,8 @@ from services.runtime import metrics
 from services.runtime.server import serving
 from services.tts.server import build
 from services.tts.settings import TtsSettings
-from tests.tts.calls import Request, Stub, cancel, config, fields, flush, hear, one, text
+from tests.refusals import fields
+from tests.tts.calls import Request, Stub, cancel, config, flush, hear, one, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

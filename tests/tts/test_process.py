@@ -16,10 +16,10 @@ from viva.tts.v1 import tts_pb2
 
 from services.runtime.channel import open_channel
 from tests.server_process import (
-    GUARD_SECONDS,
     NOT_SERVING,
     ServerProcess,
     client_process,
+    code_of,
     failed_start,
     server_process,
 )
@@ -63,18 +63,6 @@ async def finish(call: Call) -> list[str]:
     return [word.text for word in (await hear(call))["a"].words]
 
 
-async def ending(call: Call) -> grpc.StatusCode:
-    """How a call ends that nobody goes on with."""
-    async with asyncio.timeout(GUARD_SECONDS):
-        try:
-            while await call.read():
-                pass
-        except grpc.aio.AioRpcError:
-            pass
-        code: grpc.StatusCode = await call.code()
-    return code
-
-
 NEXT = ["Now", "the", "next", "question"]
 
 
@@ -86,8 +74,8 @@ async def test_a_server_killed_in_mid_stream_is_told_as_unavailable() -> None:
 
         server.process.kill()
 
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
-        assert await ending(whole) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(whole) == grpc.StatusCode.UNAVAILABLE
         # The caller's side has ended too: nothing waits to be written.
         with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
             await stream.write(text("a", "Is anybody there?"))
@@ -102,8 +90,7 @@ async def test_a_stream_in_progress_is_finished_by_a_server_that_stops() -> None
 
         assert (await finish(stream))[-4:] == NEXT
         assert await stream.code() == grpc.StatusCode.OK
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await server.stopped() == 0
 
 
 async def test_a_stream_is_ended_after_its_segment_by_a_server_that_stops() -> None:
@@ -117,10 +104,9 @@ async def test_a_stream_is_ended_after_its_segment_by_a_server_that_stops() -> N
             pass
 
         assert message.done.segment_id == "a"
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
         assert "DRAINING" in repr(await stream.trailing_metadata())
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await server.stopped() == 0
 
 
 async def test_a_segment_of_which_nothing_was_heard_is_finished_by_a_server_that_stops() -> None:
@@ -133,7 +119,7 @@ async def test_a_segment_of_which_nothing_was_heard_is_finished_by_a_server_that
             while not (await call.read()).HasField("done"):
                 pass
         server.process.send_signal(signal.SIGTERM)
-        assert await ending(idle) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(idle) == grpc.StatusCode.UNAVAILABLE
 
         # A new segment ends the text of the one before; it is not begun itself.
         await stream.write(text("c", "Never said.", last=True))
@@ -144,7 +130,7 @@ async def test_a_segment_of_which_nothing_was_heard_is_finished_by_a_server_that
 
         assert message.done.segment_id == "b"
         assert spoken == ["Now", "the", "next"]
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
         assert "DRAINING" in repr(await stream.trailing_metadata())
 
 
@@ -158,9 +144,8 @@ async def test_a_stream_that_goes_on_beyond_the_grace_is_told_and_the_server_end
 
         server.process.send_signal(signal.SIGTERM)
 
-        assert await ending(stream) == grpc.StatusCode.UNAVAILABLE
-        async with asyncio.timeout(GUARD_SECONDS):
-            assert await server.process.wait() == 0
+        assert await code_of(stream) == grpc.StatusCode.UNAVAILABLE
+        assert await server.stopped() == 0
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -27,19 +27,8 @@ from services.tts.settings import TtsSettings
 from services.tts.speaker import Speaker
 from services.tts.styles import MANNERS, Style
 from services.tts.voices import VoiceBook
-from tests.tts.calls import (
-    Heard,
-    Request,
-    Stub,
-    blamed,
-    config,
-    fields,
-    flush,
-    hear,
-    one,
-    reason,
-    text,
-)  # fmt: skip
+from tests.refusals import blamed, fields, reason
+from tests.tts.calls import Heard, Request, Stub, config, flush, hear, one, text
 from tests.tts.standin import RATE, Tones
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]

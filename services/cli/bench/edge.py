@@ -25,6 +25,7 @@ from viva.interview.v1 import (
 )
 
 from edge.envoy import binary, bootstrap
+from edge.envoy.identity import KEYS_PATH
 from edge.envoy.settings import EnvoySettings
 from services.cli.bench.frame import BenchResult, Figure, percentile
 from services.cli.bench.running import Server, running_servers
@@ -32,8 +33,7 @@ from services.cli.launcher.addresses import free
 from services.runtime.channel import open_channel
 
 _WARM_UP = 100
-_READY_SECONDS = 60.0
-"""Envoy looks for the keys again half a minute after it found none."""
+_READY_SECONDS = 30.0
 _UNLIMITED = 1_000_000
 _FIRST_PORT = 7700
 
@@ -130,22 +130,27 @@ async def _guest(edge: grpc.aio.Channel) -> str:
     made = await stub.CreateGuest(request, timeout=10, wait_for_ready=True)
     token = str(made.credentials.access_token)
     metadata = (("authorization", f"Bearer {token}"),)
-    async with asyncio.timeout(_READY_SECONDS):
-        while True:  # Envoy reads the keys when it likes
-            try:
-                await stub.GetAccount(
-                    account_service_pb2.GetAccountRequest(), timeout=5, metadata=metadata
-                )
-            except grpc.aio.AioRpcError as refused:
-                if refused.code() not in {Code.UNAUTHENTICATED, Code.UNAVAILABLE}:
-                    raise
-                await asyncio.sleep(0.1)
-            else:
-                return token
+    why = ""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            while True:  # Envoy reads the keys when it likes
+                try:
+                    await stub.GetAccount(
+                        account_service_pb2.GetAccountRequest(), timeout=5, metadata=metadata
+                    )
+                except grpc.aio.AioRpcError as refused:
+                    if refused.code() not in {Code.UNAUTHENTICATED, Code.UNAVAILABLE}:
+                        raise
+                    why = refused.details() or refused.code().name
+                    await asyncio.sleep(0.1)
+                else:
+                    return token
+    except TimeoutError:
+        raise TimeoutError(f"the edge took no token in {_READY_SECONDS:g} s: {why}") from None
 
 
-async def _keys_address(gateway: Server) -> str:
-    """Which of the gateway's ports shows the keys of tokens.
+async def keys_address(gateway: Server) -> str:
+    """Which of the gateway's ports shows the keys of tokens; its metrics' answers any path.
 
     Raises:
         LookupError: None does.
@@ -157,9 +162,10 @@ async def _keys_address(gateway: Server) -> str:
                 continue
             address = f"{host}:{connection.laddr.port}"
             try:
-                if (await client.get(f"http://{address}/.well-known/jwks.json")).is_success:
+                answer = await client.get(f"http://{address}{KEYS_PATH}")
+                if answer.is_success and "keys" in answer.json():
                     return address
-            except httpx.HTTPError:  # another of its ports
+            except (httpx.HTTPError, ValueError):  # another of its ports
                 pass
     raise LookupError("the gateway that runs here shows no keys")
 
@@ -169,7 +175,7 @@ async def _edge(servers: Mapping[str, Server]) -> AsyncIterator[str]:
     """An edge without rate limits before the running servers; yields its address."""
     ports = iter(port for port in range(_FIRST_PORT, _FIRST_PORT + 200) if free("127.0.0.1", port))
     gateway = servers["gateway"].address
-    keys = await _keys_address(servers["gateway"])
+    keys = await keys_address(servers["gateway"])
     with tempfile.TemporaryDirectory(prefix="viva-edge-") as scratch:
         folder = Path(scratch)
         settings = EnvoySettings(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, SecretStr
 
 
 def checked_url(url: str) -> str:
@@ -25,3 +28,12 @@ def checked_url(url: str) -> str:
             " in the password (@ is %40, / is %2F, # is %23)"
         )
     return url
+
+
+def _checked(url: SecretStr) -> SecretStr:
+    checked_url(url.get_secret_value())
+    return url
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_checked)]
+"""A setting that names a database; it is kept from logs for its password."""

@@ -14,7 +14,6 @@ import asyncpg
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from viva.account.v1 import account_pb2, account_service_pb2_grpc, quota_service_pb2_grpc
 from viva.account.v1 import account_service_pb2 as pb
 from viva.interview.v1 import owner_service_pb2, owner_service_pb2_grpc
@@ -25,6 +24,7 @@ from services.runtime.channel import open_channel
 from services.runtime.errors import DOMAIN
 from services.runtime.server import serving
 from tests.interview.databases import Postgres
+from tests.refusals import details, status_of
 
 PATIENCE = 30.0
 EMAIL = "ann@example.org"
@@ -238,18 +238,15 @@ async def refused(code: grpc.StatusCode, reason: str) -> AsyncIterator[dict[str,
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         yield told
     assert caught.value.code() is code, caught.value
-    status = rpc_status.from_call(caught.value)  # type: ignore[arg-type]
-    assert status is not None
-    for detail in status.details:
-        for kind in (
-            error_details_pb2.ErrorInfo,
-            error_details_pb2.RetryInfo,
-            error_details_pb2.QuotaFailure,
-            error_details_pb2.BadRequest,
-        ):
-            message = kind()
-            if detail.Unpack(message):
-                told[kind.__name__] = message
+    status = status_of(caught.value)
+    for kind in (
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.RetryInfo,
+        error_details_pb2.QuotaFailure,
+        error_details_pb2.BadRequest,
+    ):
+        for message in details(status, kind):
+            told[kind.__name__] = message
     told["message"] = caught.value.details()
     told["metadata"] = caught.value
     assert (told["ErrorInfo"].domain, told["ErrorInfo"].reason) == (DOMAIN, reason)

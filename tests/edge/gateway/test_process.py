@@ -70,7 +70,7 @@ async def test_a_session_outlives_the_process(postgres: Postgres, tmp_path: Path
         again = pb.RefreshRequest(refresh_token=made.refresh_token, want_refresh_token=True)
         await stub.Refresh(again, timeout=PATIENCE)
         process.process.terminate()
-        assert await process.process.wait() == 0
+        assert await process.stopped() == 0
 
 
 @pytest.mark.parametrize(
