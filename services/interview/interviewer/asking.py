@@ -62,7 +62,7 @@ _TUTOR = (
 )
 _TALKS = (
     (
-        "Question: What do you like to do at the weekend?\nNot yet said: tells whom they do it with",
+        "Question: What do you like to do at the weekend?\nNot yet said: says who is with them",
         "I go to the market on Saturday and then I cook a big meal for the whole week.",
         "How did you learn to cook for a whole week?",
     ),

@@ -154,7 +154,8 @@ _VERB_FORMS = (
           rf"(?!saw|left|found|felt|thought){_PAST}", _infinitive,
           "After can, will and should the verb stays as in the dictionary."),
     _rule(rf"{_OPEN}(?P<lead>(?:i|we|they|you) have|(?:he|she) has|(?:i|we|they|you)'ve)"
-          rf"(?P<also>(?: (?:never|already|just|also|always))?) (?P<past>{_any(*verbs.PARTICIPLES)})",
+          r"(?P<also>(?: (?:never|already|just|also|always))?) "
+          rf"(?P<past>{_any(*verbs.PARTICIPLES)})",
           lambda f: f"{f['lead']}{f['also']} {verbs.PARTICIPLES[f['past']]}",
           "After have comes the third form of the verb."),
     _rule(rf"{_THEN},? (?P<who>i|we|they|he|she) {_EVENT}", _in_the_past,

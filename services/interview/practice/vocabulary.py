@@ -12,8 +12,8 @@ from services.interview.record import SpokenWord, Turn
 from services.interview.reports.report import Evidence
 
 WINDOW = 50
-"""Words a window of the moving-average type-token ratio (Covington and McFall 2010, "Cutting the
-Gordian Knot"): the share of different words falls with length, the average over windows does not."""
+"""Words a window of the moving-average type-token ratio (Covington and McFall 2010): the share of
+different words falls with length, its average over windows does not."""
 OFTEN = 3
 """A plain word that is said so often can be varied."""
 SHOWN = 3
