@@ -16,7 +16,7 @@ from tests.e2e.candidate import speak, written
 from tests.e2e.conftest import RealMesh
 
 CANDIDATE = "zm_yunjian"
-"""No interviewer's voice in Chinese, and none that anything of recognition or turns was fitted on."""
+"""Not this interviewer's voice, and none that recognition or turn taking was fitted on."""
 QUESTION = "zh-tech-slow-query"
 ANSWER = (
     "嗯，我会先看执行计划，|0.9|然后检查数据量和统计信息有没有变化。|0.7|"

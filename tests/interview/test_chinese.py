@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.clients.seams import VoiceInfo
-from services.interview.events import CandidateTurn, InterviewerText, ReportReady
+from services.interview.conversation.degrading import advice, returned
+from services.interview.events import (
+    CandidateTurn,
+    InterviewerText,
+    ReportReady,
+    ServiceDegraded,
+)
+from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.personas import load_personas
 from services.interview.interviewer.words import is_chinese
 from services.interview.languages import held_in
-from services.interview.questions.bank import load_bank
+from services.interview.questions.bank import Question, load_bank
 from services.interview.questions.index import QuestionIndex
-from services.interview.record import Phase
+from services.interview.record import Phase, Speaker, SpokenWord, Turn
+from services.interview.reports.delivery import measure
+from services.interview.reports.passages import passages
+from services.interview.reports.sound import Sound
 from services.runtime.channel import outgoing
 from services.tts.engines.kokoro import _MANDARIN_TAG, _PACKAGED
 from tests.interview.calls import Wire, fields, join, joining, typed, until
@@ -45,6 +57,22 @@ def test_every_interviewer_speaks_chinese_with_a_voice_that_is_understood() -> N
         assert persona.voices["zh"] in understood
 
 
+def _question(question_id: str) -> Question:
+    found = BANK.find(question_id)
+    assert found is not None
+    return found
+
+
+def hummed(start: float, length: float, zero: float, seconds: float) -> Sound:
+    """A recording from `zero` on that is silent but for a hum."""
+    rate = 16_000
+    samples = np.zeros(int(seconds * rate), np.float32)
+    times = np.arange(int(length * rate)) / rate
+    at = int((start - zero) * rate)
+    samples[at : at + len(times)] = 0.3 * np.sin(2 * np.pi * 140 * times)
+    return Sound(samples, rate, zero)
+
+
 async def test_a_spoken_interview_is_chinese_from_the_greeting_to_the_report() -> None:
     found = [BANK.find("zh-tech-slow-query"), BANK.find("zh-tech-index")]
     questions = [question for question in found if question is not None]
@@ -70,6 +98,60 @@ async def test_a_spoken_interview_is_chinese_from_the_greeting_to_the_report() -
         assert sum(point.covered for point in index.key_points) < 3
         told = (report.summary, *report.strengths, *report.weaknesses, *report.suggestions)
         assert all(is_chinese(text) for text in told), told
+
+
+@pytest.mark.parametrize("service", ["asr", "tts", "llm", "embed", "store"])
+def test_what_fails_is_told_in_chinese_and_so_is_its_return(service: str) -> None:
+    for message in (advice(service, "zh-CN"), returned(service, "zh-CN")):
+        assert is_chinese(message)
+        assert not re.search(r"[A-Za-z]", message)
+    assert advice(service, "en-GB").isascii()
+
+
+async def test_a_chinese_interview_whose_voice_is_gone_says_so_in_chinese() -> None:
+    async with stage(language="zh", questions=[_question("zh-tech-index")]) as s:
+        s.synthesiser.broken = True
+        s.join()
+        degraded = await s.until(ServiceDegraded)
+        assert is_chinese(degraded.message)
+
+
+async def test_pauses_and_hesitations_are_quoted_in_chinese() -> None:
+    text = "我先看执行计划然后再看索引"
+    words = [SpokenWord(c, 10 + n / 4, 10.25 + n / 4) for n, c in enumerate(text)]
+    late = [SpokenWord(w.text, w.start + 3, w.end + 3) for w in words[6:]]
+    turn = Turn("t", Speaker.CANDIDATE, text, 10.0, 17.0, (*words[:6], *late), round=1)
+    hum = hummed(words[5].end + 0.4, 0.5, 10.0, 7.0)
+    for sounds, expected in ([], "（停顿）"), ([hum], "（嗯）"):
+        result, _ = await analyse(
+            FakeEmbedder(),
+            round_number=1,
+            question=_question("zh-tech-index"),
+            asked="？",
+            turns=[turn],
+            sounds=sounds,
+        )
+        quotes = [evidence.quote for each in result.dimensions for evidence in each.evidence]
+        assert expected in quotes
+        assert not [quote for quote in quotes if re.search(r"[A-Za-z]", quote)]
+
+
+def test_neighbouring_sentences_are_quoted_without_a_space() -> None:
+    turn = Turn("t", Speaker.CANDIDATE, "我先看执行计划。我再看索引。", 0.0, 1.0, typed=True)
+    assert "我先看执行计划。我再看索引。" in [each.quote for each in passages([turn])]
+
+
+def test_hesitations_are_found_in_chinese_characters() -> None:
+    def fillers(text: str) -> list[str]:
+        words = tuple(SpokenWord(c, n / 4, n / 4 + 0.2) for n, c in enumerate(text))
+        delivery = measure([words])
+        assert delivery is not None
+        return [filler.text for filler in delivery.fillers]
+
+    assert fillers("嗯我觉得这个方案可以") == ["嗯"]
+    assert fillers("然后那个那个我们就上线了") == ["那个那个"]
+    assert fillers("就是就是我们的系统很慢") == ["就是就是"]
+    assert fillers("这就是我那个时候的想法") == []
 
 
 async def test_a_typed_interview_in_chinese_is_reported_in_chinese(wire: Wire) -> None:

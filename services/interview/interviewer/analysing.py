@@ -21,7 +21,7 @@ from services.interview.interviewer.wording import Wording, wording
 from services.interview.interviewer.words import content_words, foreign
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
-from services.interview.reports.delivery import Delivery, measure
+from services.interview.reports.delivery import HEARD, Delivery, measure
 from services.interview.reports.passages import passages, sentences
 from services.interview.reports.report import (
     DeliveryFigures,
@@ -76,7 +76,7 @@ async def analyse(
     told = structure(sentences(turns)) if question.category is Category.BEHAVIORAL else None
     spoken = measure([turn.words for turn in turns], sounds)
     rating = rate(question, comparison, worded, told, spoken)
-    where = _Evidence(said, turns, comparison, told, spoken)
+    where = _Evidence(said, turns, comparison, told, spoken, question.language)
     # A model that reads both languages compares them all the same.
     compared = any(point.covered or point.denied for point in comparison.points)
     spoken_in = foreign(answer, question.language)
@@ -146,7 +146,9 @@ class _Evidence:
         comparison: Comparison,
         story: Structure | None,
         delivery: Delivery | None,
+        language: str,
     ) -> None:
+        self._language = language
         # What was not said shows in the whole answer.
         self.whole = tuple(Evidence(turn.id, turn.start, turn.end, turn.text) for turn in turns)
         self._said = said
@@ -172,14 +174,17 @@ class _Evidence:
 
     def _delivered(self, delivery: Delivery) -> tuple[Evidence, ...]:
         fillers = [
-            Evidence(self._turn_at(each.start), each.start, each.end, each.text)
+            Evidence(self._turn_at(each.start), each.start, each.end, self._named(each.text))
             for each in delivery.fillers[:SHOWN]
         ]
         pauses = [
-            Evidence(self._turn_at(start), start, end, "(pause)")
+            Evidence(self._turn_at(start), start, end, _told(self._language, "(pause)", "（停顿）"))
             for start, end in delivery.pauses[:SHOWN]
         ]
         return (*fillers, *pauses)
+
+    def _named(self, filler: str) -> str:
+        return _told(self._language, HEARD, "（嗯）") if filler == HEARD else filler
 
     def _turn_at(self, moment: float) -> str:
         here = (turn.id for turn in self._turns if turn.start <= moment <= turn.end)

@@ -195,7 +195,7 @@ _NUMBERS = (
           r"(?! \w+(?:ing|er|or|company|shop|store|system|app|tool|agency|report|channel)\b)"
           + _NOUN_ENDS, r"some \g<what>", "This cannot be counted: some, or a piece of."),
     _rule(r"many (?P<what>money|information|advice|homework|traffic|furniture|knowledge|water|food"
-          r"|work|fun|luggage)", r"a lot of \g<what>", "Much or a lot of, where nothing is counted."),
+          r"|work|fun|luggage)", r"a lot of \g<what>", "A lot of, where nothing is counted."),
     _rule(r"much (?P<what>people|friends|books|things|students|countries|problems|places|children"
           r"|colleagues|hobbies|words)", r"many \g<what>", "Many, where it can be counted."),
     _rule(rf"(?P<lead>{_NUMBER}|many|a few) {_NOUN}{_NOUN_ENDS}", _plural,
@@ -239,7 +239,8 @@ _PREPOSITIONS = (
     _rule(r"good in (?P<what>english|maths?|cooking|sports?|languages|singing|drawing)",
           r"good at \g<what>", "Good at something."),
     _rule(r"afraid from", "afraid of", "Afraid of something."),
-    _rule(r"(?P<lead>arrive|arrives|arrived) to", r"\g<lead> at", "To arrive at a place, in a city."),
+    _rule(r"(?P<lead>arrive|arrives|arrived) to", r"\g<lead> at",
+          "To arrive at a place, in a city."),
     _rule(r"(?P<lead>wait|waits|waited|waiting) (?P<who>me|him|them|us)", r"\g<lead> for \g<who>",
           "To wait for somebody."),
     _rule(r"(?P<lead>go|goes|went|going|come|came) to (?P<where>home|there|here|abroad|downtown)",
@@ -284,7 +285,8 @@ _WORDS = (
     _rule(r"eat (?P<what>(?:some )?(?:medicine|pills?))", r"take \g<what>", "To take medicine."),
     _rule(r"according to me", "in my opinion", "In my opinion; according to somebody else."),
     _rule(r"in my point of view", "from my point of view", "From a point of view."),
-    _rule(r"(?<!far )(?<!soon )(?<!long )(?<!much )as i know", "as far as I know", "As far as I know."),
+    _rule(r"(?<!far )(?<!soon )(?<!long )(?<!much )as i know", "as far as I know",
+          "As far as I know."),
     _rule(r"how to say(?=[,.?]|$| (?:it|that|this)\b)", "how do you say", "How do you say it?"),
 )  # fmt: skip
 

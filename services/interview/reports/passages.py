@@ -47,7 +47,7 @@ def texts(answer: str) -> list[str]:
 
 
 def _joined(one: Evidence, other: Evidence) -> Evidence:
-    return Evidence(one.turn_id, one.start, other.end, f"{one.quote} {other.quote}")
+    return Evidence(one.turn_id, one.start, other.end, closed_up(f"{one.quote} {other.quote}"))
 
 
 def _typed(turn: Turn) -> list[Evidence]:
@@ -90,7 +90,11 @@ def _spoken(turn: Turn) -> list[Evidence]:
 
 def quote(words: Sequence[SpokenWord]) -> str:
     """Words as text; Chinese has no spaces between them."""
-    text = " ".join(word.text.strip() for word in words)
+    return closed_up(" ".join(word.text.strip() for word in words))
+
+
+def closed_up(text: str) -> str:
+    """Text without the spaces between Chinese characters."""
     return re.sub(r"(?<=[\u4e00-\u9fff，。！？；：]) (?=[\u4e00-\u9fff，。！？；：])", "", text)
 
 
