@@ -1,4 +1,4 @@
-"""A short interview in Chinese on real models: speech with pauses in, Chinese speech and report out."""
+"""A short interview in Chinese on real models: an answer with pauses in, Chinese and a report out."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ _IRREGULAR = """
     feel felt felt, find found found, fly flew flown, forget forgot forgotten, get got got,
     give gave given, go went gone, grow grew grown, have had had, hear heard heard,
     keep kept kept, know knew known, leave left left, lose lost lost, make made made,
-    meet met met, pay paid paid, put put put, read read read, ride rode ridden, run ran run, say said said, see saw seen,
+    meet met met, pay paid paid, put put put, read read read, ride rode ridden, run ran run,
+    say said said, see saw seen,
     sell sold sold, send sent sent, sing sang sung, sit sat sat, sleep slept slept,
     speak spoke spoken, spend spent spent, stand stood stood, swim swam swum, take took taken,
     teach taught taught, tell told told, think thought thought, understand understood understood,
@@ -35,7 +36,7 @@ _DOUBLED = frozenset({"stop", "prefer", "get", "run", "sit", "swim", "win", "beg
 
 
 def third_person(base: str) -> str:
-    """ "go" as in "she goes"."""
+    """The form after he, she and it, as in "she goes"."""
     if base == "have":
         return "has"
     if base.endswith("y") and base[-2] not in _VOWELS:
@@ -44,7 +45,7 @@ def third_person(base: str) -> str:
 
 
 def past(base: str) -> str:
-    """ "go" as in "she went"."""
+    """The simple past, as in "she went"."""
     if base in _FORMS:
         return _FORMS[base][0]
     if base.endswith("e"):
@@ -55,7 +56,7 @@ def past(base: str) -> str:
 
 
 def gerund(base: str) -> str:
-    """ "go" as in "she likes going"."""
+    """The form with -ing, as in "she likes going"."""
     if base in _DOUBLED:
         return f"{base}{base[-1]}ing"
     if base.endswith("e") and base not in {"be", "see"}:
