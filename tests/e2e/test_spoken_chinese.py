@@ -1,4 +1,4 @@
-"""A short interview in Chinese on real models: an answer with pauses in, Chinese and a report out."""
+"""A short interview in Chinese on real models: an answer with pauses in, speech and report out."""
 
 from __future__ import annotations
 

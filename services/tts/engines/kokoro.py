@@ -62,12 +62,12 @@ class _Packaged:
     name: str
     display: str
     gender: Gender
-    loudness_lufs: float
+    loudness_lufs: float | None
     description: str
     languages: tuple[str, ...] = (_ENGLISH_TAG,)
 
 
-# Their loudness is what `levels.py` measures.
+# Their loudness is what `levels.py` measures; None has it measured at the first start.
 _PACKAGED = (
     _Packaged(
         "jm_kumo",
@@ -93,7 +93,7 @@ _PACKAGED = (
         "zf_xiaoyi",
         "Xiaoyi",
         Gender.FEMALE,
-        -20.0,
+        None,
         "A professional woman from China: clear and even.",
         (_MANDARIN_TAG,),
     ),
@@ -101,7 +101,7 @@ _PACKAGED = (
         "zf_xiaobei",
         "Xiaobei",
         Gender.FEMALE,
-        -20.0,
+        None,
         "A calm woman from China: speaks slowly.",
         (_MANDARIN_TAG,),
     ),
@@ -109,11 +109,11 @@ _PACKAGED = (
         "zm_yunjian",
         "Yunjian",
         Gender.MALE,
-        -20.0,
+        None,
         "A professional man from China: firm and composed.",
         (_MANDARIN_TAG,),
     ),
-    _Packaged("af_heart", "Heart", Gender.FEMALE, -20.0, "A warm, clear American woman."),
+    _Packaged("af_heart", "Heart", Gender.FEMALE, None, "A warm, clear American woman."),
 )
 
 
