@@ -223,6 +223,7 @@ _COMPARING = (
           lambda f: f"{f['lead']}{f['how']} {_ED[f['what']]}",
           "What somebody feels ends in -ed, what causes it in -ing."),
 )  # fmt: skip
+_TELL = {"say": "tell", "said": "told", "says": "tells"}
 _PREPOSITIONS = (
     _rule(r"(?P<lead>discuss|discussed|discussing) about", r"\g<lead>",
           "To discuss something, without about."),
@@ -259,7 +260,6 @@ _PREPOSITIONS = (
           lambda f: f"{_TELL[f['lead']]} {f['who']}",
           "To tell somebody something; to say something."),
 )  # fmt: skip
-_TELL = {"say": "tell", "said": "told", "says": "tells"}
 _WORDS = (
     _rule(rf"a (?!(?:{_SMALL_WORDS})\b|{_SOUNDS_LIKE_A_CONSONANT})(?P<what>[aeiou][a-z]{{2,}})",
           r"an \g<what>", "An, before a vowel that is heard."),

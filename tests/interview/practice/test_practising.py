@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -45,9 +46,10 @@ async def test_the_tutor_is_listed_with_what_it_is_for(wire: Wire) -> None:
         ({"categories": [1, 2]}, Mode.INTERVIEW),
     ],
 )
-async def test_what_it_is_for_is_told(wire: Wire, settings: dict[str, object], mode: Mode) -> None:
+async def test_what_it_is_for_is_told(wire: Wire, settings: dict[str, Any], mode: Mode) -> None:
     made = await wire.create(**settings)
-    assert made.mode == (await wire.get(made.id)).mode == mode
+    got = await wire.get(made.id)
+    assert [Mode(each.mode) for each in (made, got)] == [mode, mode]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -71,7 +73,7 @@ async def test_the_tutor_asks_about_topics_and_interviewers_never_do(
     ],
 )
 async def test_what_does_not_fit_the_persona_is_named(
-    wire: Wire, settings: dict[str, object], field: str
+    wire: Wire, settings: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await wire.create(**settings)
