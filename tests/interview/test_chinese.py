@@ -20,13 +20,14 @@ from services.interview.events import (
 )
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.personas import load_personas
+from services.interview.interviewer.statements import joined
 from services.interview.interviewer.words import is_chinese
 from services.interview.languages import held_in
 from services.interview.questions.bank import Question, load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.record import Phase, Speaker, SpokenWord, Turn
 from services.interview.reports.delivery import measure
-from services.interview.reports.passages import passages
+from services.interview.reports.passages import passages, quote
 from services.interview.reports.sound import Sound
 from services.runtime.channel import outgoing
 from services.tts.engines.kokoro import _MANDARIN_TAG, _PACKAGED
@@ -134,6 +135,27 @@ async def test_pauses_and_hesitations_are_quoted_in_chinese() -> None:
         quotes = [evidence.quote for each in result.dimensions for evidence in each.evidence]
         assert expected in quotes
         assert not [quote for quote in quotes if re.search(r"[A-Za-z]", quote)]
+
+
+async def test_words_alone_never_tell_for_certain_what_was_not_said() -> None:
+    embedder = FakeEmbedder()
+    embedder.model = "all-minilm"
+    turn = Turn("t", Speaker.CANDIDATE, "我约他喝咖啡，先听他说。", 0.0, 1.0, typed=True)
+    found = _question("zh-beh-conflict")
+    result, _ = await analyse(
+        embedder, round_number=1, question=found, asked=found.text, turns=[turn]
+    )
+    assert not any(point.certain for point in result.key_points)
+
+
+def test_sentences_of_a_line_and_of_a_summary_have_no_spaces_between_them() -> None:
+    assert joined("zh-CN", "明白了。", "最后一个问题：") == "明白了。最后一个问题："
+    assert joined("en", "I see.", "Next question:") == "I see. Next question:"
+
+
+def test_digits_are_quoted_without_spaces() -> None:
+    words = [SpokenWord(text, 0.0, 1.0) for text in ("从", "3", "秒", "到", "20", "毫秒")]
+    assert quote(words) == "从3秒到20毫秒"
 
 
 def test_neighbouring_sentences_are_quoted_without_a_space() -> None:

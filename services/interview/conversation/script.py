@@ -14,6 +14,7 @@ from services.interview.interviewer import lines
 from services.interview.interviewer.asking import Context, bank_follow_up
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.deciding import Course, Move, next_difficulty
+from services.interview.interviewer.statements import joined
 from services.interview.practice import lines as practice
 from services.interview.questions.bank import Question
 from services.interview.record import Difficulty, Interview, InterviewSettings, Mode, Phase
@@ -160,7 +161,7 @@ class Script:
                 said = self._introduced(question, step.round, thanked=praised)
                 if praised:
                     language, seed = self.settings.language, f"{self.interview_id}/{step.round}"
-                    said = f"{lines.encouragement(assessment, language, seed)} {said}"
+                    said = joined(language, lines.encouragement(assessment, language, seed), said)
                 return Line(step, said, Kind.CONTENT, _place_of(question.text, said), question.id)
             case Phase.FOLLOW_UP if question is not None and text is not None:
                 return Line(step, text, question_id=question.id)

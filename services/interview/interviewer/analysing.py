@@ -24,6 +24,7 @@ from services.interview.record import Category, Turn
 from services.interview.reports.delivery import HEARD, Delivery, measure
 from services.interview.reports.passages import passages, sentences
 from services.interview.reports.report import (
+    Basis,
     DeliveryFigures,
     DimensionScore,
     Evidence,
@@ -82,7 +83,10 @@ async def analyse(
     spoken_in = foreign(answer, question.language)
     elsewhere = None if compared else spoken_in
     # What is not read as words was not looked at: nobody knows what it says.
-    certain = _well_heard(turns) and spoken_in is None and bool(content_words(answer))
+    # And where words alone are compared, what is said in other words is missed more often than not.
+    by_meaning = comparison.basis is Basis.RUBRIC_EMBEDDING
+    looked_at = by_meaning and spoken_in is None and bool(content_words(answer))
+    certain = looked_at and _well_heard(turns)
     result = QuestionResult(
         question_id=question.id,
         round=round_number,

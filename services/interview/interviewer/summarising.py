@@ -13,6 +13,7 @@ from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import (
     advice,
+    joined,
     languages,
     named,
     shortened,
@@ -309,4 +310,4 @@ def _summary(
                 worst_score=worst.score,
             )
         )
-    return " ".join(parts)
+    return joined(language, *parts)

@@ -19,6 +19,8 @@ MIN_WORDS = 3
 
 _TYPED_WORD = re.compile(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+")
 """A Chinese word has about two characters."""
+_CHINESE = "\u4e00-\u9fff，。！？；："
+_INNER_SPACE = re.compile(rf"(?<=[{_CHINESE}]) (?=[{_CHINESE}\d])|(?<=\d) (?=[{_CHINESE}])")
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 
 
@@ -94,8 +96,8 @@ def quote(words: Sequence[SpokenWord]) -> str:
 
 
 def closed_up(text: str) -> str:
-    """Text without the spaces between Chinese characters."""
-    return re.sub(r"(?<=[\u4e00-\u9fff，。！？；：]) (?=[\u4e00-\u9fff，。！？；：])", "", text)
+    """Text without spaces between Chinese characters, and between these and digits."""
+    return _INNER_SPACE.sub("", text)
 
 
 def _breaks(word: SpokenWord, following: SpokenWord) -> bool:

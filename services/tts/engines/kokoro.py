@@ -62,12 +62,12 @@ class _Packaged:
     name: str
     display: str
     gender: Gender
-    loudness_lufs: float | None
+    loudness_lufs: float
     description: str
     languages: tuple[str, ...] = (_ENGLISH_TAG,)
 
 
-# Their loudness is what `levels.py` measures; None has it measured at the first start.
+# Their loudness is what `levels.py` measures.
 _PACKAGED = (
     _Packaged(
         "jm_kumo",
@@ -93,7 +93,7 @@ _PACKAGED = (
         "zf_xiaoyi",
         "Xiaoyi",
         Gender.FEMALE,
-        None,
+        -19.4,
         "A professional woman from China: clear and even.",
         (_MANDARIN_TAG,),
     ),
@@ -101,7 +101,7 @@ _PACKAGED = (
         "zf_xiaobei",
         "Xiaobei",
         Gender.FEMALE,
-        None,
+        -20.1,
         "A calm woman from China: speaks slowly.",
         (_MANDARIN_TAG,),
     ),
@@ -109,11 +109,11 @@ _PACKAGED = (
         "zm_yunjian",
         "Yunjian",
         Gender.MALE,
-        None,
+        -20.6,
         "A professional man from China: firm and composed.",
         (_MANDARIN_TAG,),
     ),
-    _Packaged("af_heart", "Heart", Gender.FEMALE, None, "A warm, clear American woman."),
+    _Packaged("af_heart", "Heart", Gender.FEMALE, -22.9, "A warm, clear American woman."),
 )
 
 
