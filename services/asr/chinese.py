@@ -1,11 +1,13 @@
 """How Chinese is written: in simplified or traditional characters, as the caller's tag says.
 
-Whisper mixes the two as its training data did. Hypotheses are converted (OpenCC) before anything is
-made of them, so stable text and finals are compared, and kept, in one script.
+Whisper mixes the two as its training data did, and full-width marks with those of English.
+Hypotheses are converted (OpenCC) before anything is made of them, so stable text and finals are
+compared, and kept, in one script; marks behind a Chinese character are made Chinese ones.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -51,7 +53,7 @@ def _converter(conversion: str) -> Callable[[str], str]:
 
 
 def _converted(hypothesis: Hypothesis, convert: Callable[[str], str]) -> Hypothesis:
-    text = convert(hypothesis.text)
+    text = _written(convert, hypothesis.text)
     if len(text) == len(hypothesis.text):
         # By the whole text: which character is right can depend on the neighbours.
         words: list[HypothesisWord] = []
@@ -61,6 +63,15 @@ def _converted(hypothesis: Hypothesis, convert: Callable[[str], str]) -> Hypothe
             words.append(replace(word, text=text[position:end]))
             position = end
         return replace(hypothesis, text=text, words=tuple(words))
-    words = [replace(word, text=convert(word.text)) for word in hypothesis.words]
+    words = [replace(word, text=_written(convert, word.text)) for word in hypothesis.words]
     said = "".join(word.text for word in words) if words else text
     return replace(hypothesis, text=said, words=tuple(words))
+
+
+_MARKS = str.maketrans(",?!:;", "，？！：；")
+_NARROW_MARK = re.compile("(?<=[\u4e00-\u9fff])[,?!:;]")
+"""Not the full stop: what follows decides what it is, and stable text has to stay as it is."""
+
+
+def _written(convert: Callable[[str], str], text: str) -> str:
+    return _NARROW_MARK.sub(lambda mark: mark[0].translate(_MARKS), convert(text))

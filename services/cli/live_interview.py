@@ -36,7 +36,8 @@ class LiveInterview:
         rounds: Questions; None for as many as there are recordings (at most 10), or the server's
             default.
         follow_ups: Follow-ups after each answer.
-        topics, job_title, candidate_name, voice, persona, question_ids: As in `InterviewSettings`.
+        topics, job_title, candidate_name, voice, persona, language, question_ids: As in
+            `InterviewSettings`.
         user: Whose interview it is.
         disturbances: What is done to it on purpose.
     """
@@ -50,6 +51,7 @@ class LiveInterview:
     candidate_name: str | None = None
     voice: str | None = None
     persona: str | None = None
+    language: str | None = None
     question_ids: Sequence[str] = ()
     user: str = "local"
     disturbances: Disturbances = NOTHING
@@ -110,5 +112,6 @@ def _settings(options: LiveInterview) -> Mapping[str, Any]:
         "candidate_name": options.candidate_name,
         "voice": options.voice,
         "persona": options.persona,
+        "language": options.language,
         "question_ids": options.question_ids,
     }

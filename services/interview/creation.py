@@ -116,8 +116,15 @@ class Creation:
                 " written in simplified characters)",
             )
         voice = await self._casting.voice(settings)
+        asked = settings
+        settings = replace(settings, mode=self._casting.mode(settings))
+        if strange := set(settings.categories) - settings.mode.categories:
+            raise InvalidField(
+                "settings.categories",
+                f"{settings.persona!r} does not ask about {min(strange).name.lower()}",
+            )
         chosen = [
-            self._chosen(number, question_id)
+            self._chosen(number, question_id, settings)
             for number, question_id in enumerate(settings.question_ids)
         ]
         interview_id = new_id()
@@ -131,7 +138,7 @@ class Creation:
             id=interview_id,
             user=user,
             settings=settings,
-            asked=settings,
+            asked=asked,
             plan=tuple(question.id for question in questions),
             created=datetime.now(UTC),
             key=key,
@@ -146,10 +153,13 @@ class Creation:
             raise
         return interview
 
-    def _chosen(self, number: int, question_id: str) -> Question:
+    def _chosen(self, number: int, question_id: str, settings: InterviewSettings) -> Question:
+        field = f"settings.question_ids[{number}]"
         question = self._bank.find(question_id)
         if question is None:
-            raise InvalidField(f"settings.question_ids[{number}]", f"no question {question_id!r}")
+            raise InvalidField(field, f"no question {question_id!r}")
+        if question.category not in settings.mode.categories:
+            raise InvalidField(field, f"{settings.persona!r} does not ask {question_id!r}")
         return question
 
     def questions(self, interview: Interview) -> Sequence[Question]:

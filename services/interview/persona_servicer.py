@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+from viva.interview.v1 import interview_pb2, persona_service_pb2_grpc
 from viva.interview.v1 import persona_service_pb2 as pb
-from viva.interview.v1 import persona_service_pb2_grpc
 
 from services.interview.clients.seams import DependencyFailed, Synthesiser
 from services.interview.interviewer.personas import ENGLISH, Personas, primary
@@ -38,6 +38,7 @@ class PersonaServicer(persona_service_pb2_grpc.PersonaServiceServicer):
                     languages=persona.languages,
                     voices=persona.voices,
                     is_default=persona.id == DEFAULT_PERSONA,
+                    mode=interview_pb2.Mode.ValueType(persona.mode),
                 )
                 for persona in self._personas.all(asked)
             ]

@@ -70,6 +70,20 @@ class Category(IntEnum):
     BEHAVIORAL = 2
     SOFT_SKILLS = 3
     SELF_INTRODUCTION = 4
+    CONVERSATION = 5
+
+
+class Mode(IntEnum):
+    """What an interview is for."""
+
+    INTERVIEW = 1
+    SPEAKING_PRACTICE = 2
+
+    @property
+    def categories(self) -> frozenset[Category]:
+        """What is asked about."""
+        practised = frozenset({Category.CONVERSATION})
+        return practised if self is Mode.SPEAKING_PRACTICE else frozenset(Category) - practised
 
 
 class Difficulty(IntEnum):
@@ -102,7 +116,11 @@ DEFAULT_PERSONA = "professional-man"
 
 @dataclass(frozen=True, slots=True)
 class InterviewSettings:
-    """How an interview is to be held; every default filled in."""
+    """How an interview is to be held; every default filled in.
+
+    Attributes:
+        mode: The persona's, from the creation on.
+    """
 
     language: str = "en"
     rounds: int = 3
@@ -116,6 +134,7 @@ class InterviewSettings:
     difficulty: Difficulty | None = None
     persona: str = DEFAULT_PERSONA
     patience: Patience = Patience.NORMAL
+    mode: Mode = Mode.INTERVIEW
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ def test_the_tag_decides_how_chinese_is_written(tags: tuple[str, ...], expected:
     assert "".join(word.text for word in rewritten.words) == expected
 
 
+def test_marks_behind_chinese_characters_are_chinese() -> None:
+    rewritten = in_named_script(named("zh"))(hypothesis("因为,缺少索引!Redis, 为什么?对:1,000"))
+    assert rewritten.text == "因为，缺少索引！Redis, 为什么？对：1,000"
+    assert "".join(word.text for word in rewritten.words) == rewritten.text
+
+
 def test_other_languages_are_left_alone() -> None:
     japanese = Hypothesis("発展と台湾の話", (), "ja", 0.9, 0.9)
     assert in_named_script(named("zh-TW"))(japanese) is japanese

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from viva.interview.v1 import report_pb2
 
 from services.cli.app import app
+from services.runtime.stats import duration
 
 REPORT = report_pb2.Report(
     interview_id="one",
@@ -33,6 +34,14 @@ REPORT = report_pb2.Report(
                 report_pb2.KeyPointResult(key_point="says how"),
             ],
             story=report_pb2.StoryShares(situation=0.5, action=0.25, result=0.25),
+            corrections=[
+                report_pb2.Correction(
+                    said="he go",
+                    better="he goes",
+                    reason="The verb takes an s.",
+                    evidence=report_pb2.Evidence(start=duration(75.2)),
+                )
+            ],
         )
     ],
     weaknesses=["Question 1: not mentioned: says when"],
@@ -56,6 +65,7 @@ def test_a_kept_report_is_shown(tmp_path: Path) -> None:
         "Why [not]?",
         "0:00 “so”",
         "situation 50%",
+        "1:15 “he go” → “he goes”  The verb takes an s.",
         "• Question 1: not mentioned: says when",
     ):
         assert part in shown

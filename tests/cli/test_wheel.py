@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import VOICE_NAMES
 from tests.cli.running_mesh import READY, ROOT, unprepared, until_ready
 
 
@@ -63,6 +64,12 @@ def test_the_wheel_carries_the_built_page_and_not_what_it_is_made_of(installed: 
     names = {name for name in zipfile.ZipFile(installed.wheel).namelist() if "edge/web/" in name}
     assert {"edge/web/dist/index.html", "edge/web/dist/icon.svg"} <= names
     assert not {name for name in names if not name.startswith("edge/web/dist/")}
+
+
+def test_the_wheel_carries_the_chinese_voices_with_their_licence(installed: Installed) -> None:
+    names = zipfile.ZipFile(installed.wheel).namelist()
+    carried = {Path(name).name for name in names if "/kokoro_voices/" in name}
+    assert carried == {"LICENSE", *(f"{name}.bin" for name in VOICE_NAMES)}
 
 
 def test_the_installed_wheel_runs_the_mesh_from_an_empty_folder(

@@ -54,6 +54,7 @@ from services.interview.record import (
     Difficulty,
     Interview,
     InterviewSettings,
+    Mode,
     Patience,
     Phase,
     SpokenWord,
@@ -390,13 +391,18 @@ async def stage(
     recorder: Recorder = NO_RECORDER,
     language: str = "en",
     questions: Sequence[Question] | None = None,
+    mode: Mode = Mode.INTERVIEW,
 ) -> AsyncIterator[Stage]:
     asked = [question(n) for n in range(1, rounds + 1)] if questions is None else questions
     interview = Interview(
         id="interview",
         user="somebody",
         settings=InterviewSettings(
-            language=language, rounds=rounds, follow_ups=follow_ups, patience=patience
+            language=language,
+            rounds=rounds,
+            follow_ups=follow_ups,
+            patience=patience,
+            mode=mode,
         ),
         plan=tuple(each.id for each in asked),
         created=datetime.now(UTC),

@@ -49,8 +49,13 @@ async def voices(
 
 async def test_personas_are_listed_the_default_first(wire: Wire) -> None:
     found = await personas(wire)
-    assert [p.id for p in found] == ["professional-man", "professional-woman", "young-mentor"]
-    assert [p.is_default for p in found] == [True, False, False]
+    assert [p.id for p in found] == [
+        "professional-man",
+        "professional-woman",
+        "young-mentor",
+        "english-tutor",
+    ]
+    assert [p.is_default for p in found] == [True, False, False, False]
     assert all(p.display_name and p.description and p.voices["en"] for p in found)
     assert await personas(wire, "en-GB") == found
     assert await personas(wire, "fr") == []
@@ -69,7 +74,7 @@ async def test_without_a_synthesiser_the_voices_are_unavailable_and_the_personas
         await voices(wire)
     assert error.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "speech synthesis" in (error.value.details() or "")
-    assert len(await personas(wire)) == 3
+    assert len(await personas(wire)) == 4
     assert (await wire.create(persona="young-mentor")).settings.persona == "young-mentor"
 
 

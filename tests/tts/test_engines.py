@@ -63,10 +63,11 @@ def test_the_young_mentor_is_understood(kokoro: KokoroSynthesizer, recognise: Re
     assert "project that went wrong" in heard.lower()
 
 
-def test_kumo_speaks_chinese(kokoro: KokoroSynthesizer, recognise: Recognise) -> None:
+@pytest.mark.parametrize("voice", ["jm_kumo", "zf_xiaoyi", "zf_xiaobei", "zm_yunjian"])
+def test_chinese_is_understood(kokoro: KokoroSynthesizer, recognise: Recognise, voice: str) -> None:
     text = "请介绍一下你最近的工作。"
 
-    heard = recognise(say(kokoro, "jm_kumo", text), "zh")
+    heard = recognise(say(kokoro, voice, text), "zh")
 
     # Homophones and traditional characters aside, most of the line comes back.
     kept = sum(character in heard for character in text.rstrip("。"))

@@ -17,7 +17,7 @@ from rich.markup import escape
 from services.cli.bench import frame
 from services.cli.bench.asr_conditions import CONDITIONS
 from services.cli.bench.recordings import RecordingsUnavailableError
-from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, run, tell
+from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, refuse, run, tell
 from services.cli.sound_card import BadRecording
 
 bench = typer.Typer(
@@ -235,13 +235,16 @@ def tts(
     address: Address = DEFAULT_ADDRESS,
     voice: Annotated[str | None, typer.Option(help="Whose; absent, the default voice.")] = None,
     asr: Annotated[str | None, typer.Option(help="The ASR server that judges.")] = None,
+    language: Annotated[str, typer.Option(help="What is said: en or zh.")] = "en",
     out: Out = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """How quick speech is, how soon it is heard, how well it is understood."""
     from services.cli.bench import tts as tts_bench
 
-    measure(tts_bench.run(address, voice, asr), out, as_json=as_json)
+    if language not in tts_bench.ERRORS:
+        refuse(f"--language {language}: there are {', '.join(sorted(tts_bench.ERRORS))}")
+    measure(tts_bench.run(address, voice, asr, language=language), out, as_json=as_json)
 
 
 @bench.command()

@@ -49,6 +49,8 @@ _ACTIONS = {
     conversation_pb2.PlaybackControl.ACTION_RESUME: "the interviewer goes on",
     conversation_pb2.PlaybackControl.ACTION_STOP: "the interviewer stops",
 }
+TUTOR = "english-tutor"
+"""The persona to practise speaking with."""
 _LONGEST_NAME = 26
 """Leaves the figures their room in 80 columns."""
 
@@ -82,6 +84,13 @@ def interview(
     persona: Annotated[
         str | None, typer.Option(help="The interviewer: professional-man, professional-woman, …")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The interview's: en or zh. Absent, English.")
+    ] = None,
+    practice: Annotated[
+        bool,
+        typer.Option("--practice", help="Speak English with a tutor instead of an interviewer."),
+    ] = False,
     interrupt_at: Annotated[
         list[float] | None,
         typer.Option(min=0, help="Speak over the interviewer then, with the next recording."),
@@ -121,8 +130,12 @@ def interview(
             refuse(f"{recording}: no such file")
     if demo and (rounds is not None or topic):
         refuse("--demo brings its questions along: leave out --rounds and --topic")
+    if demo and (practice or language not in {None, "en"}):
+        refuse("--demo is an English interview: leave --practice and --language out")
     if microphone and interrupt_at:
         refuse("--interrupt-at is for recordings: with --microphone, interrupt it yourself")
+    if practice and persona not in {None, TUTOR}:
+        refuse(f"--practice is with {TUTOR}: leave --persona out")
     faults = _faults({Disturbance.KILL: kill, Disturbance.STOP: stop, Disturbance.HANG: hang})
     # Before the interview, not after it.
     try:
@@ -138,7 +151,8 @@ def interview(
         job_title=job_title,
         candidate_name=name,
         voice=voice,
-        persona=persona,
+        persona=TUTOR if practice else persona,
+        language=language,
         disturbances=Disturbances(
             tuple(interrupt_at or ()), tuple(drop_connection_at or ()), faults, data_dir()
         ),

@@ -130,6 +130,10 @@ def _question(question: report_pb2.QuestionResult) -> None:
         points.add_row(_mark(point), escape(point.key_point), escape(where))
     out.print(Padding(points, (0, 0, 0, 2)))
     out.print(Padding(_dimensions(question.dimensions), (0, 0, 0, 2)))
+    for correction in question.corrections:
+        where = _clock(seconds(correction.evidence.start))
+        told = f"{where} “{correction.said}” → “{correction.better}”"
+        out.print(f"  {escape(told)}  [dim]{escape(correction.reason)}[/]")
     if question.HasField("story"):
         story = question.story
         out.print(

@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from services.interview.clients.seams import ServiceName
 from services.interview.conversation import actions as a
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Timer
 from services.interview.events import CandidateTurn, Remedy, ServiceDegraded
+from services.interview.interviewer.personas import primary
 
 STORE = "store"
 FIRST_STORE_SECONDS = 0.5
 LAST_STORE_SECONDS = 3.0
 """Between attempts to store, doubling from the first to the last."""
 
-_ADVICE: dict[str, tuple[str, Remedy]] = {
-    "tts": ("The interviewer's voice is not available; please read the text.", Remedy.READ_TEXT),
-    "asr": ("Speech is not understood at the moment; please type.", Remedy.TYPE_ANSWERS),
-    "llm": ("Follow-up questions come from the question bank.", Remedy.CARRY_ON),
-    "embed": ("Answers are compared word by word for the moment.", Remedy.CARRY_ON),
-    STORE: (
-        "The interview can't be stored at the moment and waits; nothing you said is lost.",
-        Remedy.NONE,
-    ),
+_REMEDIES: Mapping[str, Remedy] = {
+    "tts": Remedy.READ_TEXT,
+    "asr": Remedy.TYPE_ANSWERS,
+    "llm": Remedy.CARRY_ON,
+    "embed": Remedy.CARRY_ON,
+    STORE: Remedy.NONE,
 }
-_BACK: dict[str, str] = {
-    "tts": "The interviewer's voice is back.",
-    "asr": "Speech is understood again.",
-    "llm": "Follow-up questions are made to measure again.",
-    "embed": "Answers are compared by meaning again.",
-    STORE: "The interview is stored again and goes on.",
+_ADVICE: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "tts": "The interviewer's voice is not available; please read the text.",
+        "asr": "Speech is not understood at the moment; please type.",
+        "llm": "Follow-up questions come from the question bank.",
+        "embed": "Answers are compared word by word for the moment.",
+        STORE: "The interview can't be stored at the moment and waits; nothing you said is lost.",
+    },
+    "zh": {
+        "tts": "面试官暂时无法发声，请看屏幕上的文字。",
+        "asr": "暂时听不到您说的话，请打字回答。",
+        "llm": "追问暂时来自题库。",
+        "embed": "回答暂时按字词比较。",
+        STORE: "面试内容暂时无法保存，正在等待；您说过的话不会丢失。",
+    },
 }
+_BACK: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "tts": "The interviewer's voice is back.",
+        "asr": "Speech is understood again.",
+        "llm": "Follow-up questions are made to measure again.",
+        "embed": "Answers are compared by meaning again.",
+        STORE: "The interview is stored again and goes on.",
+    },
+    "zh": {
+        "tts": "面试官又可以发声了。",
+        "asr": "又能听到您说话了。",
+        "llm": "又可以根据回答追问了。",
+        "embed": "又可以按意思比较回答了。",
+        STORE: "面试内容又可以保存了，面试继续。",
+    },
+}
+
+
+def advice(service: str, language: str) -> str:
+    """What a candidate is told of a server that fails."""
+    return _ADVICE.get(primary(language), _ADVICE["en"])[service]
+
+
+def returned(service: str, language: str) -> str:
+    """What a candidate is told of a server that works again."""
+    return _BACK.get(primary(language), _BACK["en"])[service]
 
 
 def failed(scene: Scene, service: ServiceName, reason: str) -> None:
@@ -50,13 +85,14 @@ def worked(scene: Scene, service: ServiceName) -> None:
 
 def _tell(scene: Scene, service: str) -> None:
     scene.set(failing=(*scene.state.failing, service))
-    message, remedy = _ADVICE[service]
+    message = advice(service, scene.script.settings.language)
+    remedy = _REMEDIES[service]
     scene.tell(ServiceDegraded(service, recovered=False, message=message, remedy=remedy))
 
 
 def _take_back(scene: Scene, service: str) -> None:
     scene.set(failing=tuple(name for name in scene.state.failing if name != service))
-    message = _BACK[service]
+    message = returned(service, scene.script.settings.language)
     scene.tell(ServiceDegraded(service, recovered=True, message=message, remedy=Remedy.NONE))
 
 

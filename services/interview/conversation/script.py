@@ -14,8 +14,10 @@ from services.interview.interviewer import lines
 from services.interview.interviewer.asking import Context, bank_follow_up
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.deciding import Course, Move, next_difficulty
+from services.interview.interviewer.statements import joined
+from services.interview.practice import lines as practice
 from services.interview.questions.bank import Question
-from services.interview.record import Difficulty, Interview, InterviewSettings, Phase
+from services.interview.record import Difficulty, Interview, InterviewSettings, Mode, Phase
 
 Alternatives = Mapping[int, Mapping[Difficulty, Question]]
 """By round and difficulty."""
@@ -153,21 +155,33 @@ class Script:
         question = question or self.question(step)
         match step.phase:
             case Phase.OPENING:
-                return Line(step, lines.opening(self.settings))
+                return Line(step, self._opening())
             case Phase.QUESTION if question is not None:
                 praised = assessment is not None and assessment.level >= lines.WELL
-                language = self.settings.language
-                said = lines.question(
-                    question.text, step.round, len(self.questions), language, thanked=praised
-                )
+                said = self._introduced(question, step.round, thanked=praised)
                 if praised:
-                    seed = f"{self.interview_id}/{step.round}"
-                    said = f"{lines.encouragement(assessment, language, seed)} {said}"
+                    language, seed = self.settings.language, f"{self.interview_id}/{step.round}"
+                    said = joined(language, lines.encouragement(assessment, language, seed), said)
                 return Line(step, said, Kind.CONTENT, _place_of(question.text, said), question.id)
             case Phase.FOLLOW_UP if question is not None and text is not None:
                 return Line(step, text, question_id=question.id)
             case _:
-                return Line(step, lines.closing(self.settings))
+                closing = practice.closing if self._practised else lines.closing
+                return Line(step, closing(self.settings))
+
+    @property
+    def _practised(self) -> bool:
+        return self.settings.mode is Mode.SPEAKING_PRACTICE
+
+    def _opening(self) -> str:
+        return (practice.opening if self._practised else lines.opening)(self.settings)
+
+    def _introduced(self, question: Question, number: int, *, thanked: bool) -> str:
+        rounds = len(self.questions)
+        if self._practised:
+            return practice.topic(question.text, number, rounds, thanked=thanked)
+        language = self.settings.language
+        return lines.question(question.text, number, rounds, language, thanked=thanked)
 
     def again(self, line: Line) -> Line:
         """The same line once more."""
@@ -204,6 +218,8 @@ class Script:
 
     def end_question(self) -> str:
         """What a candidate is asked who seems to want to stop."""
+        if self._practised:
+            return practice.confirm_end()
         return lines.line(lines.Said.CONFIRM_END, self.settings.language)
 
     def bank_follow_up(self, place: Place, answer: str, assessment: Assessment | None) -> str:

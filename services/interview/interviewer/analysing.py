@@ -21,9 +21,10 @@ from services.interview.interviewer.wording import Wording, wording
 from services.interview.interviewer.words import content_words, foreign
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
-from services.interview.reports.delivery import Delivery, measure
+from services.interview.reports.delivery import HEARD, Delivery, measure
 from services.interview.reports.passages import passages, sentences
 from services.interview.reports.report import (
+    Basis,
     DeliveryFigures,
     DimensionScore,
     Evidence,
@@ -76,13 +77,16 @@ async def analyse(
     told = structure(sentences(turns)) if question.category is Category.BEHAVIORAL else None
     spoken = measure([turn.words for turn in turns], sounds)
     rating = rate(question, comparison, worded, told, spoken)
-    where = _Evidence(said, turns, comparison, told, spoken)
+    where = _Evidence(said, turns, comparison, told, spoken, question.language)
     # A model that reads both languages compares them all the same.
     compared = any(point.covered or point.denied for point in comparison.points)
     spoken_in = foreign(answer, question.language)
     elsewhere = None if compared else spoken_in
     # What is not read as words was not looked at: nobody knows what it says.
-    certain = _well_heard(turns) and spoken_in is None and bool(content_words(answer))
+    # And where words alone are compared, what is said in other words is missed more often than not.
+    by_meaning = comparison.basis is Basis.RUBRIC_EMBEDDING
+    looked_at = by_meaning and spoken_in is None and bool(content_words(answer))
+    certain = looked_at and _well_heard(turns)
     result = QuestionResult(
         question_id=question.id,
         round=round_number,
@@ -146,7 +150,9 @@ class _Evidence:
         comparison: Comparison,
         story: Structure | None,
         delivery: Delivery | None,
+        language: str,
     ) -> None:
+        self._language = language
         # What was not said shows in the whole answer.
         self.whole = tuple(Evidence(turn.id, turn.start, turn.end, turn.text) for turn in turns)
         self._said = said
@@ -172,14 +178,17 @@ class _Evidence:
 
     def _delivered(self, delivery: Delivery) -> tuple[Evidence, ...]:
         fillers = [
-            Evidence(self._turn_at(each.start), each.start, each.end, each.text)
+            Evidence(self._turn_at(each.start), each.start, each.end, self._named(each.text))
             for each in delivery.fillers[:SHOWN]
         ]
         pauses = [
-            Evidence(self._turn_at(start), start, end, "(pause)")
+            Evidence(self._turn_at(start), start, end, _told(self._language, "(pause)", "（停顿）"))
             for start, end in delivery.pauses[:SHOWN]
         ]
         return (*fillers, *pauses)
+
+    def _named(self, filler: str) -> str:
+        return _told(self._language, HEARD, "（嗯）") if filler == HEARD else filler
 
     def _turn_at(self, moment: float) -> str:
         here = (turn.id for turn in self._turns if turn.start <= moment <= turn.end)

@@ -17,6 +17,7 @@ from services.interview.interviewer.guarding import (
 from services.interview.interviewer.lines import spare_follow_ups
 from services.interview.interviewer.words import content_words, is_chinese
 from services.interview.questions.bank import Question
+from services.interview.record import Category
 
 MAX_TOKENS = 32
 ANSWER_WORDS = 45
@@ -55,6 +56,23 @@ _EXAMPLES = (
     ),
 )
 """What is known of a round, what the candidate said, and a good question."""
+_TUTOR = (
+    "You are a friendly English tutor. You talk with a learner about everyday life. Ask one short,"
+    " simple question about something the learner has just said."
+)
+_TALKS = (
+    (
+        "Question: What do you like to do at the weekend?\nNot yet said: says who is with them",
+        "I go to the market on Saturday and then I cook a big meal for the whole week.",
+        "How did you learn to cook for a whole week?",
+    ),
+    (
+        "Question: Tell me about a place you like.\nNot yet said: tells how often they go there",
+        "There is a small lake near my house, and in summer I swim there after work.",
+        "How did you find the small lake near your house?",
+    ),
+)
+"""The same for practice in speaking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +122,15 @@ def prompt(context: Context) -> list[ChatMessage]:
     Users and the assistant take turns: many models' templates refuse anything else.
     """
     return [
-        *_constant(),
+        *_constant(practised=context.question.category is Category.CONVERSATION),
         _told(_situation(context), _end(context.answer)),
         _begun(context.question),
     ]
 
 
-def _constant() -> list[ChatMessage]:
-    messages = [ChatMessage("system", _SYSTEM)]
-    for situation, said, asked in _EXAMPLES:
+def _constant(*, practised: bool = False) -> list[ChatMessage]:
+    messages = [ChatMessage("system", _TUTOR if practised else _SYSTEM)]
+    for situation, said, asked in _TALKS if practised else _EXAMPLES:
         messages += [_told(situation, said), ChatMessage("assistant", asked)]
     return messages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.interview.clients.seams import DependencyFailed, Synthesiser, VoiceInfo
 from services.interview.interviewer.personas import Cast, Personas, primary
-from services.interview.record import Interview, InterviewSettings
+from services.interview.record import Interview, InterviewSettings, Mode
 from services.runtime.errors import InvalidField
 
 
@@ -54,6 +54,11 @@ class Casting:
                 f"voice {settings.voice!r} {fault}; there are {', '.join(speaking)}",
             )
         return settings.voice
+
+    def mode(self, settings: InterviewSettings) -> Mode:
+        """What an interview is for: the persona's mode."""
+        persona = self._personas.find(settings.persona)
+        return settings.mode if persona is None else persona.mode
 
     def cast(self, interview: Interview) -> Cast:
         """Who speaks in an interview."""

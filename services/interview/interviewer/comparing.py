@@ -12,10 +12,16 @@ NOTABLE = 8.0
 
 
 def compare_reports(before: Report, now: Report, language: str) -> Progress | None:
-    """What changed since an earlier interview; None where either has no score."""
+    """What changed since an earlier interview.
+
+    None where either has no score, or where they scored different things: an interview and
+    practice in speaking have nothing to compare.
+    """
     if before.overall_score is None or now.overall_score is None:
         return None
     earlier = {dimension.name: dimension.score for dimension in before.dimensions}
+    if earlier and earlier.keys().isdisjoint(dimension.name for dimension in now.dimensions):
+        return None
     changes = [Change("", before.overall_score, now.overall_score)]
     changes += [
         Change(dimension.name, earlier[dimension.name], dimension.score)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from services.interview.clients.seams import Style
-from services.interview.record import DEFAULT_PERSONA, Phase
+from services.interview.record import DEFAULT_PERSONA, Mode, Phase
 
 CATALOGUE = Path(__file__).parent / "personas.yaml"
 ENGLISH = "en"
@@ -45,6 +45,7 @@ class Persona:
     descriptions: Mapping[str, str]
     voices: Mapping[str, str]
     styles: Mapping[Phase, Style]
+    mode: Mode = Mode.INTERVIEW
 
     @property
     def languages(self) -> Sequence[str]:
@@ -109,6 +110,7 @@ def _persona(entry: Mapping[str, Any]) -> Persona:
             descriptions={ENGLISH: entry["descriptions"][ENGLISH], **entry["descriptions"]},
             voices=dict(entry["voices"]),
             styles={**USUAL_STYLES, **styles},
+            mode=Mode[entry.get("mode", Mode.INTERVIEW.name).upper()],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"persona {entry.get('id', entry)}: {error!r}") from error

@@ -70,6 +70,8 @@ _RATHER = re.compile(r"\b(rather than|as opposed to|in place of|anything but)\b"
 
 _CHINESE_AFFIRMED = re.compile(
     r"不仅|不但|不只|不过|不同|不断|不错|差不多|没关系|没问题|不得不|不管"
+    # A question denies nothing: 看有没有缺少索引, 问是不是.
+    r"|有没有|([\u4e00-\u9fff])不\1"
 )
 _CHINESE_CUE = re.compile(
     r"而不是|从不|没有|不要|不会|不能|避免|拒绝|并非|不|没"

@@ -116,6 +116,12 @@ _WEIGHTS: Mapping[Category, Mapping[Dimension, float]] = {
         Dimension.CLARITY: 0.50,
         Dimension.DELIVERY: 0.10,
     },
+    # Only for what comes next in the conversation; its report judges the language.
+    Category.CONVERSATION: {
+        Dimension.RELEVANCE: 0.30,
+        Dimension.CONTENT: 0.30,
+        Dimension.DEPTH: 0.40,
+    },
 }
 
 

@@ -105,6 +105,11 @@ def statement(language: str, key: str, **values: object) -> str:
     return texts[key].format(**values)
 
 
+def joined(language: str, *sentences: str) -> str:
+    """Sentences one after the other; Chinese has no spaces between them."""
+    return ("" if primary(language) == "zh" else " ").join(sentences)
+
+
 def named(language: str, dimension: str) -> str:
     """What a dimension is called."""
     return _NAMES.get(primary(language), _NAMES["en"]).get(dimension, dimension)

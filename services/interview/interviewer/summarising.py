@@ -13,13 +13,16 @@ from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import (
     advice,
+    joined,
     languages,
     named,
     shortened,
     statement,
 )
+from services.interview.practice import reporting
+from services.interview.practice.skills import practised
 from services.interview.questions.bank import Question
-from services.interview.record import Interview, Speaker, Turn
+from services.interview.record import Category, Interview, Mode, Speaker, Turn
 from services.interview.reports.report import (
     Basis,
     DimensionScore,
@@ -89,13 +92,16 @@ class Reviewer:
             return None
         heard = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
         asked = question_alone(heard, question.text)
+        sounds = [await self._sound(turn) for turn in answers]
+        if question.category is Category.CONVERSATION:
+            return practised(round_number, question, asked, answers, sounds)
         result, failure = await analyse(
             self._embedder,
             round_number=round_number,
             question=question,
             asked=asked,
             turns=answers,
-            sounds=[await self._sound(turn) for turn in answers],
+            sounds=sounds,
         )
         if failure is not None:
             self._failed(failure)
@@ -119,7 +125,10 @@ class Reviewer:
     async def report(self, interview: Interview, previous: Report | None = None) -> Report:
         """Puts the rounds together, beside an earlier interview's report if there is one."""
         scored = [await self._rounds[number] for number in sorted(self._rounds)]
-        return compose(interview, [result for result in scored if result is not None], previous)
+        results = [result for result in scored if result is not None]
+        if interview.settings.mode is Mode.SPEAKING_PRACTICE:
+            return reporting.compose(interview, results, previous)
+        return compose(interview, results, previous)
 
 
 def question_alone(heard: str, question: str) -> str:
@@ -301,4 +310,4 @@ def _summary(
                 worst_score=worst.score,
             )
         )
-    return " ".join(parts)
+    return joined(language, *parts)

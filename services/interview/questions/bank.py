@@ -19,6 +19,7 @@ _CATEGORIES = {
     "behavioral": Category.BEHAVIORAL,
     "soft_skills": Category.SOFT_SKILLS,
     "self_introduction": Category.SELF_INTRODUCTION,
+    "conversation": Category.CONVERSATION,
 }
 _DIFFICULTIES = {"easy": Difficulty.EASY, "medium": Difficulty.MEDIUM, "hard": Difficulty.HARD}
 

@@ -17,8 +17,10 @@ ORDER = (
     Category.BEHAVIORAL,
     Category.TECHNICAL,
     Category.SOFT_SKILLS,
+    Category.CONVERSATION,
 )
-"""An interview begins with the candidate, and is about the craft more than about anything else."""
+"""An interview begins with the candidate, and is about the craft more than about anything else.
+Practice in speaking has categories of its own."""
 CHOICE = 4
 """One of so many best questions is taken, so that two interviews on a topic differ."""
 RELATED = 0.3
@@ -37,7 +39,8 @@ async def plan(
         seed: Makes the choice repeatable.
     """
     picked = list(chosen[: settings.rounds])
-    categories = [c for c in ORDER if not settings.categories or c in settings.categories]
+    wanted = wanted_categories(settings)
+    categories = [category for category in ORDER if category in wanted]
     dice = random.Random(seed)  # noqa: S311 - no secret
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
     fitting = await _fitting(settings, index, query)
@@ -53,10 +56,15 @@ async def plan(
     return picked
 
 
+def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
+    """What may be asked about: the categories asked for, else all of the mode."""
+    return frozenset(settings.categories) or settings.mode.categories
+
+
 async def _fitting(
     settings: InterviewSettings, index: QuestionIndex, query: str | None
 ) -> list[Question]:
-    wanted = set(settings.categories or Category)
+    wanted = wanted_categories(settings)
 
     def accepts(question: Question) -> bool:
         easy_enough = settings.difficulty is None or question.difficulty <= settings.difficulty

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from services.interview.record import SpokenWord
+from services.interview.reports.passages import closed_up
 from services.interview.reports.sound import Sound, hesitations, pauses_in
 
 PACE = (110.0, 170.0)
@@ -23,8 +24,14 @@ FILLER_PHRASES = (
     ("sort", "of"),
     ("kind", "of"),
     ("那个", "那个"),
+    tuple("那个那个"),
+    tuple("这个这个"),
     ("就是", "就是"),
+    tuple("就是就是"),
 )
+"""Of Chinese a word as the recogniser cuts it, and single characters."""
+HEARD = "(um)"
+"""A hesitation that was heard and not recognised."""
 MIN_WORDS = 5
 """Fewer words say nothing about delivery."""
 
@@ -103,7 +110,7 @@ def measure(
             continue
         pauses += pauses_in(sound, words, LONG_PAUSE_SECONDS)
         fillers += [
-            SpokenWord("(um)", start, end)
+            SpokenWord(HEARD, start, end)
             for start, end in hesitations(sound, words)
             if not any(w.start < end and start < w.end for w in written)
         ]
@@ -127,21 +134,24 @@ def _units(word: SpokenWord) -> int:
 
 def _fillers(words: Sequence[SpokenWord]) -> list[SpokenWord]:
     plain = [re.sub(r"[^a-z'\u4e00-\u9fff]", "", word.text.lower()) for word in words]
-    found = []
-    for index, (word, text) in enumerate(zip(words, plain, strict=True)):
-        pair = tuple(plain[index : index + 2])
-        # "kind of" is a filler, "what kind of" is not.
-        asks = index > 0 and plain[index - 1] in {
-            "what",
-            "which",
-            "this",
-            "that",
-            "some",
-            "a",
-            "the",
-        }
-        if text in FILLERS:
-            found.append(word)
-        elif pair in FILLER_PHRASES and not asks:
-            found.append(SpokenWord(" ".join(pair), word.start, words[index + 1].end))
+    found: list[SpokenWord] = []
+    index = 0
+    while index < len(words):
+        length = 1 if plain[index] in FILLERS else _phrase_at(plain, index)
+        if length:
+            said = plain[index : index + length]
+            text = words[index].text if length == 1 else closed_up(" ".join(said))
+            found.append(SpokenWord(text, words[index].start, words[index + length - 1].end))
+        index += length or 1
     return found
+
+
+def _phrase_at(plain: Sequence[str], index: int) -> int:
+    """How many words the filler phrase takes that begins here; 0 without one."""
+    # "kind of" is a filler, "what kind of" is not.
+    if index > 0 and plain[index - 1] in {"what", "which", "this", "that", "some", "a", "the"}:
+        return 0
+    for phrase in FILLER_PHRASES:
+        if tuple(plain[index : index + len(phrase)]) == phrase:
+            return len(phrase)
+    return 0

@@ -19,6 +19,8 @@ MIN_WORDS = 3
 
 _TYPED_WORD = re.compile(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+")
 """A Chinese word has about two characters."""
+_CHINESE = "\u4e00-\u9fff，。！？；："
+_INNER_SPACE = re.compile(rf"(?<=[{_CHINESE}]) (?=[{_CHINESE}\d])|(?<=\d) (?=[{_CHINESE}])")
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 
 
@@ -47,7 +49,7 @@ def texts(answer: str) -> list[str]:
 
 
 def _joined(one: Evidence, other: Evidence) -> Evidence:
-    return Evidence(one.turn_id, one.start, other.end, f"{one.quote} {other.quote}")
+    return Evidence(one.turn_id, one.start, other.end, closed_up(f"{one.quote} {other.quote}"))
 
 
 def _typed(turn: Turn) -> list[Evidence]:
@@ -90,8 +92,12 @@ def _spoken(turn: Turn) -> list[Evidence]:
 
 def quote(words: Sequence[SpokenWord]) -> str:
     """Words as text; Chinese has no spaces between them."""
-    text = " ".join(word.text.strip() for word in words)
-    return re.sub(r"(?<=[\u4e00-\u9fff，。！？；：]) (?=[\u4e00-\u9fff，。！？；：])", "", text)
+    return closed_up(" ".join(word.text.strip() for word in words))
+
+
+def closed_up(text: str) -> str:
+    """Text without spaces between Chinese characters, and between these and digits."""
+    return _INNER_SPACE.sub("", text)
 
 
 def _breaks(word: SpokenWord, following: SpokenWord) -> bool:

@@ -90,11 +90,22 @@ class DeliveryFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """Something that was said, how it is said, and why."""
+
+    said: str
+    better: str
+    reason: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionResult:
     """A question and how it was answered.
 
     Attributes:
         spoken_in: The language of an answer that is not in the interview's; empty otherwise.
+        corrections: Of practice in speaking, in the order in which they were said.
     """
 
     question_id: str
@@ -109,6 +120,7 @@ class QuestionResult:
     story: StoryShares | None = None
     delivery: DeliveryFigures | None = None
     spoken_in: str = ""
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

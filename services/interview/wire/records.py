@@ -76,6 +76,7 @@ def interview(record: Interview, turn_count: int) -> interview_pb2.Interview:
         turn_count=turn_count,
         overall_score=record.overall_score,
         failure=_failure(record.failure),
+        mode=interview_pb2.Mode.ValueType(record.settings.mode),
     )
 
 

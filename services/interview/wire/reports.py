@@ -5,6 +5,7 @@ from __future__ import annotations
 from viva.interview.v1 import question_pb2, report_pb2
 
 from services.interview.reports.report import (
+    Correction,
     DeliveryFigures,
     DimensionScore,
     Evidence,
@@ -77,6 +78,16 @@ def _result(result: QuestionResult) -> report_pb2.QuestionResult:
         basis=report_pb2.ScoringBasis.ValueType(result.basis),
         story=None if result.story is None else _story(result.story),
         delivery=None if result.delivery is None else _delivery(result.delivery),
+        corrections=[_correction(correction) for correction in result.corrections],
+    )
+
+
+def _correction(correction: Correction) -> report_pb2.Correction:
+    return report_pb2.Correction(
+        said=correction.said,
+        better=correction.better,
+        reason=correction.reason,
+        evidence=_evidence(correction.evidence),
     )
 
 

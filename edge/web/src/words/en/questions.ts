@@ -5,7 +5,7 @@ export default {
     search: "Search by meaning",
     placeholder: "a conflict with a colleague",
     category: "Category",
-    categories: { any: "All", technical: "Technical", behavioral: "Behaviour", softSkills: "Working with people", selfIntroduction: "About you" },
+    categories: { any: "All", technical: "Technical", behavioral: "Behaviour", softSkills: "Working with people", selfIntroduction: "About you", conversation: "Conversation" },
     difficulty: "Difficulty",
     difficulties: { any: "Any", easy: "Easy", medium: "Medium", hard: "Hard" },
     language: "Language",

@@ -21,7 +21,7 @@ export default {
     worse: "{points} points lower than last time",
     same: "The same score as last time",
     dimensions: "What the score is made of",
-    dimension: { relevance: "Relevance", content: "Content", depth: "Depth", clarity: "Clarity", structure: "Structure", delivery: "Delivery" },
+    dimension: { relevance: "Relevance", content: "Content", depth: "Depth", clarity: "Clarity", structure: "Structure", delivery: "Delivery", fluency: "Fluency", grammar: "Grammar", vocabulary: "Vocabulary" },
     strengths: "What was good",
     weaknesses: "What was missing",
     next: "What to do next",

@@ -30,6 +30,7 @@ const words: typeof en = {
     signedOut: { title: "你已退出登录", advice: "请重新登录，已填写的内容会保留。" },
     wrongPassword: { title: "邮箱或密码不正确", advice: "请检查后重试，或重新设置密码。" },
     emailTaken: { title: "这个邮箱已注册", advice: "请直接用它登录。" },
+    signedIn: { title: "你已经登录", advice: "要注册另一个账号，请先退出登录。" },
     linkExpired: { title: "链接已失效", advice: "请重新获取：每个链接 30 分钟内有效，只能用一次。" },
     forbidden: { title: "你无权查看此内容", advice: "请用它所属的账号登录。" },
     conversationFailed: { title: "面试无法继续", advice: "你说过的内容已保存，可以重新开始一场。" },

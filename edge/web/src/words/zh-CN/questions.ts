@@ -7,7 +7,7 @@ const words: typeof en = {
     search: "按意思搜索",
     placeholder: "与同事发生冲突",
     category: "类别",
-    categories: { any: "全部", technical: "专业技术", behavioral: "行为经历", softSkills: "与人合作", selfIntroduction: "自我介绍" },
+    categories: { any: "全部", technical: "专业技术", behavioral: "行为经历", softSkills: "与人合作", selfIntroduction: "自我介绍", conversation: "英语口语" },
     difficulty: "难度",
     difficulties: { any: "不限", easy: "简单", medium: "中等", hard: "困难" },
     language: "语言",

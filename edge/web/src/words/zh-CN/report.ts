@@ -23,7 +23,7 @@ const words: typeof en = {
     worse: "比上次低 {points} 分",
     same: "与上次得分相同",
     dimensions: "得分构成",
-    dimension: { relevance: "切题", content: "内容", depth: "深度", clarity: "清晰", structure: "结构", delivery: "表达" },
+    dimension: { relevance: "切题", content: "内容", depth: "深度", clarity: "清晰", structure: "结构", delivery: "表达", fluency: "流利", grammar: "语法", vocabulary: "词汇" },
     strengths: "做得好的地方",
     weaknesses: "欠缺的地方",
     next: "接下来怎么做",

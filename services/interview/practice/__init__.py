@@ -1,0 +1,1 @@
+"""Practice in speaking a language: conversation on topics, and what could be said better."""
