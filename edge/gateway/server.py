@@ -27,6 +27,7 @@ from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
+from edge.gateway.accounts.transferring import Transfers
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
 from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
@@ -70,6 +71,7 @@ class Gateway:
     plans: Plans
     resets: PasswordResets
     deletions: Deletions
+    transfers: Transfers
     housekeeping: Housekeeping
     accounts: AccountServicer
     quotas: QuotaServicer
@@ -120,13 +122,17 @@ async def assembled(
             hashing(settings.hash_threads, settings.hash_memory_kib, settings.hash_passes)
         )
         throttle = Throttle(database, clock)
-        access = Access(database, sessions, passwords, throttle, clock, settings.guests_per_hour)
         owners = Owners(await stack.enter_async_context(connect(settings.interview_address)))
         plans = Plans(
             database,
             clock,
             free_interviews=settings.free_interviews,
             guest_interviews=settings.guest_interviews,
+        )
+        deletions = Deletions(database, sessions, owners, clock)
+        transfers = Transfers(database, sessions, plans, owners, deletions, clock)
+        access = Access(
+            database, sessions, passwords, throttle, transfers, clock, settings.guests_per_hour
         )
         jwks_port = await stack.enter_async_context(
             serving_keys(
@@ -148,9 +154,8 @@ async def assembled(
             public_url=settings.public_url,
             tasks=tasks,
         )
-        deletions = Deletions(database, sessions, owners, clock)
         housekeeping = Housekeeping(database, deletions, clock)
-        for duty in (keys.run, deletions.run, housekeeping.run):
+        for duty in (keys.run, deletions.run, transfers.run, housekeeping.run):
             stack.callback(tasks.create_task(duty()).cancel)
         accounts = AccountServicer(
             database=database,
@@ -164,6 +169,7 @@ async def assembled(
             owners=owners,
             exports=Exports(database, owners, clock),
             deletions=deletions,
+            transfers=transfers,
         )
         yield Gateway(
             database=database,
@@ -174,6 +180,7 @@ async def assembled(
             plans=plans,
             resets=resets,
             deletions=deletions,
+            transfers=transfers,
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),

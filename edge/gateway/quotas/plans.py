@@ -85,6 +85,19 @@ class Plans:
             await reservations.add(connection, user_id, INTERVIEW, key, month_of(now), now)
             return Usage(before.used + 1, before.limit, before.resets)
 
+    async def pass_on(self, connection: asyncpg.Connection, guest: User, heir: User) -> None:
+        """Counts what a guest has used as a user's, in a transaction of the caller's.
+
+        Raises:
+            QuotaExhausted: The user has not so much left.
+        """
+        month = month_of(self._clock())
+        more = await reservations.count(connection, guest.id, INTERVIEW, month)
+        before = await self.usage(connection, heir)
+        if more and before.limit is not None and before.used + more > before.limit:
+            raise _exhausted(heir, before)
+        await reservations.pass_on(connection, guest.id, heir.id)
+
     async def release(self, user_id: str, key: str) -> Usage:
         """Gives an interview back that was not held; one that is not counted does no harm.
 
