@@ -31,8 +31,10 @@ async def test_the_account_has_what_the_guest_had_and_the_guest_is_no_more(on: S
     assert on.owners.transferred == [(guest.account.id, member.account.id)]
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
         await on.account(guest.access_token)
+    # By the member's address alone is there a row of users.
     left = set(await everything(on, guest.account.id))
-    assert left == {"account.deletion", "account.audit"}
+    assert left == {"account.deletion", "account.audit", "account.users"}
+    assert len(await on.rows("SELECT FROM account.users")) == 1
     noted = await on.rows(
         "SELECT action FROM account.audit WHERE user_id = $1 ORDER BY id", member.account.id
     )
