@@ -117,6 +117,12 @@ async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both
     assert (await wire.get(made.id, user=user)).id == made.id
 
 
+async def test_whom_the_meshs_own_callers_name_needs_no_account(both: Both) -> None:
+    # `viva interview` and the benchmarks name candidates of their own.
+    for _ in range(3):
+        await both.running.wire.create(user="bench")
+
+
 async def test_all_of_a_user_is_taken_along_and_then_gone(both: Both) -> None:
     on, wire = both.on, both.running.wire
     member = await on.member()
