@@ -1,5 +1,6 @@
 /** A guest talks: start, microphone check, one spoken answer, and the report with its recording. */
 import { expect, test, type Page } from "@playwright/test";
+import { expectPassageToSound, listenIn } from "./playing";
 import { endAndSeeTheReport, toTheCheck } from "./talking";
 
 /** What a guest must never see: the servers' own words. */
@@ -10,23 +11,6 @@ function watch(page: Page): string[] {
     if (message.type() === "error" && !/favicon|Failed to load resource/.test(message.text())) errors.push(message.text());
   });
   return errors;
-}
-
-/** How loud the loudspeaker plays, as its worklet tells it, and where the transcript shows it. */
-async function listenIn(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    const told = { loudest: -90 };
-    Object.assign(window, { told });
-    window.AudioWorkletNode = class extends AudioWorkletNode {
-      constructor(context: BaseAudioContext, name: string, options?: AudioWorkletNodeOptions) {
-        super(context, name, options);
-        if (name !== "viva-playback") return;
-        this.port.addEventListener("message", ({ data }: MessageEvent<{ kind: string; db: number }>) => {
-          if (data.kind === "level") told.loudest = Math.max(told.loudest, data.db);
-        });
-      }
-    };
-  });
 }
 
 test("a guest answers by speaking and is led to the report", async ({ page }) => {
@@ -46,27 +30,7 @@ test("a guest answers by speaking and is led to the report", async ({ page }) =>
   await expect(page.locator(".captions .candidate + .interviewer").first()).toBeVisible({ timeout: 60_000 });
   await endAndSeeTheReport(page);
 
-  // A passage that a score rests on is played: it sounds, from its own words on.
-  const passage = page.locator(".transcript [data-evidence]:not([aria-disabled=true])").first();
-  await page.evaluate(() => Object.assign((window as unknown as { told: { loudest: number } }).told, { loudest: -90 }));
-  await passage.click();
-  await expect(page.getByRole("button", { name: /^Stop passage/ }).first()).toBeVisible();
-  const current = page.locator(".transcript [aria-current=true]").first();
-  await expect(current).toBeVisible();
-  const words = await passage.evaluate((button) => {
-    const marked = document.querySelector(".transcript [aria-current=true]") as Element;
-    const between = document.createRange();
-    // Some 300 ms before its words are played as well.
-    const before = marked.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING;
-    if (before) between.setStartAfter(marked), between.setEndBefore(button);
-    else between.setStartAfter(button), between.setEndBefore(marked);
-    return between.toString().split(/\s+/).filter((word) => /\p{L}/u.test(word)).length;
-  });
-  expect(words, "words between the passage's number and the one that sounds first").toBeLessThanOrEqual(4);
-  await expect(page.locator(".transcript mark[aria-current=true]").first()).toBeVisible();
-  await expect.poll(() => page.evaluate(() => (window as unknown as { told: { loudest: number } }).told.loudest)).toBeGreaterThan(-45);
-  await page.keyboard.press("Escape");
-  await expect(current).toBeHidden();
+  await expectPassageToSound(page);
   expect(errors).toEqual([]);
 });
 

@@ -1,6 +1,7 @@
 /** The pages around the room, against recorded answers: how they look in each state, and what they do. */
 import { expect, test, type Page } from "@playwright/test";
 import { accessible, everywhere, look } from "./look";
+import { expectPassageToSound, listenIn } from "./playing";
 
 /** Each page in each state, and what shows that it is there. */
 const STATES = [
@@ -85,6 +86,12 @@ test.describe("what they do", () => {
     await page.keyboard.press("Escape");
     await expect(first).toBeVisible();
     await expect(first).toBeFocused();
+  });
+
+  test("a passage sounds, and the word that sounds is marked", async ({ page }) => {
+    await listenIn(page);
+    await open(page, "/report/x", "full");
+    await expectPassageToSound(page);
   });
 
   test("a typed passage cannot be played, and says so", async ({ page }) => {

@@ -12,6 +12,7 @@ import { QuestionService } from "@viva/interview/v1/question_service_pb";
 import { Difficulty, QuestionCategory } from "@viva/interview/v1/question_pb";
 import { RecordedRoom } from "@/dev/conversing";
 import { QUESTIONS, reportOf, TURNS, WORDS, type Language } from "@/dev/recorded";
+import { toS16 } from "@/audio/resampler";
 import { duration } from "@/session/durations";
 
 export const ANSWERS = ["full", "guest", "nobody", "empty", "writing", "live", "error", "never", "late"] as const;
@@ -124,8 +125,9 @@ export function answering(language: Language, wanted: Answers): (router: Connect
         return { report: reportOf(language, { x: 72, y: 64, z: 58 }[interviewId] ?? 72, answers === "empty") };
       }),
       async *readRecording({ start }) {
-        // Three seconds of silence.
-        yield { format: { encoding: 1, sampleRateHz: 16000, channels: 1 }, start: start ?? duration(0), audio: new Uint8Array(96_000) };
+        // Three seconds of a tone.
+        const samples = Float32Array.from({ length: 48_000 }, (_, at) => 0.2 * Math.sin((2 * Math.PI * 330 * at) / 16_000));
+        yield { format: { encoding: 1, sampleRateHz: 16000, channels: 1 }, start: start ?? duration(0), audio: toS16(samples) };
       },
     });
     router.service(PersonaService, { listPersonas: () => answered(() => ({ personas: [{ id: "professional-man", displayName: language === "zh" ? "李明远" : "Daniel Hart", isDefault: true }] })) });
