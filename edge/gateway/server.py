@@ -27,6 +27,7 @@ from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
+from edge.gateway.accounts.transferring import Transfers
 from edge.gateway.authorization.bodies import Bodies
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
@@ -72,6 +73,7 @@ class Gateway:
     plans: Plans
     resets: PasswordResets
     deletions: Deletions
+    transfers: Transfers
     housekeeping: Housekeeping
     accounts: AccountServicer
     quotas: QuotaServicer
@@ -123,7 +125,6 @@ async def assembled(
             hashing(settings.hash_threads, settings.hash_memory_kib, settings.hash_passes)
         )
         throttle = Throttle(database, clock)
-        access = Access(database, sessions, passwords, throttle, clock, settings.guests_per_hour)
         owners = Owners(await stack.enter_async_context(connect(settings.interview_address)))
         plans = Plans(
             database,
@@ -131,6 +132,11 @@ async def assembled(
             clock,
             free_interviews=settings.free_interviews,
             guest_interviews=settings.guest_interviews,
+        )
+        deletions = Deletions(database, sessions, plans, owners, clock)
+        transfers = Transfers(database, sessions, plans, owners, deletions, clock)
+        access = Access(
+            database, sessions, passwords, throttle, transfers, clock, settings.guests_per_hour
         )
         jwks_port = await stack.enter_async_context(
             serving_keys(
@@ -152,9 +158,8 @@ async def assembled(
             public_url=settings.public_url,
             tasks=tasks,
         )
-        deletions = Deletions(database, sessions, plans, owners, clock)
         housekeeping = Housekeeping(database, deletions, plans, clock)
-        for duty in (keys.run, deletions.run, housekeeping.run):
+        for duty in (keys.run, deletions.run, transfers.run, housekeeping.run):
             stack.callback(tasks.create_task(duty()).cancel)
         accounts = AccountServicer(
             database=database,
@@ -168,6 +173,7 @@ async def assembled(
             owners=owners,
             exports=Exports(database, owners, clock),
             deletions=deletions,
+            transfers=transfers,
         )
         yield Gateway(
             database=database,
@@ -178,6 +184,7 @@ async def assembled(
             plans=plans,
             resets=resets,
             deletions=deletions,
+            transfers=transfers,
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),

@@ -39,7 +39,7 @@ export default defineConfig({
     },
   },
   define: {
-    __VUE_OPTIONS_API__: "true", // Element Plus is written with it in places.
+    __VUE_OPTIONS_API__: "false",
     __VUE_PROD_DEVTOOLS__: "false",
     __VUE_I18N_LEGACY_API__: "false",
     __VUE_I18N_FULL_INSTALL__: "false",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat, taken_over
@@ -16,10 +18,11 @@ from services.interview.record import InterviewSettings, Speaker, State, Turn
 from services.interview.recordings.recordings import Recordings
 from services.interview.reports.report import Report
 from services.interview.sessions import Session, Sessions
-from services.interview.store.store import Holder, LeaseLost, Place, Store, Summary
+from services.interview.store.store import Holder, Lease, LeaseLost, Place, Store, Summary
 from services.interview.tokens import resumed_seq
 from services.runtime.errors import FailedPrecondition, NotFound
 
+_PAGE = 100
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
@@ -288,6 +291,46 @@ class House:
             raise
         finally:
             await self._sessions.leases.give_back(lease)
+
+    async def transfer(self, user: str, heir: str) -> int:
+        """Gives all of a user's interviews to another user, all or nothing; how many they were.
+
+        What is live is laid aside, also where another orchestrator drives it: that one finds its
+        lease lost. Whoever joins next goes on from what was kept.
+
+        Raises:
+            StoreFailed: The store could not do it.
+        """
+        async with AsyncExitStack() as held:
+            leases = []
+            # In one order, or two that do this at once could wait for each other.
+            for name in sorted(await self._names(user)):
+                await held.enter_async_context(self._sessions.alone(name))
+                await self._sessions.lay_aside(name)
+                with suppress(NotFound):  # It was deleted meanwhile.
+                    lease = await self._seize(name)
+                    held.push_async_callback(self._sessions.leases.give_back, lease)
+                    leases.append(lease)
+            # What was just laid aside is recorded as the user's, for the last time.
+            await self._recordings.book_once()
+            return await self._store.transfer(
+                user, heir, leases, partial(self._recordings.rewrapped, heir)
+            )
+
+    async def _names(self, user: str) -> Sequence[str]:
+        names: list[str] = []
+        place: Place | None = None
+        while page := await self._store.page(user, _PAGE, place):
+            names += [found.interview.id for found in page]
+            place = Place(page[-1].interview.created, page[-1].interview.id)
+        return names
+
+    async def _seize(self, interview_id: str) -> Lease:
+        try:
+            return await self._sessions.leases.take(interview_id)
+        except HeldElsewhere as held:
+            self.gone(interview_id, held.holder)
+            return await self._sessions.leases.take(interview_id)
 
     # Taking part.
 

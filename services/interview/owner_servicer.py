@@ -14,8 +14,8 @@ from viva.interview.v1 import owner_service_pb2 as pb
 from services.interview.exporting import export
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
-from services.interview.store.store import Store
-from services.runtime.errors import NotFound, PermissionDenied
+from services.interview.store.store import LeaseLost, Store
+from services.runtime.errors import InvalidField, NotFound, PermissionDenied, Unavailable
 from services.runtime.request import current_request
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -65,6 +65,21 @@ class OwnerServicer(owner_service_pb2_grpc.OwnerServiceServicer):
             return interview_service_pb2.DeleteInterviewResponse()
 
         await self._forwarding.unary("DeleteInterview", request, context, answer)
+
+    async def TransferOwner(
+        self, request: pb.TransferOwnerRequest, context: _Context
+    ) -> pb.TransferOwnerResponse:
+        """Gives everything to another user; what that one wishes holds for all of it."""
+        user, heir = request.user_id, request.new_user_id
+        _require_same(user)
+        if user == heir:
+            raise InvalidField("new_user_id", "is the user whose it is")
+        try:
+            interviews = await self._house.transfer(user, heir)
+        except LeaseLost as error:  # Somebody was faster; they lose it to the next attempt.
+            raise Unavailable("an interview was taken up meanwhile; call again", 0.5) from error
+        await self._store.forget_owner(user)
+        return pb.TransferOwnerResponse(interviews=interviews)
 
     async def SetRetention(
         self, request: pb.SetRetentionRequest, context: _Context

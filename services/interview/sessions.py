@@ -360,6 +360,18 @@ class Sessions:
         self._live.pop(interview_id, None)
         await self.leases.give_back(session.lease)
 
+    async def lay_aside(self, interview_id: str) -> None:
+        """Has nobody here drive an interview any more; what was said is kept.
+
+        Under `alone`: nobody takes it up meanwhile.
+        """
+        session = self.here(interview_id)
+        if session is not None and session.task is not None and not session.over:
+            self.hand_on(interview_id)
+            await asyncio.wait([session.task])
+        # One that is over, or has ended meanwhile, is kept for clients that come back.
+        await self.end(interview_id)
+
     async def suspend(self, session: Session) -> None:
         """Hands a session on: what was said is kept, and another orchestrator may have it."""
         if self._may_leave(session):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,7 @@ class RealMesh:
         return json.loads(result.stdout)
 
 
-@pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
-    variables = environment(tmp_path_factory.mktemp("mesh"))
-    scratch = tmp_path_factory.mktemp("scratch")
+def _started(variables: Mapping[str, str]) -> subprocess.Popen[str]:
     launcher = subprocess.Popen(
         [sys.executable, "-m", "services.cli", "up"],
         env=variables,
@@ -114,17 +111,42 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
         text=True,
     )
     said = until_ready(launcher)
-    if READY not in said:
-        logs = Path(variables["VIVA_DATA_DIR"]) / "logs"
-        tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
-        pytest.fail("\n".join([said, *tails]))
-    yield RealMesh(variables, scratch)
-    # Nothing outlives it. In order is how tests/cli/test_wheel.py stops a mesh.
+    if READY in said:
+        return launcher
+    logs = Path(variables["VIVA_DATA_DIR"]) / "logs"
+    tails = [f"{path.name}:\n{path.read_text()[-2000:]}" for path in logs.glob("*.log")]
+    pytest.fail("\n".join([said, *tails]))
+
+
+def _killed(launcher: subprocess.Popen[str]) -> None:
+    """Nothing outlives it. In order is how tests/cli/test_wheel.py stops a mesh."""
     family = psutil.Process(launcher.pid).children(recursive=True)
     launcher.kill()
     launcher.communicate()
     _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
     assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+@contextmanager
+def running(variables: Mapping[str, str], scratch: Path) -> Iterator[RealMesh]:
+    """A mesh until the scope ends: then it is stopped in order, as by whoever is done with it."""
+    launcher = _started(variables)
+    try:
+        yield RealMesh(variables, scratch)
+        launcher.terminate()
+        launcher.communicate(timeout=STOP_SECONDS)
+        assert launcher.returncode == 0
+    finally:
+        if launcher.poll() is None:
+            _killed(launcher)
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
+    variables = environment(tmp_path_factory.mktemp("mesh"))
+    launcher = _started(variables)
+    yield RealMesh(variables, tmp_path_factory.mktemp("scratch"))
+    _killed(launcher)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from tests.server_process import ROOT
 EMPTY = "empty"
 _BAD = """
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "9998", "{before}"
 def upgrade():
     op.execute("CREATE TABLE half (id int)")
     op.execute("SELECT 1 / 0")
@@ -76,11 +76,12 @@ async def test_a_version_that_fails_leaves_all_as_it_was(empty: Server, tmp_path
     (scripts / "versions").mkdir(parents=True)
     for script in (own / "env.py", *(own / "versions").glob("v*.py")):
         (scripts / script.relative_to(own)).write_text(script.read_text())
-    (scripts / "versions" / "v0003_bad.py").write_text(_BAD)
+    before = newest(interviews())
+    (scripts / "versions" / "v9998_bad.py").write_text(_BAD.format(before=before))
     with pytest.raises(StoreFailed):
         await upgrade(empty, configuration(scripts))
     assert "half" not in await tables(empty)
-    assert (await versions(empty, interviews())).there == "0002"
+    assert (await versions(empty, interviews())).there == before
 
 
 async def test_a_newer_programs_tables_are_left_alone(empty: Server) -> None:

@@ -18,7 +18,7 @@ import pytest_asyncio
 import soundfile
 from viva.account.v1 import quota_service_pb2 as quota_pb
 from viva.account.v1 import quota_service_pb2_grpc
-from viva.interview.v1 import interview_service_pb2, owner_service_pb2_grpc
+from viva.interview.v1 import interview_pb2, interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
 from services.interview.clients.quota import QuotaClient
@@ -33,12 +33,13 @@ from services.runtime.errors import QuotaExhausted, Relayed, Unavailable
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import open_database
 from services.runtime.postgres.failures import StoreFailed
-from tests.interview.calls import audio, heard, joining, until
+from tests.interview.calls import Wire, audio, heard, joining, refused, until
 from tests.interview.databases import Postgres
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
 from tests.interview.test_lifecycle import answer_all
 from tests.interview.test_store_contract import interview
+from tests.refusals import fields
 
 Code = grpc.StatusCode
 
@@ -171,6 +172,134 @@ async def test_a_call_for_one_user_in_the_name_of_another_is_refused(
                 pb.DeleteOwnerRequest(user_id="ann"), **outgoing(PATIENCE, user="bob")
             )
     assert refused.value.code() is Code.PERMISSION_DENIED
+
+
+# Given to another user.
+
+
+async def given(running: Orchestrator, heir: str = "carol", user: str = "ann") -> int:
+    async with open_channel(f"127.0.0.1:{running.port}") as channel:
+        request = pb.TransferOwnerRequest(user_id=user, new_user_id=heir)
+        done = await owners(channel).TransferOwner(request, **outgoing(PATIENCE, user=user))
+    return int(done.interviews)
+
+
+async def speak(call: Any, wire: Wire) -> None:
+    await until(call, lambda e: e.HasField("utterance_started"))
+    for _ in range(20):
+        await call.write(interview_service_pb2.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800)))
+    await heard(wire, 1.9)
+
+
+async def test_everything_passes_to_another_user_what_is_live_too(
+    running: Orchestrator, store: Store
+) -> None:
+    wire = running.wire
+    held = await wire.create(rounds=1, follow_ups=0)
+    await answer_all(wire, held.id, 1)
+    while not wire.recogniser.opened.empty():  # those of the first interview
+        wire.recogniser.opened.get_nowait()
+    live = await wire.create(key="same")
+    carols = await wire.create(key="same", user="carol")
+    await store.keep_for("ann", timedelta(days=2))
+    async with wire.converse(joining(live.id)) as call:
+        await speak(call, wire)
+        before = await exported(running)
+        assert await given(running) == 2
+        assert (await refused(call)).code() is Code.UNAVAILABLE
+    assert await exported(running) == {}
+    after = await exported(running, "carol")
+    # Of what the interviewer said the last was recorded when it was laid aside.
+    assert {path for path in after if carols.id not in path} >= set(before)
+    for name in ("turns.json", "report.json"):
+        path = f"interviews/{held.id}/{name}"
+        assert after[path] == before[path]
+    samples, _ = soundfile.read(
+        io.BytesIO(after[f"interviews/{live.id}/recordings/candidate.flac"]), dtype="int16"
+    )
+    assert samples.any()
+    # It goes on from what was said.
+    assert (await wire.get(live.id, user="carol")).state == interview_pb2.INTERVIEW_STATE_PAUSED
+    async with wire.converse(joining(live.id), user="carol") as call:
+        await until(call, lambda e: e.HasField("utterance_started"))
+    # What the former owner wished does not hold for them.
+    later = datetime.now(UTC) + timedelta(days=10)
+    assert await store.expired(later, None, 10) == []
+    assert await given(running) == 0
+
+
+async def test_no_row_names_the_former_owner(
+    bank: Bank, tmp_path: Path, postgres: Postgres
+) -> None:
+    server = await postgres.emptied()
+    async with (
+        open_database(server, PATIENCE) as database,
+        orchestrator(PostgresStore(database), bank, tmp_path) as running,
+    ):
+        held = await running.wire.create(rounds=1, follow_ups=0)
+        await answer_all(running.wire, held.id, 1)
+        live = await running.wire.create()
+        async with running.wire.converse(joining(live.id)) as call:
+            await speak(call, running.wire)
+        await running.recordings.book_once()
+        before = await _rows(postgres, "ann")
+        assert {"interview", "turn", "event", "report", "recording", "lease"} <= set(before)
+        assert await given(running) == 2
+        assert await _rows(postgres, "ann") == {}
+        after = await _rows(postgres, "carol")
+        assert all(after[table] >= count for table, count in before.items())
+
+
+async def test_all_of_it_passes_or_nothing(
+    bank: Bank, tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await postgres.emptied()
+    async with (
+        open_database(server, PATIENCE) as database,
+        orchestrator(PostgresStore(database), bank, tmp_path) as running,
+    ):
+        live = await running.wire.create()
+        await running.wire.create()
+        async with running.wire.converse(joining(live.id)) as call:
+            await speak(call, running.wire)
+        await running.recordings.book_once()
+
+        def broken(*_: Any) -> bytes:
+            raise StoreFailed("STORE_LOST", "in the midst of it")
+
+        with monkeypatch.context() as faulty:
+            faulty.setattr(running.recordings, "rewrapped", broken)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await given(running)
+        assert failed.value.code() is Code.UNAVAILABLE
+        assert await _rows(postgres, "carol") == {}
+        assert (await running.wire.get(live.id)).id == live.id
+        assert await given(running) == 2
+
+
+async def test_what_another_orchestrator_drives_passes_too(
+    bank: Bank, tmp_path: Path, postgres: Postgres
+) -> None:
+    server = await postgres.emptied()
+    async with (
+        open_database(server, PATIENCE) as database,
+        orchestrator(PostgresStore(database), bank, tmp_path / "one") as one,
+        orchestrator(PostgresStore(database), bank, tmp_path / "two") as two,
+    ):
+        live = await one.wire.create()
+        async with one.wire.converse(joining(live.id)) as call:
+            await speak(call, one.wire)
+            assert await given(two) == 1
+            await one.sessions.leases.renew_once()
+            assert (await refused(call)).code() is Code.UNAVAILABLE
+        async with two.wire.converse(joining(live.id), user="carol") as call:
+            await until(call, lambda e: e.HasField("utterance_started"))
+
+
+async def test_who_has_it_already_cannot_be_given_it(running: Orchestrator) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as wrong:
+        await given(running, "ann")
+    assert fields(wrong.value) == ["new_user_id"]
 
 
 async def test_an_owner_may_wish_theirs_to_go_sooner(store: Store) -> None:

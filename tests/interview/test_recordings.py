@@ -21,7 +21,7 @@ from services.interview.events import AudioFormat, Encoding
 from services.interview.record import Interview, InterviewSettings, Speaker, State
 from services.interview.recordings import sealing
 from services.interview.recordings.excerpt import excerpt
-from services.interview.recordings.keys import KeyRing
+from services.interview.recordings.keys import FileKey, KeyRing
 from services.interview.recordings.passing import passing_folder
 from services.interview.recordings.recorder import Spoken
 from services.interview.recordings.recordings import Recordings, open_recordings
@@ -318,7 +318,7 @@ async def test_a_file_that_lost_its_end_is_not_taken_for_whole(tmp_path: Path) -
     sealed = path.read_bytes()
     path.write_bytes(sealed[: -(len(sealed) % (SEGMENT_BYTES + 16))])
     [recorded] = await store.recorded("ann", "one")
-    key = KEYS.unwrap(recorded.wrapped_key, "ann", recorded.file)
+    key = KEYS.unwrap(recorded.wrapped_key, "ann", recorded.file).key
     file = LeftFile(path, key, context_of("ann", recorded.file), over=recorded.over)
     with closing(file), pytest.raises(Tampered):
         file.read(0, recorded.size)
@@ -359,7 +359,7 @@ async def test_files_that_no_record_names_are_swept(tmp_path: Path) -> None:
 def test_a_wrapped_key_opens_for_its_owner_and_file_alone() -> None:
     key = new_key()
     wrapped = KEYS.wrap(key, "ann", "file")
-    assert KEYS.unwrap(wrapped, "ann", "file") == key
+    assert KEYS.unwrap(wrapped, "ann", "file") == FileKey(key, "ann")
     assert key not in wrapped
     for user, file, touched in (
         ("bob", "file", wrapped),
@@ -371,6 +371,20 @@ def test_a_wrapped_key_opens_for_its_owner_and_file_alone() -> None:
             KEYS.unwrap(touched, user, file)
     with pytest.raises(Tampered, match="another key"):
         KeyRing(KeyRing.new()).unwrap(wrapped, "ann", "file")
+
+
+def test_a_key_that_is_passed_on_opens_for_the_new_owner_alone_and_says_for_whom_it_was() -> None:
+    key = new_key()
+    wrapped = KEYS.wrap(key, "guest", "file")
+    passed = KEYS.pass_on(wrapped, "guest", "ann", "file")
+    assert KEYS.unwrap(passed, "ann", "file") == FileKey(key, "guest")
+    twice = KEYS.pass_on(passed, "ann", "bob", "file")
+    assert KEYS.unwrap(twice, "bob", "file") == FileKey(key, "guest")
+    for user, touched in (("guest", passed), ("ann", twice), ("ann", b"\1" + passed[1:])):
+        with pytest.raises(Tampered):
+            KEYS.unwrap(touched, user, "file")
+    with pytest.raises(Tampered):
+        KEYS.pass_on(wrapped, "ann", "bob", "file")
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -6,18 +6,23 @@ import functools
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soxr
 
 from hatch_build import build_web, install_node_packages, write_web_types
 from tests.e2e.conftest import mesh
+from tests.recordings import librivox
 
 __all__ = ["mesh"]
 
@@ -26,6 +31,8 @@ WEB = ROOT / "edge/web"
 BROWSER = Path(__file__).parent / "browser"
 BROWSER_SECONDS = 600
 BUILD_SECONDS = 120
+RATE_HZ = 44_100
+"""Of the microphone: not the page's, which has to resample, as for most microphones."""
 
 
 def node(folder: Path, *command: str, variables: Mapping[str, str] | None = None) -> str:
@@ -107,3 +114,31 @@ def states(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def room_states() -> list[str]:
+    """The names of the states in which the room can be looked at."""
+    text = (WEB / "src/dev/logs.ts").read_text()
+    listed = text[text.index("export const LOGS") :]
+    return re.findall(r'^  "?([a-z-]+)"?: \(', listed, re.MULTILINE)
+
+
+def speaking(path: Path, *, before_seconds: int, after_seconds: int) -> Path:
+    """A recording in place of the microphone: somebody speaks, and is silent before and after."""
+    with wave.open(str(librivox()[3].path)) as recording:
+        samples = np.frombuffer(recording.readframes(recording.getnframes()), np.int16)
+        rate = recording.getframerate()
+    speech = soxr.resample(samples, rate, RATE_HZ)
+    # No microphone gives nothing at all.
+    noise = np.random.default_rng(7)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE_HZ)
+        for part in (
+            noise.integers(-3, 4, before_seconds * RATE_HZ, np.int16),
+            speech.astype(np.int16),
+            noise.integers(-3, 4, after_seconds * RATE_HZ, np.int16),
+        ):
+            out.writeframes(part.tobytes())
+    return path

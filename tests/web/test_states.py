@@ -5,24 +5,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import WEB, Browser
+from tests.web.conftest import Browser, room_states
 
 pytestmark = pytest.mark.slow
 
 
-def _names() -> list[str]:
-    text = (WEB / "src/dev/logs.ts").read_text()
-    listed = text[text.index("export const LOGS") :]
-    return re.findall(r'^  "?([a-z-]+)"?: \(', listed, re.MULTILINE)
-
-
 def test_nothing_is_inaccessible_or_too_wide(browser: Browser, states: str, tmp_path: Path) -> None:
-    names = _names()
+    names = room_states()
     assert {"listening", "thinking", "speaking", "held", "lost", "everything"} <= set(names)
     browser.run(
         "states.spec.ts",

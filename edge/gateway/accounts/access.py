@@ -12,6 +12,7 @@ import asyncpg
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords, require_good
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle
+from edge.gateway.accounts.transferring import Transfers, require_guest
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
 from edge.gateway.network import network
@@ -47,6 +48,7 @@ class Access:
         sessions: Sessions,
         passwords: Passwords,
         throttle: Throttle,
+        transfers: Transfers,
         clock: Clock,
         guests_per_hour: int,
     ) -> None:
@@ -54,6 +56,7 @@ class Access:
         self._sessions = sessions
         self._passwords = passwords
         self._throttle = throttle
+        self._transfers = transfers
         self._clock = clock
         self._new_users = Limit("new users by address", guests_per_hour, _HOUR, _HOUR)
 
@@ -128,13 +131,19 @@ class Access:
         found = await users.find(connection, fresh.id)
         return found or fresh
 
-    async def log_in(self, email: str, password: str, caller: Caller) -> Opened:
-        """Lets a member in.
+    async def log_in(
+        self, email: str, password: str, caller: Caller, guest: Claims | None = None
+    ) -> Opened:
+        """Lets a member in; the interviews of a guest who is given become theirs.
 
         Raises:
             Unauthenticated: The address or the password is wrong; which of them is not told.
             TooManyAttempts: It was tried too often, on this account or from this address.
+            FailedPrecondition: The guest is none.
+            QuotaExhausted: The member's plan has no room for the guest's interviews.
         """
+        if guest is not None:
+            require_guest(guest)
         email = plain(email)
         account = Subject(BY_ACCOUNT, email.casefold())
         place = Subject(BY_ADDRESS, network(caller.address))
@@ -152,7 +161,11 @@ class Access:
         rehashed = None
         if user.password is not None and self._passwords.is_weak(user.password):
             rehashed = await self._passwords.hash(password)
-        async with self._database.transaction("log_in", user.id) as connection:
+        concerned = user.id if guest is None else EVERYBODY
+        async with self._sessions.ending("log_in", concerned) as connection:
+            if guest is not None:
+                await self._transfers.begin(connection, guest.user_id, user)
+                await self._note(connection, user.id, "guest_interviews_brought", caller)
             if rehashed is not None:
                 await users.set_password(connection, user.id, rehashed)
             await self._note(connection, user.id, "logged_in", caller)

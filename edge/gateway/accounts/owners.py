@@ -17,6 +17,8 @@ from services.runtime.errors import Unavailable
 SECONDS = 5.0
 DELETE_SECONDS = 30.0
 EXPORT_SECONDS = 1800.0
+TRANSFER_SECONDS = 8.0
+"""An interview that is live takes some seconds to be laid aside; a log-in waits for it."""
 INTERVIEWS = "interview"
 """What the part is called that keeps interviews."""
 
@@ -54,6 +56,19 @@ class Owners:
         with _told():
             done = await self._stub.DeleteOwner(request, **outgoing(DELETE_SECONDS, user=user_id))
         return done.interviews, done.recordings
+
+    async def transfer(self, user_id: str, heir: str) -> int:
+        """Gives everything of a user's to another; how many interviews that were.
+
+        Raises:
+            Unavailable: It is not known to be given.
+        """
+        request = pb.TransferOwnerRequest(user_id=user_id, new_user_id=heir)
+        with _told():
+            done = await self._stub.TransferOwner(
+                request, **outgoing(TRANSFER_SECONDS, user=user_id)
+            )
+        return done.interviews
 
     async def keep_for(self, user_id: str, retention: timedelta | None) -> None:
         """Says how long a user's interviews are kept; None for as long as the server keeps them.

@@ -20,6 +20,7 @@ from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.exporting import Exports
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.resetting import PasswordResets
+from edge.gateway.accounts.transferring import Transfers
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
@@ -51,6 +52,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         owners: Owners,
         exports: Exports,
         deletions: Deletions,
+        transfers: Transfers,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -63,6 +65,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self._owners = owners
         self._exports = exports
         self._deletions = deletions
+        self._transfers = transfers
 
     # Coming in.
 
@@ -89,9 +92,16 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     async def LogIn(self, request: pb.LogInRequest, context: _Context) -> pb.LogInResponse:
         """Logs in."""
-        opened = await self._access.log_in(request.email, request.password, caller(context))
+        who = caller(context)
+        guest = await self._claims(who) if request.bring_guest_interviews else None
+        opened = await self._access.log_in(request.email, request.password, who, guest)
+        brought = None
+        if guest is not None:
+            done = await self._transfers.finish(guest.user_id, opened.user.id)
+            brought = pb.BroughtInterviews(interviews=done.interviews, pending=done.pending)
         wanted = request.want_refresh_token
-        return pb.LogInResponse(credentials=await self._given(opened, context, wanted=wanted))
+        credentials = await self._given(opened, context, wanted=wanted)
+        return pb.LogInResponse(credentials=credentials, brought=brought)
 
     async def Refresh(self, request: pb.RefreshRequest, context: _Context) -> pb.RefreshResponse:
         """Gets the next credentials of a session."""

@@ -102,6 +102,19 @@ class Plans:
         """Forgets what those have used who left before this month."""
         await remembered_use.forget_before(connection, month_of(self._clock()))
 
+    async def pass_on(self, connection: asyncpg.Connection, guest: User, heir: User) -> None:
+        """Counts what a guest has used as a user's, in a transaction of the caller's.
+
+        Raises:
+            QuotaExhausted: The user has not so much left.
+        """
+        month = month_of(self._clock())
+        more = await reservations.count(connection, guest.id, INTERVIEW, month)
+        before = await self.usage(connection, heir)
+        if more and before.limit is not None and before.used + more > before.limit:
+            raise _exhausted(heir, before)
+        await reservations.pass_on(connection, guest.id, heir.id)
+
     async def release(self, user_id: str, key: str) -> Usage:
         """Gives an interview back that was not held; one that is not counted does no harm.
 

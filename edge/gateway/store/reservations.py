@@ -44,6 +44,15 @@ async def remove(connection: asyncpg.Connection, user_id: str, kind: str, key: s
     )
 
 
+async def pass_on(connection: asyncpg.Connection, user_id: str, heir: str) -> None:
+    """Counts a user's uses as another's, each in its month."""
+    await connection.execute(
+        "UPDATE account.reservation SET user_id = $2 WHERE user_id = $1",
+        uuid.UUID(user_id),
+        uuid.UUID(heir),
+    )
+
+
 async def count(connection: asyncpg.Connection, user_id: str, kind: str, month: date | None) -> int:
     """How many uses are counted in a month; None: ever."""
     found = await connection.fetchval(

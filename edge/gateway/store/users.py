@@ -167,11 +167,12 @@ async def page(
 async def left_guests(
     connection: asyncpg.Connection, now: datetime, older_than: datetime, limit: int
 ) -> Sequence[str]:
-    """Guests whom nobody can be any more: all their sessions are over."""
+    """Guests whom nobody can be any more: all their sessions are over, and nobody takes theirs."""
     rows = await connection.fetch(
         "SELECT id FROM account.users u WHERE kind = 'guest' AND created < $2 AND NOT EXISTS"
         " (SELECT FROM account.session s"
-        " WHERE s.user_id = u.id AND s.revoked IS NULL AND s.expires > $1) LIMIT $3",
+        " WHERE s.user_id = u.id AND s.revoked IS NULL AND s.expires > $1)"
+        " AND NOT EXISTS (SELECT FROM account.transfer t WHERE t.guest_id = u.id) LIMIT $3",
         now,
         older_than,
         limit,

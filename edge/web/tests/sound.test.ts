@@ -4,6 +4,7 @@ import { JitterBuffer } from "@/audio/jitter";
 import { FLOOR_DB, levelDb, loudness, toneDb } from "@/audio/level";
 import { EchoProbe, NOTES_HZ } from "@/audio/notes";
 import { fromS16, Resampler, toS16 } from "@/audio/resampler";
+import { Take, TAKE_HZ } from "@/audio/take";
 
 function tone(hz: number, rateHz: number, samples: number, amplitude = 0.5): Float32Array {
   return Float32Array.from({ length: samples }, (_, i) => amplitude * Math.sin((2 * Math.PI * hz * i) / rateHz));
@@ -178,5 +179,14 @@ describe("the echo", () => {
     heard(0.05, false, probe);
     heard(0.05, true, probe);
     expect(probe.echo).toBe(false);
+  });
+});
+
+describe("a take", () => {
+  it("is full when its time is over, whatever the pieces, and takes no more", () => {
+    const take = new Take(1);
+    for (let taken = 640; taken < TAKE_HZ; taken += 640) expect(take.add(tone(440, TAKE_HZ, 640))).toBe(false);
+    expect(take.add(tone(440, TAKE_HZ, 999))).toBe(true);
+    expect(take.add(tone(440, TAKE_HZ, 640))).toBe(true);
   });
 });

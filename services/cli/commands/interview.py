@@ -128,10 +128,8 @@ def interview(
     for recording in recordings:
         if not recording.is_file():
             refuse(f"{recording}: no such file")
-    if demo and (rounds is not None or topic):
-        refuse("--demo brings its questions along: leave out --rounds and --topic")
-    if demo and (practice or language not in {None, "en"}):
-        refuse("--demo is an English interview: leave --practice and --language out")
+    if demo:
+        _refuse_with_demo(rounds is not None or topic, practice or language not in {None, "en"})
     if microphone and interrupt_at:
         refuse("--interrupt-at is for recordings: with --microphone, interrupt it yourself")
     if practice and persona not in {None, TUTOR}:
@@ -171,6 +169,13 @@ def interview(
         print_json({"folder": str(output), **timings(held)})
     else:
         _show(held, output)
+
+
+def _refuse_with_demo(questions: object, other: object) -> None:
+    if questions:
+        refuse("--demo brings its questions along: leave --rounds and --topic out")
+    if other:
+        refuse("--demo is an English interview: leave --practice and --language out")
 
 
 async def _with_demo(options: LiveInterview, folder: Path) -> LiveInterview:

@@ -64,10 +64,10 @@ class Voice:
     ) -> AsyncIterator[tuple[float, bytes]]:
         """What lies in a file that nobody here writes to; nothing, when it is gone."""
         path = self.folder / recorded.file
-        context = context_of(recorded.user, recorded.file)
         try:
-            key = self.keys.unwrap(recorded.wrapped_key, recorded.user, recorded.file)
-            opened = partial(LeftFile, path, key, context, over=recorded.over)
+            found = self.keys.unwrap(recorded.wrapped_key, recorded.user, recorded.file)
+            context = context_of(found.sealed_for, recorded.file)
+            opened = partial(LeftFile, path, found.key, context, over=recorded.over)
             file = await in_thread(self.thread, opened)
         except FileNotFoundError:  # It made room, or lies on another machine.
             return

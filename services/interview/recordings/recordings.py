@@ -23,7 +23,7 @@ from services.interview.record import Speaker
 from services.interview.recordings.keys import KeyRing
 from services.interview.recordings.reading import Voice
 from services.interview.recordings.recorder import NO_RECORDER, Places, Recorder, Spoken
-from services.interview.recordings.sealing import SealedFile, context_of, new_key
+from services.interview.recordings.sealing import SealedFile, Tampered, context_of, new_key
 from services.interview.recordings.track import SAMPLE_BYTES, Space, Track
 from services.interview.store.store import Recorded, Store
 from services.runtime.audio.pcm import (
@@ -258,6 +258,15 @@ class Recordings:
             track.name: track for kept in self._kept.values() for track in kept.tracks.values()
         }
         return (tracks.get(recorded.file, recorded) for recorded in files)
+
+    def rewrapped(self, heir: str, recorded: Recorded) -> bytes:
+        """The key of a recording as it is kept for its next owner."""
+        try:
+            return self._keys.pass_on(recorded.wrapped_key, recorded.user, heir, recorded.file)
+        except Tampered as error:
+            # Nobody can hear it before, nor after.
+            log(_logger, logging.WARNING, "recording's key not passed on", cause=error)
+            return recorded.wrapped_key
 
     async def delete(self, interview_id: str) -> None:
         """Removes the files of an interview; what the record knew of them is gone already."""

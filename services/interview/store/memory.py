@@ -17,6 +17,7 @@ from services.interview.store.store import (
     Place,
     Previous,
     Recorded,
+    Rewrapped,
     Summary,
 )
 
@@ -291,6 +292,20 @@ class MemoryStore:
         self._retention.pop(user, None)
         if retention is not None:
             self._retention[user] = retention
+
+    async def transfer(
+        self, user: str, heir: str, leases: Sequence[Lease], rewrapped: Rewrapped
+    ) -> int:
+        """Gives interviews of a user's to another, with all that belongs to them."""
+        found = [kept for lease in leases if (kept := self._require(lease)).interview.user == user]
+        for kept in found:
+            self._keys.pop((user, kept.interview.key or ""), None)
+            kept.interview = replace(kept.interview, user=heir, key=None)
+            kept.recorded = {
+                name: replace(recorded, user=heir, wrapped_key=rewrapped(recorded))
+                for name, recorded in kept.recorded.items()
+            }
+        return len(found)
 
     async def forget_owner(self, user: str) -> None:
         """Forgets what is known of a user who has no interview any more."""

@@ -10,7 +10,7 @@ import asyncpg
 from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, State, Turn
 from services.interview.reports.report import Report
-from services.interview.store import codec, leasing, rows, writing
+from services.interview.store import codec, leasing, rows, transferring, writing
 from services.interview.store.rows import uuid_of
 from services.interview.store.store import (
     KEY_LIFE,
@@ -21,6 +21,7 @@ from services.interview.store.store import (
     Place,
     Previous,
     Recorded,
+    Rewrapped,
     Summary,
 )
 from services.interview.store.writing import Written
@@ -349,6 +350,13 @@ class PostgresStore:
                     user,
                     retention,
                 )
+
+    async def transfer(
+        self, user: str, heir: str, leases: Sequence[Lease], rewrapped: Rewrapped
+    ) -> int:
+        """Gives interviews of a user's to another, with all that belongs to them."""
+        async with self._database.transaction("transfer", EVERYBODY) as connection:
+            return await transferring.transfer(connection, user, heir, leases, rewrapped)
 
     async def forget_owner(self, user: str) -> None:
         """Forgets what is known of a user who has no interview any more."""

@@ -10,7 +10,7 @@ session writes names its lease instead, which only its owner can have got.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -110,6 +110,10 @@ class Recorded:
     places: tuple[tuple[float, float], ...] = ()
     size: int = 0
     over: bool = False
+
+
+Rewrapped = Callable[[Recorded], bytes]
+"""Gives the key of a recording as it is kept for another owner."""
 
 
 class Store(Protocol):
@@ -267,6 +271,25 @@ class Store(Protocol):
 
     async def keep_for(self, user: str, retention: timedelta | None) -> None:
         """Keeps a user's interviews no longer than so after something last happened in them."""
+        ...
+
+    async def transfer(
+        self, user: str, heir: str, leases: Sequence[Lease], rewrapped: Rewrapped
+    ) -> int:
+        """Gives interviews of a user's to another, with all that belongs to them, all or nothing.
+
+        Args:
+            user: Whose they are.
+            heir: Whose they are then.
+            leases: One for each of them: nobody drives it, or will before the lease is given back.
+            rewrapped: Gives a recording's wrapped key as it is kept for the new owner.
+
+        Returns:
+            How many they were; one that is gone, or not the user's, is left out.
+
+        Raises:
+            LeaseLost: Somebody drives one of them.
+        """
         ...
 
     async def forget_owner(self, user: str) -> None:

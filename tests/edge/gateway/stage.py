@@ -32,7 +32,7 @@ PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple battery horse"
 TABLES = (
     "users", "session", "refresh_token", "reset_token", "reservation", "deletion", "audit",
-    "failures", "signing_key", "remembered_use",
+    "failures", "signing_key", "remembered_use", "transfer",
 )  # fmt: skip
 Metadata = tuple[tuple[str, str], ...]
 
@@ -74,6 +74,7 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
     down: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    transferred: list[tuple[str, str]] = field(default_factory=list)
     retention: dict[str, float | None] = field(default_factory=dict)
 
     async def _up(self, context: Any) -> None:
@@ -94,6 +95,11 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
         return owner_service_pb2.DeleteOwnerResponse(
             interviews=2 if first else 0, recordings=4 if first else 0
         )
+
+    async def TransferOwner(self, request: Any, context: Any) -> Any:
+        await self._up(context)
+        self.transferred.append((request.user_id, request.new_user_id))
+        return owner_service_pb2.TransferOwnerResponse(interviews=1)
 
     async def SetRetention(self, request: Any, context: Any) -> Any:
         await self._up(context)
@@ -139,6 +145,19 @@ class Stage:
             metadata=(("x-viva-address", address),),
         )
         return _credentials(response)
+
+    async def bring(self, guest_token: str, password: str = PASSWORD, email: str = EMAIL) -> Any:
+        """Logs in with a guest's token, to bring their interviews along."""
+        return await self.accounts.LogIn(
+            pb.LogInRequest(
+                email=email,
+                password=password,
+                want_refresh_token=True,
+                bring_guest_interviews=True,
+            ),
+            timeout=PATIENCE,
+            metadata=bearer(guest_token),
+        )
 
     async def refresh(self, token: str) -> account_pb2.Credentials:
         request = pb.RefreshRequest(refresh_token=token, want_refresh_token=True)

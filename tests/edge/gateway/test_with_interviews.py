@@ -13,7 +13,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from viva.account.v1 import account_service_pb2 as pb
-from viva.interview.v1 import interview_service_pb2
+from viva.interview.v1 import interview_pb2, interview_service_pb2
 
 from services.interview.clients.quota import QuotaClient
 from services.interview.clients.seams import NoQuota, Quota
@@ -78,6 +78,43 @@ async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> 
     assert await wire.get(made.id, user=user) == made
     await wire.create(user=user)
     assert (await on.account(member.access_token)).interviews.used == 2
+
+
+async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    member, guest = await on.member(), await on.guest()
+    user, before = member.account.id, guest.account.id
+    made = await wire.create(user=before)
+    async with wire.converse(joining(made.id), user=before) as call:
+        await until(call, lambda event: event.HasField("utterance_started"))
+        for _ in range(20):
+            await call.write(
+                interview_service_pb2.ConverseRequest(candidate=audio(b"\1\0\1\0" * 4800))
+            )
+        await heard(wire, 1.9)
+        # In mid-interview: it is laid aside, and waits for its candidate.
+        response = await on.bring(guest.access_token)
+    assert (response.brought.interviews, response.brought.pending) == (1, False)
+    assert response.credentials.account.interviews.used == 1
+    found = await wire.get(made.id, user=user)
+    assert found.state == interview_pb2.INTERVIEW_STATE_PAUSED
+    with pytest.raises(grpc.aio.AioRpcError) as gone:
+        await wire.get(made.id, user=before)
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+    exporting = on.accounts.ExportData(
+        pb.ExportDataRequest(),
+        timeout=PATIENCE,
+        metadata=bearer(response.credentials.access_token),
+    )
+    archive = zipfile.ZipFile(io.BytesIO(b"".join([piece.content async for piece in exporting])))
+    assert archive.read(f"interviews/{made.id}/recordings/candidate.flac").startswith(b"fLaC")
+    # By the member's address alone is there a row of users.
+    left = set(await everything(on, before))
+    assert left == {"account.deletion", "account.audit", "account.users"}
+    # The guest's deletion, the second time too, takes nothing of the member's.
+    on.clock.advance(minutes=3)
+    await on.gateway.deletions.go_on()
+    assert (await wire.get(made.id, user=user)).id == made.id
 
 
 async def test_whom_the_meshs_own_callers_name_needs_no_account(both: Both) -> None:

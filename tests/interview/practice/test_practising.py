@@ -17,8 +17,9 @@ from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
 from services.interview.record import Category, InterviewSettings, Mode, Phase
 from services.runtime.channel import outgoing
-from tests.interview.calls import Wire, fields
+from tests.interview.calls import Wire
 from tests.interview.stage import PATIENCE, FakeEmbedder, stage
+from tests.refusals import fields
 
 ANN = {"user": "ann"}
 TOPICS = [question for question in load_bank() if question.category is Category.CONVERSATION]

@@ -1,5 +1,7 @@
-/** A guest talks: start, microphone check, one spoken answer, and the way to the report. */
+/** A guest talks: start, microphone check, one spoken answer, and the report with its recording. */
 import { expect, test, type Page } from "@playwright/test";
+import { expectPassageToSound, listenIn } from "./playing";
+import { endAndSeeTheReport, toTheCheck } from "./talking";
 
 /** What a guest must never see: the servers' own words. */
 function watch(page: Page): string[] {
@@ -11,19 +13,9 @@ function watch(page: Page): string[] {
   return errors;
 }
 
-async function toTheCheck(page: Page): Promise<void> {
-  await page.goto("/");
-  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-  await page.getByLabel("What position is it for?").fill("Backend engineer");
-  await page.getByText("Adjust", { exact: true }).click();
-  await page.getByRole("slider", { name: "Questions" }).fill("1");
-  await page.getByRole("button", { name: "Start" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Can we hear each other?");
-  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
-}
-
 test("a guest answers by speaking and is led to the report", async ({ page }) => {
   const errors = watch(page);
+  await listenIn(page);
   await toTheCheck(page);
   await page.getByRole("button", { name: "Play three notes" }).click();
   await page.getByRole("button", { name: "I heard them" }).click();
@@ -36,9 +28,9 @@ test("a guest answers by speaking and is led to the report", async ({ page }) =>
   await expect(page.locator(".captions .candidate").first()).toContainText(/\w+ \w+ \w+/, { timeout: 90_000 });
   // The interviewer replies to it.
   await expect(page.locator(".captions .candidate + .interviewer").first()).toBeVisible({ timeout: 60_000 });
-  await page.getByRole("button", { name: "End", exact: true }).click();
-  await page.getByRole("button", { name: "End and see the report" }).click();
-  await expect(page).toHaveURL(/\/report\/[\w-]+$/, { timeout: 60_000 });
+  await endAndSeeTheReport(page);
+
+  await expectPassageToSound(page);
   expect(errors).toEqual([]);
 });
 

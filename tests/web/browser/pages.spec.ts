@@ -1,6 +1,7 @@
 /** The pages around the room, against recorded answers: how they look in each state, and what they do. */
 import { expect, test, type Page } from "@playwright/test";
 import { accessible, everywhere, look } from "./look";
+import { expectPassageToSound, listenIn } from "./playing";
 
 /** Each page in each state, and what shows that it is there. */
 const STATES = [
@@ -49,24 +50,29 @@ everywhere((suffix, language) => {
     }
     expect(raw).toEqual([]);
   });
+
+  test("what a guest is asked who signs in", async ({ page }) => {
+    await open(page, "/account", "guest");
+    const form = page.locator(".forms");
+    await form.locator(".ways button").nth(1).click();
+    await expect(form.locator("[name=keep]").first()).toBeChecked();
+    await look(page, `account-keep-${suffix}`, true);
+    await accessible(page, "account-keep");
+    await form.locator("#email").fill("full@example.org");
+    await form.locator("[type=password]").fill("a long enough one");
+    await form.locator("[type=submit]").click();
+    await expect(page.getByRole("alert")).toBeVisible();
+    await look(page, `account-no-room-${suffix}`, true);
+    await accessible(page, "account-no-room");
+    await form.locator("#email").fill("someone@example.org");
+    await form.locator("[type=submit]").click();
+    await expect(page.locator(".notice a")).toBeVisible();
+    await look(page, `account-brought-${suffix}`, true);
+    await accessible(page, "account-brought");
+  });
 });
 
 test.describe("what they do", () => {
-  test("the layout stays where it is while a report arrives", async ({ page }) => {
-    await page.addInitScript(() => {
-      const shifts = window as unknown as { shift: number };
-      shifts.shift = 0;
-      new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) shifts.shift += (entry as unknown as { value: number }).value;
-      }).observe({ type: "layout-shift", buffered: true });
-    });
-    for (const path of ["/report/x", "/history", "/account", "/settings", "/questions"]) {
-      await open(page, path, "full");
-      await page.waitForLoadState("networkidle");
-      expect(await page.evaluate(() => (window as unknown as { shift: number }).shift), path).toBeLessThan(0.05);
-    }
-  });
-
   test("a passage is reached, played and stopped with the keyboard alone", async ({ page }) => {
     await open(page, "/report/x", "full");
     const first = page.getByRole("button", { name: "Play passage 1" }).first();
@@ -80,6 +86,12 @@ test.describe("what they do", () => {
     await page.keyboard.press("Escape");
     await expect(first).toBeVisible();
     await expect(first).toBeFocused();
+  });
+
+  test("a passage sounds, and the word that sounds is marked", async ({ page }) => {
+    await listenIn(page);
+    await open(page, "/report/x", "full");
+    await expectPassageToSound(page);
   });
 
   test("a typed passage cannot be played, and says so", async ({ page }) => {
@@ -114,6 +126,42 @@ test.describe("what they do", () => {
     await page.locator("form").getByRole("button", { name: "Create account" }).click();
     await expect(page.getByText("someone@example.org")).toBeVisible();
     await expect(page.getByRole("button", { name: "Sign out everywhere" })).toBeVisible();
+  });
+
+  test("a guest who signs in is asked what becomes of their interview", async ({ page }) => {
+    await open(page, "/account", "guest");
+    await expect(page.getByText("You held 1 interview as a guest")).toBeHidden();
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("radio", { name: "Keep it in this account" })).toBeChecked();
+    await page.getByLabel("E-mail").fill("someone@example.org");
+    await page.getByLabel("Password", { exact: true }).fill("a long enough one");
+    await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByText("Your interview as a guest is in this account now.")).toBeVisible();
+    await expect(page.getByRole("link", { name: "See my interviews" })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  });
+
+  test("whoever leaves it behind is told nothing came along", async ({ page }) => {
+    await open(page, "/account", "guest");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("radio", { name: "Leave it behind" }).check();
+    await page.getByLabel("E-mail").fill("someone@example.org");
+    await page.getByLabel("Password", { exact: true }).fill("a long enough one");
+    await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByText("someone@example.org")).toBeVisible();
+    await expect(page.getByText("is in this account now")).toBeHidden();
+  });
+
+  test("an account that takes no more offers both ways, and keeps what was typed", async ({ page }) => {
+    await open(page, "/account", "guest");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByLabel("E-mail").fill("full@example.org");
+    await page.getByLabel("Password", { exact: true }).fill("a long enough one");
+    await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("alert")).toContainText("This account has no interviews left this month");
+    await expect(page.getByRole("alert").getByRole("button", { name: "Create account" })).toBeVisible();
+    await page.getByRole("button", { name: "Sign in without it" }).click();
+    await expect(page.getByText("full@example.org")).toBeVisible();
   });
 
   test("an account is deleted only after it was asked, and the page says what went", async ({ page }) => {

@@ -14,6 +14,27 @@ everywhere((suffix) => {
     }
   });
 
+  test("the microphone check while it records, plays back, and is done", async ({ page }) => {
+    await page.goto("/check/x");
+    const row = page.locator(".part", { has: page.locator("[role=status]") }).first();
+    await row.getByRole("button").first().click();
+    await expect(row.locator(".told")).not.toBeEmpty();
+    await look(page, `check-recording-${suffix}`);
+    await accessible(page, "check-recording");
+    // Whatever was in it: it was played, and may be recorded again.
+    await expect(row.getByRole("button").first()).toHaveAttribute("aria-disabled", "false", { timeout: 15_000 });
+    await look(page, `check-recorded-${suffix}`);
+    await accessible(page, "check-recorded");
+  });
+
+  test("the room asks before it ends", async ({ page }) => {
+    await page.goto("/states.html?state=listening");
+    await page.locator(".buttons .end").click();
+    await expect(page.locator("dialog")).toBeVisible();
+    await look(page, `room-end-${suffix}`);
+    await accessible(page, "room-end");
+  });
+
   test("the pages before it", async ({ page }) => {
     for (const [name, path] of [
       ["start", "/"],

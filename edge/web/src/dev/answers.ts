@@ -1,4 +1,4 @@
-/** What servers answered, in both languages: a member with interviews, a new guest, nobody, a server that fails. */
+/** What servers answered, in both languages: a member with interviews, a new guest, nobody, a server that fails, or is slow. */
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
@@ -10,10 +10,12 @@ import { InterviewService } from "@viva/interview/v1/interview_service_pb";
 import { PersonaService } from "@viva/interview/v1/persona_service_pb";
 import { QuestionService } from "@viva/interview/v1/question_service_pb";
 import { Difficulty, QuestionCategory } from "@viva/interview/v1/question_pb";
+import { RecordedRoom } from "@/dev/conversing";
 import { QUESTIONS, reportOf, TURNS, WORDS, type Language } from "@/dev/recorded";
+import { toS16 } from "@/audio/resampler";
 import { duration } from "@/session/durations";
 
-export const ANSWERS = ["full", "guest", "nobody", "empty", "writing", "live", "error", "never"] as const;
+export const ANSWERS = ["full", "guest", "nobody", "empty", "writing", "live", "error", "never", "late"] as const;
 export type Answers = (typeof ANSWERS)[number];
 
 /** 21 November 2026, noon UTC: the pictures are the same every day. */
@@ -25,7 +27,12 @@ function refused(code: Code, reason: string, seconds?: bigint): ConnectError {
   return new ConnectError("recorded", code, undefined, seconds === undefined ? [info] : [info, { desc: RetryInfoSchema, value: { retryDelay: { seconds } } }]);
 }
 
-export function answering(language: Language, answers: Answers): (router: ConnectRouter) => void {
+/** What a slow server takes: skeletons are seen by then. */
+const LATE_MS = 700;
+
+export function answering(language: Language, wanted: Answers): (router: ConnectRouter) => void {
+  const late = wanted === "late";
+  const answers = late ? "full" : wanted;
   const words = WORDS[language];
   const account = create(AccountSchema, {
     id: "u",
@@ -52,10 +59,12 @@ export function answering(language: Language, answers: Answers): (router: Connec
     interview("c", InterviewState.CANCELLED, 5),
     interview("z", InterviewState.COMPLETED, 9, 58),
   ];
+  const room = new RecordedRoom(language);
   /** A call's answer where the server fails, or never answers. */
   const answered = async <T>(answer: () => T): Promise<T> => {
     if (answers === "error") throw refused(Code.Unavailable, "OVERLOADED", 20n);
     if (answers === "never") await new Promise(() => undefined);
+    if (late) await new Promise((resolve) => setTimeout(resolve, LATE_MS));
     return answer();
   };
 
@@ -69,11 +78,12 @@ export function answering(language: Language, answers: Answers): (router: Connec
         account.email = email;
         return { credentials };
       },
-      logIn: ({ email }) => {
+      logIn: ({ email, bringGuestInterviews }) => {
         if (email.startsWith("wrong")) throw refused(Code.Unauthenticated, "WRONG_PASSWORD");
+        if (email.startsWith("full") && bringGuestInterviews) throw refused(Code.ResourceExhausted, "QUOTA_EXHAUSTED");
         account.kind = AccountKind.MEMBER;
         account.email = email;
-        return { credentials };
+        return bringGuestInterviews ? { credentials, brought: { interviews: 1, pending: email.startsWith("slow") } } : { credentials };
       },
       getAccount: () => answered(() => ({ account })),
       updateSettings: ({ settings }) => answered(() => {
@@ -101,7 +111,9 @@ export function answering(language: Language, answers: Answers): (router: Connec
     });
     router.service(InterviewService, {
       createInterview: () => answered(() => ({ interview: interview("new", InterviewState.READY, 0) })),
-      getInterview: ({ interviewId }) => answered(() => ({ interview: interview(interviewId, state, 1) })),
+      getInterview: ({ interviewId }) => answered(() => ({ interview: interviewId === "new" ? room.interview("new") : interview(interviewId, state, 1) })),
+      endInterview: ({ interviewId }) => answered(() => ({ interview: room.end(interviewId) })),
+      converse: (requests) => room.converse(requests),
       listInterviews: () => answered(() => ({ interviews: answers === "full" ? interviews : [] })),
       deleteInterview: ({ interviewId }) => {
         interviews = interviews.filter(({ id }) => id !== interviewId);
@@ -113,11 +125,12 @@ export function answering(language: Language, answers: Answers): (router: Connec
         return { report: reportOf(language, { x: 72, y: 64, z: 58 }[interviewId] ?? 72, answers === "empty") };
       }),
       async *readRecording({ start }) {
-        // Three seconds of silence.
-        yield { format: { encoding: 1, sampleRateHz: 16000, channels: 1 }, start: start ?? duration(0), audio: new Uint8Array(96_000) };
+        // Three seconds of a tone.
+        const samples = Float32Array.from({ length: 48_000 }, (_, at) => 0.2 * Math.sin((2 * Math.PI * 330 * at) / 16_000));
+        yield { format: { encoding: 1, sampleRateHz: 16000, channels: 1 }, start: start ?? duration(0), audio: toS16(samples) };
       },
     });
-    router.service(PersonaService, { listPersonas: () => ({ personas: [] }) });
+    router.service(PersonaService, { listPersonas: () => answered(() => ({ personas: [{ id: "professional-man", displayName: language === "zh" ? "李明远" : "Daniel Hart", isDefault: true }] })) });
     router.service(QuestionService, {
       searchQuestions: ({ query, category }) => answered(() => ({
         results: QUESTIONS[language]

@@ -18,9 +18,9 @@ export interface Log {
 }
 
 type Language = "en" | "zh";
-type Happening = NonNullable<MessageInitShape<typeof InterviewEventSchema>["event"]>;
+export type Happening = NonNullable<MessageInitShape<typeof InterviewEventSchema>["event"]>;
 
-const SAID = {
+export const SAID = {
   en: {
     greeting: "Good afternoon. I'm Daniel, and I will interview you for the position of backend engineer. Let's begin.",
     question: "Tell me about a time when a service you were responsible for became slow. How did you find out why?",
@@ -68,7 +68,7 @@ function utterance(id: string, text: string, phase: Phase, language: Language): 
   ];
 }
 
-function ended(id: string, text: string, interrupted = false): Happening {
+export function ended(id: string, text: string, interrupted = false): Happening {
   return { case: "utteranceEnded", value: { utteranceId: id, interrupted, turn: { id, text, speaker: Speaker.INTERVIEWER } } };
 }
 
@@ -79,7 +79,7 @@ const played = (utteranceId: string, playedMs: number, drained = false): Input =
   fact: { kind: "position", utteranceId, playedMs, drained },
 });
 
-function asked(language: Language): Happening[] {
+export function asked(language: Language): Happening[] {
   const said = SAID[language];
   return [
     moved(InterviewState.LIVE, Phase.OPENING),

@@ -7,7 +7,7 @@ from alembic import op
 from services.runtime.postgres.row_security import role
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

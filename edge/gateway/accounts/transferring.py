@@ -1,0 +1,140 @@
+"""A guest who logs in brings their interviews along.
+
+Whoever does has shown both: the guest's token, and the account's password. From then on nobody is
+the guest any more, and it is on record whose the interviews become: in one transaction, with the
+log-in itself. They follow at once, or when they can be reached; then the guest is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.accounts.owners import Owners
+from edge.gateway.accounts.user import Kind, User
+from edge.gateway.clock import Clock
+from edge.gateway.quotas.plans import Plans
+from edge.gateway.store import transfers, users
+from edge.gateway.store.transfers import Transfer
+from edge.gateway.tokens.access import Claims
+from edge.gateway.tokens.sessions import Sessions
+from services.runtime.errors import FailedPrecondition, NotFound, ServiceError
+from services.runtime.logs import log
+from services.runtime.postgres.database import EVERYBODY, Database
+
+_logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+AT_ONCE = timedelta(seconds=15)
+"""So long the log-in itself may try; then it is gone on with in the background."""
+_LONGEST_WAIT = timedelta(minutes=5)
+_SOME = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a guest's log-in brought along.
+
+    Attributes:
+        interviews: So many are the user's.
+        pending: Whether they could not be reached, and follow.
+    """
+
+    interviews: int
+    pending: bool
+
+
+def require_guest(claims: Claims) -> None:
+    """Only a guest has interviews that can become another user's.
+
+    Raises:
+        FailedPrecondition: The token is a member's.
+    """
+    if claims.kind is not Kind.GUEST:
+        raise FailedPrecondition("LOGGED_IN", "only a guest's interviews can be brought along")
+
+
+class Transfers:
+    """Has guests' interviews become an account's; `run` goes on with what could not be finished."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        plans: Plans,
+        owners: Owners,
+        deletions: Deletions,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._plans = plans
+        self._owners = owners
+        self._deletions = deletions
+        self._clock = clock
+
+    async def begin(self, connection: asyncpg.Connection, guest_id: str, user: User) -> None:
+        """Ends a guest in favour of a user, in an `ending` of the caller's.
+
+        Raises:
+            FailedPrecondition: The guest is none any more.
+            QuotaExhausted: The user's plan has no room for what the guest has used.
+        """
+        # In one order, or two that do this at once could wait for each other.
+        found = {
+            each: await users.find(connection, each, locked=True)
+            for each in sorted((guest_id, user.id))
+        }
+        guest, heir = found[guest_id], found[user.id]
+        if guest is None or guest.kind is not Kind.GUEST:
+            raise FailedPrecondition("LOGGED_IN", "this guest is registered already")
+        if heir is None:
+            raise NotFound("user", user.id)
+        await self._plans.pass_on(connection, guest, heir)
+        now = self._clock()
+        await transfers.add(connection, guest.id, heir.id, now, now + AT_ONCE)
+        await self._sessions.end_all(connection, guest.id)
+
+    async def finish(self, guest_id: str, user_id: str) -> Brought:
+        """Has the interviews follow what was begun, if they can be reached now."""
+        try:
+            return Brought(await self._pass(Transfer(guest_id, user_id, 0)), pending=False)
+        except ServiceError:
+            return Brought(0, pending=True)
+
+    async def run(self) -> None:
+        """Goes on with transfers that are due, for ever."""
+        while True:
+            await self.go_on()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def go_on(self) -> None:
+        """Goes on with transfers that are due. What fails comes again."""
+        with suppress(ServiceError):
+            async with self._database.transaction("go_on", EVERYBODY) as connection:
+                due = await transfers.due(connection, self._clock(), _SOME)
+            for transfer in due:
+                with suppress(ServiceError):
+                    await self._pass(transfer)
+
+    async def _pass(self, transfer: Transfer) -> int:
+        guest = transfer.guest_id
+        try:
+            moved = await self._owners.transfer(guest, transfer.user_id)
+        except ServiceError as error:
+            wait = min(timedelta(seconds=2 ** min(transfer.attempts, 10)), _LONGEST_WAIT)
+            log(_logger, logging.WARNING, "transfer not finished", user=guest, cause=error)
+            async with self._database.transaction("pass", EVERYBODY) as connection:
+                await transfers.failed(connection, guest, self._clock() + wait)
+            raise
+        # What is left is nobody's: the record of the transfer goes with the guest.
+        with suppress(NotFound):
+            await self._deletions.delete(guest, "gateway")
+        log(_logger, logging.INFO, "transfer finished", user=transfer.user_id, interviews=moved)
+        return moved

@@ -1,0 +1,187 @@
+/** What a page is to bear before it is done: slow answers, zoom, spacing, less motion, no mouse. Against recorded answers. */
+import { expect, test, type Locator, type Page } from "@playwright/test";
+
+/** Every page, with what shows that it is there. */
+const PAGES = [
+  ["/", "full", "form"],
+  ["/check/new", "full", "[role=meter]"],
+  ["/room/new", "full", ".room"],
+  ["/report/x", "full", ".report .transcript"],
+  ["/history", "full", ".list"],
+  ["/questions", "full", ".list"],
+  ["/settings", "full", "fieldset:nth-of-type(7)"],
+  ["/account", "full", ".sessions li"],
+  ["/account", "guest", "form"],
+  ["/reset#token=new", "nobody", "form"],
+  ["/nothing/here", "full", "h1"],
+] as const;
+const ROOM = (process.env.VIVA_STATES ?? "").split(" ").filter(Boolean);
+if (ROOM.length === 0) throw new Error("VIVA_STATES names the room's states");
+
+async function open(page: Page, path: string, answers: string, sign = "h1"): Promise<void> {
+  await page.goto(`/pages.html?answers=${answers}&page=${encodeURIComponent(path)}`);
+  await expect(page.locator(sign).first()).toBeVisible();
+}
+
+/** Everything there is to see, one after the other. */
+async function everyPage(page: Page, seen: (name: string) => Promise<void>): Promise<void> {
+  for (const [path, answers, sign] of PAGES) {
+    await open(page, path, answers, sign);
+    await seen(`${path} ${answers}`);
+  }
+  for (const state of ROOM) {
+    await page.goto(`/states.html?state=${state}`);
+    await expect(page.locator(".room")).toBeVisible();
+    await seen(`room ${state}`);
+  }
+}
+
+test("nothing moves under the reader while answers come late", async ({ page }) => {
+  await page.addInitScript(() => {
+    const shifts: string[] = [];
+    Object.assign(window, { shifts, shift: 0 });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean; sources: { node: Element | null }[] }[]) {
+        if (entry.hadRecentInput) continue;
+        (window as unknown as { shift: number }).shift += entry.value;
+        shifts.push(`${entry.value.toFixed(3)} ${entry.sources.map(({ node }) => node?.className || node?.nodeName).join(", ")}`);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const told = () =>
+    page.evaluate(() => {
+      const { shift, shifts } = window as unknown as { shift: number; shifts: string[] };
+      return { shift, shifts };
+    });
+  for (const [path, answers, sign] of PAGES) {
+    await open(page, path, answers === "full" ? "late" : answers, sign);
+    // Two frames later what has moved is on record.
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const { shift, shifts } = await told();
+    expect(shift, `${path} ${answers}: ${shifts.join("; ")}`).toBeLessThan(0.05);
+  }
+  // And it would have been seen.
+  await page.evaluate(() => document.querySelector("main")?.prepend(Object.assign(document.createElement("div"), { style: "height: 300px" })));
+  await expect.poll(async () => (await told()).shift).toBeGreaterThan(0.05);
+});
+
+/** Half of 1280 is what 200 % zoom leaves; 320 is what 400 % does (WCAG 1.4.10). */
+for (const [width, height] of [
+  [640, 400],
+  [320, 640],
+] as const) {
+  test(`at ${width} px nothing has to be scrolled sideways, nor does text that is spaced out`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await everyPage(page, async (name) => {
+      expect(await tooWide(page), name).toEqual([]);
+      // What a reader may set (WCAG 1.4.12).
+      await page.addStyleTag({ content: "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }" });
+      expect(await tooWide(page), `${name}, spaced out`).toEqual([]);
+    });
+  });
+}
+
+/** What sticks out on the right, other than what scrolls by itself. */
+function tooWide(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    const out = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > clientWidth + 1);
+    return [`${scrollWidth} of ${clientWidth}: ${out.slice(0, 3).map((one) => one.outerHTML.slice(0, 90)).join(" | ")}`];
+  });
+}
+
+test("in a low window what can be done in the room is in reach", async ({ page }) => {
+  await page.setViewportSize({ width: 640, height: 400 });
+  for (const state of ROOM) {
+    await page.goto(`/states.html?state=${state}`);
+    await expect(page.locator(".room")).toBeVisible();
+    for (const button of await page.locator(".room button:visible:enabled").all()) {
+      await button.click({ trial: true, timeout: 5_000 }).catch(async (error: unknown) => {
+        throw new Error(`${state}: ${await button.innerText()}`, { cause: error });
+      });
+    }
+  }
+});
+
+test("whoever wants less motion sees none, and all that is told", async ({ page }) => {
+  const moving = () => page.evaluate(() => document.getAnimations().filter(({ playState }) => playState === "running").length);
+  await page.goto("/states.html?state=thinking");
+  await expect(page.locator(".presence.thinking")).toBeVisible();
+  // Otherwise the arc goes round.
+  await expect.poll(moving).toBeGreaterThan(0);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await everyPage(page, async (name) => {
+    expect(await moving(), name).toBe(0);
+  });
+  await page.goto("/states.html?state=thinking");
+  await expect(page.locator(".presence.thinking")).toBeVisible();
+});
+
+test.describe("without a mouse", () => {
+  /** Goes on with Tab until this has the focus, which can be seen. */
+  async function tabTo(page: Page, wanted: Locator): Promise<void> {
+    await expect(wanted).toBeVisible();
+    for (let steps = 0; steps < 60; steps += 1) {
+      if (await wanted.evaluate((one) => one === document.activeElement)) {
+        const seen = await wanted.evaluate((one) => {
+          const holder = one.closest(".option") ?? one;
+          return one.matches(":focus-visible") && getComputedStyle(holder).outlineStyle !== "none";
+        });
+        expect(seen, "the focus can be seen").toBe(true);
+        return;
+      }
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`not reached: ${await wanted.evaluate((one) => one.outerHTML.slice(0, 120))}`);
+  }
+
+  async function press(page: Page, name: string | RegExp): Promise<void> {
+    await tabTo(page, page.getByRole("button", { name, exact: typeof name === "string" }));
+    await page.keyboard.press("Enter");
+  }
+
+  test("an interview is begun, held and ended", async ({ page }) => {
+    await open(page, "/", "full");
+    await tabTo(page, page.getByLabel("What position is it for?"));
+    await page.keyboard.type("Backend engineer");
+    await tabTo(page, page.getByRole("radio", { name: "English" }));
+    await page.keyboard.press("ArrowRight");
+    await expect(page.getByRole("radio", { name: "中文" })).toBeChecked();
+    await page.keyboard.press("ArrowLeft");
+    await tabTo(page, page.locator("summary"));
+    await page.keyboard.press("Enter");
+    await tabTo(page, page.getByRole("slider", { name: "Questions" }));
+    await page.keyboard.press("Home");
+    await expect(page.getByText("1 question", { exact: true })).toBeVisible();
+    await press(page, "Start");
+
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Can we hear each other?");
+    await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+    await press(page, "Record 3 seconds");
+    await expect(page.getByText("Speak now…")).toBeVisible();
+    await expect(page.getByText("This is how you sound…")).toBeVisible();
+    await press(page, "I heard myself");
+    // The focus has gone on to the next step.
+    await expect(page.getByRole("button", { name: "Go to the interview" })).toBeFocused();
+    await page.keyboard.press("Enter");
+
+    await expect(page).toHaveURL(/\/room\/new/);
+    await expect(page.locator(".captions .interviewer").last()).toBeVisible();
+    await press(page, "Type");
+    await expect(page.getByLabel("Your answer")).toBeFocused();
+    await page.keyboard.type("I read the traces first.");
+    await page.keyboard.press("Control+Enter");
+    await expect(page.locator(".captions .candidate").first()).toContainText("I read the traces first.");
+    await press(page, "End");
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toBeHidden();
+    await expect(page.getByRole("button", { name: "End", exact: true })).toBeFocused();
+    await page.keyboard.press("Enter");
+    await press(page, "End and see the report");
+    await expect(page).toHaveURL(/\/report\/new/);
+    await expect(page.locator(".report .transcript")).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  });
+});
