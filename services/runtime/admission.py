@@ -137,23 +137,18 @@ class Admission(Generic[ItemT]):
         free = [*busy, *([0.0] * idle)]
         # An idle worker does not wait for what is still being prepared.
         now_free = islice(self._forecast(now, free), idle if ready and promised else 0)
-        at_once, _ = self._until_done(new, now_free, 0.0)
+        at_once = self._until_done(new, now_free)
         missed = self._missed(now, free)
+        room = left * self._room(new, now)
         with self._waiting.all_ready():
-            forecast = self._forecast(now, free)
-            done, risk = self._until_done(new, forecast, missed)
-            own = self._waiting.cost[new.priority][new.caller]
-            if own > cost * _OTHER:
-                # A caller promises itself no more than its fair part beside those who are there,
-                # should they go on, and one more who may come.
-                shares = len(self._waiting.cost[new.priority]) + 1
-                lead = self._waiting.lead(new.priority, new.caller)
-                done = max(done, min(free) + lead * shares * seconds / self._workers)
-            done = min(done, at_once) + self._max_wait
-            room = left * self._room(new, now)
+            done = min(at_once, self._fair_part(new, cost * seconds, free))
+            if not tried and done > room:  # most refusals: no forecast is needed
+                return Refusal("deadline", done - room)
+            forecast = list(self._forecast(now, free))
+            done = min(at_once, max(done, self._until_done(new, forecast))) + self._max_wait
             if not tried and done > room:
                 return Refusal("deadline", done - room)
-            risk += sum(self._risk(new, step, missed) for step in forecast)
+            risk = self._risk(new, forecast, missed)
         if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
             return Refusal("others_deadline", done)
         return None
@@ -164,24 +159,33 @@ class Admission(Generic[ItemT]):
         reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
         return max(0.0, 1 - reserve - urgent / self._workers)
 
-    def _until_done(
-        self, new: Submission, forecast: Iterator[Step], missed: float
-    ) -> tuple[float, float]:
-        """Seconds until a submission is done, if it is, and the risk for others until then."""
+    def _fair_part(self, new: Submission, seconds: float, free: Sequence[float]) -> float:
+        """Seconds until a caller's fair part of the model has done all that it asked for.
+
+        That is beside the callers who are there, should they go on, and one more who may come.
+        """
+        callers = self._waiting.cost[new.priority]
+        cost = sum(job.cost for job in new.jobs)
+        if callers[new.caller] <= cost * _OTHER:
+            return 0.0
+        lead = self._waiting.lead(new.priority, new.caller)
+        return min(free) + lead * (len(callers) + 1) * seconds / cost / self._workers
+
+    def _until_done(self, new: Submission, forecast: Iterable[Step]) -> float:
+        """Seconds until a submission is done; infinite if the forecast ends before that."""
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
             pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
-        done = risk = 0.0
+        done = 0.0
         for step in forecast:
-            risk += self._risk(new, step, missed)
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
                     done = max(done, step.late)
             if not pending:
-                return done, risk
-        return math.inf, risk
+                return done
+        return math.inf
 
     def _missed(self, now: float, free: Sequence[float]) -> float:
         """Seconds that what is promised loses when it is ready just after the next batches began.
@@ -201,27 +205,28 @@ class Admission(Generic[ItemT]):
             self._waiting.drop(job)
         missed = self._missed(now, free)
         with self._waiting.all_ready():
-            risk = sum(self._risk(new, step, missed) for step in self._forecast(now, free))
+            risk = self._risk(new, self._forecast(now, free), missed)
         for job in new.jobs:
             self._waiting.push(job)
         return risk
 
-    def _risk(self, new: Submission, step: Step, missed: float) -> float:
+    def _risk(self, new: Submission, forecast: Iterable[Step], missed: float) -> float:
         """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
-        if step.batch.tightest >= step.now + step.late + missed:
-            return 0.0
         risk = 0.0
-        for lane, first, stop in step.batch.parts:
-            for job in lane.jobs[first:stop]:
-                other = job.submission
-                # What is worth little a moment later is given up for whoever waits.
-                if other is new or new.priority < other.priority < Priority.BATCH:
-                    continue
-                left = other.deadline - step.now
-                if job in self._waiting.promised:
-                    left -= missed
-                if left < step.late:
-                    risk += _LOST if left < step.likely else step.late - left
+        for batch, now, likely, late in forecast:
+            if batch.tightest >= now + late + missed:
+                continue
+            for lane, first, stop in batch.parts:
+                for job in lane.jobs[first:stop]:
+                    other = job.submission
+                    # What is worth little a moment later is given up for whoever waits.
+                    if other is new or new.priority < other.priority < Priority.BATCH:
+                        continue
+                    left = other.deadline - now
+                    if job in self._waiting.promised:
+                        left -= missed
+                    if left < late:
+                        risk += _LOST if left < likely else late - left
         return risk
 
     def _forecast(self, now: float, free: Iterable[float]) -> Iterator[Step]:

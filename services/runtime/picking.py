@@ -73,7 +73,7 @@ class Cursor(Generic[ItemT]):
         self._taken: dict[Lane[ItemT], int] = {}
         self._heads: list[list[tuple[Place, Lane[ItemT]]]] = []
         for lanes in waiting.lanes:
-            heads = [(lane.places[0], lane) for lane in lanes.values()]
+            heads = [(lane.jobs[0].place, lane) for lane in lanes.values()]
             heapq.heapify(heads)
             self._heads.append(heads)
 
@@ -83,10 +83,10 @@ class Cursor(Generic[ItemT]):
             while heads:
                 place, lane = heads[0]
                 taken = self._taken.get(lane, 0)
-                if taken == len(lane.places):
+                if taken == len(lane.jobs):
                     heapq.heappop(heads)
-                elif lane.places[taken] != place:
-                    heapq.heapreplace(heads, (lane.places[taken], lane))
+                elif lane.jobs[taken].place != place:
+                    heapq.heapreplace(heads, (lane.jobs[taken].place, lane))
                 else:
                     return lane
         return None
@@ -127,7 +127,7 @@ class Picker:
     def ran(self, batch: Batch[ItemT]) -> None:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
-        cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
+        cost, usual = sum(job.cost for job in lane.jobs[start:stop]), self._usual[lane.priority]
         self._usual[lane.priority] = (
             cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
@@ -155,18 +155,15 @@ class Picker:
     ) -> Batch[ItemT]:
         """The batch with as many more jobs of a lane as it can take."""
         parts, cost, tightest = batch
-        start = cursor.taken(lane)
+        start = stop = cursor.taken(lane)
         room = self.limits.items - sum(part.stop - part.start for part in parts)
-        costs = lane.costs[start : start + room]
-        stop, whole = start + len(costs), cost + sum(costs)
-        if whole > limit:
-            stop, whole = start, cost
-            for more in costs:
-                if (parts or stop > start) and whole + more > limit:
-                    break
-                stop, whole = stop + 1, whole + more
+        for job in lane.jobs[start : start + room]:
+            if (parts or stop > start) and cost + job.cost > limit:
+                break
+            cost += job.cost
+            stop += 1
         if stop == start:
             return batch
         cursor.take(lane, stop)
-        due = min(tightest, *lane.deadlines[start:stop])
-        return Batch([*parts, Part(lane, start, stop)], whole, due)
+        due = min(tightest, *[job.submission.deadline for job in lane.jobs[start:stop]])
+        return Batch([*parts, Part(lane, start, stop)], cost, due)

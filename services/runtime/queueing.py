@@ -97,64 +97,45 @@ class Job(Generic[ItemT]):
         return (self.submission.deadline, self.order)
 
 
-def _urgency(job: Job[Any]) -> tuple[float, int]:
-    return job.urgency
+def _place(job: Job[Any]) -> Place:
+    return job.place
 
 
 @dataclass(slots=True, eq=False)
 class Lane(Generic[ItemT]):
-    """The waiting jobs of one class and key in the order of their places.
-
-    `places`, `costs` and `deadlines` repeat what the jobs say: a forecast reads slices of them.
-    """
+    """The waiting jobs of one class and key in the order of their places."""
 
     priority: Priority
     key: Hashable
     jobs: list[Job[ItemT]] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
-    deadlines: list[float] = field(default_factory=list)
     own: dict[str, list[Job[ItemT]]] = field(default_factory=dict)
 
-    def insert(self, job: Job[ItemT], place: Place) -> None:
-        """Takes a job in. A caller's jobs share their places earliest deadline first.
+    def insert(self, job: Job[ItemT]) -> None:
+        """Takes in a job whose place is behind all that its caller has.
 
-        Args:
-            job: The job.
-            place: A new place behind all that its caller has.
+        A caller's jobs share their places earliest deadline first.
         """
-        own = self.own.setdefault(job.submission.caller, [])
-        at = bisect.bisect_left(own, job.urgency, key=_urgency)
-        own.insert(at, job)
-        index = bisect.bisect_left(self.places, place)
-        self.places.insert(index, place)
-        self.jobs.insert(index, job)
-        self.costs.insert(index, job.cost)
-        self.deadlines.insert(index, job.submission.deadline)
-        job.place = place
+        self.jobs.insert(self.index(job), job)
         job.waiting = True
-        # Those of its caller that are due later move one place back.
-        places = [*(later.place for later in own[at + 1 :]), place]
-        if len(places) > 1:
-            for moved, to in zip(own[at:], places, strict=True):
-                self._put(moved, to)
-
-    def _put(self, job: Job[ItemT], place: Place) -> None:
-        index = bisect.bisect_left(self.places, place)
-        job.place = place
-        self.jobs[index] = job
-        self.costs[index] = job.cost
-        self.deadlines[index] = job.submission.deadline
+        own = self.own.setdefault(job.submission.caller, [])
+        own.append(job)
+        at = len(own) - 1
+        while at and job.urgency < own[at - 1].urgency:
+            later = own[at - 1]
+            here, there = self.index(later), self.index(job)
+            self.jobs[here], self.jobs[there] = job, later
+            job.place, later.place = later.place, job.place
+            own[at - 1], own[at] = job, later
+            at -= 1
 
     def index(self, job: Job[ItemT]) -> int:
         """How many jobs come before it."""
-        return bisect.bisect_left(self.places, job.place)
+        return bisect.bisect_left(self.jobs, job.place, key=_place)
 
     def remove(self, start: int, stop: int) -> list[Job[ItemT]]:
         """Takes out the jobs of a range."""
         taken = self.jobs[start:stop]
-        for column in (self.jobs, self.places, self.costs, self.deadlines):
-            del column[start:stop]
+        del self.jobs[start:stop]
         for job in taken:
             job.waiting = False
             own = self.own[job.submission.caller]
@@ -198,7 +179,8 @@ class Waiting(Generic[ItemT]):
         lanes = self.lanes[priority]
         if job.key not in lanes:
             lanes[job.key] = Lane(priority, job.key)
-        lanes[job.key].insert(job, (time, after + job.order))
+        job.place = (time, after + job.order)
+        lanes[job.key].insert(job)
         self.items += 1
         self.size += job.size
         cost = self.cost[priority]
@@ -231,9 +213,10 @@ class Waiting(Generic[ItemT]):
     def take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
         """Takes out jobs that will run: virtual time goes on for those who share the model."""
         priority = lane.priority
-        now = self._now[priority] + sum(lane.costs[start:stop]) / len(self.cost[priority])
-        self._now[priority] = now
+        sharing = len(self.cost[priority])
         taken = self._take(lane, start, stop)
+        self._now[priority] += sum(job.cost for job in taken) / sharing
+        now = self._now[priority]
         # An idle class remembers nobody.
         callers = self._callers[priority] if self.cost[priority] else {}
         self._callers[priority] = {c: t for c, t in callers.items() if t > now}
