@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
-from services.runtime.picking import Batch, Cursor, Picker
+from services.runtime.picking import Batch, Picker
 from services.runtime.queueing import Job, Lane, Priority, Submission, Waiting
 from services.runtime.speed import CAUTION, Speed
 
@@ -214,7 +214,7 @@ class Admission(Generic[ItemT]):
         """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
         risk = 0.0
         for batch, now, likely, late in forecast:
-            if batch.tightest >= now + late + missed:
+            if batch.due >= now + late + missed:
                 continue
             for lane, first, stop in batch.parts:
                 for job in lane.jobs[first:stop]:
@@ -238,9 +238,8 @@ class Admission(Generic[ItemT]):
         """
         workers = [(seconds, 0.0) for seconds in free]
         heapq.heapify(workers)
-        cursor = Cursor(self._waiting)
         deviation, doubt = self._speed.deviation, self._speed.doubt
-        while batch := self._picker.next(cursor):
+        for batch in self._picker.batches(self._waiting):
             start, variance = workers[0]
             seconds = self._speed.seconds(batch.cost)
             likely = start + seconds

@@ -32,7 +32,7 @@ from services.runtime import metrics
 from services.runtime.admission import RESERVED, Admission, Refusal
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Unavailable
 from services.runtime.model_call import Ran, call_model
-from services.runtime.picking import Batch, Cursor, Limits, Picker
+from services.runtime.picking import Batch, Limits, Picker
 from services.runtime.queueing import Job, Priority, Submission, Waiting
 from services.runtime.speed import Speed
 from services.runtime.threads import yield_to_event_loops
@@ -363,10 +363,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     async def _gather_company(self) -> None:
         """Waits until a batch is full or its first item has waited long enough."""
-        lane = Cursor(self._queue).first()
-        if lane is None:
+        first = self._queue.first()
+        if first is None:
             return
-        first = lane.jobs[0]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(first.submission.submitted + self._max_wait):
                 while first.waiting and not self._closed and not self._is_full(first.key):
@@ -407,7 +406,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         While others wait, that is by the speed expected; otherwise by the best one known, as what
         is never tried teaches nothing.
         """
-        while batch := self._picker.next(Cursor(self._queue)):
+        while batch := next(self._picker.batches(self._queue), None):
             others = self._queue.items > sum(stop - start for _, start, stop in batch.parts)
             whole = self._speed.seconds(batch.cost) if others else 0.0
             hopeless = [

@@ -91,11 +91,6 @@ class Job(Generic[ItemT]):
     place: Place = (0.0, 0)
     waiting: bool = False
 
-    @property
-    def urgency(self) -> tuple[float, int]:
-        """What a caller's own jobs are ordered by."""
-        return (self.submission.deadline, self.order)
-
 
 def _place(job: Job[Any]) -> Place:
     return job.place
@@ -108,29 +103,15 @@ class Lane(Generic[ItemT]):
     priority: Priority
     key: Hashable
     jobs: list[Job[ItemT]] = field(default_factory=list)
-    own: dict[str, list[Job[ItemT]]] = field(default_factory=dict)
-
-    def insert(self, job: Job[ItemT]) -> None:
-        """Takes in a job whose place is behind all that its caller has.
-
-        A caller's jobs share their places earliest deadline first.
-        """
-        self.jobs.insert(self.index(job), job)
-        job.waiting = True
-        own = self.own.setdefault(job.submission.caller, [])
-        own.append(job)
-        at = len(own) - 1
-        while at and job.urgency < own[at - 1].urgency:
-            later = own[at - 1]
-            here, there = self.index(later), self.index(job)
-            self.jobs[here], self.jobs[there] = job, later
-            job.place, later.place = later.place, job.place
-            own[at - 1], own[at] = job, later
-            at -= 1
 
     def index(self, job: Job[ItemT]) -> int:
         """How many jobs come before it."""
         return bisect.bisect_left(self.jobs, job.place, key=_place)
+
+    def insert(self, job: Job[ItemT]) -> None:
+        """Takes a job in."""
+        self.jobs.insert(self.index(job), job)
+        job.waiting = True
 
     def remove(self, start: int, stop: int) -> list[Job[ItemT]]:
         """Takes out the jobs of a range."""
@@ -138,10 +119,6 @@ class Lane(Generic[ItemT]):
         del self.jobs[start:stop]
         for job in taken:
             job.waiting = False
-            own = self.own[job.submission.caller]
-            own.remove(job)
-            if not own:
-                del self.own[job.submission.caller]
         return taken
 
 
@@ -169,6 +146,11 @@ class Waiting(Generic[ItemT]):
         self.promised: dict[Job[ItemT], None] = {}
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
+
+    def first(self) -> Job[ItemT] | None:
+        """The job that leads the next batch."""
+        lanes = next(filter(None, self.lanes), {})
+        return min((lane.jobs[0] for lane in lanes.values()), key=_place, default=None)
 
     def push(self, job: Job[ItemT], after: int = 0) -> None:
         """Takes a job in, behind the first `after` to come of those whose turn it is as well."""

@@ -18,8 +18,6 @@ _ASSUMED_SPREAD = 0.1
 # works, on content that is hard now and then, and believed up to this factor.
 _BELIEVED = 3.0
 _RARE = 0.5
-# No machine is steadier than this, as a part of a batch's time.
-_LEAST_DEVIATION = 0.05
 # Half of what was slower than the best is forgotten in so many seconds without a batch.
 _HALF_LIFE = 20.0
 
@@ -35,11 +33,9 @@ class Speed:
 
     Attributes:
         known: Whether any batch was seen.
-        deviation: Standard deviation of a batch's time, as a part of the prediction.
     """
 
     known: bool = False
-    deviation: float = _LEAST_DEVIATION
     _weight: float = 0.0
     _cost: float = 0.0
     _time: float = 0.0
@@ -72,7 +68,6 @@ class Speed:
             miss = seconds / predicted - 1
             self._seen = min(self._seen + 1, 1 / (1 - _STEADY))
             self._variance += (miss * miss - self._variance) / self._seen
-            self.deviation = max(_LEAST_DEVIATION, math.sqrt(self._variance))
         self._weight = self._weight * _DECAY + 1
         self._cost = self._cost * _DECAY + cost
         self._time = self._time * _DECAY + seconds
@@ -98,6 +93,11 @@ class Speed:
     def seconds(self, cost: float) -> float:
         """Seconds that a batch of this cost takes; 0 while nothing is known."""
         return self._fixed + self._slope * cost
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a batch's time, as a part of the prediction."""
+        return math.sqrt(self._variance)
 
     @property
     def doubt(self) -> float:

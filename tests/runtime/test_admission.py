@@ -440,8 +440,8 @@ def test_the_model_never_sees_what_is_only_promised() -> None:
     machine.play(script)
 
 
-def decision_calls(size: int, batches: int) -> int:
-    """Function calls of one decision while so many full batches wait."""
+def decision_calls(size: int, batches: int, within: float = 1e6) -> int:
+    """Function calls of one decision while so many full batches wait for their own caller."""
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -464,7 +464,8 @@ def decision_calls(size: int, batches: int) -> int:
             assert scheduler.waiting == size * batches
             sys.setprofile(count)
             try:
-                with scheduler.promise([0], deadline=gone):
+                due = asyncio.get_running_loop().time() + within
+                with contextlib.suppress(Overloaded), scheduler.promise([0], deadline=due):
                     pass
             finally:
                 sys.setprofile(None)
@@ -483,6 +484,11 @@ def decision_calls(size: int, batches: int) -> int:
 def test_a_decision_looks_at_the_batches_that_wait_and_not_at_the_items() -> None:
     few = decision_calls(size=4, batches=50)
     assert decision_calls(size=60, batches=50) <= 1.1 * few
+
+
+def test_who_asks_for_more_than_its_part_is_refused_without_a_look_at_what_waits() -> None:
+    few = decision_calls(size=4, batches=10, within=0.5)
+    assert decision_calls(size=4, batches=200, within=0.5) <= 1.1 * few
 
 
 def test_a_batch_is_an_event_of_each_callers_span() -> None:
