@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+from prometheus_client import REGISTRY
 
 from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, ServiceError
@@ -262,6 +263,32 @@ def test_what_is_dropped_is_let_go_at_once() -> None:
         assert kept() is None
         assert machine.scheduler.waiting == 1
         await asyncio.gather(*running)
+
+    machine.play(script)
+
+
+def dropped(reason: str) -> float:
+    labels = {"scheduler": "t", "reason": reason}
+    return REGISTRY.get_sample_value("viva_dropped_total", labels) or 0.0
+
+
+@pytest.mark.parametrize(("after", "reason"), [(0.5, "cancelled"), (0.995, "deadline")])
+def test_a_call_that_grpc_ends_just_before_its_deadline_counts_as_late(
+    after: float, reason: str
+) -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds = 2.0
+        running = asyncio.create_task(machine.submit())
+        await asyncio.sleep(0.01)
+        before = dropped(reason)
+        # By what is known of the model it would be done in time.
+        late = asyncio.create_task(machine.submit(within=1.0))
+        await asyncio.sleep(after)
+        late.cancel()
+        await asyncio.wait([late, running])
+        assert dropped(reason) == before + 1
 
     machine.play(script)
 
