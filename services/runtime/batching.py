@@ -121,7 +121,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             Limits(max_batch_size, max_batch_cost, max_batch_seconds), self._speed
         )
         self._queue: Waiting[ItemT] = Waiting()
-        self._admission = Admission(self._queue, self._picker, self._speed, workers, max_wait)
+        self._admission = Admission(self._queue, self._picker, self._speed, workers)
         self._order = itertools.count()
         self._running: dict[int, float] = {}
         self._arrival = asyncio.Event()
