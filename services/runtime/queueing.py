@@ -18,10 +18,6 @@ Place: TypeAlias = tuple[float, int]
 """A job's place among those of its class: the caller's virtual time, then order of arrival."""
 
 
-# More than any order of arrival: who becomes ready comes after all who wait.
-_LATER = 1 << 62
-
-
 class Priority(enum.IntEnum):
     """Classes of urgency; the lower runs first.
 
@@ -110,7 +106,7 @@ class Lane(Generic[ItemT]):
 
     def insert(self, job: Job[ItemT]) -> None:
         """Takes a job in."""
-        self.jobs.insert(self.index(job), job)
+        bisect.insort(self.jobs, job, key=_place)
         job.waiting = True
 
     def remove(self, start: int, stop: int) -> list[Job[ItemT]]:
@@ -152,8 +148,8 @@ class Waiting(Generic[ItemT]):
         lanes = next(filter(None, self.lanes), {})
         return min((lane.jobs[0] for lane in lanes.values()), key=_place, default=None)
 
-    def push(self, job: Job[ItemT], after: int = 0) -> None:
-        """Takes a job in, behind the first `after` to come of those whose turn it is as well."""
+    def push(self, job: Job[ItemT]) -> None:
+        """Takes a job in."""
         priority, caller = job.submission.priority, job.submission.caller
         callers = self._callers[priority]
         time = max(callers.get(caller, 0.0), self._now[priority])
@@ -161,7 +157,7 @@ class Waiting(Generic[ItemT]):
         lanes = self.lanes[priority]
         if job.key not in lanes:
             lanes[job.key] = Lane(priority, job.key)
-        job.place = (time, after + job.order)
+        job.place = (time, job.order)
         lanes[job.key].insert(job)
         self.items += 1
         self.size += job.size
@@ -172,7 +168,7 @@ class Waiting(Generic[ItemT]):
     def all_ready(self) -> Iterator[None]:
         """Puts what is promised among what waits, to see what becomes of both."""
         for job in self.promised:
-            self.push(job, _LATER)
+            self.push(job)
         try:
             yield
         finally:
@@ -199,8 +195,7 @@ class Waiting(Generic[ItemT]):
         taken = self._take(lane, start, stop)
         self._now[priority] += sum(job.cost for job in taken) / sharing
         now = self._now[priority]
-        # An idle class remembers nobody.
-        callers = self._callers[priority] if self.cost[priority] else {}
+        callers = self._callers[priority]
         self._callers[priority] = {c: t for c, t in callers.items() if t > now}
         return taken
 
