@@ -27,8 +27,9 @@ RESERVED = 0.25
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 _LEAST_RETRY = 0.05
-# Sums of seconds are not exact.
+# Sums are not exact.
 _LEAST_RISK = 1e-6
+_OTHER = 1 + 1e-6
 
 _REASONS = {
     "queue_full": "the queue is full",
@@ -134,7 +135,7 @@ class Admission(Generic[ItemT]):
         room = left * self._room(new, now)
         with self._waiting.all_ready():
             done = min(at_once, self._fair_part(new, seconds, free))
-            if not tried and done > room:  # most refusals: no forecast is needed
+            if not tried and done > room:  # no forecast is needed
                 return Refusal("deadline", done - room)
             forecast = list(self._forecast(free))
             done = min(at_once, max(done, self._until_done(new, forecast)))
@@ -158,6 +159,8 @@ class Admission(Generic[ItemT]):
         A unit of cost takes so many `seconds` in full batches.
         """
         callers = self._waiting.cost[new.priority]
+        if callers[new.caller] <= sum(job.cost for job in new.jobs) * _OTHER:
+            return 0.0  # of whom nothing else waits, has what is free
         lead = self._waiting.lead(new.priority, new.caller)
         return min(free) + lead * (len(callers) + 1) * seconds / self._workers
 

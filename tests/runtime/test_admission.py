@@ -332,6 +332,22 @@ def test_items_of_one_request_fail_together_and_at_once() -> None:
     virtual_time.run(script())
 
 
+def test_a_caller_of_whom_nothing_waits_has_what_others_leave() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        running = [asyncio.create_task(machine.submit())]
+        await asyncio.sleep(0.01)
+        running += [asyncio.create_task(machine.submit(caller=f"{n}")) for n in range(6)]
+        await asyncio.sleep(0)
+        # Beside eight callers who went on, its part would take eight batches.
+        await machine.scheduler.submit_all([0] * 8, caller="new", deadline=loop.time() + 1)
+        await asyncio.gather(*running)
+
+    machine.play(script)
+
+
 def test_what_will_be_refused_is_refused_before_it_is_prepared() -> None:
     machine = Machine()
 
@@ -413,9 +429,13 @@ def test_many_who_are_still_being_prepared_are_promised_no_more_than_can_be_done
     machine.play(script)
 
 
+@pytest.mark.parametrize("within", [1.6, 3.0])
 @pytest.mark.parametrize("awoken", [False, True])
-def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(awoken: bool) -> None:
-    machine = Machine(cost=lambda item: item or 0.01)
+def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(
+    awoken: bool, within: float
+) -> None:
+    # No batch has more than one of them.
+    machine = Machine(cost=lambda item: item or 0.01, key=lambda item: item)
     machine.by_cost = True
 
     async def script() -> None:
@@ -427,7 +447,7 @@ def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(awoken: bool) 
             if awoken:
                 await machine.submit(0.02, within=3.0)
             await asyncio.sleep(0.2)
-            assert await machine.verdict(1.6, item=1.0) is Overloaded
+            assert await machine.verdict(within, item=1.1) is Overloaded
             await machine.scheduler.submit(1.0, caller="slow", deadline=due, promise=promise)
         assert loop.time() <= due
 
