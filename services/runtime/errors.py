@@ -287,6 +287,17 @@ class ResourceMissing(Exception):
         self.remedy = remedy
 
 
+def service_error(error: BaseException) -> ServiceError | None:
+    """The error to tell: itself, or the first one in a task group's collection; None for a bug."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            if known := service_error(inner):
+                return known
+    return None
+
+
 def to_status(error: ServiceError) -> status_pb2.Status:
     """The `google.rpc.Status` of an error."""
     status = status_pb2.Status(code=error.code.value[0], message=error.message)

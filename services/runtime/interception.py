@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from services.runtime import metrics
 from services.runtime.draining import unless_draining
-from services.runtime.errors import Draining, Overloaded, ServiceError, to_status
+from services.runtime.errors import Draining, Overloaded, service_error, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
@@ -251,7 +251,7 @@ async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]
 async def _abort(context: Context, request_id: str, error: BaseException) -> None:
     """Ends the call with the status of an error; one that is no `ServiceError` is a bug."""
     identity = (REQUEST_ID_KEY, request_id)
-    known = _service_error(error)
+    known = service_error(error)
     if known is None:
         log(_logger, logging.ERROR, "handler failed", cause=error)
         message = f"internal error; request id {request_id}"
@@ -262,19 +262,8 @@ async def _abort(context: Context, request_id: str, error: BaseException) -> Non
 
 
 def _code(error: Exception) -> grpc.StatusCode:
-    known = _service_error(error)
+    known = service_error(error)
     return grpc.StatusCode.INTERNAL if known is None else known.code
-
-
-def _service_error(error: BaseException) -> ServiceError | None:
-    """Finds the error to tell: itself, or the first one in a task group's collection."""
-    if isinstance(error, ServiceError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            if known := _service_error(inner):
-                return known
-    return None
 
 
 def _is_call_cancelled() -> bool:

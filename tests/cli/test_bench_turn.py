@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import grpc
 import numpy as np
 import pytest
+from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from services.cli.bench.bargein.bench import figures as bargein_figures
 from services.cli.bench.bargein.sounds import Kind, Sound, echo, levelled, noises
@@ -26,6 +28,8 @@ from services.cli.bench.turn.in_process import InProcessChannel
 from services.cli.bench.turn.interviews import Interviews
 from services.cli.bench.turn.pipecat import heard as pipecat_heard
 from services.cli.bench.turn.plot import svg
+from services.runtime.errors import DeadlineExpired
+from services.runtime.server import Service
 from tests.cli.simulated_mesh import simulated_mesh
 from tests.runtime import virtual_time
 
@@ -123,6 +127,21 @@ def test_a_session_that_fails_is_no_session_in_time(tmp_path: Path) -> None:
     level = on_mesh(tmp_path, do)
     assert level.failed == 1
     assert not level.in_time
+
+
+class _Late(embed_pb2_grpc.EmbedServiceServicer):
+    async def Embed(self, request: object, context: object) -> embed_pb2.EmbedResponse:
+        raise ExceptionGroup("tasks", [DeadlineExpired("too late")])
+
+
+async def test_calls_within_the_process_end_as_a_servers_do() -> None:
+    channel = InProcessChannel()
+    add = partial(embed_pb2_grpc.add_EmbedServiceServicer_to_server, _Late())
+    channel.offer([Service("viva.embed.v1.EmbedService", add)])
+    stub = embed_pb2_grpc.EmbedServiceStub(channel.typed())
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await stub.Embed(embed_pb2.EmbedRequest(), timeout=1)
+    assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_words_stop_a_line_and_silence_does_not(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.interview.endpointing.deciding import (
+    BACK_CHANNEL_SECONDS,
     CEILING_SECONDS,
+    OPENER_SECONDS,
     Asked,
     Decision,
     Pause,
@@ -17,7 +19,9 @@ from services.interview.endpointing.deciding import (
     Verdict,
     ceiling,
     decide,
+    moments,
 )
+from services.interview.endpointing.model import fitted
 from services.interview.endpointing.wording import read
 from services.interview.record import Category, Patience, Phase
 
@@ -225,13 +229,28 @@ def test_in_the_middle_of_a_thought_a_word_of_patience_comes_before_the_ceiling(
 
 
 def test_between_waiting_and_answering_stands_an_opener() -> None:
-    sounds = [step / 20 for step in range(1, 20)]
+    sounds = [step / 50 for step in range(1, 50)]
     found = {
-        judged(TOLD, silence=silence / 20, sound=sound).decision
+        judged(TOLD, CLOSED, silence=silence / 20, sound=sound).decision
         for sound in sounds
         for silence in range(5, 40)
     }
     assert {Decision.WAIT, Decision.OPENER, Decision.ANSWER} <= found
+
+
+@pytest.mark.parametrize("patience", Patience)
+def test_what_is_said_meanwhile_never_puts_the_answer_off(patience: Patience) -> None:
+    due = [moments(fitted(), share / 200, SpeakerPace(), patience) for share in range(1, 200)]
+    openers = [found for found in due if found.opener is not None]
+    words = [found for found in due if found.back_channel is not None]
+    assert openers
+    assert words
+    for found in openers:
+        assert found.opener is not None
+        assert found.opener + OPENER_SECONDS <= found.answer
+    for found in words:
+        assert found.back_channel is not None
+        assert found.back_channel + BACK_CHANNEL_SECONDS <= found.answer
 
 
 def test_a_slow_speaker_is_given_more_time() -> None:

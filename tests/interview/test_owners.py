@@ -293,6 +293,8 @@ async def test_the_gateway_is_asked_for_users_and_not_for_the_meshs_own_callers(
         client = QuotaClient(channel)
         await client.reserve(LOCAL_USER, "one")
         await client.release(LOCAL_USER, "one")
+        await client.reserve("bench", "one")
+        await client.release("bench", "one")
         await client.reserve(ann, "two")
         [request] = quotas.seen
         assert (request.user_id, request.kind, request.key) == (

@@ -52,6 +52,7 @@ class Answer:
         sounds: When the interviewer began to be heard, since it began: each utterance once.
         contents: The same, of what is more than a sign of listening ("Okay.").
         arrivals: When that had come; it may have been heard later, behind an "Okay.".
+        asides: When signs of listening had been heard to their end; content waits for it.
         timings: What the server told of the turn.
     """
 
@@ -61,6 +62,7 @@ class Answer:
     sounds: list[float] = field(default_factory=list)
     contents: list[float] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
+    asides: list[float] = field(default_factory=list)
     timings: pb.TurnTimings | None = None
 
     @property
@@ -390,6 +392,8 @@ class Candidate:
         line.stopped, line.interrupted = True, ended.interrupted
         line.audio.clear()
         line.ended.set()
+        if self.answers and not line.replies:
+            self.answers[-1].asides.append(self._loop.time())
         asks = line.phase in {interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP}
         # Whoever was asked while they answered has that to finish, and is replied to then.
         answering = self._answering and bool(self._to_say)

@@ -36,8 +36,8 @@ _CLOSED_CALLERS = 16
 _CLOSED_ROUNDS = 3
 _TALK = 0.1
 """Interactive work beside the flood, as a part of the capacity."""
-_LEAST_TALK = 12
-"""Requests of it at least: fewer say nothing of the slowest."""
+_LEAST_TALK = 1.2
+"""Requests of it for each second asked for, at least: fewer than 12 say nothing of the slowest."""
 _REFUSED_WITHIN = 0.01
 """Seconds in which who is refused should know; a bucket of the servers' histogram."""
 _SPEECH_SECONDS = (1.0, 2.0, 3.0, 4.0)
@@ -116,7 +116,7 @@ async def _server(
     after = await _refusals(name)
     flood = Offer(BATCH, excess * capacity, deadline * _BATCH_PATIENCE)
     talk = Offer(INTERACTIVE, _TALK * capacity, deadline * _BATCH_PATIENCE)
-    long = max(seconds, _LEAST_TALK / talk.rate)
+    long = seconds * max(1.0, _LEAST_TALK / talk.rate)
     alone = await offer(send, long, [talk])
     beside = await offer(send, long, [talk, flood], to_the_end=False)
     figures = [

@@ -271,10 +271,13 @@ def _count(
 
 
 def _added(answer: Answer, interview_id: str, server: Orchestrator) -> float | None:
-    """What the interview server took from the end of the turn to the reply, in seconds."""
+    """What the interview server took from the end of the turn to the reply, in seconds.
+
+    While an "Okay." is heard it waits on purpose.
+    """
     reply = next((at for at in answer.arrivals if at >= answer.speech_end), None)
     turns = [at for at in server.work.turns[interview_id] if at >= answer.speech_end]
     if reply is None or not turns:
         return None
-    over = turns[0]
+    over = max(turns[0], *(at for at in answer.asides if at <= reply), 0.0)
     return max(0.0, reply - over - server.work.within(interview_id, over, reply))

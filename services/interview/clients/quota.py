@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import uuid
 
 import grpc
 from viva.account.v1 import quota_service_pb2 as pb
 from viva.account.v1 import quota_service_pb2_grpc
 
-from services.interview.record import LOCAL_USER
 from services.runtime.channel import outgoing
 from services.runtime.errors import Relayed, Unavailable
 from services.runtime.logs import log
@@ -32,13 +32,13 @@ class QuotaClient:
         )
 
     async def reserve(self, user: str, interview_id: str) -> None:
-        """Counts an interview of the user's. The mesh's own callers have no user, and no quota.
+        """Counts an interview of the user's, who has a quota with an account.
 
         Raises:
             Relayed: As the gateway said: the user has none left, or is no user any more.
             Unavailable: It does not answer.
         """
-        if user == LOCAL_USER:
+        if not _has_account(user):
             return
         request = pb.ReserveRequest(user_id=user, kind=pb.QUOTA_KIND_INTERVIEW, key=interview_id)
         try:
@@ -50,10 +50,19 @@ class QuotaClient:
 
     async def release(self, user: str, interview_id: str) -> None:
         """Gives an interview back that was not created; if that fails, it stays counted."""
-        if user == LOCAL_USER:
+        if not _has_account(user):
             return
         request = pb.ReleaseRequest(user_id=user, kind=pb.QUOTA_KIND_INTERVIEW, key=interview_id)
         try:
             await self._stub.Release(request, **outgoing(QUOTA_SECONDS))
         except grpc.aio.AioRpcError as error:
             log(_logger, logging.WARNING, "quota not given back", code=error.code().name)
+
+
+def _has_account(user: str) -> bool:
+    """Whether the gateway gave the name: a UUID. Whom else the mesh's own callers name has none."""
+    try:
+        uuid.UUID(user)
+    except ValueError:
+        return False
+    return True

@@ -34,8 +34,14 @@ EARLIEST_SECONDS = 0.4
 """Seconds of silence before which nothing is decided: until then the recogniser's words are those
 before the last ones, and many stops of the voice are no pauses."""
 STEP_SECONDS = 0.05
+OPENER_SECONDS = 0.5
+"""How long an opener sounds. The content waits for its end: where the answer is due by then, an
+opener would only put it off."""
+BACK_CHANNEL_SECONDS = 1.2
+"""How long a word of patience sounds, likewise."""
 _BACK_CHANNEL_SHARE = 0.75
-"""Of the ceiling: after so much silence in the middle of a thought a word of patience is due."""
+"""Of the ceiling: after so much silence in the middle of a thought a word of patience is due, or
+sooner, to be over by then."""
 MID_THOUGHT = 0.05
 """The probability of an end, before the silence says anything, under which the candidate is in the
 middle of a thought: they are waited for up to the ceiling, and told so on the way."""
@@ -91,7 +97,7 @@ class Moments:
 
     Attributes:
         at_once: The probability that the answer is over, before the silence says anything.
-        opener: When an opener is due; None if not before the answer.
+        opener: When an opener is due; None if it would not be over before the answer.
         back_channel: When a word of patience is due; None except in the middle of a thought.
         answer: When the answer is due.
     """
@@ -146,7 +152,9 @@ def moments(model: Model, at_once: float, pace: SpeakerPace, patience: Patience)
         return min(zip(costs, times, strict=True))[1]
 
     if at_once < MID_THOUGHT:
-        return Moments(at_once, None, _BACK_CHANNEL_SHARE * temper.ceiling, temper.ceiling)
+        word = min(_BACK_CHANNEL_SHARE * temper.ceiling, temper.ceiling - BACK_CHANNEL_SECONDS)
+        return Moments(at_once, None, word, temper.ceiling)
     answer = best(model.cut_in_cost * temper.price)
     opener = best(model.opener_cost * temper.price)
-    return Moments(at_once, opener if opener < answer else None, None, answer)
+    in_time = opener + OPENER_SECONDS <= answer
+    return Moments(at_once, opener if in_time else None, None, answer)

@@ -80,6 +80,12 @@ async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> 
     assert (await on.account(member.access_token)).interviews.used == 2
 
 
+async def test_whom_the_meshs_own_callers_name_needs_no_account(both: Both) -> None:
+    # `viva interview` and the benchmarks name candidates of their own.
+    for _ in range(3):
+        await both.running.wire.create(user="bench")
+
+
 async def test_all_of_a_user_is_taken_along_and_then_gone(both: Both) -> None:
     on, wire = both.on, both.running.wire
     member = await on.member()

@@ -18,6 +18,7 @@ from services.interview.endpointing.deciding import (
     CEILING_SECONDS,
     EARLIEST_SECONDS,
     MID_THOUGHT,
+    OPENER_SECONDS,
     STEP_SECONDS,
 )
 from services.interview.endpointing.features import features
@@ -27,8 +28,6 @@ Float64 = npt.NDArray[np.float64]
 
 FIRST_LOOK = 0.2
 """Seconds: Smart Turn is asked so far into a pause, as Pipecat and our server do."""
-OPENER_SECONDS = 0.5
-"""How long an opener ("Mm-hm.") sounds: a speaker who goes on meanwhile counts as stopped."""
 PIPECAT_FALLBACK = 3.0
 """Pipecat's `stop_secs` for Smart Turn."""
 
@@ -139,8 +138,8 @@ class Ours:
         """What openers add, as it is configured or at other prices."""
         answered = self.due(self._model.cut_in_cost if cut_in is None else cut_in)
         first = self.due(self._model.opener_cost if opener is None else opener)
-        opener_due = np.minimum(answered, first)
-        early = opener_due < answered
+        early = first + OPENER_SECONDS <= answered
+        opener_due = np.where(early, first, answered)
         inner = ~self._judged.over
         lengths = self._judged.lengths
         heard = inner & early & (lengths > opener_due)

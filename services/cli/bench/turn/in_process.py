@@ -25,7 +25,7 @@ from services.interview import server as interview
 from services.interview.settings import InterviewServerSettings
 from services.llm import server as llm
 from services.llm.settings import LlmSettings
-from services.runtime.errors import ServiceError
+from services.runtime.errors import service_error
 from services.runtime.request import CALLER_KEY, USER_KEY, Request, set_current_request
 from services.runtime.server import Service
 from services.runtime.settings import load
@@ -150,12 +150,13 @@ def _request(method: str, timeout: float | None, metadata: Metadata) -> Request:
     )
 
 
-def _failed(error: ServiceError) -> grpc.aio.AioRpcError:
+def _failed(error: Exception) -> grpc.aio.AioRpcError:
+    known = service_error(error)
     return grpc.aio.AioRpcError(
-        error.code,
+        grpc.StatusCode.INTERNAL if known is None else known.code,
         grpc.aio.Metadata(),
         grpc.aio.Metadata(),
-        details=error.message,
+        details=repr(error) if known is None else known.message,
         debug_error_string=None,
     )
 
@@ -170,7 +171,7 @@ class _Unary:
         set_current_request(request)
         try:
             return await answer
-        except ServiceError as error:
+        except Exception as error:
             raise _failed(error) from error
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -198,7 +199,7 @@ class _Stream:
         try:
             async for response in answer(self._written()):
                 self._answers.put_nowait(response)
-        except ServiceError as error:
+        except Exception as error:  # noqa: BLE001 - as servers do, it ends the call alone
             self._answers.put_nowait(_failed(error))
         finally:
             self._over = True
