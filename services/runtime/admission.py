@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
-from services.runtime.picking import Batch, Cursor, Picker
+from services.runtime.picking import Batch, Picker
 from services.runtime.queueing import Job, Lane, Priority, Submission, Waiting
 from services.runtime.speed import CAUTION, Speed
 
@@ -27,10 +27,8 @@ RESERVED = 0.25
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 _LEAST_RETRY = 0.05
-# How a submission that is late for sure weighs against seconds of others.
-_LOST = 1e6
+# Sums are not exact.
 _LEAST_RISK = 1e-6
-# Sums of costs are not exact.
 _OTHER = 1 + 1e-6
 
 _REASONS = {
@@ -78,13 +76,11 @@ class Step(NamedTuple):
 
     Attributes:
         batch: What runs.
-        now: When the forecast was made.
         likely: Seconds until it is done.
         late: Seconds until it is done that are seldom exceeded.
     """
 
     batch: Batch[Any]
-    now: float
     likely: float
     late: float
 
@@ -92,14 +88,11 @@ class Step(NamedTuple):
 class Admission(Generic[ItemT]):
     """Decides over submissions that have just been put in the queue."""
 
-    def __init__(
-        self, waiting: Waiting[ItemT], picker: Picker, speed: Speed, workers: int, max_wait: float
-    ) -> None:
+    def __init__(self, waiting: Waiting[ItemT], picker: Picker, speed: Speed, workers: int) -> None:
         self._waiting = waiting
         self._picker = picker
         self._speed = speed
         self._workers = workers
-        self._max_wait = max_wait
         self._demand = [Demand() for _ in Priority]
 
     def decide(
@@ -136,24 +129,19 @@ class Admission(Generic[ItemT]):
             return None
         free = [*busy, *([0.0] * idle)]
         # An idle worker does not wait for what is still being prepared.
-        now_free = islice(self._forecast(now, free), idle if ready and promised else 0)
-        at_once, _ = self._until_done(new, now_free, 0.0)
-        missed = self._missed(now, free)
+        now_free = islice(self._forecast(free), idle if ready else 0)
+        at_once = self._until_done(new, now_free) if promised else math.inf
+        missed = self._missed(free)
+        room = left * self._room(new, now)
         with self._waiting.all_ready():
-            forecast = self._forecast(now, free)
-            done, risk = self._until_done(new, forecast, missed)
-            own = self._waiting.cost[new.priority][new.caller]
-            if own > cost * _OTHER:
-                # A caller promises itself no more than its fair part beside those who are there,
-                # should they go on, and one more who may come.
-                shares = len(self._waiting.cost[new.priority]) + 1
-                lead = self._waiting.lead(new.priority, new.caller)
-                done = max(done, min(free) + lead * shares * seconds / self._workers)
-            done = min(done, at_once) + self._max_wait
-            room = left * self._room(new, now)
+            done = min(at_once, self._fair_part(new, seconds, free))
+            if not tried and done > room:  # no forecast is needed
+                return Refusal("deadline", done - room)
+            forecast = list(self._forecast(free))
+            done = min(at_once, max(done, self._until_done(new, forecast)))
             if not tried and done > room:
                 return Refusal("deadline", done - room)
-            risk += sum(self._risk(new, step, missed) for step in forecast)
+            risk = self._risk(new, now, forecast, missed)
         if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
             return Refusal("others_deadline", done)
         return None
@@ -164,26 +152,35 @@ class Admission(Generic[ItemT]):
         reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
         return max(0.0, 1 - reserve - urgent / self._workers)
 
-    def _until_done(
-        self, new: Submission, forecast: Iterator[Step], missed: float
-    ) -> tuple[float, float]:
-        """Seconds until a submission is done, if it is, and the risk for others until then."""
+    def _fair_part(self, new: Submission, seconds: float, free: Sequence[float]) -> float:
+        """Seconds until a caller's fair part of the model has done all that it asked for.
+
+        That is beside the callers who are there, should they go on, and one more who may come.
+        A unit of cost takes so many `seconds` in full batches.
+        """
+        callers = self._waiting.cost[new.priority]
+        if callers[new.caller] <= sum(job.cost for job in new.jobs) * _OTHER:
+            return 0.0  # of whom nothing else waits, has what is free
+        lead = self._waiting.lead(new.priority, new.caller)
+        return min(free) + lead * (len(callers) + 1) * seconds / self._workers
+
+    def _until_done(self, new: Submission, forecast: Iterable[Step]) -> float:
+        """Seconds until a submission is done; infinite if the forecast ends before that."""
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
             pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
-        done = risk = 0.0
+        done = 0.0
         for step in forecast:
-            risk += self._risk(new, step, missed)
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
                     done = max(done, step.late)
             if not pending:
-                return done, risk
-        return math.inf, risk
+                return done
+        return math.inf
 
-    def _missed(self, now: float, free: Sequence[float]) -> float:
+    def _missed(self, free: Sequence[float]) -> float:
         """Seconds that what is promised loses when it is ready just after the next batches began.
 
         No worker waits for it, and it may be ready at any time.
@@ -192,58 +189,49 @@ class Admission(Generic[ItemT]):
             return 0.0
         workers = list(free)
         heapq.heapify(workers)
-        for step in islice(self._forecast(now, free), len(workers)):
+        for step in islice(self._forecast(free), len(workers)):
             heapq.heapreplace(workers, step.likely)
         return workers[0] - min(free)
 
     def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
         for job in new.jobs:
             self._waiting.drop(job)
-        missed = self._missed(now, free)
+        missed = self._missed(free)
         with self._waiting.all_ready():
-            risk = sum(self._risk(new, step, missed) for step in self._forecast(now, free))
+            risk = self._risk(new, now, self._forecast(free), missed)
         for job in new.jobs:
             self._waiting.push(job)
         return risk
 
-    def _risk(self, new: Submission, step: Step, missed: float) -> float:
-        """Seconds by which others may be late; one who is late for sure counts `_LOST`."""
-        if step.batch.tightest >= step.now + step.late + missed:
-            return 0.0
+    def _risk(self, new: Submission, now: float, forecast: Iterable[Step], missed: float) -> float:
+        """Seconds by which others may be late."""
         risk = 0.0
-        for lane, first, stop in step.batch.parts:
-            for job in lane.jobs[first:stop]:
-                other = job.submission
-                # What is worth little a moment later is given up for whoever waits.
-                if other is new or new.priority < other.priority < Priority.BATCH:
-                    continue
-                left = other.deadline - step.now
-                if job in self._waiting.promised:
-                    left -= missed
-                if left < step.late:
-                    risk += _LOST if left < step.likely else step.late - left
+        for batch, _, late in forecast:
+            if batch.due >= now + late + missed:
+                continue
+            for lane, first, stop in batch.parts:
+                for job in lane.jobs[first:stop]:
+                    other = job.submission
+                    # What is worth little a moment later is given up for whoever waits.
+                    if other is new or new.priority < other.priority < Priority.BATCH:
+                        continue
+                    due = other.deadline - (missed if job in self._waiting.promised else 0.0)
+                    risk += max(0.0, now + late - due)
         return risk
 
-    def _forecast(self, now: float, free: Iterable[float]) -> Iterator[Step]:
+    def _forecast(self, free: Iterable[float]) -> Iterator[Step]:
         """The batches to come, if nothing more came.
 
         Args:
-            now: The time.
             free: Seconds until each worker is free.
         """
-        workers = [(seconds, 0.0) for seconds in free]
+        workers = list(free)
         heapq.heapify(workers)
-        cursor = Cursor(self._waiting)
-        deviation, doubt = self._speed.deviation, self._speed.doubt
-        while batch := self._picker.next(cursor):
-            start, variance = workers[0]
-            seconds = self._speed.seconds(batch.cost)
-            likely = start + seconds
-            # Batches' own misses make up for one another; a wrong prediction misses all alike.
-            variance += (deviation * seconds) ** 2
-            heapq.heapreplace(workers, (likely, variance))
-            late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
-            yield Step(batch, now, likely, late)
+        margin = 1 + CAUTION * self._speed.deviation
+        for batch in self._picker.batches(self._waiting):
+            likely = workers[0] + self._speed.seconds(batch.cost)
+            heapq.heapreplace(workers, likely)
+            yield Step(batch, likely, likely * margin)
 
     def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
         """Seconds that jobs take idle workers at the best speed known."""

@@ -32,7 +32,7 @@ from services.runtime import metrics
 from services.runtime.admission import RESERVED, Admission, Refusal
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Unavailable
 from services.runtime.model_call import Ran, call_model
-from services.runtime.picking import Batch, Cursor, Limits, Picker
+from services.runtime.picking import Batch, Limits, Picker
 from services.runtime.queueing import Job, Priority, Submission, Waiting
 from services.runtime.speed import Speed
 from services.runtime.threads import yield_to_event_loops
@@ -121,7 +121,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             Limits(max_batch_size, max_batch_cost, max_batch_seconds), self._speed
         )
         self._queue: Waiting[ItemT] = Waiting()
-        self._admission = Admission(self._queue, self._picker, self._speed, workers, max_wait)
+        self._admission = Admission(self._queue, self._picker, self._speed, workers)
         self._order = itertools.count()
         self._running: dict[int, float] = {}
         self._arrival = asyncio.Event()
@@ -363,10 +363,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
 
     async def _gather_company(self) -> None:
         """Waits until a batch is full or its first item has waited long enough."""
-        lane = Cursor(self._queue).first()
-        if lane is None:
+        first = self._queue.first()
+        if first is None:
             return
-        first = lane.jobs[0]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(first.submission.submitted + self._max_wait):
                 while first.waiting and not self._closed and not self._is_full(first.key):
@@ -407,7 +406,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         While others wait, that is by the speed expected; otherwise by the best one known, as what
         is never tried teaches nothing.
         """
-        while batch := self._picker.next(Cursor(self._queue)):
+        while batch := next(self._picker.batches(self._queue), None):
             others = self._queue.items > sum(stop - start for _, start, stop in batch.parts)
             whole = self._speed.seconds(batch.cost) if others else 0.0
             hopeless = [

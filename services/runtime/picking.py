@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
-from services.runtime.queueing import Lane, Place, Priority, Waiting
+from services.runtime.queueing import Lane, Priority, Waiting
 from services.runtime.speed import Speed
 
 ItemT = TypeVar("ItemT")
@@ -57,52 +59,12 @@ class Batch(NamedTuple, Generic[ItemT]):
     Attributes:
         parts: Jobs of one key, the most urgent class first.
         cost: Theirs together.
-        tightest: The earliest of their deadlines.
+        due: The earliest of their deadlines.
     """
 
     parts: list[Part[ItemT]]
     cost: float
-    tightest: float
-
-
-class Cursor(Generic[ItemT]):
-    """What still waits after some picks; nothing is taken out."""
-
-    def __init__(self, waiting: Waiting[ItemT]) -> None:
-        self._waiting = waiting
-        self._taken: dict[Lane[ItemT], int] = {}
-        self._heads: list[list[tuple[Place, Lane[ItemT]]]] = []
-        for lanes in waiting.lanes:
-            heads = [(lane.places[0], lane) for lane in lanes.values()]
-            heapq.heapify(heads)
-            self._heads.append(heads)
-
-    def first(self) -> Lane[ItemT] | None:
-        """The lane of the job that goes first."""
-        for heads in self._heads:
-            while heads:
-                place, lane = heads[0]
-                taken = self._taken.get(lane, 0)
-                if taken == len(lane.places):
-                    heapq.heappop(heads)
-                elif lane.places[taken] != place:
-                    heapq.heapreplace(heads, (lane.places[taken], lane))
-                else:
-                    return lane
-        return None
-
-    def after(self, lane: Lane[ItemT]) -> list[Lane[ItemT]]:
-        """The less urgent lanes of the same key."""
-        lanes = self._waiting.lanes[lane.priority + 1 :]
-        return [of[lane.key] for of in lanes if lane.key in of]
-
-    def taken(self, lane: Lane[ItemT]) -> int:
-        """How many jobs of a lane are gone."""
-        return self._taken.get(lane, 0)
-
-    def take(self, lane: Lane[ItemT], stop: int) -> None:
-        """Counts the jobs of a lane up to `stop` as gone."""
-        self._taken[lane] = stop
+    due: float
 
 
 class Picker:
@@ -127,46 +89,58 @@ class Picker:
     def ran(self, batch: Batch[ItemT]) -> None:
         """Notes a batch that is about to run."""
         lane, start, stop = batch.parts[0]
-        cost, usual = sum(lane.costs[start:stop]), self._usual[lane.priority]
+        cost, usual = sum(job.cost for job in lane.jobs[start:stop]), self._usual[lane.priority]
         self._usual[lane.priority] = (
             cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
 
-    def next(self, cursor: Cursor[ItemT]) -> Batch[ItemT] | None:
-        """The batch that a worker takes who is free; None when nothing waits."""
-        lead = cursor.first()
-        if lead is None:
-            return None
+    def batches(self, waiting: Waiting[ItemT]) -> Iterator[Batch[ItemT]]:
+        """What workers would take, one batch after another, if nothing more came.
+
+        Nothing is taken out; what is to run is the first.
+        """
         speed = self._speed
-        # A batch cannot be stopped: it must not hold up more urgent work, should some come.
-        usual = min(self._usual[: lead.priority], default=math.inf)
-        seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
-        limit = min(self.limits.cost, speed.cost_within(seconds))
-        batch: Batch[ItemT] = Batch([], 0.0, math.inf)
-        batch = self._joined(batch, cursor, lead, limit)
-        if company := cursor.after(lead):
-            limit = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
-            for lane in company:
-                batch = self._joined(batch, cursor, lane, limit)
-        return batch
+        taken: dict[Lane[ItemT], int] = defaultdict(int)
+        for urgency, lanes in enumerate(waiting.lanes):
+            # A batch cannot be stopped: it must not hold up more urgent work, should some come.
+            usual = min(self._usual[:urgency], default=math.inf)
+            seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
+            limit = min(self.limits.cost, speed.cost_within(seconds))
+            less_urgent = waiting.lanes[urgency + 1 :]
+            heads = [
+                (lane.jobs[taken[lane]].place, lane)
+                for lane in lanes.values()
+                if taken[lane] < len(lane.jobs)
+            ]
+            heapq.heapify(heads)
+            while heads:
+                _, lead = heads[0]
+                batch: Batch[ItemT] = Batch([], 0.0, math.inf)
+                batch = self._joined(batch, taken, lead, limit)
+                if company := [of[lead.key] for of in less_urgent if lead.key in of]:
+                    short = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
+                    for lane in company:
+                        batch = self._joined(batch, taken, lane, short)
+                if taken[lead] < len(lead.jobs):
+                    heapq.heapreplace(heads, (lead.jobs[taken[lead]].place, lead))
+                else:
+                    heapq.heappop(heads)
+                yield batch
 
     def _joined(
-        self, batch: Batch[ItemT], cursor: Cursor[ItemT], lane: Lane[ItemT], limit: float
+        self, batch: Batch[ItemT], taken: dict[Lane[ItemT], int], lane: Lane[ItemT], limit: float
     ) -> Batch[ItemT]:
         """The batch with as many more jobs of a lane as it can take."""
-        parts, cost, tightest = batch
-        start = cursor.taken(lane)
-        room = self.limits.items - sum(part.stop - part.start for part in parts)
-        costs = lane.costs[start : start + room]
-        stop, whole = start + len(costs), cost + sum(costs)
-        if whole > limit:
-            stop, whole = start, cost
-            for more in costs:
-                if (parts or stop > start) and whole + more > limit:
-                    break
-                stop, whole = stop + 1, whole + more
+        parts, cost, due = batch
+        start = stop = taken[lane]
+        room = self.limits.items - sum([part.stop - part.start for part in parts])
+        for job in lane.jobs[start : start + room]:
+            if (parts or stop > start) and cost + job.cost > limit:
+                break
+            cost += job.cost
+            stop += 1
         if stop == start:
             return batch
-        cursor.take(lane, stop)
-        due = min(tightest, *lane.deadlines[start:stop])
-        return Batch([*parts, Part(lane, start, stop)], whole, due)
+        taken[lane] = stop
+        due = min(due, *[job.submission.deadline for job in lane.jobs[start:stop]])
+        return Batch([*parts, Part(lane, start, stop)], cost, due)

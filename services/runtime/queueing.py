@@ -18,10 +18,6 @@ Place: TypeAlias = tuple[float, int]
 """A job's place among those of its class: the caller's virtual time, then order of arrival."""
 
 
-# More than any order of arrival: who becomes ready comes after all who wait.
-_LATER = 1 << 62
-
-
 class Priority(enum.IntEnum):
     """Classes of urgency; the lower runs first.
 
@@ -91,76 +87,34 @@ class Job(Generic[ItemT]):
     place: Place = (0.0, 0)
     waiting: bool = False
 
-    @property
-    def urgency(self) -> tuple[float, int]:
-        """What a caller's own jobs are ordered by."""
-        return (self.submission.deadline, self.order)
 
-
-def _urgency(job: Job[Any]) -> tuple[float, int]:
-    return job.urgency
+def _place(job: Job[Any]) -> Place:
+    return job.place
 
 
 @dataclass(slots=True, eq=False)
 class Lane(Generic[ItemT]):
-    """The waiting jobs of one class and key in the order of their places.
-
-    `places`, `costs` and `deadlines` repeat what the jobs say: a forecast reads slices of them.
-    """
+    """The waiting jobs of one class and key in the order of their places."""
 
     priority: Priority
     key: Hashable
     jobs: list[Job[ItemT]] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
-    deadlines: list[float] = field(default_factory=list)
-    own: dict[str, list[Job[ItemT]]] = field(default_factory=dict)
-
-    def insert(self, job: Job[ItemT], place: Place) -> None:
-        """Takes a job in. A caller's jobs share their places earliest deadline first.
-
-        Args:
-            job: The job.
-            place: A new place behind all that its caller has.
-        """
-        own = self.own.setdefault(job.submission.caller, [])
-        at = bisect.bisect_left(own, job.urgency, key=_urgency)
-        own.insert(at, job)
-        index = bisect.bisect_left(self.places, place)
-        self.places.insert(index, place)
-        self.jobs.insert(index, job)
-        self.costs.insert(index, job.cost)
-        self.deadlines.insert(index, job.submission.deadline)
-        job.place = place
-        job.waiting = True
-        # Those of its caller that are due later move one place back.
-        places = [*(later.place for later in own[at + 1 :]), place]
-        if len(places) > 1:
-            for moved, to in zip(own[at:], places, strict=True):
-                self._put(moved, to)
-
-    def _put(self, job: Job[ItemT], place: Place) -> None:
-        index = bisect.bisect_left(self.places, place)
-        job.place = place
-        self.jobs[index] = job
-        self.costs[index] = job.cost
-        self.deadlines[index] = job.submission.deadline
 
     def index(self, job: Job[ItemT]) -> int:
         """How many jobs come before it."""
-        return bisect.bisect_left(self.places, job.place)
+        return bisect.bisect_left(self.jobs, job.place, key=_place)
+
+    def insert(self, job: Job[ItemT]) -> None:
+        """Takes a job in."""
+        bisect.insort(self.jobs, job, key=_place)
+        job.waiting = True
 
     def remove(self, start: int, stop: int) -> list[Job[ItemT]]:
         """Takes out the jobs of a range."""
         taken = self.jobs[start:stop]
-        for column in (self.jobs, self.places, self.costs, self.deadlines):
-            del column[start:stop]
+        del self.jobs[start:stop]
         for job in taken:
             job.waiting = False
-            own = self.own[job.submission.caller]
-            own.remove(job)
-            if not own:
-                del self.own[job.submission.caller]
         return taken
 
 
@@ -189,8 +143,13 @@ class Waiting(Generic[ItemT]):
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
-    def push(self, job: Job[ItemT], after: int = 0) -> None:
-        """Takes a job in, behind the first `after` to come of those whose turn it is as well."""
+    def first(self) -> Job[ItemT] | None:
+        """The job that leads the next batch."""
+        lanes = next(filter(None, self.lanes), {})
+        return min((lane.jobs[0] for lane in lanes.values()), key=_place, default=None)
+
+    def push(self, job: Job[ItemT]) -> None:
+        """Takes a job in."""
         priority, caller = job.submission.priority, job.submission.caller
         callers = self._callers[priority]
         time = max(callers.get(caller, 0.0), self._now[priority])
@@ -198,7 +157,8 @@ class Waiting(Generic[ItemT]):
         lanes = self.lanes[priority]
         if job.key not in lanes:
             lanes[job.key] = Lane(priority, job.key)
-        lanes[job.key].insert(job, (time, after + job.order))
+        job.place = (time, job.order)
+        lanes[job.key].insert(job)
         self.items += 1
         self.size += job.size
         cost = self.cost[priority]
@@ -208,7 +168,7 @@ class Waiting(Generic[ItemT]):
     def all_ready(self) -> Iterator[None]:
         """Puts what is promised among what waits, to see what becomes of both."""
         for job in self.promised:
-            self.push(job, _LATER)
+            self.push(job)
         try:
             yield
         finally:
@@ -231,11 +191,11 @@ class Waiting(Generic[ItemT]):
     def take(self, lane: Lane[ItemT], start: int, stop: int) -> list[Job[ItemT]]:
         """Takes out jobs that will run: virtual time goes on for those who share the model."""
         priority = lane.priority
-        now = self._now[priority] + sum(lane.costs[start:stop]) / len(self.cost[priority])
-        self._now[priority] = now
+        sharing = len(self.cost[priority])
         taken = self._take(lane, start, stop)
-        # An idle class remembers nobody.
-        callers = self._callers[priority] if self.cost[priority] else {}
+        self._now[priority] += sum(job.cost for job in taken) / sharing
+        now = self._now[priority]
+        callers = self._callers[priority]
         self._callers[priority] = {c: t for c, t in callers.items() if t > now}
         return taken
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-CAUTION = 2.5
-"""Forecasts allow for so many standard deviations: hardly any accepted work may be late."""
+CAUTION = 1.5
+"""Forecasts allow for so many standard deviations, as if all batches missed alike."""
 
 # The weight that the past keeps at each new batch.
 _DECAY = 0.95
-_STEADY = 0.97
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
 # A batch that takes more than this many times what was predicted is a stall, which says nothing
@@ -18,8 +17,6 @@ _ASSUMED_SPREAD = 0.1
 # works, on content that is hard now and then, and believed up to this factor.
 _BELIEVED = 3.0
 _RARE = 0.5
-# No machine is steadier than this, as a part of a batch's time.
-_LEAST_DEVIATION = 0.05
 # Half of what was slower than the best is forgotten in so many seconds without a batch.
 _HALF_LIFE = 20.0
 
@@ -35,18 +32,15 @@ class Speed:
 
     Attributes:
         known: Whether any batch was seen.
-        deviation: Standard deviation of a batch's time, as a part of the prediction.
     """
 
     known: bool = False
-    deviation: float = _LEAST_DEVIATION
     _weight: float = 0.0
     _cost: float = 0.0
     _time: float = 0.0
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
     _variance: float = 0.3**2
-    _seen: float = 4.0
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
@@ -70,9 +64,7 @@ class Speed:
                 return
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1
-            self._seen = min(self._seen + 1, 1 / (1 - _STEADY))
-            self._variance += (miss * miss - self._variance) / self._seen
-            self.deviation = max(_LEAST_DEVIATION, math.sqrt(self._variance))
+            self._variance = self._variance * _DECAY + miss * miss * (1 - _DECAY)
         self._weight = self._weight * _DECAY + 1
         self._cost = self._cost * _DECAY + cost
         self._time = self._time * _DECAY + seconds
@@ -100,9 +92,9 @@ class Speed:
         return self._fixed + self._slope * cost
 
     @property
-    def doubt(self) -> float:
-        """Standard deviation of the prediction itself, as a part of it."""
-        return self.deviation * math.sqrt((1 - _DECAY) / (1 + _DECAY))
+    def deviation(self) -> float:
+        """Standard deviation of a batch's time, as a part of the prediction."""
+        return math.sqrt(self._variance)
 
     def quickest(self, cost: float) -> float:
         """Seconds in which a batch of this cost can be done, by the best ones ever seen."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+from prometheus_client import REGISTRY
 
 from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded, ServiceError
@@ -266,6 +267,32 @@ def test_what_is_dropped_is_let_go_at_once() -> None:
     machine.play(script)
 
 
+def dropped(reason: str) -> float:
+    labels = {"scheduler": "t", "reason": reason}
+    return REGISTRY.get_sample_value("viva_dropped_total", labels) or 0.0
+
+
+@pytest.mark.parametrize(("after", "reason"), [(0.5, "cancelled"), (0.995, "deadline")])
+def test_a_call_that_grpc_ends_just_before_its_deadline_counts_as_late(
+    after: float, reason: str
+) -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        machine.seconds = 2.0
+        running = asyncio.create_task(machine.submit())
+        await asyncio.sleep(0.01)
+        before = dropped(reason)
+        # By what is known of the model it would be done in time.
+        late = asyncio.create_task(machine.submit(within=1.0))
+        await asyncio.sleep(after)
+        late.cancel()
+        await asyncio.wait([late, running])
+        assert dropped(reason) == before + 1
+
+    machine.play(script)
+
+
 def test_what_waits_may_hold_only_so_much_memory() -> None:
     machine = Machine(max_bytes=100, size=lambda item: len(item) if item else 0)
 
@@ -303,6 +330,22 @@ def test_items_of_one_request_fail_together_and_at_once() -> None:
         assert answers == [["good"], ["bad"]]
 
     virtual_time.run(script())
+
+
+def test_a_caller_of_whom_nothing_waits_has_what_others_leave() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        running = [asyncio.create_task(machine.submit())]
+        await asyncio.sleep(0.01)
+        running += [asyncio.create_task(machine.submit(caller=f"{n}")) for n in range(6)]
+        await asyncio.sleep(0)
+        # Beside eight callers who went on, its part would take eight batches.
+        await machine.scheduler.submit_all([0] * 8, caller="new", deadline=loop.time() + 1)
+        await asyncio.gather(*running)
+
+    machine.play(script)
 
 
 def test_what_will_be_refused_is_refused_before_it_is_prepared() -> None:
@@ -386,9 +429,13 @@ def test_many_who_are_still_being_prepared_are_promised_no_more_than_can_be_done
     machine.play(script)
 
 
+@pytest.mark.parametrize("within", [1.6, 3.0])
 @pytest.mark.parametrize("awoken", [False, True])
-def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(awoken: bool) -> None:
-    machine = Machine(cost=lambda item: item or 0.01)
+def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(
+    awoken: bool, within: float
+) -> None:
+    # No batch has more than one of them.
+    machine = Machine(cost=lambda item: item or 0.01, key=lambda item: item)
     machine.by_cost = True
 
     async def script() -> None:
@@ -400,7 +447,7 @@ def test_what_was_promised_is_done_in_time_whoever_runs_meanwhile(awoken: bool) 
             if awoken:
                 await machine.submit(0.02, within=3.0)
             await asyncio.sleep(0.2)
-            assert await machine.verdict(1.6, item=1.0) is Overloaded
+            assert await machine.verdict(within, item=1.1) is Overloaded
             await machine.scheduler.submit(1.0, caller="slow", deadline=due, promise=promise)
         assert loop.time() <= due
 
@@ -440,8 +487,8 @@ def test_the_model_never_sees_what_is_only_promised() -> None:
     machine.play(script)
 
 
-def decision_calls(size: int, batches: int) -> int:
-    """Function calls of one decision while so many full batches wait."""
+def decision_calls(size: int, batches: int, within: float = 1e6) -> int:
+    """Function calls of one decision while so many full batches wait for their own caller."""
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -464,7 +511,8 @@ def decision_calls(size: int, batches: int) -> int:
             assert scheduler.waiting == size * batches
             sys.setprofile(count)
             try:
-                with scheduler.promise([0], deadline=gone):
+                due = asyncio.get_running_loop().time() + within
+                with contextlib.suppress(Overloaded), scheduler.promise([0], deadline=due):
                     pass
             finally:
                 sys.setprofile(None)
@@ -483,6 +531,11 @@ def decision_calls(size: int, batches: int) -> int:
 def test_a_decision_looks_at_the_batches_that_wait_and_not_at_the_items() -> None:
     few = decision_calls(size=4, batches=50)
     assert decision_calls(size=60, batches=50) <= 1.1 * few
+
+
+def test_who_asks_for_more_than_its_part_is_refused_without_a_look_at_what_waits() -> None:
+    few = decision_calls(size=4, batches=10, within=0.5)
+    assert decision_calls(size=4, batches=200, within=0.5) <= 1.1 * few
 
 
 def test_a_batch_is_an_event_of_each_callers_span() -> None:

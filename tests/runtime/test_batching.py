@@ -124,15 +124,15 @@ async def test_interactive_work_goes_before_batch_work_that_came_first() -> None
     assert batches == [["quick"], ["slow1"], ["slow2"]]
 
 
-async def test_one_callers_items_go_earliest_deadline_first() -> None:
+async def test_one_callers_items_go_in_the_order_in_which_they_came() -> None:
     batches = await _after_a_running_batch(
         [
-            ("late", "a", Priority.INTERACTIVE, 90),
-            ("never", "a", Priority.INTERACTIVE, None),
-            ("soon", "a", Priority.INTERACTIVE, 60),
+            ("patient", "a", Priority.INTERACTIVE, 90),
+            ("undated", "a", Priority.INTERACTIVE, None),
+            ("hasty", "a", Priority.INTERACTIVE, 60),
         ]
     )
-    assert batches == [["soon"], ["late"], ["never"]]
+    assert batches == [["patient"], ["undated"], ["hasty"]]
 
 
 async def test_a_caller_who_floods_does_not_keep_others_waiting() -> None:

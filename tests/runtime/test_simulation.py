@@ -112,6 +112,16 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     assert sim.goodput >= 0.6
 
 
+@pytest.mark.parametrize("cost", ["flat", "linear"])
+def test_batch_work_gets_only_what_more_urgent_work_leaves(cost: str) -> None:
+    model = MODELS[cost]
+    # Interactive work alone is half as much again as can be done, and so is batch work.
+    traffic = offered(model, 1, 1, 3.0, mixed=True)
+    seconds = 8 * two_rounds(1) * model.turn
+    outcomes = Simulation(model).play(*traffic, seconds=seconds)
+    assert outcomes["batch"].steady <= 0.1 * sum(outcome.steady for outcome in outcomes.values())
+
+
 @pytest.mark.parametrize("deadlines", [(1, 2), (1, 10)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(
