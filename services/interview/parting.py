@@ -32,8 +32,9 @@ class Parting:
         """Whether somebody speaks, `since` seconds after the server was to stop."""
         if self.seat is None:
             return self._told
-        state = self.seat.conversation.state
-        answers = state.speech.under_way and not state.speech.lost
+        state, now = self.seat.conversation.state, asyncio.get_running_loop().time()
+        # A server that stops takes no more calls: what is sent in them comes to the next one.
+        answers = state.speech.under_way and now - self.seat.heard_at < SILENCE_SECONDS
         return state.floor is not None or (answers and since < ANSWER_SECONDS)
 
     def _note(self, response: Response) -> None:

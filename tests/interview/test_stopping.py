@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import grpc
 import pytest
-from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.clients.seams import PartialHeard, SpeechBegan, TurnEnded
@@ -17,17 +16,21 @@ from services.interview.conversation import events as m
 from services.interview.conversation.pace import Pace
 from services.interview.conversation.state import SessionState
 from services.interview.events import CandidateTurn, InterviewerText, StateChanged, TurnHeld
+from services.interview.parting import ANSWER_SECONDS, SILENCE_SECONDS, Parting
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview, Speaker, State
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease
+from services.interview.wire import events as event_wire
 from services.runtime.channel import outgoing
-from tests.interview.calls import PCM, Conversation, audio, join, refused, typed, until
+from services.runtime.errors import Draining
+from services.runtime.request import Request, set_current_request
+from tests.interview.calls import Conversation, join, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE, FailingStore, Stage, question, spoken, stage
 from tests.interview.test_lifecycle import asked, reason
 from tests.interview.test_orchestrators import answered
-from tests.interview.test_taking_over import ANSWER, died
+from tests.interview.test_taking_over import ANSWER, died, microphone
 from tests.runtime.virtual_time import run
 
 ANN = outgoing(PATIENCE, user="ann")
@@ -198,38 +201,103 @@ def test_time_to_think_goes_on_at_the_next_server() -> None:
     run(main())
 
 
-@pytest.mark.slow
-async def test_a_server_that_stops_lets_a_sentence_be_ended_and_does_not_ask_again(
-    bank: Bank, tmp_path: Path
-) -> None:
-    store = MemoryStore(100)
-    async with orchestrator(store, bank, tmp_path) as heir, AsyncExitStack() as stack:
-        old = await stack.enter_async_context(
-            orchestrator(store, bank, tmp_path, drain_seconds=4 * PATIENCE)
-        )
-        made = await old.wire.create(rounds=3, follow_ups=0)
-        joined = cpb.JoinInterview(interview_id=made.id, input=PCM, text_only=True, client="page")
-        async with old.wire.converse(pb.ConverseRequest(join=joined)) as call:
-            seen = await until(call, asked)
-            await call.write(pb.ConverseRequest(candidate=audio(bytes(4 * 48_000))))
-            async with asyncio.timeout(PATIENCE):
-                stream = await old.recogniser.opened.get()
-            session = old.sessions.here(made.id)
-            assert session is not None
-            began = session.chronicle.clock.now()
-            stream.heard.put_nowait(SpeechBegan(began))
-            stream.heard.put_nowait(PartialHeard(BEGINNING, ""))
-            seen += await until(call, lambda e: e.HasField("partial"))
-            stopping = asyncio.create_task(stack.aclose())
-            # Longer than a stream is left that nothing goes on in.
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(2.0):
-                    while True:
-                        seen.append((await call.read()).event)  # type: ignore[union-attr]
-            assert not stopping.done()
-            call.cancel()
-        await stopping
-        assert await answered(heir.wire, made.id) == [BEGINNING]
+# When its streams end.
+
+
+class Stream:
+    """A stream of events on a server that is to stop."""
+
+    def __init__(self, s: Stage) -> None:
+        self.draining = asyncio.Event()
+        self.ended: float | None = None
+        """How long after it was to stop."""
+        self._stage = s
+        self.running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        set_current_request(Request(draining=self.draining))
+        parting = Parting()
+        parting.seat = self._stage.seat
+        with pytest.raises(Draining):
+            async with aclosing(self._responses()) as responses:
+                async for _ in parting.events(responses):
+                    pass
+        self.ended = asyncio.get_running_loop().time() - self.stopped
+
+    async def _responses(self) -> AsyncGenerator[pb.ConverseResponse, None]:
+        async for entry in self._stage.seat.entries():
+            yield pb.ConverseResponse(event=event_wire.event(entry, "token"))
+
+    def stop(self) -> None:
+        self.stopped = asyncio.get_running_loop().time()
+        self.draining.set()
+
+
+def test_a_stream_ends_in_silence() -> None:
+    async def main() -> None:
+        async with stage(pace=Pace(), follow_ups=0) as s:
+            s.join()
+            await s.to_first_question()
+            stream = Stream(s)
+            await microphone(s, 3.0)
+            stream.stop()
+            await microphone(s, 3.0)
+            assert stream.ended == pytest.approx(SILENCE_SECONDS, abs=0.2)
+
+    run(main())
+
+
+def test_a_candidate_who_speaks_ends_the_sentence_and_hears_the_reply() -> None:
+    async def main() -> None:
+        async with stage(pace=Pace(), follow_ups=0) as s:
+            begins = await in_mid_answer(s)
+            await microphone(s, 1.0)
+            stream = Stream(s)
+            await microphone(s, 0.1)
+            stream.stop()
+            await microphone(s, 5.0)
+            assert stream.ended is None
+            await ended(s, begins, ANSWER, 6.0)
+            await microphone(s, 0.5)
+            floor = s.conversation.state.floor
+            assert floor is not None
+            await microphone(s, 2.0)
+            assert stream.ended is None
+            s.played(floor.id, 1e6, finished=True)
+            while s.conversation.state.floor is not None:
+                await microphone(s, 0.1)
+            await microphone(s, 1.5)
+            assert stream.ended is not None
+
+    run(main())
+
+
+def test_who_speaks_for_long_goes_on_at_the_next_server() -> None:
+    async def main() -> None:
+        async with stage(pace=Pace(), follow_ups=0) as s:
+            await in_mid_answer(s)
+            await microphone(s, 1.0)
+            stream = Stream(s)
+            await microphone(s, 0.1)
+            stream.stop()
+            await microphone(s, 15.0)
+            assert stream.ended == pytest.approx(ANSWER_SECONDS + SILENCE_SECONDS, abs=0.3)
+
+    run(main())
+
+
+def test_who_is_not_heard_any_more_is_not_waited_for() -> None:
+    async def main() -> None:
+        async with stage(pace=Pace(), follow_ups=0) as s:
+            await in_mid_answer(s)
+            await microphone(s, 1.0)
+            stream = Stream(s)
+            await microphone(s, 0.1)
+            stream.stop()
+            await asyncio.sleep(5.0)
+            assert stream.ended == pytest.approx(2 * SILENCE_SECONDS, abs=0.3)
+
+    run(main())
 
 
 # What was answered is stored.

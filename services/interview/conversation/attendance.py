@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -85,6 +86,8 @@ class Seat:
         self._rate = (source.sample_rate_hz if source else None) or HEARING_RATE_HZ
         self._resampler = StreamResampler(self._rate, HEARING_RATE_HZ)
         self._clock = ClientClock()
+        self.heard_at = -math.inf
+        """When audio came last, by the event loop's clock."""
 
     def end(self, error: Exception) -> None:
         """Ends this client's call with an error; what its audio still owes is heard."""
@@ -149,6 +152,7 @@ class Seat:
         fit = self.check(audio, offset, field)
         source = self._source or AudioFormat()
         samples = mono(_DECODERS[source.encoding](audio), source.channels)
+        self.heard_at = asyncio.get_running_loop().time()
         AUDIO_REPEATED.inc(fit.repeated)
         self.conversation.ears.intake.take(fit)
         if fit.gap:
