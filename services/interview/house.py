@@ -250,7 +250,7 @@ class House:
             )
         return session
 
-    async def _carry_out(self, session: Session, command: m.Command) -> Summary:
+    async def _carry_out(self, session: Session, command: m.Pause | m.Resume | m.End) -> Summary:
         interview = session.chronicle.interview
         session.conversation.send(command)
         await session.until_done(command)

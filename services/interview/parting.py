@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, TypeVar
 
+from viva.interview.v1 import conversation_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.conversation.attendance import Seat
@@ -17,7 +19,7 @@ SILENCE_SECONDS = 1.0
 """In so much silence nothing has begun, and a stream whose caller has ended it is over."""
 LOOK_SECONDS = 0.1
 
-Response = pb.ConverseResponse | pb.ListenResponse
+ResponseT = TypeVar("ResponseT", pb.ConverseResponse, pb.ListenResponse)
 
 
 class Parting:
@@ -37,14 +39,14 @@ class Parting:
         answers = state.speech.under_way and now - self.seat.heard_at < SILENCE_SECONDS
         return state.floor is not None or (answers and since < ANSWER_SECONDS)
 
-    def _note(self, response: Response) -> None:
-        match response.event.WhichOneof("event"):
+    def _note(self, event: conversation_pb2.InterviewEvent) -> None:
+        match event.WhichOneof("event"):
             case "utterance_started":
                 self._told = True
             case "utterance_ended":
                 self._told = False
 
-    async def events(self, responses: AsyncIterator[Response]) -> AsyncGenerator[Response, None]:
+    async def events(self, responses: AsyncIterator[ResponseT]) -> AsyncGenerator[ResponseT, None]:
         """The stream's events; `responses` is closed by whoever opened it.
 
         Raises:
@@ -52,14 +54,15 @@ class Parting:
         """
         draining = current_request().draining
         notice = asyncio.create_task(draining.wait())
-        following: asyncio.Future[Response | None] | None = None
+        following: asyncio.Future[ResponseT | None] | None = None
         now = asyncio.get_running_loop().time
         began = silent = None
         try:
             while True:
                 following = following or asyncio.ensure_future(anext(responses, None))
                 if not draining.is_set():
-                    await asyncio.wait({following, notice}, return_when=asyncio.FIRST_COMPLETED)
+                    both: set[asyncio.Future[Any]] = {following, notice}
+                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     began = now() if began is None else began
                     silent = None if self._speaks(now() - began) else silent or now()
@@ -70,7 +73,7 @@ class Parting:
                     response, following = following.result(), None
                     if response is None:
                         return
-                    self._note(response)
+                    self._note(response.event)
                     yield response
         finally:
             notice.cancel()
