@@ -86,9 +86,16 @@ class TurnHeld:
 
 @dataclass(frozen=True, slots=True)
 class AudioReceived:
-    """The candidate's audio was taken up to `offset` seconds from the first of the interview."""
+    """The candidate's audio is not needed again up to `offset`, in seconds of it.
+
+    Attributes:
+        received: Up to where it was taken; None until a client is told.
+        message: The greatest number that is kept of that client's messages.
+    """
 
     offset: float
+    received: float | None = None
+    message: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from services.interview.conversation import events as m
-from services.interview.conversation.attendance import Attendance, Seat, taken_over
+from services.interview.conversation.attendance import Seat, taken_over
 from services.interview.creation import Creation
 from services.interview.events import AudioFormat
 from services.interview.leases import HeldElsewhere
@@ -20,9 +20,11 @@ from services.interview.reports.report import Report
 from services.interview.sessions import Session, Sessions
 from services.interview.store.store import Holder, Lease, LeaseLost, Place, Store, Summary
 from services.interview.tokens import resumed_seq
-from services.runtime.errors import FailedPrecondition, NotFound
+from services.runtime.errors import FailedPrecondition, NotFound, Unavailable
 
 _PAGE = 100
+STORED_SECONDS = 6.0
+"""Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
@@ -253,13 +255,7 @@ class House:
     async def _carry_out(self, session: Session, command: m.Pause | m.Resume | m.End) -> Summary:
         interview = session.chronicle.interview
         session.conversation.send(command)
-        done = asyncio.create_task(command.done.wait())
-        try:
-            # A session that breaks, or is handed on, carries nothing out any more.
-            wait = {done} if session.task is None else {done, session.task}
-            await asyncio.wait(wait, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            done.cancel()
+        await session.until_done(command)
         return await self.find(interview.user, interview.id)
 
     async def delete(self, user: str, interview_id: str) -> None:
@@ -382,7 +378,7 @@ class House:
 
     async def speaker(
         self, user: str, interview_id: str, client: str | None
-    ) -> tuple[Attendance, Seat]:
+    ) -> tuple[Session, Seat]:
         """The interview a client that listens may speak in, and its seat there.
 
         Raises:
@@ -397,10 +393,27 @@ class House:
             await self._elsewhere(interview_id)
         if session is None or session.attendance.seat is None:
             raise FailedPrecondition("NOT_JOINED", "open Listen before Speak")
-        attendance, seat = session.attendance, session.attendance.seat
+        seat = session.attendance.seat
         if seat.client != client:
             raise taken_over()
-        return attendance, seat
+        return session, seat
+
+    async def stored(self, session: Session) -> None:
+        """Waits until all that was said so far in an interview is stored.
+
+        Raises:
+            Unavailable: It is not, and perhaps never will be. What was said under a number may be
+                said again.
+        """
+        if session.over:
+            return
+        command = m.Store()
+        session.conversation.send(command)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STORED_SECONDS):
+                await session.until_done(command)
+        if not command.stored.is_set():
+            raise Unavailable("what was said could not be stored in time; say it again", 0.5)
 
 
 def _named(state: State) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -109,14 +108,21 @@ class Leases:
     async def give_back(self, lease: Lease) -> None:
         """Lets others have it, at once if the store can be told, else when it runs out."""
         self._held.discard(lease)
-        with suppress(StoreFailed):
+        try:
             await self._store.release(lease)
+        except StoreFailed:
+            pass  # It was logged.
+        except Exception as error:  # noqa: BLE001 - a fault of ours must end no interview
+            log(_logger, logging.ERROR, "lease not given back", cause=error)
 
     async def renew(self) -> None:
         """Keeps all that are held, for ever."""
         while True:
             await asyncio.sleep(self._seconds / _RENEWALS)
-            await self.renew_once()
+            try:
+                await self.renew_once()
+            except Exception as error:  # noqa: BLE001 - a fault of ours must end no interview
+                log(_logger, logging.ERROR, "leases not renewed", cause=error)
 
     async def renew_once(self) -> None:
         """Keeps all that are held for their time from now. Whatever fails is tried again."""

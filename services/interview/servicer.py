@@ -16,23 +16,25 @@ from viva.interview.v1 import interview_service_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
 from services.interview.conversation import events as m
-from services.interview.conversation.attendance import Seat
+from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
+from services.interview.parting import Parting
 from services.interview.pump import Pump
 from services.interview.record import LOCAL_USER, Patience, Speaker
 from services.interview.store.store import Place, Summary
 from services.interview.tokens import page_cursor, page_token, resume_token
 from services.interview.wire import events as event_wire
 from services.interview.wire import records, reports
-from services.runtime.draining import until_draining
 from services.runtime.errors import FailedPrecondition, InvalidField
 from services.runtime.request import current_request
 from services.runtime.stats import duration, seconds
 
 _SPEECH = frozenset({"audio", "typed"})
+_STREAMED = frozenset({"audio", "playback"})
+"""What comes all the time: no single message of it is waited for."""
 PAGE_SIZE = 20
 TURNS_PAGE_SIZE = 50
 
@@ -186,15 +188,15 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         if first is None or first.WhichOneof("message") != "join":
             raise InvalidField("join", "the first message must be a join")
         # Whoever drives the interview may change while the call is being handed over.
-        pump = Pump(first, requests)
+        pump, parting = Pump(first, requests), Parting()
         stream = self._forwarding.stream(
-            "Converse", pump.messages, context, lambda: self._converse(pump)
+            "Converse", pump.messages, context, lambda: self._converse(pump, parting)
         )
         pumping = asyncio.create_task(pump.run())
         try:
             async with (
                 aclosing(stream) as answers,
-                aclosing(until_draining(answers, _begins)) as told,
+                aclosing(parting.events(answers)) as told,
             ):
                 async for response in told:
                     pump.settle()
@@ -204,10 +206,10 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             await asyncio.gather(pumping, return_exceptions=True)
 
     async def _converse(
-        self, pump: Pump[pb.ConverseRequest]
+        self, pump: Pump[pb.ConverseRequest], parting: Parting
     ) -> AsyncGenerator[pb.ConverseResponse, None]:
         messages = pump.messages()
-        seat = await self._join((await anext(messages)).join)
+        seat = parting.seat = await self._join((await anext(messages)).join)
         pump.settle()
         reading = asyncio.create_task(_read(messages, seat))
         try:
@@ -222,18 +224,21 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         self, request: pb.ListenRequest, context: _Context
     ) -> AsyncIterator[pb.ListenResponse]:
         """The way down alone."""
+        parting = Parting()
         stream = self._forwarding.stream(
-            "Listen", lambda: request, context, lambda: self._listen(request)
+            "Listen", lambda: request, context, lambda: self._listen(request, parting)
         )
-        async with aclosing(stream) as answers, aclosing(until_draining(answers, _begins)) as told:
+        async with aclosing(stream) as answers, aclosing(parting.events(answers)) as told:
             async for response in told:
                 yield response
 
-    async def _listen(self, request: pb.ListenRequest) -> AsyncGenerator[pb.ListenResponse, None]:
+    async def _listen(
+        self, request: pb.ListenRequest, parting: Parting
+    ) -> AsyncGenerator[pb.ListenResponse, None]:
         join = request.join
         if request.HasField("client"):
             join.client = request.client
-        seat = await self._join(join)
+        seat = parting.seat = await self._join(join)
         try:
             async for entry in seat.entries():
                 yield pb.ListenResponse(event=_event(entry, seat))
@@ -248,13 +253,17 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         return await self._forwarding.unary("Speak", request, context, lambda: self._speak(request))
 
     async def _speak(self, request: pb.SpeakRequest) -> pb.SpeakResponse:
-        attendance, seat = await self._house.speaker(
+        session, seat = await self._house.speaker(
             _user(), request.interview_id, request.client if request.HasField("client") else None
         )
-        journal = attendance.conversation.chronicle.journal
         # Before anything is looked at: where its audio would lie now, it was taken already.
-        if attendance.knows(request.call):
-            return pb.SpeakResponse(last_seq=journal.last_seq)
+        if not session.attendance.knows(request.call):
+            self._take_call(request, session.attendance, seat)
+        if any(message.WhichOneof("message") not in _STREAMED for message in request.messages):
+            await self._house.stored(session)
+        return pb.SpeakResponse(last_seq=session.chronicle.journal.last_seq)
+
+    def _take_call(self, request: pb.SpeakRequest, attendance: Attendance, seat: Seat) -> None:
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
         planned = 0.0
@@ -267,7 +276,6 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         for field, message in named:
             _take(message, seat, field)
         attendance.called(request.call)
-        return pb.SpeakResponse(last_seq=journal.last_seq)
 
     async def _join(self, join: conversation_pb2.JoinInterview) -> Seat:
         output = AudioFormat()
@@ -281,12 +289,6 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             resume_token=join.resume_token if join.HasField("resume_token") else None,
             client=join.client if join.HasField("client") else None,
         )
-
-
-def _begins(response: pb.ConverseResponse | pb.ListenResponse) -> bool | None:
-    """Whether the interviewer begins to say something, has said it, or neither."""
-    kind = response.event.WhichOneof("event")
-    return {"utterance_started": True, "utterance_ended": False}.get(kind or "")
 
 
 def _interview(found: Summary) -> interview_pb2.Interview:
@@ -334,6 +336,7 @@ def _check(
 ) -> float:
     """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
     kind = message.WhichOneof("message")
+    _number(message, field)
     if kind == "typed":
         _typed(message, field)
     if kind != "audio":
@@ -350,13 +353,22 @@ def _typed(message: conversation_pb2.CandidateMessage, field: str) -> str:
     return text
 
 
+def _number(message: conversation_pb2.CandidateMessage, field: str) -> int | None:
+    if not message.HasField("number"):
+        return None
+    if message.WhichOneof("message") in _STREAMED:
+        raise InvalidField(f"{field}.number", "audio and playback have none")
+    return message.number
+
+
 def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) -> None:
+    number = _number(message, field)
     match message.WhichOneof("message"):
         case "audio":
             chunk = message.audio.chunk
             seat.hear(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
         case "typed":
-            seat.send(m.Typed(_typed(message, field)))
+            seat.say(m.Typed(_typed(message, field)), number)
         case "playback":
             played = message.playback
             seat.played(
@@ -368,12 +380,12 @@ def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) ->
                 ),
             )
         case "finish_turn":
-            seat.conversation.finish_turn()
+            seat.say(m.Finished(), number)
         case "interrupt":
-            seat.send(m.Interrupted())
+            seat.say(m.Interrupted(), number)
         case "hold_turn":
             hold = message.hold_turn
             limit = seconds(hold.limit) if hold.HasField("limit") else DEFAULT_HOLD_SECONDS
-            seat.send(m.Hold(limit))
+            seat.say(m.Hold(limit), number)
         case "set_patience":
-            seat.send(m.SetPatience(Patience(message.set_patience.patience)))
+            seat.say(m.SetPatience(Patience(message.set_patience.patience)), number)

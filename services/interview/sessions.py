@@ -47,7 +47,7 @@ _logger = logging.getLogger(__name__)
 FULL_RETRY_SECONDS = 30.0
 """Interviews end every few minutes; asking sooner rarely helps."""
 SUSPEND_SECONDS = 5.0
-"""An interview that is handed on has this long for the text of what is being said."""
+"""An interview that is handed on has this long to be stored as it is."""
 BROKE_DOWN = Failure(
     grpc.StatusCode.INTERNAL.value[0],
     "CONVERSATION_FAILED",
@@ -76,12 +76,19 @@ class Limits:
 
 @dataclass
 class Session:
-    """One interview that this process drives."""
+    """One interview that this process drives.
+
+    Attributes:
+        task: What drives it.
+        suspending: Whether another process may have it next, or has it already.
+        ending: Whether it is ended without a report.
+    """
 
     attendance: Attendance
     lease: Lease
     task: asyncio.Task[None] | None = None
     suspending: bool = False
+    ending: bool = False
 
     @property
     def conversation(self) -> Conversation:
@@ -102,6 +109,16 @@ class Session:
     def over(self) -> bool:
         """Whether it is kept only for clients that come back."""
         return self.conversation.over
+
+    async def until_done(self, command: m.Command) -> None:
+        """Waits until a command that was sent is carried out, or can't be any more."""
+        done = asyncio.create_task(command.done.wait())
+        try:
+            # A session that breaks, or is handed on, carries nothing out any more.
+            wait = {done} if self.task is None else {done, self.task}
+            await asyncio.wait(wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            done.cancel()
 
     def evict(self, error: Exception) -> None:
         """Ends the client's call with an error."""
@@ -266,7 +283,8 @@ class Sessions:
         try:
             await session.conversation.run()
         except asyncio.CancelledError:
-            if not session.suspending:
+            # Whatever else ends this process leaves it to others as it was stored last.
+            if session.ending and not session.suspending:
                 # Here, and not where it was asked for: who asked may have gone away meanwhile.
                 await self._guarded(session, session.conversation.discard())
             raise
@@ -355,6 +373,7 @@ class Sessions:
             return
         session.attendance.close()
         if session.task is not None and not session.task.done():
+            session.ending = True
             session.task.cancel()
             await asyncio.wait([session.task])
         self._live.pop(interview_id, None)
@@ -387,15 +406,11 @@ class Sessions:
 
     async def _suspend(self, session: Session) -> None:
         assert session.task is not None  # noqa: S101 - by `_may_leave`
-        pause = m.Pause()
-        session.conversation.send(pause)
+        command = m.HandOn()
+        session.conversation.send(command)
         with suppress(TimeoutError):
             async with asyncio.timeout(SUSPEND_SECONDS):
-                done = asyncio.create_task(pause.done.wait())
-                try:
-                    await asyncio.wait({done, session.task}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    done.cancel()
+                await session.until_done(command)
         session.task.cancel()
         await asyncio.wait([session.task])
         session.evict(Draining())

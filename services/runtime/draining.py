@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from typing import TypeVar
 
 from services.runtime.errors import Draining
@@ -15,33 +14,6 @@ ResultT = TypeVar("ResultT")
 
 # A stream whose caller has just ended it ends by itself, a moment after its last answer.
 _PARTING_SECONDS = 1.0
-
-
-async def until_draining(
-    items: AsyncIterator[ItemT], begins: Callable[[ItemT], bool | None]
-) -> AsyncGenerator[ItemT]:
-    """Passes a stream's answers on, until the server drains and they leave nothing unfinished.
-
-    Args:
-        items: The answers, none of them None; closed by whoever opened them.
-        begins: Asked once for each answer, in order: True if it begins something, a sentence say,
-            False if it ends that, None if it does neither.
-
-    Raises:
-        Draining: The server drains; what was begun has been ended.
-    """
-    begun = False
-
-    async def noted() -> AsyncGenerator[ItemT]:
-        nonlocal begun
-        async for item in items:
-            change = begins(item)
-            begun = begun if change is None else change
-            yield item
-
-    async with aclosing(noted()) as answers:
-        async for item in until_finished(answers, lambda: begun):
-            yield item
 
 
 async def until_finished(

@@ -131,8 +131,16 @@ def violations(history: History, stored: Stored) -> list[str]:
 
 
 def numbers(history: History) -> Iterator[str]:
-    """Each event comes once, in order, and none is missing."""
-    for one, two in pairwise(history.events):
+    """Each event comes once, in order, and none is missing; a join is answered in between."""
+    seen: list[Received] = []
+    connection = 0
+    for got in history.events:
+        begins, connection = got.connection > connection, got.connection
+        if not (begins and got.event.audio_received.HasField("received")):
+            seen.append(got)
+        elif got.event.seq != (seen[-1].event.seq if seen else 0):
+            yield f"the join of connection {connection} was answered under {got.event.seq}"
+    for one, two in pairwise(seen):
         step = two.event.seq - one.event.seq
         rebuilt = two.connection > one.connection and step >= REBUILT_GAP
         if step != 1 and not rebuilt:

@@ -99,6 +99,15 @@ def a_told_turn_is_lost(_: History, stored: Stored) -> Stored:
     return replace(stored, turns=stored.turns[:2])
 
 
+def a_join_is_answered_under_another_number(history: History, stored: Stored) -> Stored:
+    taken = pb.AudioReceived(offset=duration(3), received=duration(3))
+    for got in history.events[3:]:
+        got.connection = 2
+    answer = pb.InterviewEvent(seq=history.events[2].event.seq - 1, audio_received=taken)
+    history.events.insert(3, Received(answer, 2))
+    return stored
+
+
 def a_told_turn_is_stored_otherwise(_: History, stored: Stored) -> Stored:
     stored.turns[1].text += "."
     return stored
@@ -178,6 +187,7 @@ def test_a_sound_interview_violates_nothing() -> None:
     ("damage", "says"),
     [
         (an_event_is_lost, "event 4 (connection 1) came after 2"),
+        (a_join_is_answered_under_another_number, "was answered under 2"),
         (an_event_comes_again, "event 3 (connection 2) came after 3"),
         (taken_audio_is_wanted_again, "and then up to 2 s"),
         (audio_is_taken_that_was_never_sent, "5 s of audio were taken, 4 s were sent"),

@@ -282,9 +282,11 @@ class Stage:
         self._entries: AsyncIterator[Entry]
         self.now = 0.0
 
-    def join(self, *, text_only: bool = False, last_seq: int | None = None) -> None:
+    def join(
+        self, *, text_only: bool = False, last_seq: int | None = None, client: str | None = None
+    ) -> None:
         shape = AudioFormat(Encoding.PCM_S16LE, 16000)
-        self.seat = self.attendance.join(shape, None if text_only else shape, last_seq)
+        self.seat = self.attendance.join(shape, None if text_only else shape, last_seq, client)
         self._entries = self.seat.entries()
 
     async def next(self) -> Entry:

@@ -361,7 +361,7 @@ def test_a_final_text_that_does_not_come_is_not_waited_for() -> None:
             await s.to_first_question()
             await s.hear(SpeechBegan(0.0), PartialHeard(ANSWER, ""))
             await s.until(CandidatePartial)
-            s.conversation.finish_turn()
+            s.seat.send(m.Finished())
             turn = await patiently(s, CandidateTurn, 5.0)
             assert turn.turn.text == ANSWER
 

@@ -32,6 +32,7 @@ from services.interview.events import StateChanged, UtteranceStarted
 from services.interview.record import Patience, State
 from tests.interview.world import PCM, World
 
+ORDERS = (OrderKind.PAUSE, OrderKind.RESUME, OrderKind.END)
 FOLLOW_UP = "How did you choose the index?"
 
 
@@ -89,7 +90,7 @@ class Sessions(RuleBasedStateMachine):
         if floor is not None:
             self.world.play(share * floor.playback.sent, finished=finished)
 
-    @rule(kind=st.sampled_from(OrderKind), after=st.floats(0, 3))
+    @rule(kind=st.sampled_from(ORDERS), after=st.floats(0, 3))
     def order(self, kind: OrderKind, after: float) -> None:
         self.world.pass_time(after)
         if kind is OrderKind.END and self.starts <= 1:
@@ -231,10 +232,20 @@ class Sessions(RuleBasedStateMachine):
         self.world.play()
 
     @precondition(lambda self: self.state.state is not State.READY and not self.state.finished)
-    @rule()
-    def die_and_live_again(self) -> None:
+    @rule(warned=st.booleans())
+    def die_and_live_again(self, warned: bool) -> None:
         """Another process reads what was stored; what was under way is gone."""
         world = self.world
+        world.settle()
+        if warned and not self.state.finished:
+            world.order(OrderKind.HAND_ON)
+            world.pass_time(world.pace.order + 0.1)
+            assert self.state.handed_on
+            told = len(world.told)
+            world.happen(e.Typed("too late"))
+            world.happen(e.Joined(PCM))
+            assert len(world.told) == told
+            assert "too late" not in " ".join(world.turns())
         world.settle()
         read = SessionState.from_json(self.state.to_json())
         assert read == self.state

@@ -196,7 +196,7 @@ async def test_a_longer_hold_takes_the_place_of_a_shorter_one() -> None:
         asyncio.get_running_loop().call_later(0.02, passed.set)
         await passed.wait()
         assert not [e for e in s.seen if isinstance(e.event, TurnHeld) and e.event.until is None]
-        s.conversation.finish_turn()
+        s.seat.send(m.Finished())
         assert (await s.until(TurnHeld)).until is None
 
 
@@ -211,7 +211,7 @@ async def test_finishing_a_held_turn_brings_the_reply() -> None:
         words = spoken(FIRST, 0.0)
         await s.hear(TurnEnded(FIRST, words, 0.0, words[-1].end), SpeechBegan(9.0))
         await s.hear(TurnEnded("", (), 9.0, 9.5))
-        s.conversation.finish_turn()
+        s.seat.send(m.Finished())
         assert (await s.until(CandidateTurn)).turn.text == FIRST
         await s.play_out(Phase.FOLLOW_UP)
 
@@ -255,5 +255,5 @@ async def test_patience_changes_in_mid_stream_and_for_later_streams() -> None:
         assert s.conversation.chronicle.interview.settings.patience is Patience.PATIENT
         s.seat.send(m.Hold(60.0))
         assert (await endpointing(stream)).max_silence == 30
-        s.conversation.finish_turn()
+        s.seat.send(m.Finished())
         assert (await endpointing(stream)).max_silence == pytest.approx(9.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.runtime.draining import until_draining, until_finished
+from services.runtime.draining import until_finished
 from services.runtime.errors import Draining
 from services.runtime.request import Request, set_current_request
 from tests.runtime.virtual_time import run
@@ -33,8 +33,16 @@ class Stream:
 
     async def run(self) -> None:
         set_current_request(Request(draining=self.draining))
-        async with aclosing(self.items()) as items:
-            async for item in until_draining(items, {"begin": True, "end": False}.get):
+        begun = False
+
+        async def noted(items: AsyncGenerator[str]) -> AsyncGenerator[str]:
+            nonlocal begun
+            async for item in items:
+                begun = {"begin": True, "end": False}.get(item, begun)
+                yield item
+
+        async with aclosing(self.items()) as items, aclosing(noted(items)) as answers:
+            async for item in until_finished(answers, lambda: begun):
                 await self.passed.put(item)
 
     async def say(self, *items: str) -> None:

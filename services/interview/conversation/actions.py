@@ -61,9 +61,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Obey:
-    """An order was carried out."""
+    """An order was carried out; `stored`: what came of it is kept."""
 
     number: int
+    stored: bool
 
 
 # The interviewer's voice.

@@ -31,11 +31,14 @@ def spoken(scene: Scene, event: TurnEnded) -> Turn:
     before = answer.held or (answer.turns[-1] if answer.reopened else None)
     if before is None:
         return turn
-    if salvage is not None and salvage.turn_id == before.id and _again(event, salvage):
-        if salvage.before is None:
-            return replace(turn, id=before.id)
-        before = salvage.before
-    return _joined(before, turn)
+    if salvage is None or salvage.turn_id != before.id or not _again(event, salvage):
+        return _joined(before, turn)
+    again = replace(turn, id=before.id)
+    if salvage.before is not None:
+        again = _joined(salvage.before, turn)
+    # Where a pause ends it before all of it was heard again, the rest comes behind this.
+    scene.set(salvage=replace(salvage, before=again, start=event.end))
+    return again
 
 
 def _turn(scene: Scene, event: TurnEnded, asked_round: int = 0, question_id: str = "") -> Turn:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from services.interview.clients.seams import HEARING_RATE_HZ
 from services.interview.conversation import events as m
 from services.interview.conversation.conversation import Conversation
+from services.interview.conversation.engine import CLIENTS_KEPT
 from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
-from services.interview.events import AudioFormat, Encoding, Entry
+from services.interview.events import AudioFormat, AudioReceived, Encoding, Entry
+from services.interview.metrics import AUDIO_REPEATED
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
 from services.runtime.audio.pcm import (
     Float32,
@@ -24,14 +29,17 @@ from services.runtime.audio.pcm import (
 )
 from services.runtime.errors import Aborted, FailedPrecondition, InvalidField
 
+ValueT = TypeVar("ValueT")
+
 CALLS_REMEMBERED = 1024
-CLIENTS_REMEMBERED = 64
-"""Of those that were sent away. Nobody changes windows oftener within a connection's back-off."""
 MOST_AHEAD_SECONDS = 5.0
 """Audio a client may have recorded before it joined. More is at another rate than was said, or a
 file; it would pile up, since it is heard no faster than it was spoken."""
 MOST_SILENCE_SECONDS = 5.0
 """Of a longer gap in the audio only so much is heard as silence: it ends any turn."""
+
+Numbers = dict[str, int]
+"""The greatest number by which a client's messages were taken, by the client's name."""
 
 _DECODERS = {
     Encoding.PCM_S16LE: float_from_s16le,
@@ -39,6 +47,14 @@ _DECODERS = {
     Encoding.MULAW: float_from_mulaw,
     Encoding.ALAW: float_from_alaw,
 }
+
+
+def _note(clients: dict[str, ValueT], client: str, value: ValueT) -> None:
+    """Keeps what is known of the newest clients, as the session's state does."""
+    clients.pop(client, None)
+    clients[client] = value
+    if len(clients) > CLIENTS_KEPT:
+        del clients[next(iter(clients))]
 
 
 def taken_over() -> Aborted:
@@ -55,16 +71,23 @@ class Seat:
         source: AudioFormat | None,
         last_seq: int,
         client: str | None,
+        numbers: Numbers,
     ) -> None:
-        """Takes the shape of the client's audio, the last event it has seen, and its name."""
+        """Takes the shape of the client's audio, the last event it has seen, and its name.
+
+        `numbers` tells which of the clients' numbered messages were taken.
+        """
         self.conversation = conversation
         self.client = client
+        self._numbers = numbers
         self._source = source
         self._seen = last_seq
         self._ended: Exception | None = None
         self._rate = (source.sample_rate_hz if source else None) or HEARING_RATE_HZ
         self._resampler = StreamResampler(self._rate, HEARING_RATE_HZ)
         self._clock = ClientClock()
+        self.heard_at = -math.inf
+        """When audio came last, by the event loop's clock."""
 
     def end(self, error: Exception) -> None:
         """Ends this client's call with an error; what its audio still owes is heard."""
@@ -80,22 +103,36 @@ class Seat:
     async def entries(self) -> AsyncIterator[Entry]:
         """The events this client has not seen, as they come, to the end of the interview.
 
+        Before them the answer to the join: it is this client's alone, is not kept, and goes under
+        the number of the last event that the client has seen, so that none is missed behind it.
+
         Raises:
             Exception: What `end` was called with; `Aborted` when another client has joined.
         """
         chronicle = self.conversation.chronicle
+        self._check()
+        told = AudioReceived(self.conversation.ears.intake.told)
+        yield self._told(Entry(self._seen, chronicle.clock.now(), told))
         while True:
             changed = chronicle.journal.changed()
             for entry in chronicle.journal.after(self._seen):
                 self._check()
                 self._seen = entry.seq
-                yield entry
+                yield self._told(entry)
             self._check()
             # Not by the newest number: behind a rebuilt journal's there may be none yet.
             if not chronicle.journal.after(self._seen):
                 if self.conversation.over:
                     return
                 await changed.wait()
+
+    def _told(self, entry: Entry) -> Entry:
+        """An event as this client is told of it."""
+        if not isinstance(entry.event, AudioReceived):
+            return entry
+        received = self.conversation.ears.intake.received
+        kept = self.conversation.kept(self.client)
+        return replace(entry, event=replace(entry.event, received=received, message=kept))
 
     def hear(self, audio: bytes, offset: float | None, field: str) -> None:
         """Takes the candidate's samples.
@@ -115,6 +152,8 @@ class Seat:
         fit = self.check(audio, offset, field)
         source = self._source or AudioFormat()
         samples = mono(_DECODERS[source.encoding](audio), source.channels)
+        self.heard_at = asyncio.get_running_loop().time()
+        AUDIO_REPEATED.inc(fit.repeated)
         self.conversation.ears.intake.take(fit)
         if fit.gap:
             silence = min(fit.gap, MOST_SILENCE_SECONDS)
@@ -170,8 +209,21 @@ class Seat:
         self.send(m.Played(utterance_id, Heard(position, when, finished)))
 
     def send(self, message: m.Message) -> None:
-        """Hands on what the candidate does."""
+        """Hands on what the candidate does.
+
+        Raises:
+            Aborted: Another client has joined.
+        """
+        self._check()
         self.conversation.send(message)
+
+    def say(self, message: m.Sayable, number: int | None) -> None:
+        """`send`, once under its number. A client without a name has none."""
+        if number is None or self.client is None:
+            self.send(message)
+        elif number > self._numbers.get(self.client, 0):
+            self.send(m.Numbered(self.client, number, message))
+            _note(self._numbers, self.client, number)
 
 
 class Attendance:
@@ -196,9 +248,12 @@ class Attendance:
         self._abandoned_seconds = abandoned_seconds
         self._abandoned = abandoned or (lambda: conversation.send(m.End()))
         self._absence: list[asyncio.TimerHandle] = []
-        self._sent_away: dict[str, None] = {}
+        state = conversation.state
+        self._sent_away: dict[str, None] = dict.fromkeys(state.sent_away)
+        self._sat = state.client
+        self._numbers: Numbers = {said.client: said.number for said in state.said}
         self._calls: dict[tuple[str | None, int], None] = {
-            (call.client, call.number): None for call in conversation.state.calls
+            (call.client, call.number): None for call in state.calls
         }
 
     def join(
@@ -219,21 +274,20 @@ class Attendance:
             raise taken_over()
         self.close()
         if self.seat is not None:
-            self._send_away(self.seat, client)
+            self.seat.end(taken_over())
+        # Also who sat there at another server, and may not know that it is gone.
+        sent_away = self._sat if self._sat != client else None
+        if sent_away is not None:
+            _note(self._sent_away, sent_away, None)
+        self._sat = client
         if last_seq is None:
             self._calls = {taken: None for taken in self._calls if taken[0] != client}
             self.conversation.send(m.Called(client, 0))
-        self.seat = Seat(self.conversation, source, last_seq or 0, client)
+        self.seat = Seat(self.conversation, source, last_seq or 0, client, self._numbers)
         self.conversation.chronicle.clock.start()
-        self.conversation.join(output, speaks=source is not None, anew=last_seq is None)
+        joined = m.Joined(output, source is not None, client, sent_away)
+        self.conversation.join(joined, anew=last_seq is None)
         return self.seat
-
-    def _send_away(self, seat: Seat, client: str | None) -> None:
-        seat.end(taken_over())
-        if seat.client is not None and seat.client != client:
-            self._sent_away[seat.client] = None
-            if len(self._sent_away) > CLIENTS_REMEMBERED:
-                del self._sent_away[next(iter(self._sent_away))]
 
     def leave(self, seat: Seat) -> None:
         """A client is gone. The seat stays for its Speak calls until another joins."""

@@ -1,4 +1,4 @@
-"""Pause, resume and end, in their order: what stops waits for the text of what was just said."""
+"""Pause, resume, end, hand on, in their order. A pause and an end wait for what was just said."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Obeyed, Order, OrderKind, Timer
 from services.interview.record import State
 
+STOPS = frozenset({OrderKind.PAUSE, OrderKind.END})
+"""What is carried out once the text is there of what was just said."""
+
 
 def take(scene: Scene, kind: OrderKind, number: int) -> None:
     """Takes an order."""
     scene.set(orders=(*scene.state.orders, Order(kind, number)))
-    if kind is not OrderKind.RESUME and scene.live and scene.state.speech.under_way:
+    if kind in STOPS and scene.live and scene.state.speech.under_way:
         scene.want(a.Finalize())
         scene.start(Timer.ORDERS, scene.script.pace.order)
 
@@ -30,14 +33,18 @@ def carry_out(scene: Scene) -> None:
     while scene.state.orders:
         order = scene.state.orders[0]
         speech = scene.state.speech
-        stops = order.kind is not OrderKind.RESUME
-        if stops and scene.live and speech.under_way and not speech.overdue:
+        if order.kind in STOPS and scene.live and speech.under_way and not speech.overdue:
             return
         scene.set(orders=scene.state.orders[1:])
         _obey(scene, order.kind)
-        scene.touch()
-        obeyed = Obeyed(scene.state.commit + 1, order.number)
-        scene.set(obeyed=(*scene.state.obeyed, obeyed))
+        report_stored(scene, order.number)
+
+
+def report_stored(scene: Scene, number: int) -> None:
+    """Has all that has happened stored, and who ordered it told."""
+    scene.touch()
+    obeyed = Obeyed(scene.state.commit + 1, number)
+    scene.set(obeyed=(*scene.state.obeyed, obeyed))
 
 
 def _obey(scene: Scene, kind: OrderKind) -> None:
@@ -46,6 +53,8 @@ def _obey(scene: Scene, kind: OrderKind) -> None:
         pause(scene)
     elif kind is OrderKind.RESUME and state is State.PAUSED:
         resume(scene)
+    elif kind is OrderKind.HAND_ON:
+        hand_on(scene)
     elif kind is OrderKind.END and not state.over:
         if scene.state.speech.under_way:
             turn_taking.salvage(scene)
@@ -62,6 +71,24 @@ def pause(scene: Scene) -> None:
     # Whoever comes back, perhaps after days, hears the question once more.
     scene.set_place(repeat=True)
     speaking.move(scene, State.PAUSED)
+
+
+def hand_on(scene: Scene) -> None:
+    """Leaves the interview to another process, live as it is.
+
+    What is being said is kept as far as it was understood; the client sends it once more, and what
+    the other process hears then takes its place.
+    """
+    if scene.live:
+        if scene.state.speech.under_way:
+            turn_taking.salvage(scene)
+        replies.drop(scene)
+        replies.forget(scene)
+        speaking.stop(scene)
+    scene.set(handed_on=True)
+    for running in scene.state.timers:
+        if running.timer is not Timer.STORE:
+            scene.cancel(running.timer)
 
 
 def _quiet_down(scene: Scene) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from types import MappingProxyType
 
+from services.interview.conversation import actions as a
 from services.interview.conversation import events as m
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.conversation.driver import Driver
@@ -16,7 +17,7 @@ from services.interview.conversation.ears import Ears
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.conversation.script import Alternatives, Script
 from services.interview.conversation.state import OrderKind, SessionState
-from services.interview.events import AudioFormat, StateChanged
+from services.interview.events import StateChanged
 from services.interview.interviewer.personas import Cast
 from services.interview.interviewer.summarising import Listen
 from services.interview.metrics import SESSIONS
@@ -34,6 +35,7 @@ _ORDERS: dict[type[m.Command], OrderKind] = {
     m.Pause: OrderKind.PAUSE,
     m.Resume: OrderKind.RESUME,
     m.End: OrderKind.END,
+    m.HandOn: OrderKind.HAND_ON,
 }
 
 
@@ -106,30 +108,38 @@ class Conversation:
         """Something has happened; after the end nothing is done with it."""
         if self._over:
             return
-        if isinstance(message, m.Pause | m.Resume | m.End):
-            number = next(self._numbers)
-            self._orders[number] = message
-            self._driver.post(m.Ordered(_ORDERS[type(message)], number))
-        else:
-            self._driver.post(message)
+        match message:
+            case m.Store():
+                self._driver.post(m.Stored(self._ordered(message)))
+            case m.Pause() | m.Resume() | m.End() | m.HandOn():
+                self._driver.post(m.Ordered(_ORDERS[type(message)], self._ordered(message)))
+            case m.Finished() | m.Numbered(message=m.Finished()):
+                # At its place in the audio, which does not go through the inbox.
+                self.ears.hearing.finish_turn()
+                self._driver.post(message)
+            case _:
+                self._driver.post(message)
 
-    def _obeyed(self, number: int) -> None:
-        self._orders.pop(number).done.set()
+    def _ordered(self, command: m.Command) -> int:
+        number = next(self._numbers)
+        self._orders[number] = command
+        return number
 
-    def join(self, output: AudioFormat | None, *, speaks: bool = True, anew: bool = False) -> None:
-        """A client is there; audio in this shape is for it, None is for text alone.
+    def _obeyed(self, report: a.Obey) -> None:
+        command = self._orders.pop(report.number)
+        if report.stored:
+            command.stored.set()
+        command.done.set()
 
-        `speaks` says that it sends the candidate's voice; `anew`, that it has seen nothing yet.
-        """
+    def kept(self, client: str | None) -> int | None:
+        """The greatest number of a client's messages that is stored."""
+        return next((said.number for said in self._driver.kept if said.client == client), None)
+
+    def join(self, joined: m.Joined, *, anew: bool = False) -> None:
+        """A client is there; `anew`: it has seen nothing yet."""
         if not self._over:
             self.ears.expect_join(anew=anew)
-            self.send(m.Joined(output, speaks))
-
-    def finish_turn(self) -> None:
-        """Ends the candidate's turn without waiting for silence."""
-        # At its place in the audio, which does not go through the inbox.
-        self.ears.hearing.finish_turn()
-        self.send(m.Finished())
+            self.send(joined)
 
     # Its life.
 

@@ -107,7 +107,7 @@ def not_stored(scene: Scene) -> None:
     seconds = min(LAST_STORE_SECONDS, FIRST_STORE_SECONDS * 2**attempts)
     scene.set(storing=False, store_attempts=min(attempts + 1, 8))
     scene.start(Timer.STORE, seconds)
-    _report_orders(scene, scene.state.commit)
+    _report_orders(scene, scene.state.commit, stored=False)
 
 
 def store_again(scene: Scene) -> None:
@@ -132,12 +132,12 @@ def stored(scene: Scene, number: int) -> None:
         scene.tell(kept.event)
     if any(isinstance(kept.event, CandidateTurn) for kept in due):
         scene.want(a.Acknowledge())
-    _report_orders(scene, number)
+    _report_orders(scene, number, stored=True)
 
 
-def _report_orders(scene: Scene, number: int) -> None:
+def _report_orders(scene: Scene, number: int, *, stored: bool) -> None:
     """Who has ordered something waits no longer, whether or not it could be stored."""
     for kept in scene.state.obeyed:
         if kept.commit <= number:
-            scene.want(a.Obey(kept.order))
+            scene.want(a.Obey(kept.order, stored))
     scene.set(obeyed=tuple(kept for kept in scene.state.obeyed if kept.commit > number))

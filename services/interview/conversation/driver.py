@@ -22,7 +22,7 @@ from services.interview.conversation.engine import step
 from services.interview.conversation.pace import Partners
 from services.interview.conversation.reviewing import Review
 from services.interview.conversation.script import Script
-from services.interview.conversation.state import Line, SessionState, Timer
+from services.interview.conversation.state import Line, Said, SessionState, Timer
 from services.interview.conversation.stock import Stock, voice_for
 from services.interview.conversation.thinking import Thinking
 from services.interview.conversation.voice_watch import VoiceWatch
@@ -55,7 +55,7 @@ class Driver:
         cast: Cast,
         recorder: Recorder,
         ears: Ears,
-        obeyed: Callable[[int], None],
+        obeyed: Callable[[a.Obey], None],
         listen: Listen | None = None,
     ) -> None:
         """Takes who is told of orders that were carried out as `obeyed`.
@@ -65,6 +65,8 @@ class Driver:
         self.state = state
         self.lost = False
         """Whether another process drives the session now."""
+        self.kept: tuple[Said, ...] = state.said
+        """How far clients' numbered messages are stored."""
         self._script = script
         self._chronicle = chronicle
         self._partners = partners
@@ -150,7 +152,9 @@ class Driver:
         self.state, actions = step(self._script, self.state, event, now)
         unstored = self.state.commit > self.state.committed
         unlived = not self._inbox.empty()
-        self._ears.owed = self.state.speech.under_way or unstored or unlived
+        # What comes after it was handed on is for who has it next.
+        left = self.state.handed_on
+        self._ears.owed = self.state.speech.under_way or unstored or unlived or left
         for action in actions:
             self._do(action)
         self._wait_for_store(waits=STORE in self.state.failing)
@@ -227,7 +231,7 @@ class Driver:
                 if self._committing is None:
                     self._committing = self._tasks.create_task(self._commit())
             case a.Obey():
-                self._obeyed(action.number)
+                self._obeyed(action)
 
     async def _commit(self) -> None:
         """Stores what there is, and again what has come meanwhile; one commit at a time."""
@@ -235,9 +239,13 @@ class Driver:
         try:
             while done < self.state.commit:
                 number, said_until = self.state.commit, self._said_until()
+                session = self._session(said_until)
                 async with asyncio.timeout(COMMIT_SECONDS):
-                    await self._chronicle.commit(self._session(said_until).to_json())
+                    await self._chronicle.commit(session.to_json())
                 self._ears.stored(said_until)
+                if session.said is not self.kept:
+                    self.kept = session.said
+                    self._ears.intake.remind()
                 self.post(e.Committed(number))
                 done = number
         except LeaseLost:

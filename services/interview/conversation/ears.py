@@ -178,5 +178,4 @@ class Ears:
             early, self._early = self._early, []
             for audio in early:
                 self.hear(audio)
-        if not self.acknowledge():
-            self.intake.remind()
+        self.acknowledge()

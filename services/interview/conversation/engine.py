@@ -27,6 +27,7 @@ from services.interview.conversation.script import Script
 from services.interview.conversation.state import (
     Call,
     Prepared,
+    Said,
     SessionState,
     Speech,
     Timer,
@@ -38,6 +39,8 @@ FORGOTTEN_SECONDS = 60.0
 """Whoever comes back after longer hears the question once more."""
 CALLS_KEPT = 32
 """So many Speak calls, of all clients, may be retried at another orchestrator."""
+CLIENTS_KEPT = 64
+"""Of so many it is known which were sent away, and how far their messages are kept."""
 
 
 def step(
@@ -51,19 +54,31 @@ def step(
         event: What has happened.
         now: When, on the interview's clock.
     """
-    if state.finished:
+    if state.finished or (state.handed_on and not _still_counts(event)):
         return state, ()
     scene = Scene(script, state, now)
     _take(scene, event)
     if not scene.state.finished:
         commanding.carry_out(scene)
-        going_on.go_on(scene)
-        if _differ(state, scene.state):
-            _prepare_lines(scene)
-        _watch(scene, event)
+        if not scene.state.handed_on:
+            going_on.go_on(scene)
+            if _differ(state, scene.state):
+                _prepare_lines(scene)
+            _watch(scene, event)
         scene.commit()
         _end(scene)
     return scene.state, scene.actions
+
+
+def _still_counts(event: events.Happening) -> bool:
+    """Whether it counts in a session that is handed on: what happened before is stored and told."""
+    match event:
+        case events.Committed() | events.CommitFailed() | events.LeaseGone() | events.Restored():
+            return True
+        case events.Fired():
+            return event.timer is Timer.STORE
+        case _:
+            return False
 
 
 def _take(scene: Scene, event: events.Happening) -> None:
@@ -81,6 +96,7 @@ def _take(scene: Scene, event: events.Happening) -> None:
         case events.Failed() | events.Worked():
             _served(scene, event)
         case events.Joined():
+            _attended(scene, event.client, event.sent_away)
             _joined(scene, event.output, speaks=event.speaks)
         case events.Left():
             scene.set(present=False)
@@ -99,6 +115,11 @@ def _take(scene: Scene, event: events.Happening) -> None:
 def _wanted(scene: Scene, event: events.Happening) -> None:
     """What the candidate does, besides speaking."""
     match event:
+        case events.Numbered():
+            _note(scene, event.client, event.number)
+            _wanted(scene, event.message)
+        case events.Stored():
+            commanding.report_stored(scene, event.number)
         case events.Called():
             _called(scene, event)
         case events.Typed():
@@ -198,6 +219,23 @@ def _fired(scene: Scene, event: events.Fired) -> None:
 # Who is there.
 
 
+def _attended(scene: Scene, client: str | None, sent_away: str | None) -> None:
+    """Keeps who sits there, and who does no longer."""
+    if sent_away is not None:
+        others = (name for name in scene.state.sent_away if name != sent_away)
+        scene.set(sent_away=(*others, sent_away)[-CLIENTS_KEPT:])
+    if sent_away is not None or client != scene.state.client:
+        scene.set(client=client)
+        scene.touch()
+
+
+def _note(scene: Scene, client: str, number: int) -> None:
+    """Keeps that a client's messages up to this number are taken."""
+    others = (said for said in scene.state.said if said.client != client)
+    scene.set(said=(*others, Said(client, number))[-CLIENTS_KEPT:])
+    scene.touch()
+
+
 def _joined(scene: Scene, output: AudioFormat | None, *, speaks: bool) -> None:
     changed = output != scene.state.output or scene.state.state is State.READY
     scene.set(present=True, speaks=speaks, output=output)
@@ -246,22 +284,24 @@ def _called(scene: Scene, event: events.Called) -> None:
 def _restored(scene: Scene, *, died: bool) -> None:
     """What ran when the session was written runs no more; what was said of it is known.
 
-    Where its process died, the candidate may be speaking: the client sends what nobody has
-    acknowledged once more, and until that is heard nothing is said.
+    Where its process died, or has handed it on, the candidate may be speaking: the client sends
+    what nobody has acknowledged once more, and until that is heard nothing is said.
     """
     state, commit = scene.state, scene.state.commit
-    awaited = died and state.speaks
+    hold = state.hold if state.hold is not None and state.hold.until > scene.now else None
+    awaited = died and state.speaks and (hold is None or hold.spoke)
     scene.set(
         floor=None,
         reply=None,
         draft=None,
-        hold=None,
+        hold=hold,
         timers=(),
         prepared=(),
         failing=(),
         storing=True,
         orders=(),
         obeyed=(),
+        handed_on=False,
         present=False,
         output=None,
         # What was named after the last commit, and told, keeps its names.
@@ -272,6 +312,8 @@ def _restored(scene: Scene, *, died: bool) -> None:
     )
     if scene.now - max(state.active_at, state.heard_at) > FORGOTTEN_SECONDS:
         scene.set_place(repeat=True)
+    if hold is not None:
+        holding.hold_on(scene, hold.until - scene.now)
     scene.touch()
     if state.state is State.REVIEWING:
         scene.want(a.Review())
@@ -366,7 +408,7 @@ def _goes_by_itself(event: events.Happening) -> bool:
             return event.timer is Timer.WATCHDOG
         case events.Failed() | events.Worked() | events.Played() | events.Committed():
             return True
-        case events.Called():
+        case events.Called() | events.Stored():
             return True
         case _:
             return False

@@ -23,11 +23,14 @@ from services.interview.reports.report import Report
 class Joined:
     """A client is there; it wants audio of this shape, None for text alone.
 
-    `speaks` says that it sends the candidate's voice.
+    `speaks` says that it sends the candidate's voice; `client` is its name, `sent_away` that of
+    the one that it has sent away.
     """
 
     output: AudioFormat | None
     speaks: bool = True
+    client: str | None = None
+    sent_away: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,19 @@ class SetPatience:
     patience: Patience
 
 
+Sayable = Typed | Interrupted | Finished | Hold | SetPatience
+"""What a client may say under a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A client says something under a number: both are kept together."""
+
+    client: str
+    number: int
+    message: Sayable
+
+
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """Pause, resume or end; the number names the order when it is carried out."""
@@ -97,6 +113,13 @@ class Called:
     """
 
     client: str | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Somebody waits until all that has happened is stored; the number names the order."""
+
     number: int
 
 
@@ -203,9 +226,10 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Pause, resume or end; `done` is set when it is carried out."""
+    """`done` is set when it is carried out; `stored`, before that, if what came of it is kept."""
 
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +247,16 @@ class End(Command):
     """End before the last round."""
 
 
+@dataclass(frozen=True, slots=True)
+class HandOn(Command):
+    """Leave the interview to another process, as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Command):
+    """Store what has happened."""
+
+
 Happening = (
     Joined
     | Left
@@ -233,8 +267,10 @@ Happening = (
     | Finished
     | Hold
     | SetPatience
+    | Numbered
     | Called
     | Ordered
+    | Stored
     | Assessed
     | Composed
     | PieceMade
@@ -250,5 +286,5 @@ Happening = (
 )
 """What the engine takes."""
 
-Message = Happening | Pause | Resume | End
+Message = Happening | Pause | Resume | End | HandOn | Store
 """What a conversation takes."""

@@ -14,13 +14,18 @@ def hold(scene: Scene, limit: float) -> None:
     until = scene.now + limit
     scene.set(hold=Hold(until))
     scene.tell(TurnHeld(until))
-    scene.want(a.Listen(scene.script.pace.endpointing(scene.state.patience, held=True)))
-    scene.start(Timer.HOLD, limit)
+    hold_on(scene, limit)
     scene.cancel(Timer.QUIET)
     scene.cancel(Timer.LOOK_AGAIN)
     if scene.place.step.asks and scene.state.floor is None:
         replies.drop(scene)
         answers.reopen(scene)
+
+
+def hold_on(scene: Scene, seconds: float) -> None:
+    """Bears silence for so many seconds at most."""
+    scene.want(a.Listen(scene.script.pace.endpointing(scene.state.patience, held=True)))
+    scene.start(Timer.HOLD, seconds)
 
 
 def release(scene: Scene) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.interview.conversation.chronicle import Chronicle
 from services.interview.events import AudioReceived
+from services.interview.record import State
 
 TOLERANCE_SECONDS = 0.0006
 """Clients round their offsets to milliseconds, or better."""
@@ -62,6 +63,6 @@ class Intake:
         return True
 
     def remind(self) -> None:
-        """Tells once more what was told, to a client that may have missed it."""
-        if self.told > 0.0 and not self._chronicle.interview.state.over:
+        """Tells what was told once more, to a client of whom a message is kept now."""
+        if self._chronicle.interview.state <= State.REVIEWING:
             self._chronicle.emit(AudioReceived(self.told))

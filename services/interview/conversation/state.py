@@ -57,6 +57,7 @@ class OrderKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     END = "end"
+    HAND_ON = "hand_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +290,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """The greatest number of a client's messages that were lived through, by its name."""
+
+    client: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A timer that runs."""
 
@@ -341,6 +350,10 @@ class SessionState:
         active_at: When something happened last.
         epoch, told: Of the journal, which the driver keeps here: its run of numbers, and the last.
         calls: The newest Speak calls: one that comes again changes nothing.
+        said: How far the newest clients' numbered messages are lived through: each is, once.
+        client: The name of who sits, or sat last.
+        sent_away: The names of those that were sent away, the newest.
+        handed_on: Whether it is left to another process, as it is: here nothing happens any more.
         heard_until, heard_at: Up to where the candidate's audio is not needed again by who has
             this state, in seconds of it, and where on the clock that is.
     """
@@ -380,6 +393,10 @@ class SessionState:
     epoch: bytes = b""
     told: int = 0
     calls: tuple[Call, ...] = ()
+    said: tuple[Said, ...] = ()
+    client: str | None = None
+    sent_away: tuple[str, ...] = ()
+    handed_on: bool = False
     heard_until: float = 0.0
     heard_at: float = 0.0
 

@@ -100,8 +100,10 @@ def _candidate_event(happened: e.CandidateEvent) -> pb.InterviewEvent:
             until = None if happened.until is None else duration(happened.until)
             return pb.InterviewEvent(turn_held=pb.TurnHeld(until=until))
         case e.AudioReceived():
-            received = pb.AudioReceived(offset=duration(happened.offset))
-            return pb.InterviewEvent(audio_received=received)
+            taken = pb.AudioReceived(offset=duration(happened.offset), message=happened.message)
+            if happened.received is not None:
+                taken.received.CopyFrom(duration(happened.received))
+            return pb.InterviewEvent(audio_received=taken)
 
 
 def _interviewer_event(
