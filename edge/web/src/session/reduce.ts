@@ -89,10 +89,9 @@ function told(state: SessionState, happened: InterviewEvent): Step {
       return control(state, what.value.utteranceId, what.value.action);
     case "degraded":
       return degraded(state, what.value.service, what.value.recovered, what.value.remedy);
-    case "audioReceived":
-      return { state, effects: [{ kind: "acknowledged", offsetMs: milliseconds(what.value.offset) }] };
     case "reportReady":
       return { state: { ...state, interview: InterviewState.COMPLETED }, effects: [{ kind: "leave", to: "report" }] };
+    case "audioReceived":
     case "timings":
     case undefined:
       return only(state);
@@ -239,13 +238,18 @@ function link(state: SessionState, fact: LinkFact): Step {
       return { state: lost, effects: state.link.kind === "lost" ? NOTHING : [{ kind: "announce", what: "lost" }] };
     }
     case "elsewhere":
-      return {
-        state: { ...state, link: { kind: "elsewhere" } },
-        effects: [...flush(state), { kind: "listen", on: false }, { kind: "announce", what: "elsewhere" }],
-      };
+      return left(state, { kind: "elsewhere" }, [{ kind: "announce", what: "elsewhere" }]);
     case "refused":
-      return { state: { ...state, link: { kind: "refused", failure: fact.failure } }, effects: [...flush(state), { kind: "listen", on: false }] };
+      return left(state, { kind: "refused", failure: fact.failure });
   }
+}
+
+/** What is said and heard from here on is no part of the interview. */
+function left(state: SessionState, link: SessionState["link"], effects: readonly Effect[] = NOTHING): Step {
+  return {
+    state: { ...state, link, microphone: "off" },
+    effects: [...flush(state), { kind: "listen", on: false }, { kind: "microphone", open: false }, ...effects],
+  };
 }
 
 /** What the record says, where events were missed: it knows what is over, the events what is going on. */

@@ -108,7 +108,7 @@ export type Effect =
   | { kind: "sound"; utteranceId: string; action: "pause" | "resume" | "flush" | "end" }
   | { kind: "send"; message: Message }
   | { kind: "listen"; on: boolean }
-  | { kind: "acknowledged"; offsetMs: number }
+  | { kind: "microphone"; open: boolean }
   | { kind: "remember"; token: string; seq: bigint }
   | { kind: "read" }
   | { kind: "call"; call: "pause" | "resume" | "end" }
@@ -149,8 +149,14 @@ export function initialState(interviewId: string, now: number): SessionState {
   };
 }
 
+/** Whether this page has no part in the interview until the candidate says so. */
+export function isLeft(state: SessionState): boolean {
+  return state.link.kind === "elsewhere" || state.link.kind === "refused";
+}
+
 /** Whether the candidate's voice goes out. */
 export function hears(state: SessionState): boolean {
+  if (isLeft(state)) return false;
   if (state.muted || state.interview === InterviewState.PAUSED) return false;
   return !state.pushToTalk || state.talking;
 }
