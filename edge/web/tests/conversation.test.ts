@@ -1,14 +1,17 @@
 /** A room with stand-ins for its server, its microphone and its loudspeaker. */
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { PlaybackControl_Action as Action } from "@viva/interview/v1/conversation_pb";
 import { InterviewSchema, InterviewState, Phase } from "@viva/interview/v1/interview_pb";
+import { Speaker } from "@viva/interview/v1/turn_pb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LoudspeakerListener } from "@/audio/loudspeaker";
 import type { MicrophoneListener } from "@/audio/microphone";
+import { heardParts } from "@/session/captions";
 import { Conversation } from "@/session/conversation";
 import type { Wire } from "@/wire/clients";
 import { Connection, joined, refusal, reset, takenOver, told } from "./connection";
-import { event, type Happening } from "./events";
+import { audio, control, event, log, started, text, type Happening } from "./events";
 
 const { FakeMicrophone, FakeLoudspeaker } = vi.hoisted(() => ({
   FakeMicrophone: class {
@@ -119,6 +122,11 @@ async function room(state: InterviewState, { read, spoken = true }: { read?: Rea
 }
 
 const live: Happening = { case: "stateChanged", value: { state: InterviewState.LIVE, phase: Phase.QUESTION, round: 1 } };
+const ended = (id: string): Happening => ({
+  case: "utteranceEnded",
+  value: { utteranceId: id, interrupted: false, turn: { id, text: "What was it?", speaker: Speaker.INTERVIEWER } },
+});
+const utterance = (id: string): Happening[] => [started(id), text(id, "What was it?"), audio(id, 0, "What", "was"), audio(id, 1000, "it")];
 const span = (connection: Connection) => {
   const lines = told(connection.said);
   return [lines[0]?.split("-")[0], lines.at(-1)?.split("-")[1]].map(Number);
@@ -128,6 +136,7 @@ describe("where the candidate's audio begins", () => {
   it("a new interview's at its start", async () => {
     const { conversation, socket, speak } = await room(InterviewState.READY);
     socket().tell(joined());
+    await settle();
     await speak(2);
     expect(span(socket())).toEqual([0, 2]);
     await conversation.close();
@@ -138,8 +147,9 @@ describe("where the candidate's audio begins", () => {
       const { conversation, socket, speak } = await room(InterviewState.LIVE, read ? { read } : {});
       await speak(0.2);
       socket().tell(joined({ kept: 300, received: 310 }), event(900, live));
+      await settle();
       await speak(2);
-      expect(span(socket())).toEqual([310, 312.2]);
+      expect(span(socket())).toEqual([310, 312]);
       await conversation.close();
     }
   });
@@ -147,12 +157,14 @@ describe("where the candidate's audio begins", () => {
   it("that of one that slept behind what was said in the other meanwhile", async () => {
     const { conversation, socket, speak } = await room(InterviewState.READY);
     socket().tell(joined(), event(1, live));
+    await settle();
     await speak(10);
     socket().end(takenOver());
     await vi.advanceTimersByTimeAsync(300_000);
     conversation.act({ kind: "use-here" });
     await settle();
     socket().tell(joined({ kept: 310, seq: 1 }));
+    await settle();
     await speak(2);
     expect(span(socket())).toEqual([310, 312]);
     await conversation.close();
@@ -161,11 +173,13 @@ describe("where the candidate's audio begins", () => {
   it("that of a page that was loaded anew behind its own", async () => {
     const first = await room(InterviewState.READY);
     first.socket().tell(joined(), event(1, live));
+    await settle();
     await first.speak(10);
     await first.conversation.close();
     const { conversation, socket, speak } = await room(InterviewState.LIVE);
     expect(socket().join.resumeToken).toBe("token-1");
     socket().tell(joined({ kept: 8, received: 9.5, seq: 1 }));
+    await settle();
     await speak(2);
     expect(span(socket())).toEqual([9.5, 11.5]);
     await conversation.close();
@@ -190,6 +204,7 @@ describe("a page that has the interview no more", () => {
     it(`${name}: closes the microphone, and nothing said meanwhile is sent`, async () => {
       const { conversation, microphone, socket, sockets, speak } = await room(InterviewState.READY);
       socket().tell(joined(), event(1, live));
+      await settle();
       await speak(10);
       socket().end(ending());
       await settle();
@@ -223,3 +238,67 @@ describe("a page that has the interview no more", () => {
   });
 });
 
+describe("what was said before this page was there", () => {
+  /** As `log` times them, event n happened at n * 100 ms. */
+  const past = [live, ...utterance("greeting"), ended("greeting"), ...utterance("q")];
+  const at = past.length * 100;
+
+  it("is not played where it has ended; what is being said is, once all that was missed has come", async () => {
+    const { conversation, socket, loudspeaker, pass } = await room(InterviewState.LIVE);
+    socket().tell(joined({ received: 9, at }), ...log(...past));
+    await settle();
+    expect(loudspeaker.played).toEqual([]);
+    await pass(1_000);
+    expect(loudspeaker.played).toEqual(["q 1", "q 1"]);
+    const [greeting] = conversation.state.value.captions;
+    expect(greeting?.speaker === "interviewer" && heardParts(greeting)).toEqual({ heard: "What was it?", coming: "" });
+    await conversation.close();
+  });
+
+  it("does not hold back what is said from here on", async () => {
+    const { conversation, socket, loudspeaker } = await room(InterviewState.LIVE);
+    socket().tell(joined({ received: 9, at }), ...log(...past, audio("q", 2000, "now"), ended("q"), ...utterance("next")));
+    await settle();
+    expect(loudspeaker.played).toEqual(["q 1", "q 1", "q 1", "q end", "next 1", "next 1"]);
+    await conversation.close();
+  });
+
+  it.each([
+    { what: "thrown away where it was stopped", action: Action.STOP, played: ["q flush"] },
+    { what: "there to go on where it was paused", action: Action.PAUSE, played: ["q pause", "q 1", "q 1", "q pause"] },
+  ])("is $what", async ({ action, played }) => {
+    const { conversation, socket, loudspeaker, pass } = await room(InterviewState.LIVE);
+    socket().tell(joined({ received: 9, at: at + 100 }), ...log(...past, control("q", action)));
+    await pass(1_000);
+    expect(loudspeaker.played).toEqual(played);
+    await conversation.close();
+  });
+
+  it("is not played again where the token was too old", async () => {
+    const { conversation, socket, loudspeaker, pass } = await room(InterviewState.READY);
+    socket().tell(joined(), ...log(...past));
+    await settle();
+    const before = ["greeting 1", "greeting 1", "greeting end", "q 1", "q 1"];
+    expect(loudspeaker.played).toEqual(before);
+    socket().end(refusal(Code.FailedPrecondition, "RESUME_TOKEN_STALE"));
+    await pass(1_000);
+    expect(socket().join.resumeToken).toBeUndefined();
+    socket().tell(joined({ at: at + 100 }), ...log(...past, audio("q", 2000, "now")));
+    await pass(1_000);
+    const sounds = (lines: string[]) => lines.filter((line) => !line.endsWith("end"));
+    expect(sounds(loudspeaker.played)).toEqual([...sounds(before), "q 1"]);
+    await conversation.close();
+  });
+
+  it("is played where only the connection was away", async () => {
+    const { conversation, socket, loudspeaker, pass } = await room(InterviewState.READY);
+    socket().tell(joined(), event(1, live));
+    await settle();
+    socket().end(reset());
+    await pass(500);
+    socket().tell(joined({ at, seq: 1 }), ...log(...past).slice(1));
+    await settle();
+    expect(loudspeaker.played).toEqual(["greeting 1", "greeting 1", "greeting end", "q 1", "q 1"]);
+    await conversation.close();
+  });
+});

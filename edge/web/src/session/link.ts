@@ -71,6 +71,8 @@ export class Link {
   private speakCall = 0n;
   /** Whether this connection's join was answered: until then nobody knows where new audio begins. */
   private joined = false;
+  /** Whether what is told first was for somebody else: this page, or its memory, is new. */
+  private anew = true;
   private lastMessage = 0;
   private sentSince: number | undefined;
 
@@ -194,7 +196,7 @@ export class Link {
         timeoutMs: CONVERSATION_MS,
       });
       for await (const { event } of answers) {
-        if (!got) this.opened("socket", impatient);
+        if (!got) this.opened("socket", event, impatient);
         got = true;
         this.arrived(event);
       }
@@ -211,18 +213,18 @@ export class Link {
 
   private async overCalls(): Promise<void> {
     const attempt = this.begin();
-    const join = this.options.join();
+    const join = this.joining();
     if (!join.resumeToken) this.speakCall = 0n;
     let got = false;
     let speaking: Promise<void> | undefined;
     try {
       const answers = this.options.wire.interviews.listen(
-        { join, client: this.client },
+        { join },
         { signal: attempt.signal, timeoutMs: CONVERSATION_MS },
       );
       for await (const { event } of answers) {
         if (!got) {
-          this.opened("calls");
+          this.opened("calls", event);
           speaking = this.speak(attempt);
         }
         got = true;
@@ -255,12 +257,19 @@ export class Link {
     this.bell.wake();
   }
 
-  private opened(way: "socket" | "calls", impatient?: ReturnType<typeof setTimeout>): void {
+  private joining(): MessageInitShape<typeof JoinInterviewSchema> {
+    const join = this.options.join();
+    if (!join.resumeToken) this.anew = true;
+    return { ...join, client: this.client };
+  }
+
+  private opened(way: "socket" | "calls", answer: InterviewEvent | undefined, impatient?: ReturnType<typeof setTimeout>): void {
     clearTimeout(impatient);
     this.failures = 0;
     this.renewed = false;
     if (way === "socket") this.socketsWithoutMessage = 0;
-    this.options.fact({ kind: "open", way });
+    this.options.fact({ kind: "open", way, ...(this.anew ? { unheardMs: milliseconds(answer?.at) } : {}) });
+    this.anew = false;
   }
 
   private arrived(event: InterviewEvent | undefined): void {
@@ -282,7 +291,7 @@ export class Link {
 
   /** Converse's way up: the join, then, once it was answered, what there is to say. */
   private async *said(signal: AbortSignal) {
-    yield { message: { case: "join" as const, value: { ...this.options.join(), client: this.client } } };
+    yield { message: { case: "join" as const, value: this.joining() } };
     while (!signal.aborted) {
       const message = this.next();
       if (message) yield { message: { case: "candidate" as const, value: message } };

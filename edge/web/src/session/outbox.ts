@@ -12,8 +12,6 @@ const LARGEST_MS = 400;
 const KEPT_MS = 120_000;
 /** What was recorded without a connection and is still worth hearing. */
 const AWAY_MS = 5_000;
-/** The same before the first connection: nobody had asked anything. */
-const BEFORE_MS = 2_000;
 
 /** Samples, and where they lie on the interview's timeline once they were sent. */
 interface Frame {
@@ -43,13 +41,14 @@ export class Outbox {
   private waiting: Item[] = [];
   private end = 0;
   private number = 0n;
-  private away = true;
+  private away = false;
   private joined = false;
 
-  /** Takes the next samples. */
+  /** Takes the next samples; before the first connection nobody is spoken to. */
   add(audio: Uint8Array): void {
+    if (!this.joined) return;
     this.waiting.push({ audio, offsetMs: undefined, gapMs: 0, away: this.away });
-    this.keep(this.joined ? AWAY_MS : BEFORE_MS, (frame) => frame.away);
+    this.keep(AWAY_MS, (frame) => frame.away);
     this.keep(KEPT_MS, () => true);
   }
 
@@ -132,8 +131,7 @@ export class Outbox {
       this.told = this.told.filter((item) => item !== frame);
       this.waiting = this.waiting.filter((item) => item !== frame);
       const following = frames[at + 1];
-      // Before the first connection there is no timeline in which something could be missing.
-      if (this.joined && frame.offsetMs === undefined && following) following.gapMs += frame.gapMs + lengthMs(frame);
+      if (frame.offsetMs === undefined && following) following.gapMs += frame.gapMs + lengthMs(frame);
     }
   }
 }
