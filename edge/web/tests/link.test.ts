@@ -1,60 +1,14 @@
-import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema } from "@rpc/error_details_pb";
-import { ConverseResponseSchema } from "@viva/interview/v1/interview_service_pb";
-import type { InterviewEvent } from "@viva/interview/v1/conversation_pb";
+import type { CandidateMessage } from "@viva/interview/v1/conversation_pb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Link, type LinkOptions } from "@/session/link";
 import { Outbox } from "@/session/outbox";
-import type { LinkFact } from "@/session/state";
+import type { LinkFact, Message } from "@/session/state";
+import { Connection, joined, refusal, reset, takenOver, told } from "./connection";
 import { log } from "./events";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-interface Sent {
-  message?: { case?: string; value?: unknown };
-}
-
-/** A connection as a test sees it. */
-class Connection {
-  readonly sent: Sent[] = [];
-  private readonly waiting: InterviewEvent[] = [];
-  private outcome: { error?: unknown } | undefined;
-  private wake: () => void = () => undefined;
-
-  constructor(readonly signal: AbortSignal) {
-    signal.addEventListener("abort", () => this.end(signal.reason));
-  }
-
-  tell(...events: InterviewEvent[]): void {
-    this.waiting.push(...events);
-    this.wake();
-  }
-
-  end(error?: unknown): void {
-    this.outcome ??= { error };
-    this.wake();
-  }
-
-  async *answers() {
-    for (;;) {
-      const event = this.waiting.shift();
-      if (event) yield create(ConverseResponseSchema, { event });
-      else if (this.outcome) {
-        if (this.outcome.error) throw this.outcome.error;
-        return;
-      } else await new Promise<void>((resolve) => (this.wake = resolve));
-    }
-  }
-
-  async pull(messages: AsyncIterable<Sent>): Promise<void> {
-    for await (const message of messages) {
-      if (this.signal.aborted) return;
-      this.sent.push(message);
-    }
-  }
-}
 
 let online = true;
 
@@ -62,14 +16,14 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
   online = true;
   const sockets: Connection[] = [];
   const listens: Connection[] = [];
-  const spoken: { call: bigint; messages: Sent[] }[] = [];
+  const spoken: { call: bigint; messages: CandidateMessage[] }[] = [];
   const facts: LinkFact[] = [];
   const got: bigint[] = [];
   let token: string | undefined;
   const outbox = new Outbox();
   const wire = {
     conversation: {
-      converse(messages: AsyncIterable<Sent>, { signal }: { signal: AbortSignal }) {
+      converse(messages: Parameters<Connection["pull"]>[0], { signal }: { signal: AbortSignal }) {
         const connection = new Connection(signal);
         sockets.push(connection);
         void connection.pull(messages);
@@ -82,9 +36,9 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
         listens.push(connection);
         return connection.answers();
       },
-      async speak({ call, messages }: { call: bigint; messages: Sent[] }) {
+      async speak({ call, messages }: { call: bigint; messages: CandidateMessage[] }, { signal }: { signal: AbortSignal }) {
         spoken.push({ call, messages });
-        await speak(call);
+        await Promise.race([speak(call), new Promise((_, fail) => signal.addEventListener("abort", () => fail(signal.reason)))]);
         return {};
       },
     },
@@ -97,7 +51,7 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
     join: () => ({ interviewId: "i", ...(token ? { resumeToken: token } : {}) }),
     event: (event) => {
       got.push(event.seq);
-      token = event.resumeToken;
+      token = event.resumeToken || token;
     },
     fact: (fact) => facts.push(fact),
     forgetToken: () => (token = undefined),
@@ -110,35 +64,102 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
-const lost = () => new ConnectError("x", Code.Unavailable);
 const events = () => log({ case: "speechStarted", value: {} }, { case: "speechStarted", value: {} });
-const joinOf = (connection: Connection | undefined) => connection?.sent[0]?.message?.value as { resumeToken?: string };
+const typed = (text: string): Message => ({ message: { case: "typed", value: { text } } });
+const done: Message = { message: { case: "finishTurn", value: {} } };
+const piece = () => new Uint8Array(1280);
 
 describe("over the socket", () => {
-  it("joins first, then says what there is to say", async () => {
+  it("joins first, and says nothing before the join was answered", async () => {
     const { link, sockets, outbox } = setUp();
-    link.send({ message: { case: "finishTurn", value: {} } });
-    outbox.add(new Uint8Array(1280));
+    link.send(done);
+    link.recorded();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sockets[0]?.sent.map((sent) => sent.message?.case)).toEqual(["join"]);
+    sockets[0]?.tell(joined({ received: 310 }));
+    await settle();
+    outbox.add(piece());
     link.recorded();
     await settle();
-    expect(sockets[0]?.sent.map((sent) => sent.message?.case)).toEqual(["join", "candidate", "candidate"]);
+    expect(told(sockets[0]?.said ?? [])).toEqual(["finishTurn 1", "310-310.04"]);
     link.close();
   });
 
-  it("joins again with the last token, 0.25 s later, and sends again what was not acknowledged", async () => {
+  it("is alive by the join's answer alone", async () => {
+    const { link, sockets, facts } = setUp();
+    await settle();
+    sockets[0]?.tell(joined());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sockets).toHaveLength(1);
+    expect(facts).toEqual([expect.objectContaining({ kind: "open", way: "socket" })]);
+    link.send(typed("x"));
+    await settle();
+    expect(told(sockets[0]?.said ?? [])).toEqual(["typed 1"]);
+    link.close();
+  });
+
+  it("joins again with the last token, 0.25 s later, and says again what was not kept, in order and in its place", async () => {
     const { link, sockets, facts, outbox } = setUp();
-    outbox.add(new Uint8Array(1280));
     await settle();
-    sockets[0]?.tell(...events());
+    sockets[0]?.tell(joined(), ...events());
     await settle();
-    sockets[0]?.end(lost());
+    link.send(typed("a"));
+    outbox.add(piece());
+    outbox.add(piece());
+    link.send(done);
+    await settle();
+    sockets[0]?.tell(joined({ kept: 0.04, message: 1n, seq: 3 }));
+    await settle();
+    sockets[0]?.end(reset());
     await settle();
     expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 1 });
+    outbox.add(piece());
+    link.send(typed("b"));
     await vi.advanceTimersByTimeAsync(249);
     expect(sockets).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
-    expect(joinOf(sockets[1]).resumeToken).toBe("token-2");
-    expect(sockets[1]?.sent[1]?.message?.case).toBe("candidate");
+    expect(sockets[1]?.join.resumeToken).toBe("token-2");
+    expect(sockets[1]?.join.client).toBe(sockets[0]?.join.client);
+    expect(sockets[1]?.said).toEqual([]);
+    sockets[1]?.tell(joined({ kept: 0.04, received: 0.08, message: 1n }));
+    await settle();
+    expect(told(sockets[1]?.said ?? [])).toEqual(["0.04-0.08", "finishTurn 2", "0.08-0.12", "typed 3"]);
+    link.close();
+  });
+
+  it("letting go of the button after a cut does not overtake the words before it", async () => {
+    const { link, sockets, outbox } = setUp();
+    await settle();
+    sockets[0]?.tell(joined());
+    await settle();
+    sockets[0]?.end(reset());
+    await settle();
+    for (let i = 0; i < 50; i += 1) outbox.add(piece());
+    link.send(done);
+    await vi.advanceTimersByTimeAsync(250);
+    sockets[1]?.tell(joined());
+    await settle();
+    expect(told(sockets[1]?.said ?? [])).toEqual(["0-0.4", "0.4-0.8", "0.8-1.2", "1.2-1.6", "1.6-2", "finishTurn 1"]);
+    link.close();
+  });
+
+  it("where it was played is told at once, and not after a cut", async () => {
+    const { link, sockets, outbox } = setUp();
+    const position: Message = { message: { case: "playback", value: { utteranceId: "q" } } };
+    await settle();
+    sockets[0]?.tell(joined());
+    await settle();
+    outbox.add(piece());
+    link.send(position);
+    await settle();
+    expect(told(sockets[0]?.said ?? [])).toEqual(["playback", "0-0.04"]);
+    sockets[0]?.end(reset());
+    await settle();
+    link.send(position);
+    await vi.advanceTimersByTimeAsync(250);
+    sockets[1]?.tell(joined({ kept: 0.04 }));
+    await settle();
+    expect(sockets[1]?.said).toEqual([]);
     link.close();
   });
 
@@ -166,7 +187,7 @@ describe("over the socket", () => {
   it("another page that joins is final", async () => {
     const { sockets, facts, done } = setUp();
     await settle();
-    sockets[0]?.end(new ConnectError("x", Code.Aborted, undefined, [{ desc: ErrorInfoSchema, value: { reason: "TAKEN_OVER" } }]));
+    sockets[0]?.end(takenOver());
     await done;
     expect(facts.at(-1)).toEqual({ kind: "elsewhere" });
   });
@@ -176,9 +197,9 @@ describe("over the socket", () => {
     await settle();
     sockets[0]?.tell(...events());
     await settle();
-    sockets[0]?.end(new ConnectError("x", Code.FailedPrecondition, undefined, [{ desc: ErrorInfoSchema, value: { reason: "RESUME_TOKEN_STALE" } }]));
+    sockets[0]?.end(refusal(Code.FailedPrecondition, "RESUME_TOKEN_STALE"));
     await vi.advanceTimersByTimeAsync(250);
-    expect(joinOf(sockets[1]).resumeToken).toBeUndefined();
+    expect(sockets[1]?.join.resumeToken).toBeUndefined();
     link.close();
   });
 
@@ -216,9 +237,9 @@ describe("over the socket", () => {
   it("is slow after 3 s without an answer to what was sent, and lost after 10 s", async () => {
     const { link, sockets, facts, outbox } = setUp();
     await settle();
-    sockets[0]?.tell(...events());
+    sockets[0]?.tell(joined(), ...events());
     await settle();
-    outbox.add(new Uint8Array(1280));
+    outbox.add(piece());
     link.recorded();
     await settle();
     const now = performance.now();
@@ -227,6 +248,32 @@ describe("over the socket", () => {
     link.watch(now + 10_100);
     await settle();
     expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 1 });
+    link.close();
+  });
+
+  it("is lost as well where what was typed is not answered, and it is typed again", async () => {
+    const { link, sockets, facts } = setUp();
+    await settle();
+    sockets[0]?.tell(joined());
+    await settle();
+    link.send(typed("x"));
+    await settle();
+    link.watch(performance.now() + 10_100);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 1 });
+    sockets[1]?.tell(joined());
+    await settle();
+    expect(told(sockets[1]?.said ?? [])).toEqual(["typed 1"]);
+    link.close();
+  });
+
+  it("is not slow where nothing was said", async () => {
+    const { link, sockets, facts } = setUp();
+    await settle();
+    sockets[0]?.tell(joined());
+    await settle();
+    link.watch(performance.now() + 60_000);
+    expect(facts).toHaveLength(1);
     link.close();
   });
 });
@@ -238,16 +285,16 @@ describe("where sockets do not get through", () => {
     await vi.advanceTimersByTimeAsync(3_000 + 250 + 3_000 + 500);
     expect(all.sockets).toHaveLength(2);
     expect(all.listens).toHaveLength(1);
-    all.listens[0]?.tell(...events());
+    all.listens[0]?.tell(joined(), ...events());
     await settle();
     return all;
   }
 
   it("Listen and Speak carry the interview after two", async () => {
     const { link, spoken, facts, got } = await fallen();
-    expect(facts).toContainEqual({ kind: "open", way: "calls" });
-    expect(got).toEqual([1n, 2n]);
-    link.send({ message: { case: "typed", value: { text: "x" } } });
+    expect(facts).toContainEqual(expect.objectContaining({ kind: "open", way: "calls" }));
+    expect(got).toEqual([0n, 1n, 2n]);
+    link.send(typed("x"));
     await settle();
     expect(spoken).toMatchObject([{ call: 1n, messages: [{ message: { case: "typed" } }] }]);
     link.close();
@@ -257,7 +304,7 @@ describe("where sockets do not get through", () => {
     let answer: () => void = () => undefined;
     const { link, spoken } = await fallen(() => new Promise((resolve) => (answer = resolve)));
     for (let i = 0; i < 4; i += 1) {
-      link.send({ message: { case: "finishTurn", value: {} } });
+      link.send(done);
       await settle();
     }
     expect(spoken).toHaveLength(1);
@@ -272,13 +319,66 @@ describe("where sockets do not get through", () => {
 
   it("a Speak that failed comes again under its number", async () => {
     let failures = 2;
-    const { link, spoken } = await fallen(() => (failures-- > 0 ? Promise.reject(lost()) : Promise.resolve()));
-    link.send({ message: { case: "typed", value: { text: "x" } } });
+    const { link, spoken } = await fallen(() => (failures-- > 0 ? Promise.reject(reset()) : Promise.resolve()));
+    link.send(typed("x"));
     await vi.advanceTimersByTimeAsync(1_000);
     expect(spoken.map(({ call }) => call)).toEqual([1n, 1n, 1n]);
-    link.send({ message: { case: "finishTurn", value: {} } });
+    link.send(done);
     await settle();
     expect(spoken.at(-1)?.call).toBe(2n);
+    link.close();
+  });
+
+  it("Speak begins with the join's answer, where there is nothing else to tell", async () => {
+    const { link, spoken, listens } = setUp();
+    await vi.advanceTimersByTimeAsync(6_750);
+    link.send(typed("x"));
+    await settle();
+    expect(spoken).toEqual([]);
+    listens[0]?.tell(joined());
+    await settle();
+    expect(spoken).toMatchObject([{ call: 1n, messages: [{ number: 1n }] }]);
+    link.close();
+  });
+
+  it("what a Speak did not bring through comes after the next join under a new number of its own", async () => {
+    const { link, spoken, listens, sockets } = await fallen(() => new Promise(() => undefined));
+    link.send(typed("x"));
+    await settle();
+    listens[0]?.end(new ConnectError("x", Code.Aborted));
+    // No socket is tried in between: the calls get through.
+    await vi.advanceTimersByTimeAsync(250);
+    expect(sockets).toHaveLength(2);
+    listens[1]?.tell(joined());
+    await settle();
+    expect(spoken.map(({ call, messages }) => [call, told(messages)])).toEqual([
+      [1n, ["typed 1"]],
+      [2n, ["typed 1"]],
+    ]);
+    link.close();
+  });
+
+  it("a Speak that reaches a server that is not listened to joins again, and says it there", async () => {
+    let refused = 1;
+    const { link, spoken, listens, facts } = await fallen(() =>
+      refused-- > 0 ? Promise.reject(refusal(Code.FailedPrecondition, "NOT_JOINED")) : Promise.resolve(),
+    );
+    link.send(typed("x"));
+    await vi.advanceTimersByTimeAsync(250);
+    expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 1 });
+    listens[1]?.tell(joined());
+    await settle();
+    expect(told(spoken.at(-1)?.messages ?? [])).toEqual(["typed 1"]);
+    link.close();
+  });
+
+  it("a Listen that is not answered is given up", async () => {
+    const { link, listens, facts } = setUp();
+    await vi.advanceTimersByTimeAsync(6_750);
+    link.watch(performance.now() + 10_100);
+    await settle();
+    expect(listens[0]?.signal.aborted).toBe(true);
+    expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 3 });
     link.close();
   });
 
@@ -294,7 +394,7 @@ describe("where sockets do not get through", () => {
   it("a socket is tried again when calls do not get through either", async () => {
     const { link, sockets, listens } = setUp();
     await vi.advanceTimersByTimeAsync(6_750);
-    listens[0]?.end(lost());
+    listens[0]?.end(reset());
     await vi.advanceTimersByTimeAsync(5_000);
     expect(sockets.length).toBeGreaterThan(2);
     link.close();

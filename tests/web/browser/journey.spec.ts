@@ -54,6 +54,9 @@ test("a room that is loaded anew goes on where it was", async ({ page }) => {
   await page.reload();
   await page.getByRole("button", { name: "Join the interview" }).click();
   await expect(page.locator(".captions .candidate").first()).toContainText("First I read the traces.");
+  await page.getByLabel("Your answer").fill("Then I compare them with last week's.");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.locator(".captions .candidate").last()).toContainText("Then I compare them");
 });
 
 test("without WebSockets plain calls carry the interview", async ({ page }) => {
@@ -89,6 +92,9 @@ test("another window takes the interview, and gives it back", async ({ page, con
   await expect(page.getByText("This interview is open in another window").first()).toBeVisible();
   await page.getByRole("button", { name: "Use it here" }).click();
   await expect(other.getByText("This interview is open in another window").first()).toBeVisible();
+  await page.getByLabel("Your answer").fill("I go on in the first window.");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.locator(".captions .candidate").last()).toContainText("I go on in the first window.");
 });
 
 test("a network that is gone for five seconds in mid-answer costs no turn", async ({ page, context }) => {

@@ -1,6 +1,6 @@
 /** What the candidate does in the room. */
 import type { Act, Effect, SessionState, Step } from "@/session/state";
-import { hears } from "@/session/state";
+import { hears, isLeft } from "@/session/state";
 import { duration } from "@/session/durations";
 import { isSounding } from "@/session/presence";
 
@@ -27,7 +27,7 @@ export function perform(state: SessionState, act: Act): Step {
       return sent(state, { message: { case: "interrupt", value: {} } });
     case "type": {
       const text = act.text.trim();
-      if (!text) return { state, effects: [] };
+      if (!text || isLeft(state)) return { state, effects: [] };
       const said = sent({ ...state, waitingSince: state.now }, { message: { case: "typed", value: { text } } });
       if (!state.utterances.some(isSounding)) return said;
       // An answer that is typed while the interviewer speaks interrupts as a spoken one does.
@@ -42,7 +42,7 @@ export function perform(state: SessionState, act: Act): Step {
       return { state: { ...state, leaving: true, failure: undefined }, effects: [{ kind: "call", call: act.kind }] };
     case "use-here":
     case "try-again":
-      return { state: { ...state, link: { kind: "joining" }, failure: undefined }, effects: [{ kind: "join" }, { kind: "listen", on: true }] };
+      return listening(state, { ...state, link: { kind: "joining" }, failure: undefined }, [{ kind: "join" }, { kind: "microphone", open: true }]);
   }
 }
 

@@ -1,6 +1,5 @@
 /** A room that is open: feeds the reducer, and does what it wants. The only place with effects. */
 import { shallowRef, type ShallowRef } from "vue";
-import type { InterviewEvent } from "@viva/interview/v1/conversation_pb";
 import { AudioEncoding } from "@viva/serving/v1/serving_pb";
 import type { Turn } from "@viva/interview/v1/turn_pb";
 import { InterviewState } from "@viva/interview/v1/interview_pb";
@@ -12,15 +11,11 @@ import { Link } from "@/session/link";
 import { forget, recall, remember } from "@/session/memory";
 import { Outbox, RATE_HZ } from "@/session/outbox";
 import { reduce } from "@/session/reduce";
-import { hears, initialState, type Act, type Announcement, type Effect, type Input, type SessionState } from "@/session/state";
+import { hears, initialState, isLeft, type Act, type Announcement, type Effect, type Input, type SessionState } from "@/session/state";
 import { describe } from "@/wire/failures";
 import type { Wire } from "@/wire/clients";
 
 const PIECE_MS = 40;
-/** A page that comes to an interview with a past begins so far behind what was acknowledged: more may have been taken. */
-const MARGIN_MS = 1_200;
-/** How long a page with a past, and no memory of it, waits to be told how far its audio was taken. */
-const PAST_MS = 1_500;
 /** How often it is seen to that the token lasts: a conversation may outlive several. */
 const TOKEN_MS = 20_000;
 
@@ -43,11 +38,8 @@ export class Conversation {
   private link: Link | undefined;
   private running: Promise<void> | undefined;
   private token: string | undefined;
-  private recordFrom: number | undefined;
-  private acknowledgedMs = 0;
   private open = false;
   private spoken = false;
-  private lastCaptured = 0;
   private tokenSeen = 0;
   private readonly reading = new AbortController();
 
@@ -86,10 +78,6 @@ export class Conversation {
     if (before) {
       this.token = before.token;
       this.state.value = { ...this.state.value, lastSeq: before.seq, resumeToken: before.token };
-      this.outbox = new Outbox(before.recordedMs);
-      this.recordFrom = performance.now();
-    } else if (this.state.value.interview === InterviewState.READY || this.state.value.interview === InterviewState.UNSPECIFIED) {
-      this.recordFrom = performance.now();
     }
     this.join();
     if (spoken) await this.microphone.open();
@@ -120,13 +108,14 @@ export class Conversation {
   /** Whoever lost the microphone and plugs one in need not be asked. */
   private readonly pluggedIn = () => {
     const { microphone } = this.state.value;
+    if (isLeft(this.state.value)) return;
     if (microphone === "gone" || microphone === "missing") void this.microphone.open();
   };
 
   private readonly wentOffline = () => this.link?.interrupted();
 
   private readonly kept = () => {
-    if (this.token) remember(this.interviewId, { token: this.token, seq: this.state.value.lastSeq, recordedMs: this.outbox.endMs });
+    if (this.token) remember(this.interviewId, { token: this.token, seq: this.state.value.lastSeq });
   };
 
   private take(input: Input): void {
@@ -146,21 +135,21 @@ export class Conversation {
   }
 
   private join(): void {
+    // What an earlier link left was another client's, and is not said by this one.
+    if (this.running) this.outbox = new Outbox();
+    const { outbox } = this;
     const link = new Link({
       wire: this.wire,
       interviewId: this.interviewId,
-      outbox: this.outbox,
+      outbox,
       join: () => ({
         interviewId: this.interviewId,
         // Without it the server expects typed answers.
         ...(this.spoken ? { input: { encoding: AudioEncoding.PCM_S16LE, sampleRateHz: RATE_HZ, channels: 1 } } : {}),
         ...(this.token ? { resumeToken: this.token } : {}),
       }),
-      event: (event) => this.happened(event),
-      fact: (fact) => {
-        if (fact.kind === "open" && this.recordFrom === undefined) this.recordFrom = performance.now() + PAST_MS;
-        this.take({ kind: "link", fact });
-      },
+      event: (event) => this.take({ kind: "event", event }),
+      fact: (fact) => this.take({ kind: "link", fact }),
       forgetToken: () => {
         this.token = undefined;
         this.state.value = { ...this.state.value, lastSeq: 0n };
@@ -177,23 +166,9 @@ export class Conversation {
     });
   }
 
-  private happened(event: InterviewEvent): void {
-    if (event.event.case === "audioReceived") {
-      const offset = event.event.value.offset;
-      this.acknowledgedMs = Math.max(this.acknowledgedMs, offset ? Number(offset.seconds) * 1000 + offset.nanos / 1e6 : 0);
-    }
-    this.take({ kind: "event", event });
-  }
-
   private captured(audio: Uint8Array, db: number): void {
     this.level.value = this.meter.take(db, PIECE_MS);
-    const now = performance.now();
-    if (this.recordFrom === undefined || now < this.recordFrom || !hears(this.state.value)) return;
-    if (this.lastCaptured === 0 && this.outbox.endMs < this.acknowledgedMs) {
-      // The audio of an earlier page lies before this page's.
-      this.outbox.skip(this.acknowledgedMs + MARGIN_MS - this.outbox.endMs);
-    }
-    this.lastCaptured = now;
+    if (!hears(this.state.value)) return;
     this.outbox.add(audio);
     this.link?.recorded();
   }
@@ -222,10 +197,13 @@ export class Conversation {
         this.loudspeaker.control(effect.utteranceId, effect.action);
         return;
       case "send":
-        this.link?.send(effect.message);
+        if (this.link) this.link.send(effect.message);
+        // What is said before the first link waits for it.
+        else if (!this.running) this.outbox.say(effect.message);
         return;
-      case "acknowledged":
-        this.outbox.acknowledged(effect.offsetMs);
+      case "microphone":
+        if (!effect.open) this.microphone.close();
+        else if (this.spoken) void this.microphone.open();
         return;
       case "remember":
         this.token = effect.token;

@@ -4,14 +4,14 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { InterviewEvent, JoinInterviewSchema } from "@viva/interview/v1/conversation_pb";
-import { duration } from "@/session/durations";
+import type { AudioReceived, InterviewEvent, JoinInterviewSchema } from "@viva/interview/v1/conversation_pb";
+import { milliseconds } from "@/session/durations";
 import type { Outbox } from "@/session/outbox";
 import type { LinkFact, Message } from "@/session/state";
 import { codeOf, describe, reasonOf } from "@/wire/failures";
 import type { Wire } from "@/wire/clients";
 
-/** A socket that brings nothing for so long does not get through. */
+/** Every join is answered at once: a socket that brings nothing for so long does not get through. */
 const FIRST_MESSAGE_MS = 3_000;
 /** So many such sockets in a row, and plain calls carry the interview. */
 const SOCKETS_TRIED = 2;
@@ -21,7 +21,7 @@ const MOST_BACK_OFF_MS = 5_000;
 const CONVERSATION_MS = 2 * 60 * 60 * 1000;
 const SPEAK_MS = 10_000;
 const SPEAK_MESSAGES = 100;
-/** Audio goes out and nothing comes back: first it is slow, then it is taken for lost. */
+/** What is said is answered by events: without any it is slow first, then taken for lost. */
 const SLOW_MS = 3_000;
 const DEAD_MS = 10_000;
 
@@ -60,7 +60,7 @@ class Bell {
 }
 
 export class Link {
-  private readonly controls: Message[] = [];
+  private position: Message | undefined;
   private readonly bell = new Bell();
   private readonly client = crypto.randomUUID();
   private readonly closing = new AbortController();
@@ -69,7 +69,10 @@ export class Link {
   private failures = 0;
   private renewed = false;
   private speakCall = 0n;
-  private unanswered: Message[] | undefined;
+  /** Whether this connection's join was answered: until then nobody knows where new audio begins. */
+  private joined = false;
+  /** Whether what is told first was for somebody else: this page, or its memory, is new. */
+  private anew = true;
   private lastMessage = 0;
   private sentSince: number | undefined;
 
@@ -77,12 +80,8 @@ export class Link {
 
   /** Says something; while there is no connection it waits, except what is soon out of date. */
   send(message: Message): void {
-    if (message.message?.case === "playback") {
-      const at = this.controls.findIndex((other) => other.message?.case === "playback");
-      if (at >= 0) this.controls.splice(at, 1);
-      if (!this.attempt) return;
-    }
-    this.controls.push(message);
+    if (message.message?.case === "playback") this.position = this.attempt && message;
+    else this.options.outbox.say(message);
     this.bell.wake();
   }
 
@@ -130,6 +129,8 @@ export class Link {
 
   private async isFinal(error: unknown): Promise<boolean> {
     const reason = reasonOf(error);
+    // The server that was to be spoken to is not the one that is listened to any more.
+    if (reason === "NOT_JOINED") return false;
     if (reason === "TAKEN_OVER") {
       this.options.fact({ kind: "elsewhere" });
       return true;
@@ -195,7 +196,7 @@ export class Link {
         timeoutMs: CONVERSATION_MS,
       });
       for await (const { event } of answers) {
-        if (!got) this.opened("socket", impatient);
+        if (!got) this.opened("socket", event, impatient);
         got = true;
         this.arrived(event);
       }
@@ -212,21 +213,18 @@ export class Link {
 
   private async overCalls(): Promise<void> {
     const attempt = this.begin();
-    const join = this.options.join();
-    if (!join.resumeToken) {
-      this.speakCall = 0n;
-      this.unanswered = undefined;
-    }
+    const join = this.joining();
+    if (!join.resumeToken) this.speakCall = 0n;
     let got = false;
     let speaking: Promise<void> | undefined;
     try {
       const answers = this.options.wire.interviews.listen(
-        { join, client: this.client },
+        { join },
         { signal: attempt.signal, timeoutMs: CONVERSATION_MS },
       );
       for await (const { event } of answers) {
         if (!got) {
-          this.opened("calls");
+          this.opened("calls", event);
           speaking = this.speak(attempt);
         }
         got = true;
@@ -245,7 +243,10 @@ export class Link {
   private begin(): AbortController {
     const attempt = new AbortController();
     this.attempt = attempt;
-    this.sentSince = undefined;
+    // The join itself is to be answered.
+    this.sentSince = performance.now();
+    this.joined = false;
+    this.position = undefined;
     this.options.outbox.rewind();
     return attempt;
   }
@@ -256,56 +257,76 @@ export class Link {
     this.bell.wake();
   }
 
-  private opened(way: "socket" | "calls", impatient?: ReturnType<typeof setTimeout>): void {
+  private joining(): MessageInitShape<typeof JoinInterviewSchema> {
+    const join = this.options.join();
+    if (!join.resumeToken) this.anew = true;
+    return { ...join, client: this.client };
+  }
+
+  private opened(way: "socket" | "calls", answer: InterviewEvent | undefined, impatient?: ReturnType<typeof setTimeout>): void {
     clearTimeout(impatient);
     this.failures = 0;
     this.renewed = false;
     if (way === "socket") this.socketsWithoutMessage = 0;
-    this.options.fact({ kind: "open", way });
+    this.options.fact({ kind: "open", way, ...(this.anew ? { unheardMs: milliseconds(answer?.at) } : {}) });
+    this.anew = false;
   }
 
   private arrived(event: InterviewEvent | undefined): void {
     this.lastMessage = performance.now();
     this.sentSince = undefined;
-    if (event) this.options.event(event);
+    if (!event) return;
+    if (event.event.case === "audioReceived") this.kept(event.event.value);
+    this.options.event(event);
   }
 
-  /** Converse's way up: the join, then what there is to say, audio last. */
+  private kept({ offset, received, message }: AudioReceived): void {
+    const { outbox } = this.options;
+    outbox.forget(milliseconds(offset), message ?? 0n);
+    if (this.joined) return;
+    this.joined = true;
+    outbox.beginAt(milliseconds(received));
+    this.bell.wake();
+  }
+
+  /** Converse's way up: the join, then, once it was answered, what there is to say. */
   private async *said(signal: AbortSignal) {
-    yield { message: { case: "join" as const, value: { ...this.options.join(), client: this.client } } };
+    yield { message: { case: "join" as const, value: this.joining() } };
     while (!signal.aborted) {
-      const message = this.controls.shift() ?? this.nextAudio();
+      const message = this.next();
       if (message) yield { message: { case: "candidate" as const, value: message } };
       else await this.bell.wait();
     }
   }
 
-  private nextAudio(): Message | undefined {
-    const piece = this.options.outbox.next();
-    if (!piece) return undefined;
-    this.sentSince ??= performance.now();
-    const chunk = { audio: piece.audio as Uint8Array<ArrayBuffer>, offset: duration(piece.offsetMs) };
-    return { message: { case: "audio", value: { chunk } } };
+  private next(): Message | undefined {
+    if (!this.joined) return undefined;
+    const { position } = this;
+    this.position = undefined;
+    if (position) return position;
+    const message = this.options.outbox.next();
+    if (message) this.sentSince ??= performance.now();
+    return message;
   }
 
   /** Speak, one call after the other; one that failed comes again under its number. */
   private async speak(attempt: AbortController): Promise<void> {
+    let unanswered: Message[] = [];
     while (!attempt.signal.aborted) {
-      if (!this.unanswered) {
-        const messages = this.gathered();
-        if (messages.length === 0) {
+      if (unanswered.length === 0) {
+        unanswered = this.gathered();
+        if (unanswered.length === 0) {
           await this.bell.wait();
           continue;
         }
-        this.unanswered = messages;
         this.speakCall += 1n;
       }
       try {
         await this.options.wire.interviews.speak(
-          { interviewId: this.options.interviewId, messages: this.unanswered, call: this.speakCall, client: this.client },
+          { interviewId: this.options.interviewId, messages: unanswered, call: this.speakCall, client: this.client },
           { signal: attempt.signal, timeoutMs: SPEAK_MS },
         );
-        this.unanswered = undefined;
+        unanswered = [];
       } catch (error) {
         if (attempt.signal.aborted) return;
         if (!PASSING.has(codeOf(error))) {
@@ -320,7 +341,7 @@ export class Link {
   private gathered(): Message[] {
     const messages: Message[] = [];
     while (messages.length < SPEAK_MESSAGES) {
-      const message = this.controls.shift() ?? this.nextAudio();
+      const message = this.next();
       if (!message) break;
       messages.push(message);
     }

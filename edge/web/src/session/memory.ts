@@ -3,8 +3,6 @@
 export interface Remembered {
   token: string;
   seq: bigint;
-  /** Where the candidate's audio ended, ms. */
-  recordedMs: number;
 }
 
 const PREFIX = "viva.room.";
@@ -12,8 +10,8 @@ const PREFIX = "viva.room.";
 export function recall(interviewId: string): Remembered | undefined {
   try {
     const kept = JSON.parse(sessionStorage.getItem(PREFIX + interviewId) ?? "null") as Record<string, unknown> | null;
-    if (typeof kept?.token !== "string" || typeof kept.seq !== "string" || typeof kept.recordedMs !== "number") return undefined;
-    return { token: kept.token, seq: BigInt(kept.seq), recordedMs: kept.recordedMs };
+    if (typeof kept?.token !== "string" || typeof kept.seq !== "string") return undefined;
+    return { token: kept.token, seq: BigInt(kept.seq) };
   } catch {
     return undefined;
   }

@@ -1,8 +1,11 @@
-/** The candidate's audio with its place on the interview's timeline, kept until the server has it. */
+/** What the candidate says, in order, kept until the server says that it has it. */
+import { duration } from "@/session/durations";
+import type { Message } from "@/session/state";
 
 export const RATE_HZ = 16_000;
-const BYTES_PER_MS = (RATE_HZ * 2) / 1000;
-/** So much is sent at a time; behind a full socket it gathers, up to `LARGEST_MS`. */
+const SAMPLES_PER_MS = RATE_HZ / 1000;
+const BYTES_PER_MS = 2 * SAMPLES_PER_MS;
+/** So much audio is sent at a time; behind a full socket it gathers, up to `LARGEST_MS`. */
 const PIECE_MS = 40;
 const LARGEST_MS = 400;
 /** Kept for another server to hear again; of more the beginning is given up, as the server does. */
@@ -10,73 +13,81 @@ const KEPT_MS = 120_000;
 /** What was recorded without a connection and is still worth hearing. */
 const AWAY_MS = 5_000;
 
-export interface Piece {
-  offsetMs: number;
-  /** 16-bit little-endian mono samples at `RATE_HZ`. */
+/** Samples, and where they lie on the interview's timeline once they were sent. */
+interface Frame {
   audio: Uint8Array;
-}
-
-interface Frame extends Piece {
+  offsetMs: number | undefined;
+  /** What was given up before it: it counts as silence. */
+  gapMs: number;
+  /** Whether it was recorded without a connection. */
   away: boolean;
 }
 
+/** Anything else that is not to be lost. */
+interface Numbered {
+  number: bigint;
+  message: Message;
+}
+
+type Item = Frame | Numbered;
+
+/**
+ * Audio, 16-bit little-endian mono samples at `RATE_HZ`, and numbered messages. Where audio lies is
+ * settled when it is first sent. After `rewind` what the server has not kept comes again, as it was and
+ * where it was: a message does not overtake the words that were said before it.
+ */
 export class Outbox {
-  private frames: Frame[] = [];
-  /** How many of the frames were sent. */
-  private sent = 0;
-  private end: number;
+  private told: Item[] = [];
+  private waiting: Item[] = [];
+  private end = 0;
+  private number = 0n;
   private away = false;
+  private joined = false;
 
-  /** @param startMs Where this page's audio begins: what the interview heard before lies before it. */
-  constructor(startMs = 0) {
-    this.end = startMs;
-  }
-
-  /** Where the next samples will lie, ms from the interview's first. */
-  get endMs(): number {
-    return this.end;
-  }
-
-  /** Recorded and not sent, ms. */
-  get waitingMs(): number {
-    return this.frames.slice(this.sent).reduce((sum, frame) => sum + lengthMs(frame), 0);
-  }
-
-  /** Takes the next samples. */
+  /** Takes the next samples; before the first connection nobody is spoken to. */
   add(audio: Uint8Array): void {
-    this.frames.push({ offsetMs: this.end, audio, away: this.away });
-    this.end += audio.length / BYTES_PER_MS;
-    this.drop((frame) => frame.away && frame.offsetMs + lengthMs(frame) <= this.end - AWAY_MS);
-    this.drop((frame) => frame.offsetMs < this.end - KEPT_MS);
+    if (!this.joined) return;
+    this.waiting.push({ audio, offsetMs: undefined, gapMs: 0, away: this.away });
+    this.keep(AWAY_MS, (frame) => frame.away);
+    this.keep(KEPT_MS, () => true);
   }
 
-  /** Time passes in which nothing is recorded: it counts as silence. */
-  skip(ms: number): void {
-    this.end += Math.max(0, ms);
+  /** Takes anything else that is not to be lost, and numbers it. */
+  say(message: Message): void {
+    this.number += 1n;
+    this.waiting.push({ number: this.number, message: { ...message, number: this.number } });
   }
 
-  /** The next samples to send; undefined while less than a piece has gathered. */
-  next(): Piece | undefined {
-    const first = this.frames[this.sent];
+  /** What is to be sent next; undefined when all was, or less than a piece has gathered. */
+  next(): Message | undefined {
+    const [first] = this.waiting;
     if (!first) return undefined;
-    let until = this.sent;
-    let ms = 0;
-    for (let at = this.sent; at < this.frames.length && ms < LARGEST_MS; at += 1) {
-      const frame = this.frames[at];
-      if (!frame || Math.abs(frame.offsetMs - (first.offsetMs + ms)) > 0.5) break;
-      ms += lengthMs(frame);
-      until = at + 1;
+    if (!isFrame(first)) {
+      this.told.push(...this.waiting.splice(0, 1));
+      return first.message;
     }
-    // A part of a piece waits for the rest, unless what follows lies elsewhere.
-    if (ms < PIECE_MS && until === this.frames.length) return undefined;
-    const frames = this.frames.slice(this.sent, until);
-    this.sent = until;
-    return { offsetMs: first.offsetMs, audio: joined(frames) };
+    const frames = this.run(first);
+    // A part of a piece waits for the rest, unless something else follows.
+    if (frames.reduce((sum, frame) => sum + lengthMs(frame), 0) < PIECE_MS && frames.length === this.waiting.length) return undefined;
+    for (const frame of frames) this.place(frame);
+    this.told.push(...this.waiting.splice(0, frames.length));
+    return { message: { case: "audio", value: { chunk: { audio: joined(frames), offset: duration(first.offsetMs ?? this.end) } } } };
   }
 
-  /** The server has everything before. */
-  acknowledged(offsetMs: number): void {
-    this.drop((frame) => frame.offsetMs + lengthMs(frame) <= offsetMs + 0.5);
+  /** What was never sent begins here at least: somebody was heard up to it. */
+  beginAt(receivedMs: number): void {
+    this.end = Math.max(this.end, Math.round(receivedMs * SAMPLES_PER_MS) / SAMPLES_PER_MS);
+    this.joined = true;
+    this.away = false;
+    for (const item of this.waiting) if (isFrame(item)) item.away = false;
+  }
+
+  /** The server has the audio before `offsetMs`, and the messages up to `number`. */
+  forget(offsetMs: number, number: bigint): void {
+    const needed = (item: Item) =>
+      isFrame(item) ? item.offsetMs === undefined || item.offsetMs + lengthMs(item) > offsetMs + 0.5 : item.number > number;
+    this.told = this.told.filter(needed);
+    this.waiting = this.waiting.filter(needed);
   }
 
   /** The connection is gone: what is recorded from now on is kept for a while only. */
@@ -84,34 +95,61 @@ export class Outbox {
     this.away = true;
   }
 
-  /** There is a connection again: what the server has not acknowledged goes out once more. */
+  /** There is another connection: what the server has not kept goes out once more. */
   rewind(): void {
-    this.away = false;
-    this.sent = 0;
-    this.frames = this.frames.map((frame) => ({ ...frame, away: false }));
+    this.waiting = [...this.told, ...this.waiting];
+    this.told = [];
   }
 
-  private drop(gone: (frame: Frame) => boolean): void {
-    let sentGone = 0;
-    this.frames = this.frames.filter((frame, at) => {
-      if (!gone(frame)) return true;
-      if (at < this.sent) sentGone += 1;
-      return false;
-    });
-    this.sent -= sentGone;
+  /** The frames at the head that make one piece. */
+  private run(first: Frame): Frame[] {
+    const frames: Frame[] = [];
+    let ms = 0;
+    for (const item of this.waiting) {
+      if (!isFrame(item) || ms >= LARGEST_MS) break;
+      const follows = first.offsetMs === undefined ? item.offsetMs === undefined && item.gapMs === 0 : item.offsetMs === first.offsetMs + ms;
+      if (frames.length > 0 && !follows) break;
+      frames.push(item);
+      ms += lengthMs(item);
+    }
+    return frames;
+  }
+
+  private place(frame: Frame): void {
+    if (frame.offsetMs !== undefined) return;
+    frame.offsetMs = this.end + frame.gapMs;
+    this.end = frame.offsetMs + lengthMs(frame);
+  }
+
+  /** Gives up the oldest of the frames that are chosen, above so much of them. */
+  private keep(mostMs: number, chosen: (frame: Frame) => boolean): void {
+    const frames = [...this.told, ...this.waiting].filter((item): item is Frame => isFrame(item) && chosen(item));
+    let over = frames.reduce((sum, frame) => sum + lengthMs(frame), 0) - mostMs;
+    for (const [at, frame] of frames.entries()) {
+      if (over <= 0) return;
+      over -= lengthMs(frame);
+      this.told = this.told.filter((item) => item !== frame);
+      this.waiting = this.waiting.filter((item) => item !== frame);
+      const following = frames[at + 1];
+      if (frame.offsetMs === undefined && following) following.gapMs += frame.gapMs + lengthMs(frame);
+    }
   }
 }
 
-function lengthMs(frame: Piece): number {
+function isFrame(item: Item): item is Frame {
+  return "audio" in item;
+}
+
+function lengthMs(frame: Frame): number {
   return frame.audio.length / BYTES_PER_MS;
 }
 
-function joined(frames: readonly Piece[]): Uint8Array {
+function joined(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
   const audio = new Uint8Array(frames.reduce((sum, frame) => sum + frame.audio.length, 0));
   let at = 0;
-  for (const frame of frames) {
-    audio.set(frame.audio, at);
-    at += frame.audio.length;
+  for (const { audio: samples } of frames) {
+    audio.set(samples, at);
+    at += samples.length;
   }
   return audio;
 }

@@ -4,8 +4,10 @@ import { InterviewState, Phase } from "@viva/interview/v1/interview_pb";
 import { begun, interviewerLine, turnLine, UNDER_WAY, withLine, without, withWords } from "@/session/captions";
 import { milliseconds } from "@/session/durations";
 import { perform } from "@/session/acts";
-import type { AudioFact, Effect, Input, LinkFact, SessionState, Step, Utterance } from "@/session/state";
+import type { AudioFact, Effect, Input, LinkFact, SessionState, Sound, Step, Utterance } from "@/session/state";
 
+/** Without anything for so long, what happened before the join has been told. */
+const TOLD_MS = 500;
 /** Utterances remembered: a late control finds its own. */
 const KEPT = 8;
 const NOTHING: readonly Effect[] = [];
@@ -25,16 +27,19 @@ export function reduce(state: SessionState, input: Input): Step {
     case "failed":
       return { state: { ...state, failure: input.failure, leaving: false }, effects: NOTHING };
     case "tick":
-      return { state: input.now > state.now ? { ...state, now: input.now } : state, effects: NOTHING };
+      return tick(input.now > state.now ? { ...state, now: input.now } : state);
   }
 }
 
 function event(state: SessionState, happened: InterviewEvent): Step {
   if (happened.seq <= state.lastSeq) return { state, effects: NOTHING };
+  // What is told of the candidate's audio is the link's to know; a join's answer is none of the log's events.
+  if (happened.event.case === "audioReceived" && !happened.resumeToken) return { state, effects: NOTHING };
   const gap = happened.seq !== state.lastSeq + 1n && (state.lastSeq > 0n || happened.seq > 1n);
-  const seen: SessionState = { ...state, lastSeq: happened.seq, resumeToken: happened.resumeToken || state.resumeToken };
+  const before = caughtUp(state, milliseconds(happened.at));
+  const seen: SessionState = { ...before.state, lastSeq: happened.seq, resumeToken: happened.resumeToken || state.resumeToken };
   const step = told(seen, happened);
-  const effects: Effect[] = [...step.effects];
+  const effects: Effect[] = [...before.effects, ...step.effects];
   if (happened.resumeToken) effects.push({ kind: "remember", token: happened.resumeToken, seq: happened.seq });
   if (gap) effects.push({ kind: "read" });
   return { state: step.state, effects };
@@ -89,10 +94,9 @@ function told(state: SessionState, happened: InterviewEvent): Step {
       return control(state, what.value.utteranceId, what.value.action);
     case "degraded":
       return degraded(state, what.value.service, what.value.recovered, what.value.remedy);
-    case "audioReceived":
-      return { state, effects: [{ kind: "acknowledged", offsetMs: milliseconds(what.value.offset) }] };
     case "reportReady":
       return { state: { ...state, interview: InterviewState.COMPLETED }, effects: [{ kind: "leave", to: "report" }] };
+    case "audioReceived":
     case "timings":
     case undefined:
       return only(state);
@@ -101,6 +105,28 @@ function told(state: SessionState, happened: InterviewEvent): Step {
 
 function only(state: SessionState): Step {
   return { state, effects: NOTHING };
+}
+
+function tick(state: SessionState): Step {
+  return state.backlog && state.now - state.backlog.cameAt >= TOLD_MS ? through(state) : only(state);
+}
+
+/** Something happens at this time of the interview. */
+function caughtUp(state: SessionState, atMs: number): Step {
+  if (!state.backlog) return only(state);
+  return atMs > state.backlog.untilMs ? through(state) : only({ ...state, backlog: { ...state.backlog, cameAt: state.now } });
+}
+
+/** All that was missed was told: what has not ended by now is being said. */
+function through(state: SessionState): Step {
+  const effects: Effect[] = [];
+  for (const { id, sound, heldBack } of state.utterances) {
+    if (heldBack.length === 0 || sound === "stopped") continue;
+    effects.push(...heldBack);
+    if (sound === "paused") effects.push({ kind: "sound", utteranceId: id, action: "pause" });
+  }
+  const utterances = state.utterances.map((utterance) => (utterance.heldBack.length > 0 ? { ...utterance, heldBack: [] } : utterance));
+  return { state: { ...state, backlog: undefined, utterances }, effects };
 }
 
 function moved(state: SessionState, interview: InterviewState, phase: Phase, round: number | undefined): Step {
@@ -146,7 +172,9 @@ function find(state: SessionState, id: string): Utterance | undefined {
 }
 
 function started(state: SessionState, id: string, rateHz: number | undefined): Step {
-  const utterance: Utterance = { id, rateHz, sound: "playing", playedMs: 0, drained: false, ended: false };
+  const fresh: Utterance = { id, rateHz, sound: "playing", playedMs: 0, drained: false, ended: false, soundMs: 0, heldBack: [] };
+  // Told once more, it is where it was.
+  const utterance: Utterance = { ...(find(state, id) ?? fresh), rateHz, ended: false };
   return only({
     ...state,
     waitingSince: undefined,
@@ -159,12 +187,18 @@ function sound(state: SessionState, id: string, offsetMs: number, samples: Uint8
   const utterance = find(state, id);
   if (utterance?.rateHz === undefined || utterance.sound === "stopped") return only(state);
   const line = interviewerLine(state.captions, id);
+  const next: SessionState = {
+    ...state,
+    captions: line && words.length > 0 ? withLine(state.captions, withWords(line, words)) : state.captions,
+  };
+  const untilMs = offsetMs + (samples.length / 2 / utterance.rateHz) * 1000;
+  // Told once more, it is played already.
+  if (untilMs <= utterance.soundMs) return only(next);
+  const play: Sound = { kind: "play", utteranceId: id, rateHz: utterance.rateHz, offsetMs, audio: samples };
+  const heldBack = state.backlog ? [...utterance.heldBack, play] : utterance.heldBack;
   return {
-    state: {
-      ...withUtterance(state, id, (known) => ({ ...known, drained: false })),
-      captions: line && words.length > 0 ? withLine(state.captions, withWords(line, words)) : state.captions,
-    },
-    effects: [{ kind: "play", utteranceId: id, rateHz: utterance.rateHz, offsetMs, audio: samples }],
+    state: withUtterance(next, id, (known) => ({ ...known, drained: false, soundMs: untilMs, heldBack })),
+    effects: state.backlog ? NOTHING : [play],
   };
 }
 
@@ -172,14 +206,18 @@ function ended(state: SessionState, end: Extract<InterviewEvent["event"], { case
   const utterance = find(state, end.utteranceId);
   const line = interviewerLine(state.captions, end.utteranceId) ?? begun(end.utteranceId, false);
   const text = end.interrupted ? (end.turn?.text ?? "") : end.turn?.text || line.text;
+  // Others have heard it: here it is only read.
+  const over = utterance !== undefined && utterance.heldBack.length > 0;
   const captions = text
-    ? withLine(state.captions, { ...line, text, ended: true, cut: end.interrupted })
+    ? withLine(state.captions, { ...line, text, ended: true, cut: end.interrupted, sounds: line.sounds && !over })
     : without(state.captions, end.utteranceId);
   const next = withUtterance({ ...state, captions }, end.utteranceId, (known) => ({
     ...known,
     ended: true,
-    sound: end.interrupted ? "stopped" : known.sound,
+    sound: end.interrupted || over ? "stopped" : known.sound,
+    heldBack: [],
   }));
+  if (over) return only(next);
   if (utterance?.rateHz === undefined || utterance.sound === "stopped") return only(next);
   return { state: next, effects: [{ kind: "sound", utteranceId: end.utteranceId, action: end.interrupted ? "flush" : "end" }] };
 }
@@ -225,7 +263,8 @@ function link(state: SessionState, fact: LinkFact): Step {
     case "open": {
       const back = state.link.kind === "lost";
       const effects: Effect[] = [{ kind: "announce", what: back ? "back" : "joined" }];
-      return { state: { ...state, failure: undefined, link: { kind: "open", slow: false, way: fact.way } }, effects: state.link.kind === "open" ? NOTHING : effects };
+      const backlog = fact.unheardMs === undefined ? undefined : { untilMs: fact.unheardMs, cameAt: state.now };
+      return { state: { ...state, failure: undefined, backlog, link: { kind: "open", slow: false, way: fact.way } }, effects: state.link.kind === "open" ? NOTHING : effects };
     }
     case "slow":
       return only(state.link.kind === "open" ? { ...state, link: { ...state.link, slow: fact.slow } } : state);
@@ -239,13 +278,18 @@ function link(state: SessionState, fact: LinkFact): Step {
       return { state: lost, effects: state.link.kind === "lost" ? NOTHING : [{ kind: "announce", what: "lost" }] };
     }
     case "elsewhere":
-      return {
-        state: { ...state, link: { kind: "elsewhere" } },
-        effects: [...flush(state), { kind: "listen", on: false }, { kind: "announce", what: "elsewhere" }],
-      };
+      return left(state, { kind: "elsewhere" }, [{ kind: "announce", what: "elsewhere" }]);
     case "refused":
-      return { state: { ...state, link: { kind: "refused", failure: fact.failure } }, effects: [...flush(state), { kind: "listen", on: false }] };
+      return left(state, { kind: "refused", failure: fact.failure });
   }
+}
+
+/** What is said and heard from here on is no part of the interview. */
+function left(state: SessionState, link: SessionState["link"], effects: readonly Effect[] = NOTHING): Step {
+  return {
+    state: { ...state, link, microphone: "off" },
+    effects: [...flush(state), { kind: "listen", on: false }, { kind: "microphone", open: false }, ...effects],
+  };
 }
 
 /** What the record says, where events were missed: it knows what is over, the events what is going on. */

@@ -28,6 +28,26 @@ export interface Utterance {
   /** Whether all that came was played. */
   drained: boolean;
   ended: boolean;
+  /** Up to where its sound has come. */
+  soundMs: number;
+  /** Its sound, as long as it may turn out to be over. */
+  heldBack: readonly Sound[];
+}
+
+export interface Sound {
+  kind: "play";
+  utteranceId: string;
+  rateHz: number;
+  offsetMs: number;
+  audio: Uint8Array;
+}
+
+/** What happened before the page joined, and comes now. */
+export interface Backlog {
+  /** On the interview's clock. */
+  untilMs: number;
+  /** When the last of it came, on the page's clock. */
+  cameAt: number;
 }
 
 export interface SessionState {
@@ -41,6 +61,8 @@ export interface SessionState {
   lastSeq: bigint;
   resumeToken: string | undefined;
   link: Link;
+  /** Undefined once it is through. */
+  backlog: Backlog | undefined;
   /** The newest utterances; older ones are over. */
   utterances: readonly Utterance[];
   captions: readonly CaptionLine[];
@@ -83,7 +105,8 @@ export type AudioFact =
   | { kind: "microphone"; state: "off" | "on" | MicrophoneTrouble };
 
 export type LinkFact =
-  | { kind: "open"; way: "socket" | "calls" }
+  /** `unheardMs`: what happened up to then, on the interview's clock, is told now and was not for this page. */
+  | { kind: "open"; way: "socket" | "calls"; unheardMs?: number }
   | { kind: "slow"; slow: boolean }
   | { kind: "lost"; attempt: number }
   | { kind: "elsewhere" }
@@ -104,11 +127,11 @@ export type Message = MessageInitShape<typeof CandidateMessageSchema>;
 export type Announcement = "joined" | "lost" | "back" | "elsewhere" | "muted" | "unmuted" | "held" | "released" | "paused" | "resumed" | "degraded" | "recovered" | "ending";
 
 export type Effect =
-  | { kind: "play"; utteranceId: string; rateHz: number; offsetMs: number; audio: Uint8Array }
+  | Sound
   | { kind: "sound"; utteranceId: string; action: "pause" | "resume" | "flush" | "end" }
   | { kind: "send"; message: Message }
   | { kind: "listen"; on: boolean }
-  | { kind: "acknowledged"; offsetMs: number }
+  | { kind: "microphone"; open: boolean }
   | { kind: "remember"; token: string; seq: bigint }
   | { kind: "read" }
   | { kind: "call"; call: "pause" | "resume" | "end" }
@@ -132,6 +155,7 @@ export function initialState(interviewId: string, now: number): SessionState {
     lastSeq: 0n,
     resumeToken: undefined,
     link: { kind: "joining" },
+    backlog: undefined,
     utterances: [],
     captions: [],
     candidateSpeaks: false,
@@ -149,8 +173,14 @@ export function initialState(interviewId: string, now: number): SessionState {
   };
 }
 
+/** Whether this page has no part in the interview until the candidate says so. */
+export function isLeft(state: SessionState): boolean {
+  return state.link.kind === "elsewhere" || state.link.kind === "refused";
+}
+
 /** Whether the candidate's voice goes out. */
 export function hears(state: SessionState): boolean {
+  if (isLeft(state)) return false;
   if (state.muted || state.interview === InterviewState.PAUSED) return false;
   return !state.pushToTalk || state.talking;
 }
