@@ -242,7 +242,7 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
     name = f"asr-{recognizer.info.name}"
     health = EngineHealth(name, probe=probe)
     scheduler = BatchScheduler(
-        run,
+        health.watched(run),
         name=name,
         max_batch_size=settings.max_batch_size,
         max_batch_seconds=settings.max_batch_ms / 1000,
