@@ -16,7 +16,10 @@ from typing import Any
 from grpc.aio import _call
 
 CORE_SECONDS = 1.0
-"""Until a stream without a status is given grpc.aio's: a call that Core never began gets none."""
+"""Until a stream without a status is given grpc.aio's: Core owes none for a write it refused."""
+_ACCEPTED = 'Failed "execute_batch"'
+"""How grpc.aio begins to tell of a write that Core accepted and that failed with the stream: the
+status follows, once all that was answered before it has been read."""
 
 
 class _Core:
@@ -30,7 +33,7 @@ class _Core:
         return getattr(self._core, name)
 
     def set_internal_error(self, words: str) -> None:
-        if not self._core.done():
+        if not words.startswith(_ACCEPTED) and not self._core.done():
             self._loop.call_later(CORE_SECONDS, self._give_up, words)
 
     def _give_up(self, words: str) -> None:

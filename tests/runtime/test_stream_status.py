@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -24,10 +25,19 @@ async def _refuse(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator
     yield b""
 
 
+async def _answer_and_refuse(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    for _ in range(3):
+        yield b"answer"
+    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, WORDS)
+
+
 @pytest.fixture
 async def channel() -> AsyncIterator[grpc.aio.Channel]:
     server = grpc.aio.server()
-    methods = {"Z": grpc.stream_stream_rpc_method_handler(_refuse)}
+    methods = {
+        "Z": grpc.stream_stream_rpc_method_handler(_refuse),
+        "Answers": grpc.stream_stream_rpc_method_handler(_answer_and_refuse),
+    }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("x.Y", methods),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -71,6 +81,27 @@ async def test_an_iterator_that_is_read_from_fares_no_worse(channel: grpc.aio.Ch
         assert await call.details() == WORDS
 
 
+async def test_a_reader_that_is_busy_elsewhere_still_gets_answers_and_status(
+    channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_status, "CORE_SECONDS", 0.0)
+    method: Any = channel.stream_stream("/x.Y/Answers", None, None)
+    call: Call = method()
+
+    async def write() -> None:
+        while not call.done():
+            await call.write(bytes(64 * 1024))
+
+    writing = asyncio.create_task(write())
+    # Several writes fail before anything is read.
+    await asyncio.wait([writing], timeout=0.5)
+    assert [await call.read() for _ in range(3)] == 3 * [b"answer"]
+    with pytest.raises(grpc.aio.AioRpcError, match=WORDS):
+        await call.read()
+    with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        await writing
+
+
 class _NeverBegun:
     """Stands for Core where it turns a write away and gives no status by itself."""
 
@@ -91,7 +122,7 @@ async def test_a_stream_that_core_gives_no_status_ends_all_the_same(
 ) -> None:
     monkeypatch.setattr(stream_status, "CORE_SECONDS", 0.0)
     core = _NeverBegun()
-    stream_status._Core(core, asyncio.get_running_loop()).set_internal_error("no such call")
+    stream_status._Core(core, asyncio.get_running_loop()).set_internal_error("not accepted")
     assert core.status is None
     await asyncio.wait_for(core.given.wait(), 5)
-    assert core.status == "no such call"
+    assert core.status == "not accepted"
