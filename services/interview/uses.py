@@ -10,6 +10,8 @@ import asyncio
 import logging
 from types import TracebackType
 
+import grpc
+
 from services.interview.clients.seams import Quota
 from services.runtime.errors import ServiceError, Unavailable
 from services.runtime.logs import log
@@ -66,8 +68,9 @@ class Uses:
                 await self._quota.release(user, interview_id)
             except Unavailable as error:
                 log(_logger, logging.WARNING, "quota not given back yet", cause=error)
-            except ServiceError as error:  # The user is gone, or there is nothing to be done.
-                log(_logger, logging.WARNING, "quota not given back", cause=error)
+            except ServiceError as error:
+                if error.code is not grpc.StatusCode.NOT_FOUND:  # Its user is gone, and all uses.
+                    log(_logger, logging.WARNING, "quota not given back", cause=error)
                 return
             else:
                 return
