@@ -374,4 +374,5 @@ async def test_the_gateway_is_asked_for_users_and_not_for_the_meshs_own_callers(
         await server.stop(0)
         with pytest.raises(Unavailable, match="gateway"):
             await client.reserve(ann, "four")
-        await client.release(ann, "four")  # What cannot be given back stays counted.
+        with pytest.raises(Unavailable, match="gateway"):  # `Uses` tries again.
+            await client.release(ann, "four")
