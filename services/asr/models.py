@@ -31,6 +31,7 @@ from services.runtime import metrics
 from services.runtime.batching import BatchScheduler, Priority, Scheduled
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import NotFound, ServiceError
+from services.runtime.logs import log
 from services.runtime.queueing import Submission
 from services.runtime.request import Request
 from services.runtime.threads import in_thread
@@ -130,9 +131,12 @@ class Model:
                 terms["deadline"] = deadline - _TELLING_SECONDS
             while (again := self.again(prepared, best.value)) is not None:
                 prepared = again
+                # It waits anew, and costs nothing to withdraw until it has reached the model.
+                ticket.started = False
                 try:
                     other = await self.scheduler.submit(_Submitted(prepared, ticket), **terms)
-                except ServiceError:
+                except Exception as error:  # noqa: BLE001 - whatever it is, there is a text
+                    _left_out(error, prepared.attempt)
                     break
                 best = _better(best, other)
             return replace(best, value=rewrite(best.value))
@@ -238,7 +242,7 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
     name = f"asr-{recognizer.info.name}"
     health = EngineHealth(name, probe=probe)
     scheduler = BatchScheduler(
-        run,
+        health.watched(run),
         name=name,
         max_batch_size=settings.max_batch_size,
         max_batch_seconds=settings.max_batch_ms / 1000,
@@ -254,6 +258,11 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
     return Model(
         recognizer.info, scheduler, recognizer.prepare, preparing, recognizer.again, health
     )
+
+
+def _left_out(error: Exception, attempt: int) -> None:
+    level = logging.INFO if isinstance(error, ServiceError) else logging.WARNING
+    log(_logger, level, "another attempt is left out", attempt=attempt, cause=error)
 
 
 def _better(best: Scheduled[Hypothesis], other: Scheduled[Hypothesis]) -> Scheduled[Hypothesis]:

@@ -219,7 +219,10 @@ async def embedding(
     def watch(error: BaseException | None) -> None:
         embedder.health.report(error)
 
-    async with _scheduler("embed", run, limits, watch) as scheduler:
+    def watched(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
+        return embedder.health.watched(run)(batch)
+
+    async with _scheduler("embed", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             embedder = Embedder(tokenization, scheduler, tokenizing)
             await _warm_up(embedder, limits)
@@ -238,7 +241,10 @@ async def reranking(
     def watch(error: BaseException | None) -> None:
         reranker.health.report(error)
 
-    async with _scheduler("rerank", run, limits, watch) as scheduler:
+    def watched(batch: Sequence[TokenizedText]) -> Sequence[float]:
+        return reranker.health.watched(run)(batch)
+
+    async with _scheduler("rerank", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
             await reranker.probe()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.interview.candidate_name import clean_name
-from services.interview.clients.seams import Quota
 from services.interview.interviewer.casting import Casting
 from services.interview.languages import LANGUAGES, held_in
 from services.interview.questions.bank import Bank, Question
@@ -19,6 +18,7 @@ from services.interview.refusals import RefusedField
 from services.interview.spoken_text import clean_text, clean_topics, refuse_control_characters
 from services.interview.store.store import KEY_LIFE as KEPT_KEY_LIFE
 from services.interview.store.store import KeyTaken, Store
+from services.interview.uses import Uses
 from services.runtime.errors import InvalidField
 from services.runtime.ids import new_id
 
@@ -49,13 +49,13 @@ class Creation:
     """Creates interviews."""
 
     def __init__(
-        self, bank: Bank, index: QuestionIndex, casting: Casting, store: Store, quota: Quota
+        self, bank: Bank, index: QuestionIndex, casting: Casting, store: Store, uses: Uses
     ) -> None:
         self._bank = bank
         self._index = index
         self._casting = casting
         self._store = store
-        self._quota = quota
+        self._uses = uses
         # Creations under way, and those that wait for them; both under the same key.
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
@@ -145,11 +145,13 @@ class Creation:
             voice=voice,
         )
         # After all that may be refused, so that a use is counted for an interview alone.
-        await self._quota.reserve(user, interview_id)
+        # By the interview's id, and not by the creation's key: with that, one that is deleted could
+        # be created again and be held for nothing.
         try:
+            await self._uses.reserve(user, interview_id)
             await self._store.save(interview)
-        except BaseException:  # It is given back whatever happened.
-            await self._quota.release(user, interview_id)
+        except BaseException:  # It is given back whatever happened, an answer that was late too.
+            self._uses.give_back(user, interview_id)
             raise
         return interview
 

@@ -20,9 +20,19 @@ from services.interview.reports.report import Report
 from services.interview.sessions import Session, Sessions
 from services.interview.store.store import Holder, Lease, LeaseLost, Place, Store, Summary
 from services.interview.tokens import resumed_seq
-from services.runtime.errors import FailedPrecondition, NotFound, Unavailable
+from services.interview.uses import Uses
+from services.runtime.errors import (
+    FailedPrecondition,
+    NotFound,
+    QuotaExhausted,
+    ServiceError,
+    Unavailable,
+)
 
 _PAGE = 100
+_SOME = 50
+_RETURN_SECONDS = 3.0
+"""A use that makes room is given back within this, or the creation is refused as before."""
 STORED_SECONDS = 6.0
 """Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
@@ -32,9 +42,16 @@ class House:
     """Finds, joins and ends interviews. What another orchestrator drives is `HeldElsewhere`."""
 
     def __init__(
-        self, *, creation: Creation, store: Store, recordings: Recordings, sessions: Sessions
+        self,
+        *,
+        creation: Creation,
+        uses: Uses,
+        store: Store,
+        recordings: Recordings,
+        sessions: Sessions,
     ) -> None:
         self._creation = creation
+        self._uses = uses
         self._store = store
         self._recordings = recordings
         self._sessions = sessions
@@ -44,9 +61,31 @@ class House:
     async def create(
         self, user: str, settings: InterviewSettings, key: str | None = None
     ) -> Summary:
-        """Creates an interview; see `Creation.create`."""
-        created = await self._creation.create(user, settings, key)
+        """Creates an interview; see `Creation.create`.
+
+        Where the user's quota is used up, the oldest of theirs that never began makes room.
+        """
+        try:
+            created = await self._creation.create(user, settings, key)
+        except ServiceError as error:
+            if error.reason != QuotaExhausted.reason or not await self._make_room(user):
+                raise
+            created = await self._creation.create(user, settings, key)
         return await self.find(user, created.id)
+
+    async def _make_room(self, user: str) -> bool:
+        """Deletes the oldest interview that never began, and has its use given back; if any."""
+        for interview_id in await self._store.unbegun(user, _SOME):
+            with suppress(HeldElsewhere, LeaseLost, NotFound):  # Somebody joins or deletes it.
+                async with self._sessions.alone(interview_id):
+                    if self._own(user, interview_id) is not None:
+                        continue
+                    returning = await self._delete_rows(user, interview_id, unless_begun=True)
+                if returning is not None:
+                    await self._recordings.delete(interview_id)
+                    await asyncio.wait({returning}, timeout=_RETURN_SECONDS)
+                    return True
+        return False
 
     async def find(self, user: str, interview_id: str) -> Summary:
         """The user's interview.
@@ -261,7 +300,8 @@ class House:
     async def delete(self, user: str, interview_id: str) -> None:
         """Deletes an interview and all that is kept of it; one that is live is ended first.
 
-        Asked for again, soon after, it is answered in the same way. The rows go first and with them
+        Asked for again, soon after, it is answered in the same way. One that never began counts no
+        more in its user's quota. The rows go first and with them
         the keys of the recordings, so that nothing of what was said outlives a crash.
 
         Raises:
@@ -278,15 +318,25 @@ class House:
                 raise NotFound("interview", interview_id, "interview_id")
         await self._recordings.delete(interview_id)
 
-    async def _delete_rows(self, user: str, interview_id: str) -> None:
+    async def _delete_rows(
+        self, user: str, interview_id: str, *, unless_begun: bool = False
+    ) -> asyncio.Task[None] | None:
+        """Deletes an interview; what gives its use back, if it never began."""
         lease = await self._sessions.leases.take(interview_id)
         try:
+            # Read under the lease: nobody joins it any more.
+            kept = await self._store.summary(user, interview_id)
+            unbegun = kept is not None and kept.interview.unbegun
+            if unless_begun and not unbegun:
+                return None
             await self._store.delete(user, interview_id, lease)
         except LeaseLost:
             await self._elsewhere(interview_id)
             raise
         finally:
             await self._sessions.leases.give_back(lease)
+        # Not before: it would make room for one more than there may be.
+        return self._uses.give_back(user, interview_id) if unbegun else None
 
     async def transfer(self, user: str, heir: str) -> int:
         """Gives all of a user's interviews to another user, all or nothing; how many they were.

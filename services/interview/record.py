@@ -32,6 +32,8 @@ class State(IntEnum):
         return self >= State.REVIEWING
 
 
+UNBEGUN = frozenset({State.READY, State.CANCELLED})
+"""Where an interview may stand that was never started."""
 _ENDS = frozenset({State.CANCELLED, State.FAILED})
 _MOVES = {
     State.READY: {State.LIVE, *_ENDS},
@@ -214,3 +216,8 @@ class Interview:
     overall_score: float | None = None
     failure: Failure | None = None
     epoch: bytes = field(default_factory=new_epoch)
+
+    @property
+    def unbegun(self) -> bool:
+        """Whether nobody ever joined it."""
+        return self.started is None and self.state in UNBEGUN

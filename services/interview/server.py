@@ -43,6 +43,7 @@ from services.interview.servicer import InterviewServicer
 from services.interview.sessions import Limits, Sessions
 from services.interview.settings import InterviewServerSettings
 from services.interview.store.opening import open_store
+from services.interview.uses import Uses
 from services.runtime.channel import open_channel
 from services.runtime.ids import new_id
 from services.runtime.server import Service, run
@@ -89,7 +90,8 @@ async def build(
         quota: Quota = NoQuota()
         if settings.account_address is not None:
             quota = QuotaClient(await channel(settings.account_address))
-        creation = Creation(bank, index, casting, kept.store, quota)
+        uses = await stack.enter_async_context(Uses(quota))
+        creation = Creation(bank, index, casting, kept.store, uses)
         sessions = Sessions(
             name=f"{settings.reachable}/{new_id()}",
             lease_seconds=settings.lease_seconds,
@@ -103,7 +105,13 @@ async def build(
             tasks=tasks,
         )
         stack.push_async_callback(sessions.close)
-        house = House(creation=creation, store=kept.store, recordings=recordings, sessions=sessions)
+        house = House(
+            creation=creation,
+            uses=uses,
+            store=kept.store,
+            recordings=recordings,
+            sessions=sessions,
+        )
         forwarding = Forwarding(house.gone)
         stack.push_async_callback(forwarding.close)
         housekeeping = Housekeeping(

@@ -36,6 +36,7 @@ class Generation:
         cached: Of the prompt's tokens, those not computed for this request.
         reason: Why it ended; None while it has not.
         cancelled: Set by the event loop; the model stops at the next token.
+        progressed: Told at every token: a long answer is no model that hangs.
     """
 
     prompt: tuple[int, ...]
@@ -53,6 +54,7 @@ class Generation:
     cached: int | None = None
     reason: FinishReason | None = None
     cancelled: bool = False
+    progressed: Callable[[], None] = lambda: None
 
     @property
     def guided(self) -> bool:
@@ -73,6 +75,7 @@ class Generation:
     def append(self, token: int, piece: bytes | str) -> None:
         """Adds a token to the answer and says what of it may be said."""
         self.answer.append(token)
+        self.progressed()
         TOKENS.inc()
         text = self.text
         self.say(text.push(piece) if isinstance(piece, bytes) else text.push_text(piece))

@@ -18,6 +18,12 @@ class LlmSettings(ServerSettings):
 
     model_config = SettingsConfigDict(env_prefix="VIVA_LLM_")
 
+    hung_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="As for all servers; longer, as a model on a CPU may take this long to read a"
+        " long conversation before its first token.",
+    )
     port: int = Field(default=7104, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     engine: Literal["ctranslate2", "transformers", "openai"] = Field(
         default="ctranslate2", description="What generates the text."

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from services.llm.generation import Generation
 from services.runtime.batching import BatchScheduler, Scheduled
+from services.runtime.calls_under_way import progress
 
 TURN_TOKENS = 64
 """Tokens after which an answer lets others of its class go first."""
@@ -59,7 +60,9 @@ class Turns:
             )
 
     def begin(self, generation: Generation) -> None:
-        """Says that its turn has begun."""
+        """Says that its turn has begun; in the model's thread, what it generates shows there."""
+        if (progressed := progress()) is not None:
+            generation.progressed = progressed
         with self._lock:
             self._waiting.pop(generation, None)
 

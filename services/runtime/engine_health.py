@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeVar
 
 from services.runtime import metrics
+from services.runtime.calls_under_way import CallsUnderWay
 from services.runtime.device_memory import is_device_lost
 from services.runtime.errors import ServiceError, Unavailable
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
+
+HUNG_SECONDS = 30.0
+"""A call of a model that is quiet for less is never taken for one that hangs."""
+_HUNG = 10.0
+"""Nor one that is quiet for less than so many times the longest that came to its end."""
+_LOST = 4.0
+"""One that is quiet for so many times what makes it hang is given up, and the process with it: no
+thread can be ended from outside."""
+_LOOK_SECONDS = 5.0
+"""So often it is looked, or three times in the least time that counts."""
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+class ModelHung(Exception):
+    """A call of the model has been quiet for far too long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a call of the model has not moved for {seconds:.0f} s")
 
 
 class EngineHealth:
@@ -52,6 +73,7 @@ class EngineHealth:
         self._probe_seconds = probe_seconds
         self._in_a_row = 0
         self._changed = asyncio.Event()
+        self._calls = CallsUnderWay()
         metrics.ENGINE_HEALTHY.labels(name).set(1)
 
     def report(self, error: BaseException | None) -> None:
@@ -62,14 +84,46 @@ class EngineHealth:
         if error is None:
             self._recover()
         elif is_device_lost(error):
-            self._fail(error)
-            log(_logger, logging.CRITICAL, "device lost", engine=self.name, cause=error)
-            self.device_lost.set()
+            self._lose(error)
         elif _is_the_engines(error):
             self._in_a_row += 1
             metrics.ENGINE_FAILURES.labels(self.name, _reason(error)).inc()
             if self.healthy and self._in_a_row >= self._failures:
                 self._fail(error)
+
+    def watched(
+        self, run: Callable[[Sequence[ItemT]], Sequence[ResultT]]
+    ) -> Callable[[Sequence[ItemT]], Sequence[ResultT]]:
+        """`run`, every call of which is found out while it hangs.
+
+        One that works for long step by step tells `calls_under_way.progress()` at each.
+        """
+
+        def watched(items: Sequence[ItemT]) -> Sequence[ResultT]:
+            with self._calls.call():
+                return run(items)
+
+        return watched
+
+    async def _look_for_hung(self, hung_seconds: float) -> None:
+        """Reports a call that hangs as a failure, again and again; at last the device is lost."""
+        interval = min(_LOOK_SECONDS, hung_seconds / 3)
+        while not self.device_lost.is_set():
+            await asyncio.sleep(interval)
+            quiet = self._calls.look(interval)
+            limit = max(hung_seconds, _HUNG * self._calls.longest)
+            if quiet < limit:
+                continue
+            error = ModelHung(quiet)
+            log(_logger, logging.ERROR, "model hangs", engine=self.name, seconds=quiet)
+            self.report(error)
+            if quiet >= _LOST * limit:
+                self._lose(error)
+
+    def _lose(self, error: BaseException) -> None:
+        self._fail(error)
+        log(_logger, logging.CRITICAL, "device lost", engine=self.name, cause=error)
+        self.device_lost.set()
 
     def _fail(self, error: BaseException) -> None:
         self.healthy = False
@@ -94,11 +148,27 @@ class EngineHealth:
         self._changed.set()
         log(_logger, logging.INFO, "engine back in service", engine=self.name)
 
-    async def watch(self, tell: Callable[[], Awaitable[None]]) -> None:
-        """Calls `tell` after every change and probes while out of service.
+    async def watch(
+        self, tell: Callable[[], Awaitable[None]], hung_seconds: float = HUNG_SECONDS
+    ) -> None:
+        """Calls `tell` after every change, probes while out of service, looks for calls that hang.
 
         Until it is cancelled, or has told that the device is lost.
+
+        Args:
+            tell: Publishes what has changed.
+            hung_seconds: The least that a call has to be quiet to count as one that hangs.
         """
+        looking = asyncio.create_task(
+            self._look_for_hung(hung_seconds), name=f"hung-calls-{self.name}"
+        )
+        try:
+            await self._watch(tell)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _watch(self, tell: Callable[[], Awaitable[None]]) -> None:
         while not self.device_lost.is_set() or self._changed.is_set():
             if self.healthy:
                 await self._changed.wait()

@@ -269,6 +269,9 @@ class Relayed(ServiceError):
         self.code = error.code()
         status = rpc_status.from_call(error)  # type: ignore[arg-type]
         self._details = () if status is None else tuple(status.details)
+        info = error_details_pb2.ErrorInfo()
+        if any(detail.Unpack(info) for detail in self._details):
+            self.reason = info.reason
 
     def details(self) -> Sequence[Message]:
         """The same."""

@@ -85,14 +85,25 @@ def _attempt(
     """Calls the model: the error if it failed as a whole, and what each job is answered."""
     error: Exception
     try:
-        results: list[ResultT | BaseException] = [*run([job.item for job in jobs])]
+        results: list[ResultT | BaseException] = [
+            _ended(name, each) if isinstance(each, StopIteration) else each
+            for each in run([job.item for job in jobs])
+        ]
         if len(results) == len(jobs):
             return None, results
         error = RuntimeError(f"{name}: {len(results)} results for {len(jobs)} items")
+    except StopIteration as raised:
+        error = _ended(name, raised)
     except Exception as raised:  # noqa: BLE001 - whatever the model raises is the answer
         # What the stack holds of the device's memory is needed for the next attempt.
         error = raised.with_traceback(None) if is_out_of_memory(raised) else raised
     except BaseException as raised:  # noqa: BLE001 - no caller cancelled it, no thread exits by it
-        error = RuntimeError(f"{name} was ended by {type(raised).__name__}")
-        error.__cause__ = raised
+        error = _ended(name, raised)
     return error, [error] * len(jobs)
+
+
+def _ended(name: str, by: BaseException) -> RuntimeError:
+    """Stands for what no future takes, or what would end more than this call."""
+    error = RuntimeError(f"{name} was ended by {type(by).__name__}")
+    error.__cause__ = by
+    return error

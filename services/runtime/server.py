@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -179,7 +180,7 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
             await server.start()
             await _publish(services, checks)
             logs.log(_logger, logging.INFO, "serving", name=name, port=port, services=names)
-            async with _engines_watched(services, checks) as device_lost:
+            async with _engines_watched(services, checks, settings.hung_seconds) as device_lost:
                 try:
                     yield Running(port, checks, device_lost, server)
                 finally:
@@ -201,14 +202,14 @@ async def _publish(services: Sequence[Service], checks: HealthServicer) -> None:
 
 @asynccontextmanager
 async def _engines_watched(
-    services: Sequence[Service], checks: HealthServicer
+    services: Sequence[Service], checks: HealthServicer, hung_seconds: float
 ) -> AsyncIterator[asyncio.Event]:
     """Keeps health true to the engines; yields what is set when one has lost its device."""
     device_lost = asyncio.Event()
 
     async def watch(engine: EngineHealth) -> None:
         try:
-            await engine.watch(partial(_publish, services, checks))
+            await engine.watch(partial(_publish, services, checks), hung_seconds)
         except Exception as error:  # noqa: BLE001 - a bug; what was told last stays told
             what = "health no longer watched"
             logs.log(_logger, logging.CRITICAL, what, engine=engine.name, cause=error)
@@ -257,6 +258,25 @@ async def _serve_until_signal(settings: ServerSettings, name: str, build: Build)
             await running.server.stop(_LAST_WORDS_SECONDS)
             # Engines that release what they hold on a lost device may wait for it for ever.
             os._exit(EXIT_DEVICE_LOST)
+        _end_within(settings.drain_seconds + settings.closing_seconds)
+
+
+def _end_within(seconds: float) -> None:
+    """Ends the process after so long whatever still hangs in it: a model, a library's own thread.
+
+    Not by the event loop, which may be what waits for it; nor is it called off, because the
+    interpreter joins all threads at its end.
+    """
+
+    def end() -> None:
+        try:
+            logs.log(_logger, logging.CRITICAL, "not closed in time", seconds=seconds)
+        finally:
+            os._exit(EXIT_DEVICE_LOST)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _stop_loading(*_: object) -> None:

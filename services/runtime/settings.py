@@ -50,6 +50,19 @@ class ServerSettings(BaseSettings):
         description="After SIGTERM, how long running calls may take to finish; streams end where"
         " nothing is cut.",
     )
+    closing_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        validation_alias="VIVA_CLOSING_SECONDS",
+        description="After the drain, how long to release what is held; a process in which a model"
+        " hangs is ended then.",
+    )
+    hung_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A call of a model that has not moved for this long, and for ten times as long"
+        " as any before, counts as failed; after four times that the process ends with status 3.",
+    )
     max_message_bytes: int = Field(
         default=DEFAULT_MAX_MESSAGE_BYTES, ge=1024, description="Largest message accepted."
     )

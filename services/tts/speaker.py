@@ -143,7 +143,7 @@ class Speaker:
         }
         self._schedulers = {
             id(engine): BatchScheduler[_Line, Speech](
-                _Runner(engine, gains).run,
+                self.health[id(engine)].watched(_Runner(engine, gains).run),
                 name=f"tts-{engine.model.name}",
                 max_batch_size=engine.max_batch_size,
                 max_queue=max_queue,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.asr.decoding import Decode
+from services.asr.decoding import Decode, Ticket
 from services.asr.engines.engine import (
     SAMPLE_RATE,
     EngineInfo,
@@ -31,9 +32,15 @@ SPEECH = np.ones(SAMPLE_RATE, dtype=np.float32)
 class Doubtful:
     """An engine whose every attempt has a probability of its own; below 0.5 another is worth it."""
 
-    def __init__(self, *probabilities: float, broken: int | None = None) -> None:
+    def __init__(
+        self,
+        *probabilities: float,
+        broken: int | None = None,
+        error: type[Exception] = Unavailable,
+    ) -> None:
         self.probabilities = probabilities
         self.broken = broken
+        self.error = error
         self.batches: list[list[int]] = []
         self.prepared = 0
         self.go_on = threading.Event()
@@ -54,7 +61,7 @@ class Doubtful:
         assert self.go_on.wait(10)
         self.batches.append([window.attempt for window in windows])
         if windows[0].attempt == self.broken:
-            raise Unavailable("gone")
+            raise self.error("gone")
         return [
             Hypothesis(f" {w.attempt}", probability=self.probabilities[w.attempt]) for w in windows
         ]
@@ -110,8 +117,32 @@ async def test_the_best_of_the_attempts_is_told(
     assert whole.text.strip() == best
 
 
-async def test_an_attempt_that_fails_leaves_the_text_there_is() -> None:
-    assert await heard(Doubtful(0.3, 0.9, broken=1), Window(SPEECH)) == "0"
+@pytest.mark.parametrize("error", [Unavailable, RuntimeError])
+async def test_an_attempt_that_fails_leaves_the_text_there_is(
+    error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "services.asr.models")
+    assert await heard(Doubtful(0.3, 0.9, broken=1, error=error), Window(SPEECH)) == "0"
+    assert "another attempt is left out" in caplog.messages
+
+
+async def test_another_attempt_can_be_withdrawn_while_it_waits() -> None:
+    engine, ticket, other = Doubtful(0.3, 0.9), Ticket(), Ticket()
+    async with serving_models([engine], AsrSettings(turn_completion=False)) as models:
+        model = models.named("", "")
+        decode = decoder(model)
+        engine.go_on.clear()
+        doubtful = asyncio.create_task(decode(Window(SPEECH), ticket=ticket))
+        await until(lambda: ticket.started)
+        # Of a class before it, so that the model is busy with it when the other attempt comes.
+        next_one = asyncio.create_task(decode(Window(SPEECH, final=False), ticket=other))
+        await until(lambda: model.scheduler.waiting == 1)
+        engine.go_on.set()
+        await until(lambda: not ticket.started)
+        doubtful.cancel()
+        await asyncio.wait({doubtful, next_one})
+        assert doubtful.cancelled()
+    assert [1] not in engine.batches
 
 
 async def test_who_shares_a_batch_with_a_doubtful_window_does_not_wait_for_its_other_attempts() -> (

@@ -27,6 +27,7 @@ from services.interview.server import services
 from services.interview.servicer import InterviewServicer
 from services.interview.sessions import Limits, Sessions
 from services.interview.store.store import Store
+from services.interview.uses import Uses
 from services.runtime.channel import open_channel
 from services.runtime.ids import new_id
 from services.runtime.server import Service, serving
@@ -88,7 +89,8 @@ async def orchestrator(
                 open_recordings(data_dir / "recordings", 1 << 30, store, KEYS)
             )
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            creation = Creation(bank, index, casting, store, quota)
+            uses = await stack.enter_async_context(Uses(quota))
+            creation = Creation(bank, index, casting, store, uses)
             sessions = Sessions(
                 name=f"127.0.0.1:{port}/{new_id()}",
                 lease_seconds=lease_seconds,
@@ -102,7 +104,13 @@ async def orchestrator(
                 tasks=tasks,
             )
             stack.push_async_callback(sessions.close)
-            house = House(creation=creation, store=store, recordings=recordings, sessions=sessions)
+            house = House(
+                creation=creation,
+                uses=uses,
+                store=store,
+                recordings=recordings,
+                sessions=sessions,
+            )
             forwarding = Forwarding(house.gone)
             stack.push_async_callback(forwarding.close)
             keeping = Housekeeping(store, house, sessions, recordings, retention_days)

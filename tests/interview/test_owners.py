@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import tracemalloc
@@ -21,6 +22,7 @@ from viva.account.v1 import quota_service_pb2_grpc
 from viva.interview.v1 import interview_pb2, interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
+from services.interview import uses
 from services.interview.clients.quota import QuotaClient
 from services.interview.exporting import Pieces, Read, _voice
 from services.interview.questions.bank import Bank
@@ -419,24 +421,38 @@ async def test_an_hours_voice_is_exported_in_little_memory() -> None:
 
 @dataclass
 class FakeQuota:
-    """Counts what it is asked."""
+    """Counts what it is asked.
 
-    left: int = 1
+    Attributes:
+        down: Whether it answers nobody.
+        late: Whether it counts, and its answer never comes.
+        busy: How many releases it does not take before one that it does.
+    """
+
+    limit: int = 1
     down: bool = False
+    late: bool = False
+    busy: int = 0
+    used: set[tuple[str, str]] = field(default_factory=set)
     reserved: list[tuple[str, str]] = field(default_factory=list)
-    released: list[tuple[str, str]] = field(default_factory=list)
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reserve(self, user: str, interview_id: str) -> None:
         if self.down:
             raise Unavailable("accounts: the gateway cannot be asked for the quota")
-        if self.left <= 0:
+        if len(self.used) >= self.limit:
             raise QuotaExhausted(f"user:{user}", "all are used", {"limit": "1"})
-        self.left -= 1
+        self.used.add((user, interview_id))
         self.reserved.append((user, interview_id))
+        self.counted.set()
+        if self.late:
+            await asyncio.Event().wait()
 
     async def release(self, user: str, interview_id: str) -> None:
-        self.left += 1
-        self.released.append((user, interview_id))
+        if self.busy:
+            self.busy -= 1
+            raise Unavailable("accounts: the gateway cannot be asked for the quota")
+        self.used.discard((user, interview_id))
 
 
 class FullStore(MemoryStore):
@@ -460,6 +476,7 @@ async def test_creating_counts_once_for_a_key_and_is_refused_when_none_is_left(
         made = await running.wire.create(key="k")
         assert (await running.wire.create(key="k")).id == made.id
         assert quota.reserved == [("ann", made.id)]
+        await begin(running, made.id)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await running.wire.create()
         assert refused.value.code() is Code.RESOURCE_EXHAUSTED
@@ -471,7 +488,7 @@ async def test_creating_counts_once_for_a_key_and_is_refused_when_none_is_left(
 
 
 async def test_what_is_refused_or_not_kept_is_not_counted(bank: Bank, tmp_path: Path) -> None:
-    quota, store = FakeQuota(left=5), FullStore()
+    quota, store = FakeQuota(limit=5), FullStore()
     async with orchestrator(store, bank, tmp_path, quota=quota) as running:
         with pytest.raises(grpc.aio.AioRpcError):
             await running.wire.create(question_ids=["unknown"])
@@ -480,8 +497,57 @@ async def test_what_is_refused_or_not_kept_is_not_counted(bank: Bank, tmp_path: 
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await running.wire.create()
         assert failed.value.code() is Code.UNAVAILABLE
-        assert quota.released == quota.reserved
-        assert quota.left == 5
+    assert len(quota.reserved) == 1
+    assert not quota.used
+
+
+async def test_what_was_counted_for_who_has_gone_away_is_given_back(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "_FIRST_WAIT", 0.0)
+    quota = FakeQuota(late=True, busy=2)
+    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
+        creating = asyncio.create_task(running.wire.create())
+        await quota.counted.wait()
+        creating.cancel()
+        await asyncio.wait({creating})
+    assert quota.reserved
+    assert not quota.used
+    assert not quota.busy
+
+
+async def test_one_that_nobody_joined_makes_room_for_the_next(bank: Bank, tmp_path: Path) -> None:
+    quota = FakeQuota()
+    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
+        first = await running.wire.create(key="one")
+        second = await running.wire.create(key="two")
+        with pytest.raises(grpc.aio.AioRpcError) as gone:
+            await running.wire.get(first.id)
+        assert gone.value.code() is Code.NOT_FOUND
+        assert quota.used == {("ann", second.id)}
+        await begin(running, second.id)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await running.wire.create(key="three")
+        assert refused.value.code() is Code.RESOURCE_EXHAUSTED
+        assert (await running.wire.get(second.id)).id == second.id
+
+
+async def test_one_that_nobody_joined_counts_no_more_once_it_is_deleted(
+    bank: Bank, tmp_path: Path
+) -> None:
+    quota = FakeQuota(limit=2)
+    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
+        unbegun, begun = await running.wire.create(), await running.wire.create()
+        await begin(running, begun.id)
+        await running.house.delete("ann", unbegun.id)
+        await running.house.delete("ann", begun.id)
+    assert quota.used == {("ann", begun.id)}
+
+
+async def begin(running: Orchestrator, interview_id: str) -> None:
+    """Joins an interview, and leaves it."""
+    async with running.wire.converse(joining(interview_id)) as call:
+        await until(call, lambda event: event.HasField("utterance_started"))
 
 
 class _Quotas(quota_service_pb2_grpc.QuotaServiceServicer):
@@ -519,4 +585,5 @@ async def test_the_gateway_is_asked_for_users_and_not_for_the_meshs_own_callers(
         await server.stop(0)
         with pytest.raises(Unavailable, match="gateway"):
             await client.reserve(ann, "four")
-        await client.release(ann, "four")  # What cannot be given back stays counted.
+        with pytest.raises(Unavailable, match="gateway"):  # `Uses` tries again.
+            await client.release(ann, "four")

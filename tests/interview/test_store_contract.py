@@ -313,6 +313,17 @@ async def test_pages_go_on_behind_their_last(store: Store) -> None:
     assert [each.interview for each in (*first, *rest)] == expected
 
 
+async def test_what_nobody_joined_is_found_the_oldest_first(store: Store) -> None:
+    later, first = interview(created=NOW + timedelta(hours=1)), interview(created=NOW)
+    cancelled = interview(created=NOW + timedelta(hours=2), state=State.CANCELLED, ended=NOW)
+    begun = interview(state=State.PAUSED, started=NOW)
+    over = interview(state=State.CANCELLED, started=NOW, ended=NOW)
+    for each in (later, first, cancelled, begun, over, interview(user="bob")):
+        await store.save(each)
+    assert await store.unbegun("ann", 5) == [first.id, later.id, cancelled.id]
+    assert await store.unbegun("ann", 1) == [first.id]
+
+
 async def test_a_key_finds_what_it_created(store: Store) -> None:
     made = interview(key="k")
     await store.save(made)

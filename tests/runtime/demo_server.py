@@ -34,6 +34,7 @@ from services.runtime.stats import stats
 
 SHAPES = "viva.tts.v1.TtsService"
 DEVICE_LOST = "lose the device"
+HANG = "hang"
 
 _logger = logging.getLogger(__name__)
 
@@ -131,6 +132,9 @@ class Shapes:
 def lengths(texts: Sequence[str]) -> Sequence[float | Exception]:
     if DEVICE_LOST in texts:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    if HANG in texts:
+        log(_logger, logging.INFO, "hanging")
+        time.sleep(600)
     return [float(len(text)) for text in texts]
 
 
@@ -154,7 +158,7 @@ async def build(settings: DemoSettings) -> AsyncIterator[Sequence[Service]]:
 
     health = EngineHealth("demo", probe=probe)
     async with BatchScheduler(
-        lengths, name="demo", max_batch_size=8, watch=health.report
+        health.watched(lengths), name="demo", max_batch_size=8, watch=health.report
     ) as scheduler:
 
         def register(server: grpc.aio.Server) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -13,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
 from services.runtime.batching import BatchScheduler
+from services.runtime.calls_under_way import progress
 from services.runtime.channel import open_channel
 from services.runtime.device_memory import is_device_lost
 from services.runtime.engine_health import EngineHealth
@@ -279,3 +281,112 @@ def test_a_lost_device_is_known_by_each_engines_words(error: Exception) -> None:
 )
 def test_other_errors_lose_no_device(said: str) -> None:
     assert not is_device_lost(RuntimeError(said))
+
+
+# A model that hangs.
+
+
+class Hanging:
+    """A model whose calls return when they are let."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.begun = threading.Event()
+        self.progressed: Callable[[], None] | None = None
+
+    def run(self, items: Sequence[str]) -> Sequence[str]:
+        self.progressed = progress()
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return items
+
+    @contextmanager
+    def called(self, health: EngineHealth) -> Iterator[None]:
+        """A call under way, in a thread of its own."""
+        thread = threading.Thread(target=health.watched(self.run), args=([],))
+        thread.start()
+        assert self.begun.wait(10)
+        try:
+            yield
+        finally:
+            self.go_on.set()
+            thread.join()
+
+
+async def _idle() -> None:
+    """What a probe does that passes, or who is told."""
+
+
+def _hanging_health() -> EngineHealth:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    return EngineHealth("demo-hangs", probe=never)
+
+
+def test_a_call_that_hangs_is_a_failure_and_at_last_the_device_is_lost() -> None:
+    async def watched() -> None:
+        health, told = _hanging_health(), list[tuple[float, bool]]()
+        loop = asyncio.get_running_loop()
+
+        async def tell() -> None:
+            told.append((loop.time(), health.healthy))
+
+        with Hanging().called(health):
+            await health.watch(tell, hung_seconds=30.0)
+        assert health.device_lost.is_set()
+        (out, healthy), (lost, _) = told
+        assert not healthy
+        assert 30 <= out <= 60
+        assert 120 <= lost <= 140
+        hung = sample("viva_engine_failures_total", engine="demo-hangs", reason="ModelHung")
+        assert hung is not None
+        assert hung >= 10
+
+    run(watched())
+
+
+def test_a_call_that_goes_on_step_by_step_does_not_hang() -> None:
+    async def watched() -> None:
+        health, model = _hanging_health(), Hanging()
+        with model.called(health):
+            watching = asyncio.create_task(health.watch(_idle, hung_seconds=30.0))
+            for _ in range(100):
+                await asyncio.sleep(25.0)
+                assert model.progressed is not None
+                model.progressed()
+            watching.cancel()
+            await asyncio.wait({watching})
+        assert health.healthy
+
+    run(watched())
+
+
+def test_many_calls_one_after_another_do_not_hang() -> None:
+    async def watched() -> None:
+        health = _hanging_health()
+        watching = asyncio.create_task(health.watch(_idle, hung_seconds=30.0))
+        for _ in range(100):
+            with Hanging().called(health):
+                await asyncio.sleep(25.0)
+        watching.cancel()
+        await asyncio.wait({watching})
+        assert health.healthy
+
+    run(watched())
+
+
+def test_a_call_may_take_as_long_as_ten_times_the_longest_before() -> None:
+    async def watched() -> None:
+        health = _hanging_health()
+        health._calls.longest = 60.0
+        with Hanging().called(health):
+            watching = asyncio.create_task(health.watch(_idle, hung_seconds=30.0))
+            await asyncio.sleep(590.0)
+            before = health.healthy
+            await asyncio.sleep(30.0)
+            assert (before, health.healthy) == (True, False)
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    run(watched())

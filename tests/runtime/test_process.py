@@ -16,7 +16,7 @@ from viva.embed.v1 import embed_pb2, embed_pb2_grpc
 from services.runtime.channel import open_channel
 from tests.runtime.demo import EMBED as SERVICE
 from tests.runtime.demo import demo, method, until_logged, until_serving
-from tests.runtime.demo_server import DEVICE_LOST
+from tests.runtime.demo_server import DEVICE_LOST, HANG
 from tests.server_process import free_port
 
 pytestmark = pytest.mark.slow
@@ -224,6 +224,39 @@ async def test_a_lost_device_ends_the_process_so_that_it_is_started_afresh() -> 
         async with asyncio.timeout(30):
             assert await process.wait() == 3
     assert line["engine"] == "demo"
+
+
+async def test_a_server_whose_model_hangs_is_started_afresh() -> None:
+    port = free_port()
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_HUNG_SECONDS="0.3") as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        call = method(channel, "unary_unary", "OneOne")(StringValue(value=HANG))
+        assert (await until_logged(process, "model hangs"))["engine"] == "demo"
+        await until_logged(process, "engine out of service")
+        await until_logged(process, "device lost")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 3
+        call.cancel()
+
+
+async def test_a_server_whose_model_hangs_stops_all_the_same() -> None:
+    port = free_port()
+    settings = {"VIVA_DRAIN_SECONDS": "0", "VIVA_CLOSING_SECONDS": "0.5"}
+    async with (
+        demo(VIVA_DEMO_PORT=str(port), VIVA_DEMO_LAME_DUCK_SECONDS="0", **settings) as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await until_serving(channel)
+        call = method(channel, "unary_unary", "OneOne")(StringValue(value=HANG))
+        await until_logged(process, "hanging")
+        process.send_signal(signal.SIGTERM)
+        await until_logged(process, "not closed in time")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 3
+        call.cancel()
 
 
 @pytest.mark.parametrize("metrics_port", ["", "free"])

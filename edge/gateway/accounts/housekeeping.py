@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.clock import Clock
@@ -42,12 +42,21 @@ class Housekeeping:
         """Does it once."""
         now = self._clock()
         async with self._database.transaction("sweep", EVERYBODY) as connection:
-            left = await users.left_guests(connection, now, now - _GUESTS_KEPT, _SOME)
-        for guest in left:
-            await self._deletions.delete(guest, "gateway")
-        async with self._database.transaction("sweep", EVERYBODY) as connection:
             await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)
             await resets.forget_expired(connection, now)
             await self._plans.forget_past(connection)
             await failures.forget_old(connection, now - _FAILURES_KEPT)
             await audit.forget_old(connection, now)
+        await self._delete_left_guests(now)
+
+    async def _delete_left_guests(self, now: datetime) -> None:
+        last: str | None = None
+        while True:
+            async with self._database.transaction("sweep", EVERYBODY) as connection:
+                left = await users.left_guests(connection, now, now - _GUESTS_KEPT, _SOME, last)
+            for guest in left:
+                with suppress(ServiceError):  # One that is gone meanwhile, or due the next time.
+                    await self._deletions.delete(guest, "gateway")
+            if len(left) < _SOME:
+                return
+            last = left[-1]

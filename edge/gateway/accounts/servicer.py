@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import grpc
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
@@ -111,16 +112,22 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         if token is None:
             raise Unauthenticated("NO_REFRESH_TOKEN", "there is no refresh token; log in")
         try:
-            opened = await self._sessions.refresh(token, who.address)
+            opened, account = await self._sessions.refresh(token, who.address, self._account_in)
         except Unauthenticated:
             if not sent:
                 await _answer_with(context, clear_cookie(secure=who.over_tls))
             raise
         wanted = request.want_refresh_token
-        return pb.RefreshResponse(credentials=await self._given(opened, context, wanted=wanted))
+        given = await self._given(opened, context, wanted=wanted, account=account)
+        return pb.RefreshResponse(credentials=given)
 
     async def _given(
-        self, opened: Opened, context: _Context, *, wanted: bool
+        self,
+        opened: Opened,
+        context: _Context,
+        *,
+        wanted: bool,
+        account: account_pb2.Account | None = None,
     ) -> account_pb2.Credentials:
         """What the client calls with; the refresh token in a cookie unless it is wanted here."""
         if not wanted:
@@ -133,7 +140,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             access_token=self._tokens.issue(opened.user, opened.session_id),
             access_token_lifetime=lifetime,
             refresh_token=opened.refresh_token if wanted else None,
-            account=await self._account(opened.user),
+            account=account or await self._account(opened.user),
         )
 
     # Going out.
@@ -302,8 +309,10 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
 
     async def _account(self, user: User) -> account_pb2.Account:
         async with self._database.transaction("account", user.id) as connection:
-            usage = await self._plans.usage(connection, user)
-        return wire.account(user, usage)
+            return await self._account_in(connection, user)
+
+    async def _account_in(self, connection: asyncpg.Connection, user: User) -> account_pb2.Account:
+        return wire.account(user, await self._plans.usage(connection, user))
 
     def _done(self, claims: Claims, who: Caller, action: str, details: Mapping[str, Any]) -> Done:
         return Done(self._clock(), claims.user_id, action, "user", who.address, details)

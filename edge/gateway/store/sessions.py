@@ -30,13 +30,16 @@ class Held:
     """A refresh token and its session.
 
     Attributes:
-        rotated: When it was replaced; None for the newest.
+        issued: When it was given out.
+        rotated: When it was replaced, by its use or unused (`withdraw_newest`: then not after it
+            was issued); None for the newest.
         ended: Whether the session is over.
     """
 
     session_id: str
     user_id: str
     created: datetime
+    issued: datetime
     rotated: datetime | None
     ended: bool
 
@@ -72,7 +75,7 @@ async def add_token(
 async def held(connection: asyncpg.Connection, digest: bytes, now: datetime) -> Held | None:
     """A refresh token; it and its session are locked until the transaction ends."""
     row = await connection.fetchrow(
-        "SELECT t.session_id, t.user_id, t.rotated, s.created,"
+        "SELECT t.session_id, t.user_id, t.created AS issued, t.rotated, s.created,"
         " s.revoked IS NOT NULL OR s.expires <= $2 AS ended"
         " FROM account.refresh_token t JOIN account.session s ON s.id = t.session_id"
         " WHERE t.hash = $1 FOR UPDATE",
@@ -82,7 +85,33 @@ async def held(connection: asyncpg.Connection, digest: bytes, now: datetime) -> 
     if row is None:
         return None
     return Held(
-        str(row["session_id"]), str(row["user_id"]), row["created"], row["rotated"], row["ended"]
+        str(row["session_id"]),
+        str(row["user_id"]),
+        row["created"],
+        row["issued"],
+        row["rotated"],
+        row["ended"],
+    )
+
+
+async def is_last_used(connection: asyncpg.Connection, token: Held) -> bool:
+    """Whether a token that was replaced was used, and none of its session was used after it."""
+    if token.rotated is None or token.rotated <= token.issued:
+        return False
+    row = await connection.fetchrow(
+        "SELECT FROM account.refresh_token WHERE session_id = $1 AND rotated > $2",
+        uuid.UUID(token.session_id),
+        token.rotated,
+    )
+    return row is None
+
+
+async def withdraw_newest(connection: asyncpg.Connection, token: Held) -> None:
+    """Marks a session's newest token as replaced, though nobody has used it."""
+    await connection.execute(
+        "UPDATE account.refresh_token SET rotated = created"
+        " WHERE session_id = $1 AND rotated IS NULL",
+        uuid.UUID(token.session_id),
     )
 
 

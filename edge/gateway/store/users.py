@@ -165,16 +165,31 @@ async def page(
 
 
 async def left_guests(
-    connection: asyncpg.Connection, now: datetime, older_than: datetime, limit: int
+    connection: asyncpg.Connection,
+    now: datetime,
+    older_than: datetime,
+    limit: int,
+    after: str | None = None,
 ) -> Sequence[str]:
-    """Guests whom nobody can be any more: all their sessions are over, and nobody takes theirs."""
+    """Guests whom nobody can be any more: all their sessions are over, and nobody
+    takes theirs; in the order of their ids.
+
+    Args:
+        connection: In a transaction.
+        now: The present.
+        older_than: They were made before then.
+        limit: How many at most.
+        after: Those behind this id alone.
+    """
     rows = await connection.fetch(
         "SELECT id FROM account.users u WHERE kind = 'guest' AND created < $2 AND NOT EXISTS"
         " (SELECT FROM account.session s"
         " WHERE s.user_id = u.id AND s.revoked IS NULL AND s.expires > $1)"
-        " AND NOT EXISTS (SELECT FROM account.transfer t WHERE t.guest_id = u.id) LIMIT $3",
+        " AND NOT EXISTS (SELECT FROM account.transfer t WHERE t.guest_id = u.id)"
+        " AND ($4::uuid IS NULL OR id > $4) ORDER BY id LIMIT $3",
         now,
         older_than,
         limit,
+        None if after is None else uuid.UUID(after),
     )
     return [str(row["id"]) for row in rows]

@@ -2,15 +2,19 @@
 
 A refresh token is replaced at every use. One that is used again afterwards is in two hands, and
 nobody knows whose is which: the session ends (RFC 9700, 4.14.2). Two calls that were under way at
-the same moment are no theft: one of them gets the next token, the other is told to take it.
+the same moment are no theft: one of them gets the next token, the other is told to take it. Nor is
+a call that is made again because its answer was lost: soon after, and with nobody having used the
+token it was answered with, it gets another in that one's place. If somebody does have the one that
+was lost, its use ends the session as any other token's does that was replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import asyncpg
 
@@ -27,6 +31,11 @@ from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import EVERYBODY, Database, Owner
 
 _LONGEST_AGENT = 256
+_ANSWER_LOST = timedelta(seconds=30)
+"""So long after it was replaced, a token may be used again by whom the answer did not reach: a
+client gives a call up after 10 s, and makes it again at once or when its page is loaded again."""
+
+ReadT = TypeVar("ReadT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,19 @@ class Sessions:
         await store.add_token(connection, digest(token), session.id, user.id, now)
         return Opened(user, session.id, token)
 
-    async def refresh(self, token: str, address: str | None) -> Opened:
+    async def refresh(
+        self,
+        token: str,
+        address: str | None,
+        read: Callable[[asyncpg.Connection, User], Awaitable[ReadT]],
+    ) -> tuple[Opened, ReadT]:
         """Renews a session by its newest refresh token.
+
+        Args:
+            token: The refresh token.
+            address: Where the call comes from.
+            read: What else the answer needs of the database. It is read before the token is
+                replaced for good: where it cannot be, the token is as good as before.
 
         Raises:
             Unauthenticated: The token is not known, its session is over, or it was used before;
@@ -76,10 +96,10 @@ class Sessions:
         arrived = self._clock()
         async with self.ending("refresh", EVERYBODY) as connection:
             result = await self._refreshed(connection, token, arrived, address)
+            if isinstance(result, Opened):
+                return result, await read(connection, result.user)
         # Outside of the transaction, which is to be committed in any case.
-        if isinstance(result, ServiceError):
-            raise result
-        return result
+        raise result
 
     async def _refreshed(
         self, connection: asyncpg.Connection, token: str, arrived: datetime, address: str | None
@@ -94,7 +114,15 @@ class Sessions:
                 "REFRESH_RACED",
                 "another call renewed the session at the same moment; use the token it got",
             )
-        if held.rotated is not None:
+        user = await users.find(connection, held.user_id)
+        if user is None:
+            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+        unread = (
+            held.rotated is not None
+            and now - held.rotated <= _ANSWER_LOST
+            and await store.is_last_used(connection, held)
+        )
+        if held.rotated is not None and not unread:
             await store.revoke(connection, held.user_id, held.session_id, now)
             self._end(connection, held.session_id)
             await audit.add(
@@ -111,11 +139,10 @@ class Sessions:
             return Unauthenticated(
                 "REFRESH_TOKEN_REUSED", "this token was used before; the session is over"
             )
-        user = await users.find(connection, held.user_id)
-        if user is None:
-            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
         new = new_token()
         expires = min(now + self.life, held.created + self._longest)
+        if unread:
+            await store.withdraw_newest(connection, held)
         await store.rotate(connection, old, digest(new), held, now, expires)
         return Opened(user, held.session_id, new)
 

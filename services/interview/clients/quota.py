@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 
 import grpc
@@ -11,9 +10,6 @@ from viva.account.v1 import quota_service_pb2_grpc
 
 from services.runtime.channel import outgoing
 from services.runtime.errors import Relayed, Unavailable
-from services.runtime.logs import log
-
-_logger = logging.getLogger(__name__)
 
 QUOTA_SECONDS = 3.0
 _NOT_THERE = {
@@ -44,19 +40,28 @@ class QuotaClient:
         try:
             await self._stub.Reserve(request, **outgoing(QUOTA_SECONDS))
         except grpc.aio.AioRpcError as error:
-            if error.code() in _NOT_THERE:
-                raise Unavailable("accounts: the gateway cannot be asked for the quota") from error
-            raise Relayed(error) from error
+            raise _told(error) from error
 
     async def release(self, user: str, interview_id: str) -> None:
-        """Gives an interview back that was not created; if that fails, it stays counted."""
+        """Gives an interview back that is not held; one that is not counted does no harm.
+
+        Raises:
+            Relayed: As the gateway said: the user is none any more.
+            Unavailable: It does not answer.
+        """
         if not _has_account(user):
             return
         request = pb.ReleaseRequest(user_id=user, kind=pb.QUOTA_KIND_INTERVIEW, key=interview_id)
         try:
             await self._stub.Release(request, **outgoing(QUOTA_SECONDS))
         except grpc.aio.AioRpcError as error:
-            log(_logger, logging.WARNING, "quota not given back", code=error.code().name)
+            raise _told(error) from error
+
+
+def _told(error: grpc.aio.AioRpcError) -> Unavailable | Relayed:
+    if error.code() in _NOT_THERE:
+        return Unavailable("accounts: the gateway cannot be asked for the quota")
+    return Relayed(error)
 
 
 def _has_account(user: str) -> bool:

@@ -51,7 +51,12 @@ class Quota(Protocol):
         ...
 
     async def release(self, user: str, interview_id: str) -> None:
-        """Gives an interview back that was not created."""
+        """Gives an interview back that is not held; one that is not counted does no harm.
+
+        Raises:
+            Unavailable: That cannot be done now.
+            ServiceError: Nor ever.
+        """
         ...
 
 

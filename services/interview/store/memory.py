@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, State, Turn
@@ -129,6 +130,12 @@ class MemoryStore:
         older = [pair for pair in mine if before is None or pair[0] < before]
         older.sort(key=lambda pair: pair[0], reverse=True)
         return [self._summary(kept) for _, kept in older[:limit]]
+
+    async def unbegun(self, user: str, limit: int) -> Sequence[str]:
+        """Ids of up to `limit` interviews of the user's that nobody ever joined, oldest first."""
+        kept = [each.interview for each in self._kept.values()]
+        mine = [each for each in kept if each.user == user and each.unbegun]
+        return [each.id for each in sorted(mine, key=attrgetter("created", "id"))[:limit]]
 
     async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
         """Up to `limit` turns from number `start`, oldest first."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from services.interview.events import Entry
-from services.interview.record import Interview, Speaker, State, Turn
+from services.interview.record import UNBEGUN, Interview, Speaker, State, Turn
 from services.interview.reports.report import Report
 from services.interview.store import codec, leasing, rows, transferring, writing
 from services.interview.store.rows import uuid_of
@@ -119,6 +119,19 @@ class PostgresStore:
                 *place,
             )
         return [Summary(rows.interview(row), row["turn_count"]) for row in found]
+
+    async def unbegun(self, user: str, limit: int) -> Sequence[str]:
+        """Ids of up to `limit` interviews of the user's that nobody ever joined, oldest first."""
+        async with self._database.transaction("unbegun", user) as connection:
+            found = await connection.fetch(
+                "SELECT id FROM interview"
+                " WHERE user_id = $1 AND started IS NULL AND state = ANY($2)"
+                " ORDER BY created, id LIMIT $3",
+                user,
+                [int(state) for state in UNBEGUN],
+                limit,
+            )
+        return [row["id"].hex for row in found]
 
     async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
         """Up to `limit` turns from number `start`, oldest first."""

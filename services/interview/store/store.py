@@ -146,6 +146,10 @@ class Store(Protocol):
         """Up to `limit` interviews, newest first, older than the place `before`."""
         ...
 
+    async def unbegun(self, user: str, limit: int) -> Sequence[str]:
+        """Ids of up to `limit` interviews of the user's that nobody ever joined, oldest first."""
+        ...
+
     async def turns(self, user: str, interview_id: str, limit: int, start: int) -> Sequence[Turn]:
         """Up to `limit` turns from number `start`, oldest first."""
         ...

@@ -121,7 +121,7 @@ class Ctranslate2Engine:
         self._turns = Turns()
         self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
-            self._run,
+            self.health.watched(self._run),
             name="llm",
             watch=self.health.report,
             max_batch_size=limits.max_batch_size,

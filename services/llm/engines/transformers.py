@@ -87,7 +87,7 @@ class TransformersEngine:
         self._turns = Turns()
         self.health = EngineHealth("llm", probe=self.answer_once)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
-            self._run,
+            self.health.watched(self._run),
             name="llm",
             watch=self.health.report,
             max_batch_size=max_batch_size,

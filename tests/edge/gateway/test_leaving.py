@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import grpc
@@ -14,7 +15,9 @@ import pytest
 from viva.account.v1 import account_service_pb2 as pb
 from viva.account.v1 import quota_service_pb2
 
-from edge.gateway.accounts.deleting import SECOND_PASS
+from edge.gateway.accounts import housekeeping
+from edge.gateway.accounts.deleting import SECOND_PASS, Deletions, Removed
+from services.runtime.errors import NotFound
 from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Stage, bearer, refused
 
 _FINISHED = "SELECT finished, attempts, passes FROM account.deletion"
@@ -136,6 +139,38 @@ async def test_a_guest_whom_nobody_can_be_any_more_is_deleted(on: Stage) -> None
     assert on.owners.deleted == [gone.account.id]
     left = {str(row["id"]) for row in await on.rows("SELECT id FROM account.users")}
     assert left == {still.account.id, member.account.id}
+
+
+async def test_all_such_guests_go_in_one_sweep_whatever_becomes_of_one(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_SOME", 2)
+    guests = [(await on.guest()).account.id for _ in range(5)]
+    on.clock.advance(days=31)
+    delete = Deletions.delete
+
+    async def overtaken(self: Deletions, user_id: str, actor: str) -> Removed:
+        if user_id == guests[0]:
+            raise NotFound("user", user_id)
+        return await delete(self, user_id, actor)
+
+    monkeypatch.setattr(Deletions, "delete", overtaken)
+    await on.gateway.housekeeping.sweep()
+    assert sorted(on.owners.deleted) == sorted(guests[1:])
+
+
+async def test_what_is_old_is_forgotten_though_no_guest_can_be_deleted(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    await on.guest()
+    on.clock.advance(days=61)
+    monkeypatch.setattr(Deletions, "delete", fails)
+    with pytest.raises(RuntimeError):
+        await on.gateway.housekeeping.sweep()
+    assert not await on.rows("SELECT FROM account.session")
 
 
 async def test_the_archive_holds_all_that_is_kept(on: Stage) -> None:

@@ -10,12 +10,18 @@ import grpc
 import pytest
 from viva.account.v1 import account_service_pb2 as pb
 
+from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import sessions as store
 from edge.gateway.tokens.liveness import REMEMBERED_SECONDS, LiveSessions
 from services.runtime.ids import new_uuid
+from services.runtime.postgres.failures import StoreFailed
 from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Metadata, Stage, bearer, refused
 
 BROWSER: Metadata = (("x-grpc-web", "1"), ("user-agent", "Firefox"))
+
+
+async def _nothing(*_: Any) -> None:
+    """What the answer needs besides."""
 
 
 async def test_a_refresh_token_gets_the_next_one(on: Stage) -> None:
@@ -30,28 +36,79 @@ async def test_a_refresh_token_gets_the_next_one(on: Stage) -> None:
 async def test_a_token_that_is_used_twice_ends_its_session(on: Stage) -> None:
     first = await on.member()
     second = await on.refresh(first.refresh_token)
+    third = await on.refresh(second.refresh_token)
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_REUSED"):
         await on.refresh(first.refresh_token)
-    # Whoever has the newer one, the thief or the user, has nothing by it.
+    # Whoever has the newest one, the thief or the user, has nothing by it.
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
-        await on.refresh(second.refresh_token)
+        await on.refresh(third.refresh_token)
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
-        await on.account(second.access_token)
+        await on.account(third.access_token)
     audited = await on.rows("SELECT FROM account.audit WHERE action = 'refresh_token_reused'")
     assert len(audited) == 1
+
+
+async def test_whom_an_answer_did_not_reach_may_ask_again(on: Stage) -> None:
+    first = await on.guest()
+    for _ in range(3):
+        lost = await on.refresh(first.refresh_token)
+        on.clock.advance(seconds=9)
+    renewed = await on.refresh(first.refresh_token)
+    assert renewed.refresh_token != lost.refresh_token
+    on.clock.advance(minutes=16)
+    again = await on.refresh(renewed.refresh_token)
+    assert again.account.id == first.account.id
+    assert not await on.rows("SELECT FROM account.audit WHERE action = 'refresh_token_reused'")
+
+
+async def test_who_asks_again_too_late_is_taken_for_a_thief(on: Stage) -> None:
+    first = await on.member()
+    await on.refresh(first.refresh_token)
+    on.clock.advance(seconds=31)
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_REUSED"):
+        await on.refresh(first.refresh_token)
+
+
+@pytest.mark.parametrize("seconds", [1, 1000])
+async def test_a_thief_who_asks_again_at_once_is_found_out_when_its_owner_goes_on(
+    on: Stage, seconds: float
+) -> None:
+    first = await on.member()
+    owners = await on.refresh(first.refresh_token)
+    thiefs = await on.refresh(first.refresh_token)
+    on.clock.advance(seconds=seconds)
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_REUSED"):
+        await on.refresh(owners.refresh_token)
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
+        await on.refresh(thiefs.refresh_token)
+
+
+async def test_a_refresh_that_fails_leaves_the_token_as_good_as_it_was(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise StoreFailed("STORE_TIMEOUT", "it did not answer in time")
+
+    first = await on.guest()
+    with monkeypatch.context() as broken:
+        broken.setattr(Plans, "usage", fails)
+        async with refused(grpc.StatusCode.UNAVAILABLE, "STORE_TIMEOUT"):
+            await on.refresh(first.refresh_token)
+    on.clock.advance(minutes=10)
+    assert (await on.refresh(first.refresh_token)).account.id == first.account.id
 
 
 async def test_two_in_the_same_hands_are_no_theft(on: Stage) -> None:
     first = await on.member()
     refresh = on.gateway.sessions.refresh
     results = await asyncio.gather(
-        refresh(first.refresh_token, None),
-        refresh(first.refresh_token, None),
+        refresh(first.refresh_token, None, _nothing),
+        refresh(first.refresh_token, None, _nothing),
         return_exceptions=True,
     )
     [raced] = [error for error in results if isinstance(error, BaseException)]
     assert getattr(raced, "reason", "") == "REFRESH_RACED"
-    [opened] = [result for result in results if not isinstance(result, BaseException)]
+    [(opened, _)] = [result for result in results if not isinstance(result, BaseException)]
     await on.refresh(opened.refresh_token)
 
 

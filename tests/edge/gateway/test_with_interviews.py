@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -70,6 +71,8 @@ async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> 
     guest = await on.guest()
     user = guest.account.id
     made = await wire.create(user=user)
+    await begin(both, made.id, user)
+    made = await wire.get(made.id, user=user)
     async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED") as told:
         await wire.create(user=user)
     assert told["QuotaFailure"].violations[0].subject == f"user:{user}"
@@ -115,6 +118,56 @@ async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both
     on.clock.advance(minutes=3)
     await on.gateway.deletions.go_on()
     assert (await wire.get(made.id, user=user)).id == made.id
+
+
+async def begin(both: Both, interview_id: str, user: str) -> None:
+    """Joins an interview, and ends it."""
+    async with both.running.wire.converse(joining(interview_id), user=user) as call:
+        await until(call, lambda event: event.HasField("utterance_started"))
+    await both.running.house.end(user, interview_id)
+
+
+async def test_a_guest_who_starts_and_goes_back_may_start_again(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    guest = await on.guest()
+    user = guest.account.id
+    first = await wire.create(user=user, key="one")
+    second = await wire.create(user=user, key="two")
+    with pytest.raises(grpc.aio.AioRpcError) as gone:
+        await wire.get(first.id, user=user)
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+    assert (await on.account(guest.access_token)).interviews.used == 1
+    await begin(both, second.id, user)
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED"):
+        await wire.create(user=user, key="three")
+
+
+async def test_of_many_at_once_no_more_are_held_than_the_plan_has(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    guest = await on.guest()
+    user = guest.account.id
+    await asyncio.gather(
+        *(wire.create(user=user, key=f"k{n}") for n in range(6)), return_exceptions=True
+    )
+    held = await wire.interviews.ListInterviews(
+        interview_service_pb2.ListInterviewsRequest(), **outgoing(PATIENCE, user=user)
+    )
+    counted = await on.rows("SELECT key FROM account.reservation")
+    assert [each.id for each in held.interviews] == [row["key"] for row in counted]
+    assert len(counted) == 1
+
+
+async def test_one_that_is_deleted_before_it_began_counts_no_more(both: Both) -> None:
+    on, wire = both.on, both.running.wire
+    guest = await on.guest()
+    user = guest.account.id
+    made = await wire.create(user=user)
+    await both.running.house.delete(user, made.id)
+    begun = await wire.create(user=user)
+    await begin(both, begun.id, user)
+    await both.running.house.delete(user, begun.id)
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED"):
+        await wire.create(user=user)
 
 
 async def test_whom_the_meshs_own_callers_name_needs_no_account(both: Both) -> None:

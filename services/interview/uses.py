@@ -1,0 +1,79 @@
+"""What interviews take of a user's quota: counted before one is kept, given back if none is held.
+
+Whether a use was counted is not known when the answer is late or whoever asked has gone away: it
+is given back then too, in a task that outlives the call and tries until the gateway answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import TracebackType
+
+import grpc
+
+from services.interview.clients.seams import Quota
+from services.runtime.errors import ServiceError, Unavailable
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 3.0
+"""What is still to be given back when the server stops has this long."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+_TRIES = 60
+"""Over 50 minutes: a gateway that is away for longer is not waited for."""
+
+
+class Uses:
+    """Reserves uses and gives them back. What is under way is finished or given up at its exit."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self._returning: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Uses:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._returning:
+            return
+        _, late = await asyncio.wait(self._returning, timeout=CLOSING_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            log(_logger, logging.WARNING, "quota not given back: stopping", count=len(late))
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        """Counts an interview of the user's; see `Quota.reserve`."""
+        await self._quota.reserve(user, interview_id)
+
+    def give_back(self, user: str, interview_id: str) -> asyncio.Task[None]:
+        """Counts an interview no more; the task, which nobody needs to await, raises nothing."""
+        task = asyncio.create_task(self._give_back(user, interview_id), name="quota-release")
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
+        return task
+
+    async def _give_back(self, user: str, interview_id: str) -> None:
+        wait = _FIRST_WAIT
+        for _ in range(_TRIES):
+            try:
+                await self._quota.release(user, interview_id)
+            except Unavailable as error:
+                log(_logger, logging.WARNING, "quota not given back yet", cause=error)
+            except ServiceError as error:
+                if error.code is not grpc.StatusCode.NOT_FOUND:  # Its user is gone, and all uses.
+                    log(_logger, logging.WARNING, "quota not given back", cause=error)
+                return
+            else:
+                return
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        log(_logger, logging.ERROR, "quota never given back", interview=interview_id)
