@@ -18,10 +18,11 @@ from services.interview.record import Patience, Speaker
 from services.runtime.channel import outgoing
 from services.runtime.errors import Aborted
 from services.runtime.stats import duration
-from tests.interview.calls import Conversation, Listening, Wire, fields, join, typed, until
+from tests.interview.calls import Conversation, Listening, Wire, join, typed, until
 from tests.interview.stage import PATIENCE, FailingStore, Stage, stage
 from tests.interview.test_lifecycle import asked
 from tests.interview.test_taking_over import died, microphone, speech
+from tests.refusals import fields
 from tests.runtime.virtual_time import run
 
 ANN = outgoing(PATIENCE, user="ann")

@@ -28,9 +28,10 @@ from services.runtime.request import Request, set_current_request
 from tests.interview.calls import Conversation, join, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE, FailingStore, Stage, question, spoken, stage
-from tests.interview.test_lifecycle import asked, reason
+from tests.interview.test_lifecycle import asked
 from tests.interview.test_orchestrators import answered
 from tests.interview.test_taking_over import ANSWER, died, microphone
+from tests.refusals import reason
 from tests.runtime.virtual_time import run
 
 ANN = outgoing(PATIENCE, user="ann")

@@ -171,8 +171,9 @@ async def left_guests(
     limit: int,
     after: str | None = None,
 ) -> Sequence[str]:
-    """Guests whom nobody can be any more: all their sessions are over, and nobody
-    takes theirs; in the order of their ids.
+    """Guests whom nobody can be any more, in the order of their ids.
+
+    All their sessions are over, and nobody takes what is theirs.
 
     Args:
         connection: In a transaction.
