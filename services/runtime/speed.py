@@ -42,6 +42,7 @@ class Speed:
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
     _variance: float = 0.3**2
+    _seen: float = 4.0
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
@@ -65,7 +66,8 @@ class Speed:
                 return
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1
-            self._variance = self._variance * _STEADY + miss * miss * (1 - _STEADY)
+            self._seen = min(self._seen + 1, 1 / (1 - _STEADY))
+            self._variance += (miss * miss - self._variance) / self._seen
         self._weight = self._weight * _DECAY + 1
         self._cost = self._cost * _DECAY + cost
         self._time = self._time * _DECAY + seconds
