@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 CAUTION = 1.5
 """Forecasts allow for so many standard deviations, as if all batches missed alike."""
 
-# The weight that the past keeps at each new batch.
+# The weight that the past keeps at each new batch, in the line and in its deviation.
 _DECAY = 0.95
+_STEADY = 0.97
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
 # A batch that takes more than this many times what was predicted is a stall, which says nothing
@@ -41,6 +42,7 @@ class Speed:
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
     _variance: float = 0.3**2
+    _seen: float = 4.0
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
@@ -64,7 +66,8 @@ class Speed:
                 return
             seconds = min(seconds, _BELIEVED * predicted)
             miss = seconds / predicted - 1
-            self._variance = self._variance * _DECAY + miss * miss * (1 - _DECAY)
+            self._seen = min(self._seen + 1, 1 / (1 - _STEADY))
+            self._variance += (miss * miss - self._variance) / self._seen
         self._weight = self._weight * _DECAY + 1
         self._cost = self._cost * _DECAY + cost
         self._time = self._time * _DECAY + seconds
