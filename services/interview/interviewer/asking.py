@@ -16,6 +16,7 @@ from services.interview.interviewer.guarding import (
 )
 from services.interview.interviewer.lines import spare_follow_ups
 from services.interview.interviewer.words import content_words, is_chinese
+from services.interview.practice.corrections import mistakes
 from services.interview.questions.bank import Question
 from services.interview.record import Category
 
@@ -232,6 +233,8 @@ def may_be_asked(question: str, context: Context) -> bool:
     asked = (*context.asked, context.question.text)
     if not acceptable(question, answer=context.answer, asked=asked):
         return False
+    if context.question.category is Category.CONVERSATION and mistakes(question):
+        return False  # A tutor takes up what was said, not how it was said wrongly.
     return grounded(question, said=context.said, about=context.about)
 
 

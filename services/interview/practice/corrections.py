@@ -26,14 +26,15 @@ def _in_turn(turn: Turn) -> Iterator[Correction]:
     text = " ".join(word.text.strip() for word in words)
     if not text:
         text = " ".join(_FILLERS.sub("", turn.text).split())
-    for start, end, better, reason in _mistakes(text):
+    for start, end, better, reason in mistakes(text):
         said = text[start:end]
         yield Correction(
             said, _as_written(better), reason, _evidence(turn, words, start, end, said)
         )
 
 
-def _mistakes(text: str) -> Iterator[tuple[int, int, str, str]]:
+def mistakes(text: str) -> list[tuple[int, int, str, str]]:
+    """The mistakes in a text, in order: where each begins and ends, how it is said, and why."""
     small = text.lower().replace("’", "'")
     taken: list[tuple[int, int, str, str]] = []
     for rule in RULES:
@@ -43,7 +44,7 @@ def _mistakes(text: str) -> Iterator[tuple[int, int, str, str]]:
             if better is None or any(start < until and at < end for at, until, *_ in taken):
                 continue
             taken.append((start, end, better, rule.reason))
-    return iter(sorted(taken))
+    return sorted(taken)
 
 
 def _said(found: re.Match[str]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import pytest
 from viva.interview.v1 import interview_pb2, persona_service_pb2
 
 from services.interview.events import InterviewerText, ReportReady
-from services.interview.interviewer.asking import Context, prompt
+from services.interview.interviewer.asking import Context, may_be_asked, prompt
 from services.interview.interviewer.personas import load_personas
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
@@ -114,6 +114,19 @@ def test_the_model_is_told_to_talk_like_a_tutor() -> None:
     system = prompt(context)[0].content
     assert "tutor" in system
     assert "interviewer" not in system
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "asked"),
+    [
+        ("How did you meet your two sister in the city?", False),
+        ("How did you meet your two sisters in the city?", True),
+    ],
+)
+def test_a_tutor_does_not_say_a_mistake_again(follow_up: str, *, asked: bool) -> None:
+    answer = "I meet my two sister in the city every week."
+    context = Context(TOPICS[0], answer, (), (), (), ())
+    assert may_be_asked(follow_up, context) is asked
 
 
 def test_there_is_a_tutor_and_enough_to_talk_about() -> None:
