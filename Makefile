@@ -13,8 +13,8 @@ PAGE := $(shell find edge/web -not -path '*/node_modules*' -not -path '*/gen/*' 
 # it, and is told that there is nothing to compare with.
 AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit}")
 
-# Test processes at the same time: 2 make use of a second core, and need the memory of two.
-JOBS ?= 1
+# Test processes at the same time: 2 make use of a second core, and need the memory of two (8 GB).
+JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
 # These start whole meshes and hold conversations in real time: they wait more than they compute.
 MESHES := tests/cli tests/edge tests/faults tests/e2e
 
@@ -30,7 +30,7 @@ help: ## Show this list
 run: setup web ## Set up and run the whole mesh in the foreground, until Ctrl-C
 	@$(BIN)/viva up
 
-test: setup-test web check ## Set up, check and run every test; JOBS=2 in two processes
+test: setup-test web check ## Set up, check and run every test; JOBS=1 one after the other
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) test-models test-meshes
 
 # What fails is run once more, by itself: these tests hold conversations in real time, and a machine that stood still
