@@ -19,15 +19,11 @@ from tests.server_process import GUARD_SECONDS
 _HELD_TOKENS = 4
 
 
-async def ask(
-    engine: ChatEngine, prompt: ChatPrompt, begun: asyncio.Event | None = None
-) -> tuple[str, Finish]:
-    """The whole answer and how it ended; `begun` is set by its first event."""
+async def ask(engine: ChatEngine, prompt: ChatPrompt) -> tuple[str, Finish]:
+    """The whole answer and how it ended."""
     texts: list[str] = []
     async with aclosing(engine.chat(prompt)) as events:
         async for happened in events:
-            if begun is not None:
-                begun.set()
             match happened:
                 case Delta(text=text):
                     assert text
@@ -38,24 +34,25 @@ async def ask(
 
 
 @contextmanager
-def _speculative_waits_for_company(turns: Turns) -> Iterator[None]:
-    """Holds the model in mid-answer until somebody wants its place.
+def _speculative_held(turns: Turns) -> Iterator[asyncio.Event]:
+    """Holds the model in mid-answer, which the event tells of, until somebody wants its place.
 
     By itself a small model may be done before a busy machine has brought the other's question.
     """
     over = turns.over
+    loop, reached = asyncio.get_running_loop(), asyncio.Event()
 
     def held(generation: Generation, tokens: int) -> bool:
         until = time.monotonic() + GUARD_SECONDS
         speculative = generation.priority is Priority.SPECULATIVE
-        while speculative and len(generation.answer) == _HELD_TOKENS and time.monotonic() < until:
-            if over(generation, tokens):
-                return True
-            time.sleep(0.005)  # in the model's thread
+        if speculative and len(generation.answer) == _HELD_TOKENS:
+            loop.call_soon_threadsafe(reached.set)
+            while time.monotonic() < until and not over(generation, tokens):
+                time.sleep(0.005)  # in the model's thread
         return over(generation, tokens)
 
     with patch.object(turns, "over", held):
-        yield
+        yield reached
 
 
 async def speculative_makes_way(engine: ChatEngine, turns: Turns, prompt: ChatPrompt) -> None:
@@ -64,17 +61,16 @@ async def speculative_makes_way(engine: ChatEngine, turns: Turns, prompt: ChatPr
     final = replace(prompt, max_tokens=2, caller="final")
     order: list[str] = []
     alone, _ = await ask(engine, eager)
-    begun = asyncio.Event()
 
     async def speculate() -> str:
-        text, _ = await ask(engine, eager, begun)
+        text, _ = await ask(engine, eager)
         order.append("speculative")
         return text
 
-    with _speculative_waits_for_company(turns):
+    with _speculative_held(turns) as reached:
         async with asyncio.TaskGroup() as group:
             told = group.create_task(speculate())
-            await begun.wait()
+            await reached.wait()
             await ask(engine, final)
             order.append("final")
     assert order == ["final", "speculative"]
