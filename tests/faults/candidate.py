@@ -16,6 +16,7 @@ from viva.serving.v1 import serving_pb2
 
 from services.runtime.audio import pcm
 from services.runtime.stats import duration, seconds
+from services.runtime.stream_status import tell_readers_alone
 from tests.faults.history import OVER, Answer, History, Received, Stored, joined, within
 from tests.faults.tones import read, spoken
 
@@ -213,6 +214,7 @@ class Candidate:
             async with self._writing, asyncio.timeout(DEAF_SECONDS):
                 self._quiet_since = asyncio.get_running_loop().time()
                 self._call = stub.Converse(timeout=3600, metadata=self._metadata)
+                tell_readers_alone(self._call)
                 self._next = self._taken
                 join = pb.JoinInterview(
                     interview_id=self.interview_id,

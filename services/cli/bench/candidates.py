@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -25,6 +26,7 @@ from services.cli.sound_card import RATE_HZ, Samples
 from services.interview.understanding.wording import read
 from services.runtime.channel import outgoing
 from services.runtime.stats import duration, seconds
+from services.runtime.stream_status import tell_readers_alone
 
 REACTION_SECONDS = 0.3
 """People begin to answer 200 to 500 ms after a question (Stivers et al. 2009, PNAS)."""
@@ -222,6 +224,8 @@ class Candidate:
         )
         self.interview_id = created.interview.id
         call = self._stub.Converse(None, **outgoing(GREATEST_SECONDS, user=self._user))
+        # Whoever reads acknowledges, and waits for its turn to write.
+        tell_readers_alone(call)
         self._ticked = self._loop.time()
         try:
             await call.write(self._join())
@@ -262,8 +266,10 @@ class Candidate:
         return interview_service_pb2.ConverseRequest(join=join)
 
     async def _say(self, call: _Call, request: interview_service_pb2.ConverseRequest) -> None:
+        # Of a call that is over the reader is told.
         async with self._writing:
-            await call.write(request)
+            with suppress(asyncio.InvalidStateError):
+                await call.write(request)
 
     async def _talk(self, call: _Call) -> None:
         started, number = self._loop.time(), 0
