@@ -225,13 +225,18 @@ class Admission(Generic[ItemT]):
         Args:
             free: Seconds until each worker is free.
         """
-        workers = list(free)
+        workers = [(seconds, 0.0) for seconds in free]
         heapq.heapify(workers)
-        margin = 1 + CAUTION * self._speed.deviation
+        deviation, doubt = self._speed.deviation, self._speed.doubt
         for batch in self._picker.batches(self._waiting):
-            likely = workers[0] + self._speed.seconds(batch.cost)
-            heapq.heapreplace(workers, likely)
-            yield Step(batch, likely, likely * margin)
+            start, variance = workers[0]
+            seconds = self._speed.seconds(batch.cost)
+            likely = start + seconds
+            # Batches' own misses make up for one another; a wrong prediction misses all alike.
+            variance += (deviation * seconds) ** 2
+            heapq.heapreplace(workers, (likely, variance))
+            late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
+            yield Step(batch, likely, late)
 
     def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
         """Seconds that jobs take idle workers at the best speed known."""

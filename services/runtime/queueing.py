@@ -195,7 +195,8 @@ class Waiting(Generic[ItemT]):
         taken = self._take(lane, start, stop)
         self._now[priority] += sum(job.cost for job in taken) / sharing
         now = self._now[priority]
-        callers = self._callers[priority]
+        # An idle class remembers nobody.
+        callers = self._callers[priority] if self.cost[priority] else {}
         self._callers[priority] = {c: t for c, t in callers.items() if t > now}
         return taken
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-CAUTION = 1.5
-"""Forecasts allow for so many standard deviations, as if all batches missed alike."""
+CAUTION = 2.5
+"""Forecasts allow for so many standard deviations: hardly any accepted work may be late."""
 
 # The weight that the past keeps at each new batch, in the line and in its deviation.
 _DECAY = 0.95
@@ -98,6 +98,11 @@ class Speed:
     def deviation(self) -> float:
         """Standard deviation of a batch's time, as a part of the prediction."""
         return math.sqrt(self._variance)
+
+    @property
+    def doubt(self) -> float:
+        """Standard deviation of the prediction itself, as a part of it."""
+        return self.deviation * math.sqrt((1 - _DECAY) / (1 + _DECAY))
 
     def quickest(self, cost: float) -> float:
         """Seconds in which a batch of this cost can be done, by the best ones ever seen."""
