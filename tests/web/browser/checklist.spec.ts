@@ -112,7 +112,7 @@ test("whoever wants less motion sees none, and all that is told", async ({ page 
   await expect.poll(moving).toBeGreaterThan(0);
   await page.emulateMedia({ reducedMotion: "reduce" });
   await everyPage(page, async (name) => {
-    expect(await moving(), name).toBe(0);
+    await expect.poll(moving, { message: name }).toBe(0);
   });
   await page.goto("/states.html?state=thinking");
   await expect(page.locator(".presence.thinking")).toBeVisible();

@@ -25,6 +25,8 @@ export class RecordedRoom {
 
   async *converse(requests: AsyncIterable<ConverseRequest>) {
     this.state = InterviewState.LIVE;
+    // Every join is answered, first of all.
+    yield this.numbered({ case: "audioReceived", value: { received: duration(0) } });
     for (const happening of [...asked(this.language), ended("q", SAID[this.language].question)]) yield this.numbered(happening);
     for await (const { message } of requests) {
       const said = message.case === "candidate" && message.value.message.case === "typed" ? message.value.message.value.text : undefined;
