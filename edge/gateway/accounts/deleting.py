@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from edge.gateway.accounts.owners import INTERVIEWS, Owners
+from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, deletions, users
@@ -19,16 +18,13 @@ from edge.gateway.store.deletions import Deletion
 from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import NotFound, ServiceError
 from services.runtime.logs import log
-from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.postgres.database import Database
 
 _logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0
 SECOND_PASS = timedelta(minutes=2)
 """An interview that was being created when its owner was deleted is there by then."""
 _PASSES = 2
-_LONGEST_WAIT = timedelta(minutes=5)
-_SOME = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +81,18 @@ class Deletions:
 
     async def run(self) -> None:
         """Goes on with deletions that are due, for ever."""
-        while True:
-            await self.go_on()
-            await asyncio.sleep(LOOK_SECONDS)
+        await go_on_for_ever(self.go_on)
 
     async def go_on(self) -> None:
         """Goes on with deletions that are due. What fails comes again."""
-        with suppress(ServiceError):
-            async with self._database.transaction("go_on", EVERYBODY) as connection:
-                due = await deletions.due(connection, self._clock(), _SOME)
-            for deletion in due:
-                with suppress(ServiceError):
-                    await self._pass(deletion)
+        await go_on_with(self._database, self._clock, deletions.due, self._pass)
 
     async def _pass(self, deletion: Deletion) -> tuple[int, int]:
         user_id = deletion.user_id
         try:
             removed = await self._owners.delete(user_id)
         except ServiceError as error:
-            wait = min(timedelta(seconds=2 ** min(deletion.attempts, 10)), _LONGEST_WAIT)
+            wait = wait_after(deletion.attempts)
             log(_logger, logging.WARNING, "deletion not finished", user=user_id, cause=error)
             async with self._database.transaction("pass", user_id) as connection:
                 await deletions.failed(connection, user_id, self._clock() + wait)

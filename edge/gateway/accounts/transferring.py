@@ -7,7 +7,6 @@ log-in itself. They follow at once, or when they can be reached; then the guest 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import asyncpg
 
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.owners import Owners
+from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
@@ -30,11 +30,8 @@ from services.runtime.postgres.database import EVERYBODY, Database
 
 _logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0
 AT_ONCE = timedelta(seconds=15)
 """So long the log-in itself may try; then it is gone on with in the background."""
-_LONGEST_WAIT = timedelta(minutes=5)
-_SOME = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +107,18 @@ class Transfers:
 
     async def run(self) -> None:
         """Goes on with transfers that are due, for ever."""
-        while True:
-            await self.go_on()
-            await asyncio.sleep(LOOK_SECONDS)
+        await go_on_for_ever(self.go_on)
 
     async def go_on(self) -> None:
         """Goes on with transfers that are due. What fails comes again."""
-        with suppress(ServiceError):
-            async with self._database.transaction("go_on", EVERYBODY) as connection:
-                due = await transfers.due(connection, self._clock(), _SOME)
-            for transfer in due:
-                with suppress(ServiceError):
-                    await self._pass(transfer)
+        await go_on_with(self._database, self._clock, transfers.due, self._pass)
 
     async def _pass(self, transfer: Transfer) -> int:
         guest = transfer.guest_id
         try:
             moved = await self._owners.transfer(guest, transfer.user_id)
         except ServiceError as error:
-            wait = min(timedelta(seconds=2 ** min(transfer.attempts, 10)), _LONGEST_WAIT)
+            wait = wait_after(transfer.attempts)
             log(_logger, logging.WARNING, "transfer not finished", user=guest, cause=error)
             async with self._database.transaction("pass", EVERYBODY) as connection:
                 await transfers.failed(connection, guest, self._clock() + wait)
