@@ -29,6 +29,16 @@ async def speak(conversation: Conversation) -> None:
         await asyncio.sleep(CHUNK_SECONDS)
 
 
+async def until_the_report(conversation: Conversation) -> list[str | None]:
+    """The kinds of all events up to it."""
+    kinds = []
+    async for event in conversation.events():
+        kinds.append(event.WhichOneof("event"))
+        if event.HasField("report_ready"):
+            break
+    return kinds
+
+
 async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> None:
     offsets: list[list[float]] = []
 
@@ -81,9 +91,7 @@ async def test_new_audio_begins_where_others_have_spoken_up_to() -> None:
             # Before it is known where it begins.
             await conversation.speak(CHUNK)
             await conversation.speak(CHUNK)
-            async for event in conversation.events():
-                if event.HasField("report_ready"):
-                    break
+            await until_the_report(conversation)
     assert offsets == pytest.approx([310.0, 310.0 + CHUNK_SECONDS])
 
 
@@ -112,9 +120,7 @@ async def test_what_is_typed_is_said_again_until_it_is_kept(kept: int) -> None:
         await conversation.answer("I add an index.")
         await conversation.speak(CHUNK)
         await conversation.say(cpb.CandidateMessage(finish_turn=cpb.FinishTurn()))
-        async for event in conversation.events():
-            if event.HasField("report_ready"):
-                break
+        await until_the_report(conversation)
     # A message does not overtake the words before it.
     assert heard[0] == [(1, "typed"), (0, "audio"), (2, "finish_turn")]
     assert heard[1] == heard[0][kept : kept + 1]
@@ -138,11 +144,7 @@ async def test_a_join_that_is_answered_has_mended_the_connection(
         Viva(address) as viva,
         viva.conversation("x") as conversation,
     ):
-        kinds = []
-        async for event in conversation.events():
-            kinds.append(event.WhichOneof("event"))
-            if event.HasField("report_ready"):
-                break
+        kinds = await until_the_report(conversation)
     assert kinds == [*4 * ["audio_received"], "report_ready"]
 
 
@@ -164,11 +166,7 @@ async def test_a_token_that_is_not_known_any_more_ends_no_conversation() -> None
         Viva(address) as viva,
         viva.conversation("x") as conversation,
     ):
-        kinds = []
-        async for event in conversation.events():
-            kinds.append(event.WhichOneof("event"))
-            if event.HasField("report_ready"):
-                break
+        kinds = await until_the_report(conversation)
     assert kinds == [*4 * ["audio_received"], "report_ready"]
     assert [join.resume_token for join in server.joined] == ["", "1", ""]
 

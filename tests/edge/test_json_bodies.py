@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from edge.envoy.contracts import JsonForm, Method
-from tests.security.door import METHODS, Door, door
+from tests.security.conftest import shared, site
+from tests.security.door import METHODS, Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+__all__ = ["shared", "site"]
+
 MIB = 2**20
 FORMS = tuple((method, form) for method in METHODS for form in method.http if form.body)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    async with door(tmp_path_factory.mktemp("bodies")) as found:
-        yield found
-
-
-@pytest.fixture
-def site(shared: Door) -> Door:
-    shared.forget()
-    return shared
 
 
 def violations(answer: httpx.Response) -> list[dict[str, str]]:
