@@ -31,7 +31,7 @@ async def speak(conversation: Conversation) -> None:
 
 async def until_the_report(conversation: Conversation) -> list[str | None]:
     """The kinds of all events up to it."""
-    kinds = []
+    kinds: list[str | None] = []
     async for event in conversation.events():
         kinds.append(event.WhichOneof("event"))
         if event.HasField("report_ready"):
