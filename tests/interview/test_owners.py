@@ -56,6 +56,17 @@ async def store(request: pytest.FixtureRequest, postgres: Postgres) -> AsyncIter
 
 
 @pytest_asyncio.fixture
+async def lasting(
+    postgres: Postgres, bank: Bank, tmp_path: Path
+) -> AsyncIterator[tuple[Orchestrator, PostgresStore]]:
+    """An orchestrator whose tables can be looked into, and its store."""
+    async with open_database(await postgres.emptied(), PATIENCE) as database:
+        store = PostgresStore(database)
+        async with orchestrator(store, bank, tmp_path) as made:
+            yield made, store
+
+
+@pytest_asyncio.fixture
 async def running(store: Store, bank: Bank, tmp_path: Path) -> AsyncIterator[Orchestrator]:
     async with orchestrator(store, bank, tmp_path) as made:
         yield made
@@ -135,19 +146,15 @@ async def test_everything_is_removed_and_nothing_of_others(
 
 
 async def test_no_row_of_a_removed_owner_is_left_in_any_table(
-    bank: Bank, tmp_path: Path, postgres: Postgres
+    lasting: tuple[Orchestrator, PostgresStore], postgres: Postgres
 ) -> None:
-    server = await postgres.emptied()
-    async with (
-        open_database(server, PATIENCE) as database,
-        orchestrator(PostgresStore(database), bank, tmp_path) as running,
-    ):
-        held = await running.wire.create(rounds=1, follow_ups=0)
-        await answer_all(running.wire, held.id, 1)
-        await PostgresStore(database).keep_for("ann", timedelta(days=2))
-        assert await _rows(postgres, "ann")
-        assert (await removed(running))[0] == 1
-        assert await _rows(postgres, "ann") == {}
+    running, store = lasting
+    held = await running.wire.create(rounds=1, follow_ups=0)
+    await answer_all(running.wire, held.id, 1)
+    await store.keep_for("ann", timedelta(days=2))
+    assert await _rows(postgres, "ann")
+    assert (await removed(running))[0] == 1
+    assert await _rows(postgres, "ann") == {}
 
 
 async def _rows(postgres: Postgres, user: str) -> dict[str, int]:
@@ -231,52 +238,46 @@ async def test_everything_passes_to_another_user_what_is_live_too(
 
 
 async def test_no_row_names_the_former_owner(
-    bank: Bank, tmp_path: Path, postgres: Postgres
+    lasting: tuple[Orchestrator, PostgresStore], postgres: Postgres
 ) -> None:
-    server = await postgres.emptied()
-    async with (
-        open_database(server, PATIENCE) as database,
-        orchestrator(PostgresStore(database), bank, tmp_path) as running,
-    ):
-        held = await running.wire.create(rounds=1, follow_ups=0)
-        await answer_all(running.wire, held.id, 1)
-        live = await running.wire.create()
-        async with running.wire.converse(joining(live.id)) as call:
-            await speak(call, running.wire)
-        await running.recordings.book_once()
-        before = await _rows(postgres, "ann")
-        assert {"interview", "turn", "event", "report", "recording", "lease"} <= set(before)
-        assert await given(running) == 2
-        assert await _rows(postgres, "ann") == {}
-        after = await _rows(postgres, "carol")
-        assert all(after[table] >= count for table, count in before.items())
+    running, _ = lasting
+    held = await running.wire.create(rounds=1, follow_ups=0)
+    await answer_all(running.wire, held.id, 1)
+    live = await running.wire.create()
+    async with running.wire.converse(joining(live.id)) as call:
+        await speak(call, running.wire)
+    await running.recordings.book_once()
+    before = await _rows(postgres, "ann")
+    assert {"interview", "turn", "event", "report", "recording", "lease"} <= set(before)
+    assert await given(running) == 2
+    assert await _rows(postgres, "ann") == {}
+    after = await _rows(postgres, "carol")
+    assert all(after[table] >= count for table, count in before.items())
 
 
 async def test_all_of_it_passes_or_nothing(
-    bank: Bank, tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    lasting: tuple[Orchestrator, PostgresStore],
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = await postgres.emptied()
-    async with (
-        open_database(server, PATIENCE) as database,
-        orchestrator(PostgresStore(database), bank, tmp_path) as running,
-    ):
-        live = await running.wire.create()
-        await running.wire.create()
-        async with running.wire.converse(joining(live.id)) as call:
-            await speak(call, running.wire)
-        await running.recordings.book_once()
+    running, _ = lasting
+    live = await running.wire.create()
+    await running.wire.create()
+    async with running.wire.converse(joining(live.id)) as call:
+        await speak(call, running.wire)
+    await running.recordings.book_once()
 
-        def broken(*_: Any) -> bytes:
-            raise StoreFailed("STORE_LOST", "in the midst of it")
+    def broken(*_: Any) -> bytes:
+        raise StoreFailed("STORE_LOST", "in the midst of it")
 
-        with monkeypatch.context() as faulty:
-            faulty.setattr(running.recordings, "rewrapped", broken)
-            with pytest.raises(grpc.aio.AioRpcError) as failed:
-                await given(running)
-        assert failed.value.code() is Code.UNAVAILABLE
-        assert await _rows(postgres, "carol") == {}
-        assert (await running.wire.get(live.id)).id == live.id
-        assert await given(running) == 2
+    with monkeypatch.context() as faulty:
+        faulty.setattr(running.recordings, "rewrapped", broken)
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await given(running)
+    assert failed.value.code() is Code.UNAVAILABLE
+    assert await _rows(postgres, "carol") == {}
+    assert (await running.wire.get(live.id)).id == live.id
+    assert await given(running) == 2
 
 
 async def test_what_another_orchestrator_drives_passes_too(

@@ -58,6 +58,16 @@ export class Connection {
   }
 }
 
+/** Opens connections as the bridge does; each new one is the last of `opened`. */
+export function converses(opened: Connection[]) {
+  return (messages: Parameters<Connection["pull"]>[0], { signal }: { signal: AbortSignal }) => {
+    const connection = new Connection(signal);
+    opened.push(connection);
+    void connection.pull(messages);
+    return connection.answers();
+  };
+}
+
 /** A line a message: where its audio lies, in seconds, or its kind and its number. */
 export function told(messages: readonly Pick<CandidateMessage, "message" | "number">[]): string[] {
   return messages.map(({ message, number }) => {

@@ -10,7 +10,7 @@ import type { MicrophoneListener } from "@/audio/microphone";
 import { heardParts } from "@/session/captions";
 import { Conversation } from "@/session/conversation";
 import type { Wire } from "@/wire/clients";
-import { Connection, joined, refusal, reset, takenOver, told } from "./connection";
+import { Connection, converses, joined, refusal, reset, takenOver, told } from "./connection";
 import { audio, control, event, log, started, text, type Happening } from "./events";
 
 const { FakeMicrophone, FakeLoudspeaker } = vi.hoisted(() => ({
@@ -76,14 +76,7 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 function built(state: InterviewState, read?: Read) {
   const sockets: Connection[] = [];
   const wire = {
-    conversation: {
-      converse(messages: Parameters<Connection["pull"]>[0], { signal }: { signal: AbortSignal }) {
-        const connection = new Connection(signal);
-        sockets.push(connection);
-        void connection.pull(messages);
-        return connection.answers();
-      },
-    },
+    conversation: { converse: converses(sockets) },
     interviews: {
       getInterview: read ?? (() => Promise.resolve({ interview: interview(state) })),
       listTurns: () => Promise.resolve({ turns: [], nextPageToken: "" }),

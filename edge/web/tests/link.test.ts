@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Link, type LinkOptions } from "@/session/link";
 import { Outbox } from "@/session/outbox";
 import type { LinkFact, Message } from "@/session/state";
-import { Connection, joined, refusal, reset, takenOver, told } from "./connection";
+import { Connection, converses, joined, refusal, reset, takenOver, told } from "./connection";
 import { log } from "./events";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -22,14 +22,7 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
   let token: string | undefined;
   const outbox = new Outbox();
   const wire = {
-    conversation: {
-      converse(messages: Parameters<Connection["pull"]>[0], { signal }: { signal: AbortSignal }) {
-        const connection = new Connection(signal);
-        sockets.push(connection);
-        void connection.pull(messages);
-        return connection.answers();
-      },
-    },
+    conversation: { converse: converses(sockets) },
     interviews: {
       listen(_: unknown, { signal }: { signal: AbortSignal }) {
         const connection = new Connection(signal);
