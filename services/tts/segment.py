@@ -24,8 +24,10 @@ from services.tts.loudness import limit
 from services.tts.marks import WordMark, word_marks
 from services.tts.normalization import Utterance, normalize
 from services.tts.phrasing import Phrase, Phraser
+from services.tts.romanization import romanized
 from services.tts.speaker import Speaker, SpeechOptions, Spoken
 from services.tts.speech import Voice
+from services.tts.voices import CHINESE
 
 ResultT = TypeVar("ResultT")
 
@@ -304,6 +306,8 @@ class Segment:
                 except ServiceError as error:
                     self.fail(error)
                     return
+                if not voice.speaks(CHINESE):
+                    utterance = romanized(utterance)
                 self._queued.append(_Queued(utterance, voice))
         self._start_phrases()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.runtime.errors import InvalidField, NotFound, ResourceMissing
-from services.tts.normalization import foreign_script, has_han
+from services.tts.normalization import foreign_script, has_han, is_mostly_han
+from services.tts.romanization import can_romanize
 from services.tts.speech import Synthesizer, Voice, primary
 
 CHINESE = "zh"
@@ -15,6 +16,12 @@ ENGLISH = "en"
 def detect_language(text: str) -> str:
     """Chinese as soon as one Chinese character is in it (its voices speak English too)."""
     return CHINESE if has_han(text) else ENGLISH
+
+
+def _is_aside(text: str, language: str | None) -> bool:
+    """Whether the Chinese of a text stands in one of another language, and can be read out."""
+    told = language is not None and primary(language) != CHINESE
+    return (told or not is_mostly_han(text)) and can_romanize()
 
 
 class VoiceBook:
@@ -85,6 +92,8 @@ class VoiceBook:
     def for_text(self, text: str, voice: Voice | None, language: str | None, field: str) -> Voice:
         """Who speaks a text.
 
+        A voice without Chinese says what is Chinese in a text of another language by its pinyin.
+
         Args:
             text: The text.
             voice: The voice asked for, if one was.
@@ -101,7 +110,7 @@ class VoiceBook:
             # A Chinese phrase in English text is better said by another voice than not at all.
             wanted = spoken if language is None or spoken == CHINESE else language
             return self.default_for(wanted, field)
-        if spoken == CHINESE and not voice.speaks(CHINESE):
+        if spoken == CHINESE and not voice.speaks(CHINESE) and not _is_aside(text, language):
             able = ", ".join(other.id for other in self.all(CHINESE)) or "none here"
             raise InvalidField(
                 field, f"voice {voice.id!r} does not speak Chinese; voices that do: {able}"

@@ -156,6 +156,7 @@ class FakeSynthesiser:
         self.cancelled: list[str] = []
         self.ahead: dict[str, bool] = {}
         self.broken = False
+        self.unspeakable = ""
         self.gates: dict[str, asyncio.Event] = {}
         self.hangs: asyncio.Event | None = None
         self.takes = 0.0
@@ -177,6 +178,8 @@ class FakeSynthesiser:
         try:
             if self.broken:
                 raise DependencyFailed("tts", "UNAVAILABLE")
+            if self.unspeakable and self.unspeakable in text:
+                raise DependencyFailed("tts", "INVALID_ARGUMENT")
             if self.hangs is not None:
                 await self.hangs.wait()
             await asyncio.sleep(self.takes)

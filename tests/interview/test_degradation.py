@@ -282,6 +282,22 @@ def test_speech_that_dies_in_mid_line_is_recorded_as_far_as_it_was_heard_and_sho
     run(main())
 
 
+def test_a_line_that_cannot_be_spoken_is_shown_and_the_next_is_spoken() -> None:
+    async def main() -> None:
+        async with stage() as s:
+            s.synthesiser.unspeakable = "database number 1"
+            s.join()
+            await s.play_out(Phase.OPENING)
+            shown = await s.until(InterviewerText, lambda e: "database number 1" in e.text)
+            s.synthesiser.unspeakable = ""
+            await s.answer(ANSWER)
+            heard = await s.until(InterviewerAudio, lambda e: e.utterance_id != shown.utterance_id)
+            assert heard.audio
+            assert not [e.event for e in s.seen if isinstance(e.event, ServiceDegraded)]
+
+    run(main())
+
+
 def test_what_counts_as_heard_when_acknowledgements_stop_is_what_was_acknowledged() -> None:
     async def main() -> None:
         async with stage() as s:

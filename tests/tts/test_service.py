@@ -356,6 +356,26 @@ async def test_chinese_is_spoken_by_a_voice_that_knows_it(stub: Stub) -> None:
     assert level(heard.samples) > 0.01
 
 
+@pytest.mark.parametrize(
+    ("line", "language", "names"),
+    [
+        ("Good afternoon, 王小明, and welcome to this interview.", None, "王小明"),
+        # Told that the text is English, a voice reads out even a phrase that is a name alone.
+        ("王小明. Shall we begin?", "en", "王小明"),
+    ],
+)
+async def test_a_voice_without_chinese_says_a_chinese_name_in_an_english_text(
+    stub: Stub, line: str, language: str | None, names: str
+) -> None:
+    heard = await say(stub, line, voice="joe", language=language)
+
+    assert heard.done is not None
+    assert heard.done.stats.model != "kokoro-82m"
+    spans = [word for word in heard.words if word.text in names]
+    assert [word.text for word in spans] == list(names)
+    assert level(heard.samples) > 0.01
+
+
 async def test_a_chinese_phrase_in_an_english_stream_is_not_lost(stub: Stub) -> None:
     call = stub.StreamingSynthesize(
         iter([config(), text("a", "Thank you. 谢谢你的回答。", last=True)])

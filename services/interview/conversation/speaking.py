@@ -32,6 +32,8 @@ END_MARGIN_SECONDS = 0.3
 """For a client that acknowledges nothing: its buffer plays on a little longer than was sent."""
 ACKNOWLEDGEMENT_SECONDS = 4.0
 """A client that acknowledges and then falls silent has gone; its playback counts as over."""
+UNSPEAKABLE = "INVALID_ARGUMENT"
+"""The synthesiser's refusal of one text, which says nothing of the next."""
 STALL_SECONDS = 2.5
 """A line whose sound has run out for so long gets no more of it."""
 
@@ -142,15 +144,17 @@ def piece_made(scene: Scene, utterance_id: str, piece: SpeechPiece) -> None:
 
 def speech_made(scene: Scene, utterance_id: str, failure: str | None) -> None:
     """All sound of a line was made, or no more of it can be."""
-    if failure is not None:
-        degrading.failed(scene, "tts", failure)
-    else:
-        degrading.worked(scene, "tts")
     utterance = scene.state.floor
-    if utterance is None or utterance.id != utterance_id:
-        return
-    if utterance.started is None:
+    if utterance is not None and utterance.id != utterance_id:
+        utterance = None
+    unheard = utterance is not None and utterance.started is None
+    if failure is None:
+        degrading.worked(scene, "tts")
+    elif not (unheard and failure == UNSPEAKABLE):
+        degrading.failed(scene, "tts", failure)
+    if unheard:
         show(scene)
+    if utterance is None or unheard:
         return
     scene.set(floor=replace(utterance, complete=True, broken=failure is not None))
     _look(scene)

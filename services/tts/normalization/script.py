@@ -14,11 +14,17 @@ RAISED = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2150-\u215e"
 # As the names of their characters begin.
 _READ = {"LATIN", "GREEK", "CJK", "IDEOGRAPHIC", "MODIFIER", "FEMININE", "MASCULINE"}
 _HAN_PATTERN = re.compile(f"[{HAN}]")
+_WORD = re.compile(f"[^\\W{HAN}]+")
 
 
 def has_han(text: str) -> bool:
     """Whether Chinese characters are in the text."""
     return _HAN_PATTERN.search(text) is not None
+
+
+def is_mostly_han(text: str) -> bool:
+    """Whether more of the text's words are Chinese characters than are not."""
+    return len(_HAN_PATTERN.findall(text)) > len(_WORD.findall(text))
 
 
 def foreign_script(text: str) -> str | None:
