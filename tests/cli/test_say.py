@@ -6,12 +6,14 @@ import asyncio
 import io
 import json
 import struct
+import time
 import wave
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -29,6 +31,7 @@ from services.tts.server import NAME
 from services.tts.servicer import TtsServicer
 from services.tts.settings import TtsSettings
 from services.tts.speaker import Speaker
+from services.tts.speech import Speech, SpeechRequest
 from services.tts.voices import VoiceBook
 from tests.tts.standin import RATE, Tones
 
@@ -42,14 +45,19 @@ def tones() -> Tones:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with server(tones, tmp_path_factory.mktemp("viva"), Urgency()) as running:
+        yield running
+
+
+@asynccontextmanager
+async def server(tones: Tones, folder: Path, urgency: Urgency) -> AsyncIterator[str]:
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
         async with Speaker(VoiceBook([tones], "alto"), [tones], SpeechCache(0), {}) as speaker:
-            servicer = TtsServicer(speaker, [tones], Urgency())
+            servicer = TtsServicer(speaker, [tones], urgency)
             add = partial(tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer)
             yield [Service(NAME, add)]
 
-    folder: Path = tmp_path_factory.mktemp("viva")
     settings = TtsSettings(port=0, data_dir=folder, lame_duck_seconds=0, drain_seconds=1)
     async with serving(settings, "tts", build) as running:
         yield f"127.0.0.1:{running.port}"
@@ -73,6 +81,25 @@ async def test_a_files_header_tells_its_length(
         assert said.getnframes() / said.getframerate() == pytest.approx(told, abs=0.01)
     content = await asyncio.to_thread(file.read_bytes)
     assert struct.unpack("<I", content[4:8])[0] == len(content) - 8
+
+
+async def test_a_file_waits_longer_than_a_listener_would(
+    tones: Tones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = Urgency(first=0.1, later=0.1)
+    synthesize = tones.synthesize
+
+    def slow(requests: Sequence[SpeechRequest]) -> Sequence[Speech | Exception]:
+        time.sleep(0.2)
+        return synthesize(requests)
+
+    monkeypatch.setattr(tones, "synthesize", slow)
+    async with server(tones, tmp_path, prompt) as there:
+        await _say(there, request(), str(tmp_path / "said.wav"), 30)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await _say(there, request("Four. Five."), "-", 30)
+    assert "DEADLINE" in str(refused.value)
+    assert (tmp_path / "said.wav").exists()
 
 
 async def test_a_pipe_gets_the_speech_as_it_comes_with_an_open_length(

@@ -225,6 +225,9 @@ async def _say(
     first = None
     audio = bytearray()
     done = tts_pb2.SegmentDone()
+    if output != "-":
+        # Nobody listens to a file while it is spoken: it may take as long as it is given.
+        request.config.priority = serving_pb2.PRIORITY_BATCH
     async with open_channel(address) as channel:
         speech = _spoken(tts_pb2_grpc.TtsServiceStub(channel), request, imitated, timeout)
         with err.status("speaking …") as status:
