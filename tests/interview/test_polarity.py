@@ -57,6 +57,7 @@ def test_the_opposite_is_seen(said: str, point: str) -> None:
         ("I wouldn't dream of skipping the review.", "review"),
         ("I couldn't agree more with code review.", "code review"),
         ("不仅要听，还要重复重点", "重复重点"),
+        ("分配太快，回收次数就上去了", "不可达的对象会被回收"),
         ("缺少索引，引起了全表扫描", "看有没有缺少索引或者全表扫描"),
         ("我确认了数据量变化", "确认数据量是不是变化"),
         ("我不打断对方", "不打断对方"),

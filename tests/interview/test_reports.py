@@ -152,6 +152,22 @@ async def test_a_denied_point_is_told_as_the_opposite() -> None:
     assert any("the opposite of" in told for told in compose(interview(turn), [result]).weaknesses)
 
 
+async def test_of_a_good_answer_nothing_is_known_to_be_missing() -> None:
+    good = (
+        "I watch slow queries and add the right index: in March the orders table fell from 4 seconds"
+        " to 30 milliseconds. I take backups and restore them as a test every Monday at 6, which"
+        " took 40 minutes for 200 gigabytes last week."
+    )
+    for text, certain in (("I watch slow queries.", True), (good, False)):
+        turn = replace(said(text), typed=True, words=())
+        result, _ = await analyse(
+            FakeEmbedder(), round_number=1, question=question(1), asked="How?", turns=[turn]
+        )
+        missed = [point for point in result.key_points if not point.covered]
+        assert missed
+        assert {point.certain for point in missed} == {certain}
+
+
 async def test_what_was_misheard_may_have_been_said() -> None:
     certain = replace(said("The weather is fine today and I like it."), typed=True, words=())
     heard = said("The weather is fine today and I like it.")

@@ -36,6 +36,9 @@ from services.interview.reports.sound import Sound
 
 WELL_HEARD = 0.7
 """Mean confidence of the recogniser from which what was not understood was not said."""
+WELL_ANSWERED = 60.0
+"""From this score on nothing is known not to have been said: of 26 points of six good answers by
+another author three that were said in other words had been told as not mentioned."""
 UNRELATED = 0.1
 """Up to this strength nothing in the answer comes near a point."""
 SHOWN = 3
@@ -86,7 +89,8 @@ async def analyse(
     # And where words alone are compared, what is said in other words is missed more often than not.
     by_meaning = comparison.basis is Basis.RUBRIC_EMBEDDING
     looked_at = by_meaning and spoken_in is None and bool(content_words(answer))
-    certain = looked_at and _well_heard(turns)
+    # Whoever answers well says in other words what nothing came near.
+    certain = looked_at and _well_heard(turns) and rating.overall < WELL_ANSWERED
     result = QuestionResult(
         question_id=question.id,
         round=round_number,

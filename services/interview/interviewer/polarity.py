@@ -78,6 +78,8 @@ _CHINESE_CUE = re.compile(
     r"|(?<![特分级识区个辨鉴类性告])别(?![人的处])|无(?![论非])|未(?!来)"
 )
 """Some of their characters are parts of other words: 特别, 别人, 无论, 未来."""
+_CHINESE_QUALITY = re.compile(r"不([\u4e00-\u9fff]{2})的(?=[\u4e00-\u9fff])")
+"""不可达的对象: what something is like is denied, and nothing of what is said of it."""
 _CHINESE_CLAUSE = re.compile(r"[，。；！？、,.;!?]|但是|而是|因为|所以|然后")
 
 
@@ -157,7 +159,11 @@ def _new_clause(word: str, following: str) -> bool:
 def _chinese(text: str) -> Marked:
     affirmed: set[str] = set()
     denied: set[str] = set()
-    for clause in _CHINESE_CLAUSE.split(_CHINESE_AFFIRMED.sub(" ", text)):
+    plain = _CHINESE_AFFIRMED.sub(" ", text)
+    for quality in _CHINESE_QUALITY.findall(plain):
+        _add(quality, denied)
+    plain = _CHINESE_QUALITY.sub(" ", plain)
+    for clause in _CHINESE_CLAUSE.split(plain):
         start, sign = 0, 1
         for cue in _CHINESE_CUE.finditer(clause):
             _add(clause[start : cue.start()], affirmed if sign > 0 else denied)

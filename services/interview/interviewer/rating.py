@@ -13,11 +13,15 @@ from services.interview.interviewer.wording import Wording
 from services.interview.questions.bank import Question
 from services.interview.record import Category
 from services.interview.reports.delivery import Delivery
+from services.interview.reports.report import Basis
 
 _PERSONAL = frozenset({Category.BEHAVIORAL, Category.SELF_INTRODUCTION})
 
 OFF_TOPIC = 50.0
 """Below this relevance the other scores count in proportion: nothing is clear beside the point."""
+UNSEEN_TOPIC = 0.5
+"""Where words alone are compared, who shares none need not be off the topic: an answer in quite
+other words shares none either."""
 EXPLAINED_PER_POINT = 4.0
 """Details of its own that an answer needs for each point it makes; points only named count less."""
 NAMED = 0.3
@@ -91,5 +95,7 @@ def _overall(
     mean = sum(weight * scores[dimension] for dimension, weight in there.items())
     mean /= sum(there.values())
     on_topic = min(1.0, scores[Dimension.RELEVANCE] / OFF_TOPIC)
+    if comparison.basis is Basis.RUBRIC_LEXICAL:
+        on_topic = max(UNSEEN_TOPIC, on_topic)
     denied = sum(point.denied for point in comparison.points) / len(comparison.points)
     return mean * on_topic * (1 - DENIED_SHARE * denied)
