@@ -154,8 +154,8 @@ async def test_a_denied_point_is_told_as_the_opposite() -> None:
 
 async def test_of_a_good_answer_nothing_is_known_to_be_missing() -> None:
     good = (
-        "I watch slow queries and add the right index: in March the orders table fell from 4 seconds"
-        " to 30 milliseconds. I take backups and restore them as a test every Monday at 6, which"
+        "I watch slow queries and add the right index: in March the orders table fell from 4 to 1"
+        " milliseconds. I take backups and restore them as a test every Monday at 6, which"
         " took 40 minutes for 200 gigabytes last week."
     )
     for text, certain in (("I watch slow queries.", True), (good, False)):
