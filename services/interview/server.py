@@ -142,6 +142,7 @@ def limits(settings: InterviewServerSettings) -> Limits:
     """How much the settings let the server take on."""
     return Limits(
         conversations=settings.max_conversations,
+        conversations_a_user=settings.max_conversations_per_user,
         journal_bytes=settings.journal_bytes,
         absence_seconds=settings.absence_seconds,
         abandoned_seconds=settings.abandoned_seconds,
