@@ -22,6 +22,12 @@ FULL_RETRY_SECONDS = 30.0
 """Interviews end every few minutes; asking sooner rarely helps."""
 
 
+class TooManyOpen(Overloaded):
+    """One user is in as many interviews as they may be in at once."""
+
+    reason = "TOO_MANY_OPEN"
+
+
 class Held(Protocol):
     """An interview that takes a place."""
 
@@ -79,6 +85,7 @@ class Room:
             now: On the event loop's clock, in seconds.
 
         Raises:
+            TooManyOpen: The user is in as many as one may be in.
             Overloaded: Somebody is in each of them.
         """
         own = [held for held in staying if held.user == user]
@@ -91,7 +98,7 @@ class Room:
         if left is not None:
             return left
         if own_full:
-            raise Overloaded(
+            raise TooManyOpen(
                 f"you are in {self._places_a_user} interviews, as many as one user may be at once",
                 FULL_RETRY_SECONDS,
             )

@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.interview.conversation.attendance import Seat
 from services.interview.questions.bank import Bank
 from services.interview.record import LOCAL_USER, InterviewSettings, State
-from services.interview.room import FULL_RETRY_SECONDS, GAP_SECONDS, Room
+from services.interview.room import FULL_RETRY_SECONDS, GAP_SECONDS, Room, TooManyOpen
 from services.interview.sessions import Limits
 from services.runtime.errors import Overloaded, ServiceError
 from tests.interview.orchestrators import Orchestrator, orchestrator
@@ -66,7 +66,7 @@ def test_one_user_has_only_so_many() -> None:
     room = Room(10, 2)
     assert leaver(room, [Held("ann"), Held("ann")]) is None
     assert leaver(room, [Held("ann"), Held("ann", 1.0)], "ann") == Held("ann", 1.0)
-    with pytest.raises(Overloaded, match="you are in 2 interviews"):
+    with pytest.raises(TooManyOpen, match="you are in 2 interviews"):
         leaver(room, [Held("ann"), Held("ann"), Held("bob", 0.0)], "ann")
 
 
