@@ -37,8 +37,9 @@ class Exports:
     """Exports from a house; few at once, and one of each user's."""
 
     def __init__(self, house: House, thread: Executor) -> None:
-        """Takes whose interviews, and the thread that encodes them for all: not the event loop,
-        where live audio would wait, nor more threads, or they would take all cores.
+        """Takes whose interviews, and the one thread that encodes them all.
+
+        Not the event loop, where live audio would wait; nor many threads, for all of the cores.
         """
         self._house = house
         self._thread = thread
@@ -60,7 +61,8 @@ class Exports:
             while True:
                 page, place = await self._house.page(user, _PAGE, place)
                 for found in page:
-                    async with aclosing(_interview(self._house, user, found, self._thread)) as files:
+                    made = _interview(self._house, user, found, self._thread)
+                    async with aclosing(made) as files:
                         async for piece in files:
                             yield piece
                 if place is None:

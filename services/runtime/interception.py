@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -171,9 +171,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._idle.clear()
         with server_span(method, sent) as span:
             try:
-                if self._draining.is_set():
-                    raise Draining
-                with self._places.taken(request):
+                with self._admitted(request):
                     return await answer()
             except asyncio.CancelledError as error:
                 if _is_call_cancelled():
@@ -214,6 +212,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             raise _over(error) from error
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await _abort(context, new_request_id(), error)
+
+    def _admitted(self, request: Request) -> AbstractContextManager[None]:
+        if self._draining.is_set():
+            raise Draining
+        return self._places.taken(request)
 
     def _request(self, method: str, sent: Mapping[str, str | bytes], context: Context) -> Request:
         request_id = sent.get(REQUEST_ID_KEY)
