@@ -16,7 +16,6 @@ from services.asr.decoding import Decode
 from services.asr.endpointing import EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Window
 from services.asr.frontend import FrontEnd, Piece
-from services.asr.limits import OpenStreams
 from services.asr.models import Model, Models
 from services.asr.recognition import RecognitionConfig, first_windows, recognise
 from services.asr.session import Session, StreamConfig
@@ -26,6 +25,7 @@ from services.asr.tags import NamedLanguages
 from services.asr.vad import FRAME
 from services.asr.wire import event_response, recognised_response
 from services.runtime import metrics
+from services.runtime.at_once import AtOnce
 from services.runtime.audio.decoding import open_recording
 from services.runtime.draining import until_finished
 from services.runtime.errors import DeadlineTooShort, InvalidField, Overloaded
@@ -36,6 +36,8 @@ from services.runtime.threads import in_thread
 
 _OPENED_AT_ONCE = 1024 * 1024
 """Bytes of a recording whose header is read on the event loop: that takes less than a thread."""
+_STREAM_RETRY_SECONDS = 5.0
+"""Streams live for minutes: sooner than this there is hardly room."""
 _PAUSE_SECONDS = 0.2
 """Silence after which a Pause is told, and told again."""
 
@@ -46,7 +48,21 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     def __init__(self, models: Models, settings: AsrSettings) -> None:
         self._models = models
         self._settings = settings
-        self._streams = OpenStreams(settings.max_live_streams, settings.max_live_streams_per_caller)
+        most, most_each = settings.max_live_streams, settings.max_live_streams_per_caller
+        self._streams = AtOnce(
+            most,
+            most_each,
+            full=lambda: Overloaded(
+                f"the server has {most} streams open, the most it takes"
+                " (VIVA_ASR_MAX_LIVE_STREAMS)",
+                _STREAM_RETRY_SECONDS,
+            ),
+            own_full=lambda: Overloaded(
+                f"this caller has {most_each} streams open, the most it may"
+                " (VIVA_ASR_MAX_LIVE_STREAMS_PER_CALLER)",
+                _STREAM_RETRY_SECONDS,
+            ),
+        )
 
     async def Recognize(
         self, request: asr_pb2.RecognizeRequest, context: object
@@ -94,7 +110,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         self, requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: object
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         """Recognises live audio."""
-        with self._streams.opened(current_request().caller):
+        with self._streams.begun(current_request().caller):
             first = await anext(requests, None)
             if first is None or not first.HasField("config"):
                 raise InvalidField("config", "the first message of a stream must be its config")

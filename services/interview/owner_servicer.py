@@ -11,7 +11,7 @@ import grpc
 from viva.interview.v1 import interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
-from services.interview.exporting import export
+from services.interview.exporting import Exports
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.store.store import LeaseLost, Store
@@ -24,17 +24,20 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class OwnerServicer(owner_service_pb2_grpc.OwnerServiceServicer):
     """Translates between the contract and the house."""
 
-    def __init__(self, house: House, store: Store, forwarding: Forwarding) -> None:
+    def __init__(
+        self, house: House, store: Store, forwarding: Forwarding, exports: Exports
+    ) -> None:
         self._house = house
         self._store = store
         self._forwarding = forwarding
+        self._exports = exports
 
     async def ExportOwner(
         self, request: pb.ExportOwnerRequest, context: _Context
     ) -> AsyncIterator[pb.ExportOwnerResponse]:
         """Reads everything."""
         _require_same(request.user_id)
-        async with aclosing(export(self._house, request.user_id)) as pieces:
+        async with aclosing(self._exports.export(request.user_id)) as pieces:
             async for path, content in pieces:
                 yield pb.ExportOwnerResponse(path=path, content=content)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -27,6 +28,7 @@ from services.interview.clients.seams import NoQuota, Quota
 from services.interview.clients.tts import TtsClient
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
+from services.interview.exporting import Exports
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.housekeeping import Housekeeping
@@ -48,6 +50,7 @@ from services.runtime.channel import open_channel
 from services.runtime.ids import new_id
 from services.runtime.server import Service, run
 from services.runtime.settings import load
+from services.runtime.threads import yield_to_event_loops
 
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
 """Opens a channel to an address."""
@@ -112,6 +115,9 @@ async def build(
             recordings=recordings,
             sessions=sessions,
         )
+        encoder = stack.enter_context(
+            ThreadPoolExecutor(1, "exporting", initializer=yield_to_event_loops)
+        )
         forwarding = Forwarding(house.gone)
         stack.push_async_callback(forwarding.close)
         housekeeping = Housekeeping(
@@ -123,7 +129,7 @@ async def build(
             InterviewServicer(house, forwarding),
             QuestionServicer(bank, index),
             PersonaServicer(personas, partners.synthesiser),
-            OwnerServicer(house, kept.store, forwarding),
+            OwnerServicer(house, kept.store, forwarding, Exports(house, encoder)),
         )
 
 
@@ -142,6 +148,7 @@ def limits(settings: InterviewServerSettings) -> Limits:
     """How much the settings let the server take on."""
     return Limits(
         conversations=settings.max_conversations,
+        conversations_a_user=settings.max_conversations_per_user,
         journal_bytes=settings.journal_bytes,
         absence_seconds=settings.absence_seconds,
         abandoned_seconds=settings.abandoned_seconds,

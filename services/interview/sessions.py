@@ -25,15 +25,15 @@ from services.interview.creation import Creation
 from services.interview.interviewer.casting import Casting
 from services.interview.leases import Leases
 from services.interview.rebuilding import clock_of, rebuilt
-from services.interview.record import Failure, Interview, State, may_become
+from services.interview.record import Failure, Interview, Speaker, State, may_become
 from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
+from services.interview.room import Room
 from services.interview.store.store import Lease, LeaseLost, Store
 from services.runtime.errors import (
     Draining,
     FailedPrecondition,
     NotFound,
-    Overloaded,
     ServiceError,
     Unavailable,
 )
@@ -44,8 +44,6 @@ from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
 
-FULL_RETRY_SECONDS = 30.0
-"""Interviews end every few minutes; asking sooner rarely helps."""
 SUSPEND_SECONDS = 5.0
 """An interview that is handed on has this long to be stored as it is."""
 BROKE_DOWN = Failure(
@@ -61,6 +59,7 @@ class Limits:
 
     Attributes:
         conversations: Interviews held at the same time.
+        conversations_a_user: And how many of them may be one user's.
         finished: Finished interviews whose events are kept for clients that come back.
         journal_bytes: Events kept an interview.
         absence_seconds: How long a candidate may be gone before the interview is paused.
@@ -68,6 +67,7 @@ class Limits:
     """
 
     conversations: int = 50
+    conversations_a_user: int = 5
     finished: int = 20
     journal_bytes: int = 8 * 1024 * 1024
     absence_seconds: float = 60.0
@@ -101,9 +101,29 @@ class Session:
         return self.conversation.chronicle
 
     @property
+    def user(self) -> str:
+        """Whose it is."""
+        return self.chronicle.interview.user
+
+    @property
+    def absent_since(self) -> float | None:
+        """Since when nobody is there, on the event loop's clock; None while somebody is."""
+        return self.attendance.absent_since
+
+    @property
+    def answered(self) -> bool:
+        """Whether the candidate has said anything in it yet."""
+        return any(turn.speaker is Speaker.CANDIDATE for turn in self.chronicle.interview.turns)
+
+    @property
     def leaving(self) -> bool:
         """Whether it is being handed on, and takes nobody in any more."""
         return self.suspending and not self.over
+
+    @property
+    def going(self) -> bool:
+        """Whether its place will be free in a moment."""
+        return self.suspending or self.ending
 
     @property
     def over(self) -> bool:
@@ -153,8 +173,7 @@ class Sessions:
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Session] = {}
-        self._begun = 0
-        """Those that are being opened: they take a place too."""
+        self._room = Room(limits.conversations, limits.conversations_a_user)
         self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.leases = Leases(store, name, lease_seconds, self._lease_lost)
@@ -172,7 +191,11 @@ class Sessions:
         return self._opening.setdefault(interview_id, asyncio.Lock())
 
     def _running(self) -> Iterator[Session]:
-        return (session for session in self._live.values() if not session.over)
+        return (
+            session
+            for session in self._live.values()
+            if session.task is not None and not session.task.done() and not session.over
+        )
 
     async def open(self, user: str, interview_id: str) -> Session:
         """The session of an interview, rebuilt from the record if nobody has it.
@@ -191,17 +214,35 @@ class Sessions:
                     return session
                 # It is laid aside, which keeps what was said: then it is gone on with from there.
                 await asyncio.wait([session.task])
-            if self._closing or current_request().draining.is_set():
+            if current_request().draining.is_set():
                 raise Draining
-            if sum(1 for _ in self._running()) + self._begun >= self._limits.conversations:
-                raise Overloaded(
-                    "as many interviews are held as this server takes", FULL_RETRY_SECONDS
-                )
-            self._begun += 1
-            try:
+            with self._room.coming(user):
+                self._leaver(user)  # Where nobody can leave, nothing is read.
                 return await self._begin(user, interview_id)
-            finally:
-                self._begun -= 1
+
+    def _leaver(self, user: str) -> Session | None:
+        """Which session has to leave for one of this user's that is being opened; if any."""
+        if self._closing:
+            raise Draining
+        staying = [session for session in self._running() if not session.going]
+        return self._room.leaver(staying, user, asyncio.get_running_loop().time())
+
+    async def _make_room(self, user: str) -> None:
+        """Has others laid aside until there is a place for a session of this user's.
+
+        Raises:
+            Overloaded: Somebody is in each of them.
+            Draining: This server stops.
+        """
+        while True:
+            if (leaver := self._leaver(user)) is not None:
+                log(_logger, logging.INFO, "makes room", interview=leaver.lease.interview_id)
+                self.hand_on(leaver.lease.interview_id)
+            elif self._room.fits(sum(1 for _ in self._running())):
+                return
+            else:
+                going = [each.task for each in self._running() if each.going and each.task]
+                await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
 
     async def _begin(self, user: str, interview_id: str) -> Session:
         lease = await self.leases.take(interview_id)
@@ -223,6 +264,8 @@ class Sessions:
             raise FailedPrecondition(
                 "WRONG_STATE", f"the interview is {interview.state.name.lower()}: it is over"
             )
+        # Not before: for what cannot be gone on with, or while the store is away, nobody leaves.
+        await self._make_room(user)
         if interview.state is State.LIVE:  # by the lease that was just taken
             interview = replace(interview, state=State.PAUSED)
         state, events = kept

@@ -68,7 +68,13 @@ class InterviewServerSettings(ServerSettings):
     )
 
     max_conversations: int = Field(
-        default=50, ge=1, description="Interviews held at the same time; more are refused."
+        default=50,
+        ge=1,
+        description="Interviews held at the same time; for one more whichever its candidate has"
+        " left longest ago is laid aside, or it is refused where all of them are there.",
+    )
+    max_conversations_per_user: int = Field(
+        default=5, ge=1, description="And how many of them may be one user's."
     )
     store: Literal["postgres", "memory"] = Field(
         default="postgres",

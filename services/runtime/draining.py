@@ -62,6 +62,6 @@ async def unless_draining(
         return await working
     finally:
         notice.cancel()
-        if not working.done():
-            working.cancel()
-            await asyncio.wait({working})
+        working.cancel()
+        # Not a wait alone: asyncio would log an error of its that nobody takes.
+        await asyncio.gather(working, return_exceptions=True)

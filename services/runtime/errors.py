@@ -13,6 +13,7 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── PermissionDenied     PERMISSION_DENIED    ErrorInfo
     ├── QuotaExhausted       RESOURCE_EXHAUSTED   QuotaFailure
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
+    │   └── Busy
     ├── Unavailable          UNAVAILABLE          RetryInfo
     ├── Draining             UNAVAILABLE          RetryInfo
     ├── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
@@ -213,6 +214,12 @@ class Overloaded(_Retryable):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "OVERLOADED"
+
+
+class Busy(Overloaded):
+    """As much of the same is under way as may be at once; ask again when some of it is over."""
+
+    reason = "BUSY"
 
 
 class Unavailable(_Retryable):

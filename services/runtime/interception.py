@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -19,8 +19,9 @@ import grpc
 from google.protobuf.message import Message
 
 from services.runtime import metrics
+from services.runtime.call_places import CallPlaces
 from services.runtime.draining import unless_draining
-from services.runtime.errors import Draining, Overloaded, service_error, to_status
+from services.runtime.errors import Draining, service_error, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
@@ -54,17 +55,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Wraps every handler of the server."""
 
     def __init__(
-        self, *, max_concurrent_rpcs: int, receive_seconds: float, draining: asyncio.Event
+        self,
+        *,
+        max_concurrent_rpcs: int,
+        receive_seconds: float,
+        first_message_seconds: float,
+        draining: asyncio.Event,
     ) -> None:
         """Takes the limits of the server.
 
         Args:
             max_concurrent_rpcs: Calls that run at the same time; more are refused.
             receive_seconds: How long the request of a call that has one may take to arrive.
+            first_message_seconds: How long the first message of a stream may.
             draining: Set when the server stops.
         """
-        self._max_concurrent_rpcs = max_concurrent_rpcs
+        # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
+        # would be taken for one that is gone.
+        self._places = CallPlaces(max_concurrent_rpcs)
         self._receive_seconds = receive_seconds
+        self._first_message_seconds = first_message_seconds
         self._draining = draining
         self._running = 0
         self._arrivals = 0
@@ -130,7 +140,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         decode = handler.request_deserializer
         request: Any
         if handler.request_streaming:
-            request = messages(context, decode)
+            request = messages(context, decode, self._first_message_seconds)
             request = _validated(request) if checked else request
         else:
             request = await one_message(context, decode, self._receive_seconds)
@@ -161,8 +171,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._idle.clear()
         with server_span(method, sent) as span:
             try:
-                self._admit()
-                return await answer()
+                with self._admitted(request):
+                    return await answer()
             except asyncio.CancelledError as error:
                 if _is_call_cancelled():
                     code = _why_cancelled(request, started)
@@ -203,14 +213,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await _abort(context, new_request_id(), error)
 
-    def _admit(self) -> None:
+    def _admitted(self, request: Request) -> AbstractContextManager[None]:
         if self._draining.is_set():
             raise Draining
-        # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
-        # would be taken for one that is gone.
-        if self._running > self._max_concurrent_rpcs:
-            metrics.REFUSED.labels("calls", "max_concurrent_rpcs").inc()
-            raise Overloaded(f"the server runs {self._max_concurrent_rpcs} calls, its limit")
+        return self._places.taken(request)
 
     def _request(self, method: str, sent: Mapping[str, str | bytes], context: Context) -> Request:
         request_id = sent.get(REQUEST_ID_KEY)

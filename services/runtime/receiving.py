@@ -31,26 +31,38 @@ async def one_message(context: Context, decode: Decode, seconds: float) -> Any:
         InvalidField: It was cut, cannot be decoded, or none came.
         DeadlineExpired: It took too long.
     """
-    try:
-        async with asyncio.timeout(seconds) as scope:
-            raw = await context.read()
-    except TimeoutError:
-        if not scope.expired():
-            raise
-        raise DeadlineExpired(f"the request did not arrive within {seconds:g} s") from None
+    raw = await _read_within(seconds, context, "the request")
     if not isinstance(raw, bytes):
         raise InvalidField("", "the call ended before its request had arrived")
     return _decoded(raw, decode)
 
 
-async def messages(context: Context, decode: Decode) -> AsyncIterator[Message]:
+async def messages(
+    context: Context, decode: Decode, first_seconds: float
+) -> AsyncIterator[Message]:
     """The messages of a call that has many, until the caller has no more.
+
+    The first may take `first_seconds` to arrive as a whole: nobody opens a call to say nothing. How
+    long those behind it may is the handler's to say.
 
     Raises:
         InvalidField: One cannot be decoded.
+        DeadlineExpired: The first took too long.
     """
-    while isinstance(raw := await context.read(), bytes):
+    raw = await _read_within(first_seconds, context, "the first message")
+    while isinstance(raw, bytes):
         yield _decoded(raw, decode)
+        raw = await context.read()
+
+
+async def _read_within(seconds: float, context: Context, awaited: str) -> object:
+    try:
+        async with asyncio.timeout(seconds) as scope:
+            return await context.read()
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise DeadlineExpired(f"{awaited} did not arrive within {seconds:g} s") from None
 
 
 def _decoded(raw: bytes, decode: Decode) -> Any:

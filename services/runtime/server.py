@@ -120,6 +120,7 @@ def new_server(
     interceptor = CallInterceptor(
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         receive_seconds=settings.receive_seconds,
+        first_message_seconds=settings.first_message_seconds,
         draining=draining,
     )
     server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))

@@ -75,6 +75,11 @@ class ServerSettings(BaseSettings):
     receive_seconds: float = Field(
         default=120.0, gt=0, description="How long the request of a call with one may take to come."
     )
+    first_message_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="How long the first message of a call with many may take to come.",
+    )
     allow_insecure: bool = Field(
         default=False,
         validation_alias="VIVA_ALLOW_INSECURE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from services.interview.clients.seams import NoQuota, Quota
 from services.interview.conversation.pace import Partners
 from services.interview.creation import Creation
+from services.interview.exporting import Exports
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.housekeeping import Housekeeping
@@ -111,6 +113,7 @@ async def orchestrator(
                 recordings=recordings,
                 sessions=sessions,
             )
+            encoder = stack.enter_context(ThreadPoolExecutor(1, "exporting"))
             forwarding = Forwarding(house.gone)
             stack.push_async_callback(forwarding.close)
             keeping = Housekeeping(store, house, sessions, recordings, retention_days)
@@ -119,7 +122,7 @@ async def orchestrator(
                 InterviewServicer(house, forwarding),
                 QuestionServicer(bank, index),
                 PersonaServicer(personas, synthesiser),
-                OwnerServicer(house, store, forwarding),
+                OwnerServicer(house, store, forwarding, Exports(house, encoder)),
             )
 
     settings = ServerSettings(port=port, lame_duck_seconds=0, drain_seconds=drain_seconds)

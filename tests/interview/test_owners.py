@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,16 +25,17 @@ from viva.account.v1 import quota_service_pb2_grpc
 from viva.interview.v1 import interview_pb2, interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
-from services.interview import uses
+from services.interview import exporting, uses
 from services.interview.clients.quota import QuotaClient
-from services.interview.exporting import Pieces, Read, _voice
+from services.interview.exporting import BATCH_BYTES, RETRY_SECONDS, Exports, Pieces, Read, _voice
 from services.interview.questions.bank import Bank
 from services.interview.record import LOCAL_USER
+from services.interview.recordings.flac import Digest, FlacStream
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import Store
 from services.runtime.channel import open_channel, outgoing
-from services.runtime.errors import QuotaExhausted, Relayed, Unavailable
+from services.runtime.errors import Busy, QuotaExhausted, Relayed, Unavailable
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import open_database
 from services.runtime.postgres.failures import StoreFailed
@@ -85,6 +89,35 @@ async def exported(running: Orchestrator, user: str = "ann") -> dict[str, bytes]
             path = piece.path if piece.HasField("path") else path
             files[path] = files.get(path, b"") + piece.content
     return files
+
+
+async def test_a_user_has_one_export_at_a_time(running: Orchestrator) -> None:
+    await running.wire.create()
+    with ThreadPoolExecutor(1) as thread:
+        exports = Exports(running.house, thread)
+        async with aclosing(exports.export("ann")) as first:
+            await anext(first)
+            with pytest.raises(Busy, match="everything of yours is being exported"):
+                await anext(exports.export("ann"))
+            assert [piece async for piece in exports.export("bob")] == []
+        # Whoever goes away in the midst of it may begin again.
+        assert [path async for path, _ in exports.export("ann") if path is not None]
+
+
+async def test_a_server_makes_few_exports_at_a_time(
+    running: Orchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "AT_ONCE", 1)
+    for user in ("ann", "bob"):
+        await running.wire.create(user=user)
+    with ThreadPoolExecutor(1) as thread:
+        exports = Exports(running.house, thread)
+        async with aclosing(exports.export("ann")) as first:
+            await anext(first)
+            with pytest.raises(Busy, match="1 exports are being made") as refused:
+                await anext(exports.export("bob"))
+            assert refused.value.retry_after == RETRY_SECONDS
+        assert [path async for path, _ in exports.export("bob") if path is not None]
 
 
 async def removed(running: Orchestrator, user: str = "ann") -> tuple[int, int]:
@@ -346,19 +379,26 @@ def readings(*each: Read) -> Read:
     return read
 
 
+async def made(read: Read) -> AsyncIterator[tuple[str | None, bytes]]:
+    """What is exported of a voice, piece by piece."""
+    with ThreadPoolExecutor(1, "encoding") as thread:
+        async for piece in _voice(read, "v", thread):
+            yield piece
+
+
 async def exported_voice(read: Read) -> tuple[list[dict[str, float]], bytes]:
     """Where its stretches are, and its FLAC file."""
     files: dict[str, bytes] = {}
     path = ""
-    async for named, content in _voice(read, "v"):
+    async for named, content in made(read):
         path = named or path
         files[path] = files.get(path, b"") + content
     return json.loads(files["v.json"]), files["v.flac"]
 
 
 async def test_long_silences_are_cut_and_told() -> None:
-    stretches, made = await exported_voice(voice(1.0, 1.1, 86_400.0))
-    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    stretches, flac = await exported_voice(voice(1.0, 1.1, 86_400.0))
+    samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
     assert len(samples) == 3 * 1600 + 2 * 16_000
     assert stretches == [
         {"interview_seconds": 1.0, "file_seconds": 0.0},
@@ -368,20 +408,20 @@ async def test_long_silences_are_cut_and_told() -> None:
 
 async def test_a_voice_is_the_same_file_that_is_made_at_once() -> None:
     noise = np.random.default_rng(7).integers(-3000, 3000, 16_000).astype("<i2")
-    _, made = await exported_voice(voice(0, 1, 2, tone=noise.tobytes()))
+    _, flac = await exported_voice(voice(0, 1, 2, tone=noise.tobytes()))
     whole = np.tile(noise, 3)
     usual = io.BytesIO()
     soundfile.write(usual, whole, 16_000, format="FLAC", subtype="PCM_16")
-    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
     assert (samples == whole).all()
     # From the length on, behind the sizes of the smallest and the largest frame.
-    assert made[18:42] == usual.getvalue()[18:42]
-    assert made[42:] == usual.getvalue()[42:]
+    assert flac[18:42] == usual.getvalue()[18:42]
+    assert flac[42:] == usual.getvalue()[42:]
 
 
 async def test_a_voice_that_goes_on_while_it_is_read_ends_where_it_was() -> None:
-    stretches, made = await exported_voice(readings(voice(0.0), voice(0.0, 0.1, 60.0)))
-    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    stretches, flac = await exported_voice(readings(voice(0.0), voice(0.0, 0.1, 60.0)))
+    samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
     assert samples.tolist() == [1000] * 1600
     assert len(stretches) == 1
 
@@ -390,14 +430,41 @@ async def test_a_voice_that_makes_room_while_it_is_read_ends_in_silence() -> Non
     async def gone() -> None:
         return None
 
-    stretches, made = await exported_voice(readings(voice(0.0, 0.1), gone))
-    samples, _ = soundfile.read(io.BytesIO(made), dtype="int16")
+    stretches, flac = await exported_voice(readings(voice(0.0, 0.1), gone))
+    samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
     assert samples.tolist() == [0] * 3200
     assert len(stretches) == 1
 
 
 async def test_of_a_voice_without_a_sound_there_is_no_file() -> None:
-    assert [piece async for piece in _voice(voice(), "v")] == []
+    assert [piece async for piece in made(voice())] == []
+
+
+async def test_nothing_is_encoded_where_live_audio_would_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[str] = []
+
+    def noted(work: Callable[..., Any]) -> Callable[..., Any]:
+        def does(*given: Any) -> Any:
+            threads.append(threading.current_thread().name)
+            return work(*given)
+
+        return does
+
+    for kind, name in ((Digest, "add"), (FlacStream, "feed"), (FlacStream, "close")):
+        monkeypatch.setattr(kind, name, noted(getattr(kind, name)))
+
+    async def gone() -> None:
+        return None
+
+    for read in (voice(*range(100)), readings(voice(*range(100)), gone)):
+        _, flac = await exported_voice(read)
+        samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
+        assert len(samples) * 2 > 10 * BATCH_BYTES
+    assert {name.partition("_")[0] for name in threads} == {"encoding"}
+    # A piece is not worth the way to another thread.
+    assert len(threads) < 100
 
 
 @pytest.mark.slow
@@ -406,7 +473,7 @@ async def test_an_hours_voice_is_exported_in_little_memory() -> None:
     tracemalloc.start()
     try:
         size = largest = 0
-        async for _, content in _voice(voice(*range(3600), tone=noise), "v"):
+        async for _, content in made(voice(*range(3600), tone=noise)):
             size += len(content)
             largest = max(largest, len(content))
         _, peak = tracemalloc.get_traced_memory()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import pytest
 
-from services.runtime.draining import until_finished
+from services.runtime.draining import unless_draining, until_finished
 from services.runtime.errors import Draining
 from services.runtime.request import Request, set_current_request
 from tests.runtime.virtual_time import run
@@ -150,3 +151,26 @@ def test_an_idle_source_ends_the_stream_and_begins_nothing_more() -> None:
         return source.passed
 
     assert run(main()) == ["end"]
+
+
+def test_an_error_of_work_that_is_given_up_is_nobodys_news() -> None:
+    """Not asyncio's log either, which would tell of each call that ends before its request."""
+    told: list[object] = []
+
+    async def refuses() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise ValueError("the call ended") from None
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        call = asyncio.create_task(unless_draining(refuses(), asyncio.Event()))
+        await asyncio.sleep(1)
+        call.cancel()
+        await asyncio.wait({call})
+        assert call.cancelled()
+        gc.collect()
+
+    run(main())
+    assert not told

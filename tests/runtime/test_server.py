@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 from viva.tts.v1 import tts_pb2, tts_pb2_grpc
 
+from services.runtime.call_places import FEW
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.errors import (
     DeadlineExpired,
@@ -343,8 +344,13 @@ async def test_a_call_that_ran_out_of_time_is_told_from_one_that_was_cancelled(
     assert counted(code, "Synthesize") == before + 1
 
 
+def refused_calls(reason: str) -> float:
+    labels = {"scheduler": "calls", "reason": reason}
+    return REGISTRY.get_sample_value("viva_refused_total", labels) or 0.0
+
+
 async def test_calls_beyond_the_limit_are_refused_and_health_checks_are_not() -> None:
-    speaker = Speaker()
+    speaker, before = Speaker(), refused_calls("max_concurrent_rpcs")
     async with running(speaker, max_concurrent_rpcs=1) as (_, channel):
         stub = tts_pb2_grpc.TtsServiceStub(channel)
         call = stub.Synthesize(tts_pb2.SynthesizeRequest(text="hello"), timeout=60)
@@ -357,8 +363,36 @@ async def test_calls_beyond_the_limit_are_refused_and_health_checks_are_not() ->
         speaker.held.set()
         assert [await call.read(), await call.read()][-1] is grpc.aio.EOF  # type: ignore[attr-defined]
         await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=5)
-    refused = {"scheduler": "calls", "reason": "max_concurrent_rpcs"}
-    assert REGISTRY.get_sample_value("viva_refused_total", refused) == 1
+    assert refused_calls("max_concurrent_rpcs") == before + 1
+
+
+async def test_a_user_leaves_calls_for_others_however_many_they_make() -> None:
+    speaker, before = Speaker(), refused_calls("caller_share")
+    async with AsyncExitStack() as stack:
+        _, channel = await stack.enter_async_context(running(speaker, max_concurrent_rpcs=16))
+        stub = tts_pb2_grpc.TtsServiceStub(channel)
+
+        def hold(user: str) -> Any:
+            request = tts_pb2.SynthesizeRequest(text="hello")
+            call = stub.Synthesize(request, **outgoing(60, user=user))
+            stack.callback(call.cancel)
+            return call
+
+        greedy = [hold("one") for _ in range(FEW)]
+        for call in greedy:
+            await call.read()
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await hold("one").read()
+        assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert details(status_of(raised.value), error_details_pb2.RetryInfo)
+        assert str(raised.value.details()).startswith(f"{FEW} calls of this caller run")
+        await hold("two").read()
+        # As soon as some of theirs are over they may have as many again.
+        speaker.held.set()
+        while await greedy[0].read() is not grpc.aio.EOF:  # type: ignore[attr-defined]
+            pass
+        await hold("one").read()
+    assert refused_calls("caller_share") == before + 1
 
 
 async def test_an_answer_that_cannot_be_sent_is_an_internal_error_in_clean_words() -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import AbstractContextManager, ExitStack, aclosing
 from typing import Any
 
 from edge.gateway.accounts.owners import Owners
@@ -14,10 +14,15 @@ from edge.gateway.accounts.user import User
 from edge.gateway.clock import Clock
 from edge.gateway.store import audit
 from edge.gateway.store import sessions as session_store
+from services.runtime.at_once import AtOnce
+from services.runtime.errors import Busy
 from services.runtime.postgres.database import Database
 
 PIECE_BYTES = 64 * 1024
 """So much is sent at once."""
+AT_ONCE = 50
+"""Exports that a gateway has under way; each waits for whoever reads it, and holds little."""
+RETRY_SECONDS = 10.0
 _PACKED_ALREADY = (".flac",)
 
 
@@ -50,6 +55,20 @@ class Exports:
         self._database = database
         self._owners = owners
         self._clock = clock
+        self._under_way = AtOnce(
+            AT_ONCE,
+            1,
+            full=lambda: Busy(f"{AT_ONCE} exports are being made already", RETRY_SECONDS),
+            own_full=lambda: Busy("your data is being exported already", RETRY_SECONDS),
+        )
+
+    def begun(self, user_id: str) -> AbstractContextManager[None]:
+        """An export of a user's is under way while the scope lasts.
+
+        Raises:
+            Busy: Another one of theirs is, or as many as there may be.
+        """
+        return self._under_way.begun(user_id)
 
     async def archive(
         self, user: User, profile: Mapping[str, Any], session_id: str
@@ -62,6 +81,7 @@ class Exports:
             session_id: Who asks.
 
         Raises:
+            Relayed: Too much is being exported where it is kept.
             Unavailable: Something of theirs cannot be read.
         """
         sink = _Sink()

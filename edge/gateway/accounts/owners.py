@@ -12,7 +12,7 @@ from viva.interview.v1 import owner_service_pb2 as pb
 from viva.interview.v1 import owner_service_pb2_grpc
 
 from services.runtime.channel import outgoing
-from services.runtime.errors import Unavailable
+from services.runtime.errors import Relayed, Unavailable
 
 SECONDS = 5.0
 DELETE_SECONDS = 30.0
@@ -35,12 +35,13 @@ class Owners:
         """Everything of a user's, file after file: a path with the first piece of each.
 
         Raises:
+            Relayed: Too much of it is under way, in the words of who says so.
             Unavailable: It cannot be read.
         """
         request = pb.ExportOwnerRequest(user_id=user_id)
         call = self._stub.ExportOwner(request, **outgoing(EXPORT_SECONDS, user=user_id))
         try:
-            with _told():
+            with _told(), _refused():
                 async for piece in call:
                     yield (piece.path if piece.HasField("path") else None), piece.content
         finally:
@@ -93,3 +94,14 @@ def _told() -> Iterator[None]:
         raise Unavailable(
             f"{INTERVIEWS}: what it keeps cannot be reached ({error.code().name})"
         ) from error
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Passes on what the user can do something about."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise
+        raise Relayed(error) from error

@@ -258,17 +258,18 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Gives all that is kept of the caller as one zip file."""
         who = caller(context)
         claims, user = await self._user(who)
-        async with self._database.transaction("ExportData", claims.user_id) as connection:
-            await audit.add(connection, self._done(claims, who, "data_exported", {}))
-        profile = json_format.MessageToDict(
-            await self._account(user), preserving_proto_field_name=True
-        )
-        name: str | None = f"viva-{self._clock():%Y-%m-%d}.zip"
-        archive = self._exports.archive(user, profile, claims.session_id)
-        async with aclosing(archive) as pieces:
-            async for piece in pieces:
-                yield pb.ExportDataResponse(file_name=name, content=piece)
-                name = None
+        with self._exports.begun(user.id):
+            async with self._database.transaction("ExportData", claims.user_id) as connection:
+                await audit.add(connection, self._done(claims, who, "data_exported", {}))
+            profile = json_format.MessageToDict(
+                await self._account(user), preserving_proto_field_name=True
+            )
+            name: str | None = f"viva-{self._clock():%Y-%m-%d}.zip"
+            archive = self._exports.archive(user, profile, claims.session_id)
+            async with aclosing(archive) as pieces:
+                async for piece in pieces:
+                    yield pb.ExportDataResponse(file_name=name, content=piece)
+                    name = None
 
     async def DeleteAccount(
         self, request: pb.DeleteAccountRequest, context: _Context

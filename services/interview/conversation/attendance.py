@@ -248,6 +248,8 @@ class Attendance:
         self._abandoned_seconds = abandoned_seconds
         self._abandoned = abandoned or (lambda: conversation.send(m.End()))
         self._absence: list[asyncio.TimerHandle] = []
+        self.absent_since: float | None = asyncio.get_running_loop().time()
+        """Since when nobody is there, on the event loop's clock; None while somebody is."""
         state = conversation.state
         self._sent_away: dict[str, None] = dict.fromkeys(state.sent_away)
         self._sat = state.client
@@ -273,6 +275,7 @@ class Attendance:
         if client in self._sent_away:
             raise taken_over()
         self.close()
+        self.absent_since = None
         if self.seat is not None:
             self.seat.end(taken_over())
         # Also who sat there at another server, and may not know that it is gone.
@@ -298,10 +301,12 @@ class Attendance:
     def wait(self) -> None:
         """Nobody is there: the interview is paused and ended in time."""
         self.close()
-        later, send = asyncio.get_running_loop().call_later, self.conversation.send
+        loop, send = asyncio.get_running_loop(), self.conversation.send
+        if self.absent_since is None:
+            self.absent_since = loop.time()
         self._absence = [
-            later(self._absence_seconds, send, m.Pause()),
-            later(self._abandoned_seconds, self._abandoned),
+            loop.call_later(self._absence_seconds, send, m.Pause()),
+            loop.call_later(self._abandoned_seconds, self._abandoned),
         ]
 
     def close(self) -> None:

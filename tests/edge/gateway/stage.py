@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import asyncpg
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 from viva.account.v1 import account_pb2, account_service_pb2_grpc, quota_service_pb2_grpc
 from viva.account.v1 import account_service_pb2 as pb
 from viva.interview.v1 import owner_service_pb2, owner_service_pb2_grpc
@@ -21,7 +23,7 @@ from viva.interview.v1 import owner_service_pb2, owner_service_pb2_grpc
 from edge.gateway.server import Gateway, assembled, services
 from edge.gateway.settings import GatewaySettings
 from services.runtime.channel import open_channel
-from services.runtime.errors import DOMAIN
+from services.runtime.errors import DOMAIN, Busy, to_status
 from services.runtime.server import serving
 from tests.interview.databases import Postgres
 from tests.refusals import details, status_of
@@ -72,6 +74,9 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
     """What other parts keep, without them."""
 
     down: bool = False
+    busy: bool = False
+    held: asyncio.Event | None = None
+    exporting: asyncio.Event = field(default_factory=asyncio.Event)
     files: dict[str, bytes] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     transferred: list[tuple[str, str]] = field(default_factory=list)
@@ -83,6 +88,12 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
 
     async def ExportOwner(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._up(context)
+        if self.busy:
+            status = to_status(Busy("everything of yours is being exported already", 10.0))
+            await context.abort_with_status(rpc_status.to_status(status))
+        self.exporting.set()
+        if self.held is not None:
+            await self.held.wait()
         for path, content in self.files.items():
             half = len(content) // 2
             yield owner_service_pb2.ExportOwnerResponse(path=path, content=content[:half])

@@ -210,6 +210,38 @@ async def test_an_archive_that_cannot_be_whole_is_no_archive(on: Stage) -> None:
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def export(on: Stage, token: str) -> Any:
+    return on.accounts.ExportData(pb.ExportDataRequest(), timeout=PATIENCE, metadata=bearer(token))
+
+
+async def test_one_archive_of_a_users_is_made_at_a_time(on: Stage) -> None:
+    made, other = await on.member(), await on.guest()
+    on.owners.files = {"interviews/1/turns.json": b"[]"}
+    on.owners.held = asyncio.Event()
+    first = export(on, made.access_token)
+    await on.owners.exporting.wait()
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY") as told:
+        await export(on, made.access_token).read()
+    assert told["RetryInfo"].retry_delay.seconds == 10
+    assert told["message"] == "your data is being exported already"
+    on.owners.held.set()
+    for call in (first, export(on, other.access_token), export(on, made.access_token)):
+        assert b"".join([piece.content async for piece in call]).startswith(b"PK")
+    # What was refused was not done.
+    done = await on.rows("SELECT FROM account.audit WHERE action = 'data_exported'")
+    assert len(done) == 3
+
+
+async def test_whoever_has_to_wait_for_an_archive_is_told_in_words(on: Stage) -> None:
+    made = await on.member()
+    on.owners.busy = True
+    async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY") as told:
+        async for _ in export(on, made.access_token):
+            pass
+    assert told["RetryInfo"].retry_delay.seconds == 10
+    assert told["message"] == "everything of yours is being exported already"
+
+
 async def test_what_was_done_cannot_be_undone_in_the_log(on: Stage) -> None:
     await on.member()
     admin = await on.postgres.connect("viva")

@@ -22,6 +22,8 @@ export type FailureKind = keyof typeof ACTIONS;
 /** Every kind, and what helps. */
 const ACTIONS = {
   busy: "retry",
+  underWay: "retry",
+  tooManyOpen: "retry",
   unreachable: "retry",
   restarting: "retry",
   tooSlow: "retry",
@@ -53,6 +55,8 @@ const BY_REASON: Readonly<Record<string, FailureKind>> = {
   INVALID_FIELD: "badInput",
   NOT_FOUND: "notFound",
   OVERLOADED: "busy",
+  BUSY: "underWay",
+  TOO_MANY_OPEN: "tooManyOpen",
   UNAVAILABLE: "unreachable",
   DRAINING: "restarting",
   DEADLINE_EXPIRED: "tooSlow",

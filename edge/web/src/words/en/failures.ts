@@ -12,6 +12,8 @@ export default {
     requestId: "Number for support",
     copied: "Copied",
     busy: { title: "Every seat is taken just now", advice: "Your choices are kept. It usually takes less than a minute." },
+    underWay: { title: "This is being done already", advice: "What was asked for before is still under way. Try again when it is over." },
+    tooManyOpen: { title: "You are in several interviews at once", advice: "Leave one of them, then try again here." },
     unreachable: { title: "The server cannot be reached", advice: "Check your connection. What you entered is kept." },
     restarting: { title: "The server is starting again", advice: "Wait a moment and try again. Nothing is lost." },
     tooSlow: { title: "That took too long", advice: "The server is busy. Try again." },

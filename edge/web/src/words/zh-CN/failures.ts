@@ -13,6 +13,8 @@ const words: typeof en = {
     requestId: "求助编号",
     copied: "已复制",
     busy: { title: "现在席位已满", advice: "你的选择已保留，通常不到一分钟就有空位。" },
+    underWay: { title: "正在处理中", advice: "之前的请求还没完成，请等它结束后再试。" },
+    tooManyOpen: { title: "你同时参加的面试太多了", advice: "请先退出其中一场，再在这里重试。" },
     unreachable: { title: "连不上服务器", advice: "请检查网络，已填写的内容会保留。" },
     restarting: { title: "服务器正在重启", advice: "请稍等片刻再试，内容不会丢失。" },
     tooSlow: { title: "等待时间过长", advice: "服务器繁忙，请再试一次。" },
