@@ -58,14 +58,15 @@ async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> N
             raise Broken
         yield reported()
 
-    kinds: list[tuple[str | None, bool]] = []
     notes: list[str] = []
     async with scripted(script) as (address, server), Viva(address) as viva:
         interview = await viva.create_interview(rounds=1)
         async with viva.conversation(interview.id, note=notes.append) as conversation:
             speaking = asyncio.create_task(speak(conversation))
-            async for event in conversation.events():
-                kinds.append((event.WhichOneof("event"), conversation.late))
+            kinds = [
+                (event.WhichOneof("event"), conversation.late)
+                async for event in conversation.events()
+            ]
             speaking.cancel()
     answered = ("audio_received", False)
     assert kinds == [answered, answered, answered, ("report_ready", True)]

@@ -123,11 +123,16 @@ async def test_a_page_that_talks(tmp_path: Path) -> None:
             EDGE=edge.address,
             TOKEN=edge.token,
             SCRATCH=str(tmp_path / "talk.mjs"),
-            LINES="3",
         )
+        typing, speaking = edge.backend.joins
     answer = "You: At home, in a café."
+    welcome = "Interviewer: Welcome to one."
     # What was typed, and what the server understood.
-    assert json.loads(printed) == ["Interviewer: Welcome to one.", answer, answer]
+    assert json.loads(printed) == [welcome, answer, answer, welcome, "You: 1280 bytes"]
+    # Whoever types is not taken for silent.
+    assert not typing.HasField("input")
+    assert speaking.input.sample_rate_hz == 16_000
+    assert speaking.resume_token == "token-2"
 
 
 async def test_an_interview_over_grpc_web(packages: None, tmp_path: Path) -> None:
