@@ -328,7 +328,7 @@ def retry_seconds(error: grpc.aio.AioRpcError) -> float | None:
     for detail in _details(error):
         info = error_details_pb2.RetryInfo()
         if detail.Unpack(info):
-            return info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
     return None
 
 

@@ -282,7 +282,7 @@ async def test_an_answer_is_awaited_at_the_end_of_a_question_once() -> None:
 async def breaks_and_is_full(server: ScriptedInterview, retry_seconds: float) -> None:
     """What a script does whose connection breaks, where its server then refuses two joins."""
     if len(server.joined) == 1:
-        server.refusals = 2 * [Overloaded("it holds as many as it takes", retry_seconds)]
+        server.refusals += 2 * [Overloaded("it holds as many as it takes", retry_seconds)]
         raise Broken
 
 
