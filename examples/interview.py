@@ -6,8 +6,6 @@ Type an answer and Enter; an empty line leaves, and the interview waits.
 import asyncio
 import sys
 
-from viva.interview.v1.interview_pb2 import PHASE_FOLLOW_UP, PHASE_QUESTION
-
 from services.client import Viva
 
 
@@ -15,21 +13,17 @@ async def main(address: str) -> None:
     async with Viva(address) as viva:
         interview = await viva.create_interview(rounds=2, follow_ups=0)
         async with viva.conversation(interview.id, text_only=True) as conversation:
-            asks = False
             async for event in conversation.events():
                 match event.WhichOneof("event"):
-                    case "utterance_started":
-                        asks = event.utterance_started.phase in {PHASE_QUESTION, PHASE_FOLLOW_UP}
                     case "utterance_ended":
                         print(f"Interviewer: {event.utterance_ended.turn.text}", flush=True)
-                        if asks:
+                        if conversation.awaits_answer:
                             answer = await asyncio.to_thread(sys.stdin.readline)
                             if not answer.strip():
                                 return
                             await conversation.answer(answer.strip())
                     case "report_ready":
                         print(f"Report: {event.report_ready.report.summary}")
-                        return
 
 
 if __name__ == "__main__":

@@ -73,7 +73,6 @@ class Session:
         self._loudspeaker = sound.loudspeaker
         self._held = Held(microphone=self._microphone, loudspeaker=self._loudspeaker)
         self._offsets: list[float] = []
-        self._phases: dict[str, interview_pb2.Phase.ValueType] = {}
         self._waiting: AnswerTimes | None = None
         # An answer of which nothing has been understood yet.
         self._unheard: AnswerTimes | None = None
@@ -103,8 +102,7 @@ class Session:
                         if not self._conversation.late:
                             self._offsets.append(self._loop.time() - seconds(event.at))
                         self._notify(event)
-                        if self._react(event, beside):
-                            break
+                        self._react(event, beside)
                 except TimeoutError:
                     raise InterviewFailed(self._stalled()) from None
 
@@ -179,8 +177,8 @@ class Session:
         self._waiting = self._unheard = AnswerTimes(answer.name, speech_end=ended)
         self._held.answers.append(self._waiting)
 
-    def _react(self, event: pb.InterviewEvent, beside: _Beside) -> bool:
-        """Does what a candidate's client does; whether the interview is over."""
+    def _react(self, event: pb.InterviewEvent, beside: _Beside) -> None:
+        """Does what a candidate's client does."""
         match event.WhichOneof("event"):
             case "utterance_started":
                 self._begins(event.utterance_started)
@@ -189,7 +187,7 @@ class Session:
             case "playback_control":
                 self._control(event.playback_control.action)
             case "utterance_ended":
-                if self._expects_answer(event.utterance_ended):
+                if self._conversation.awaits_answer:
                     self._begin_answer(beside)
             case "candidate_turn":
                 self._unheard = None
@@ -201,7 +199,6 @@ class Session:
                 self._held.report = event.report_ready.report
             case "state_changed":
                 self._check(event.state_changed.state)
-        return self._held.report is not None
 
     def _check(self, state: interview_pb2.InterviewState.ValueType) -> None:
         if state == interview_pb2.INTERVIEW_STATE_CANCELLED:
@@ -215,7 +212,6 @@ class Session:
             beside.begin(self._answer(next(self._answers), self._microphone))
 
     def _begins(self, started: pb.InterviewerUtteranceStarted) -> None:
-        self._phases[started.utterance_id] = started.phase
         if started.HasField("format"):
             self._loudspeaker.begin(started.utterance_id, started.format.sample_rate_hz)
 
@@ -223,14 +219,6 @@ class Session:
         if self._waiting is not None and self._waiting.first_audio is None:
             self._waiting.first_audio = self._loop.time()
         self._loudspeaker.add(piece.utterance_id, piece.audio)
-
-    def _expects_answer(self, ended: pb.InterviewerUtteranceEnded) -> bool:
-        # Once: a server that takes the interview over may tell it again.
-        asks = self._phases.pop(ended.utterance_id, None) in {
-            interview_pb2.PHASE_QUESTION,
-            interview_pb2.PHASE_FOLLOW_UP,
-        }
-        return asks and not ended.interrupted
 
     def _control(self, action: pb.PlaybackControl.Action.ValueType) -> None:
         match action:

@@ -15,7 +15,8 @@ from viva.interview.v1 import interview_service_pb2
 from viva.serving.v1 import serving_pb2
 
 from services.client.outbox import RATE_HZ, Outbox
-from services.runtime.errors import reasons
+from services.client.questions import Questions
+from services.runtime.errors import reasons, retry_seconds
 from services.runtime.stats import duration, seconds
 from services.runtime.stream_status import tell_readers_alone
 
@@ -47,6 +48,8 @@ class Conversation:
         silence_seconds: Without any event for so long it has failed.
         late: Whether the last event was missed first and came after joining again: it tells
             nothing about the clock.
+        awaits_answer: Whether the last event ended a question, or a follow-up, which the candidate
+            is to answer now.
     """
 
     def __init__(
@@ -65,7 +68,8 @@ class Conversation:
             converse: Opens a call.
             interview_id: Which interview to join.
             output_hz: The rate of the interviewer's audio; None for the voice's own.
-            text_only: No audio of the interviewer's.
+            text_only: No audio either way: the candidate reads, types, and is never asked whether
+                they are still there.
             silence_seconds: Without any event for so long it has failed.
             note: Told in a sentence when the connection breaks.
         """
@@ -86,7 +90,9 @@ class Conversation:
         self._note = note
         self._resume_token: str | None = None
         self._outbox = Outbox()
+        self._questions = Questions()
         self._joined = False
+        self._let_in = False
         self._broken_since: float | None = None
         self._missing = False
         self._cut_off = False
@@ -94,6 +100,7 @@ class Conversation:
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
         self.late = False
+        self.awaits_answer = False
 
     async def __aenter__(self) -> Self:
         """Joins."""
@@ -111,13 +118,14 @@ class Conversation:
         self._call.cancel()
 
     async def events(self) -> AsyncIterator[pb.InterviewEvent]:
-        """Every event once, in order, until the reader has had enough.
+        """Every event once, in order, up to the report.
 
         Where the server has lost what was told last, what it has kept comes once more.
 
         Raises:
             TimeoutError: Nothing came for `silence_seconds`.
-            InterviewFailed: The stream ended, or the server has lost the interview.
+            InterviewFailed: The stream ended without a report, or the server has lost the
+                interview.
             grpc.aio.AioRpcError: The server refused, or stayed away for too long.
         """
         while True:
@@ -139,14 +147,17 @@ class Conversation:
             if not isinstance(response, interview_service_pb2.ConverseResponse):
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
-            self._broken_since = None
+            self._broken_since, self._let_in = None, True
             # Not of the join's own answer: of what was missed, if there is anything.
             self.late = self._missing and not event.HasField("audio_received")
             self._missing = self._missing and event.HasField("audio_received")
             self._resume_token = event.resume_token or self._resume_token
             if event.HasField("audio_received"):
                 await self._received(event.audio_received, call)
+            self.awaits_answer = self._questions.awaits_answer(event)
             yield event
+            if event.HasField("report_ready"):
+                return
 
     async def _received(self, told: pb.AudioReceived, call: Call) -> None:
         self._outbox.forget(seconds(told.offset), told.message)
@@ -210,8 +221,15 @@ class Conversation:
     def _join(self) -> interview_service_pb2.ConverseRequest:
         join = pb.JoinInterview(
             interview_id=self._interview_id,
-            input=serving_pb2.AudioFormat(
-                encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, channels=1
+            # Without it the server expects typed answers.
+            input=(
+                None
+                if self._text_only
+                else serving_pb2.AudioFormat(
+                    encoding=serving_pb2.AUDIO_ENCODING_PCM_S16LE,
+                    sample_rate_hz=RATE_HZ,
+                    channels=1,
+                )
             ),
             output=(
                 serving_pb2.AudioFormat(sample_rate_hz=self._output_hz, channels=1)
@@ -240,17 +258,27 @@ class Conversation:
                 "the interview server was started again and no longer knows the interview"
             )
         self._broken_since = self._broken_since or now
+        left = self._broken_since + REJOIN_SECONDS - now
         if self._resume_token is not None and STALE in reasons(error):
             # Nothing that was said is lost with it: only what was shown once.
             self._resume_token = None
-        elif error.code() not in BROKEN or now - self._broken_since > REJOIN_SECONDS:
+        elif not self._passes(error) or left < 0:
             raise error
         if not again:
             self._note("The connection broke; joining again.")
-        await asyncio.sleep(REJOIN_PAUSE_SECONDS if again else 0)
+        pause = max(REJOIN_PAUSE_SECONDS if again else 0.0, retry_seconds(error) or 0.0)
+        # Who is told to come later than it is tried at all comes at the end of that time.
+        await asyncio.sleep(min(pause, max(0.0, left)))
         async with self._writing:
             self._call.cancel()
             await self._open_again()
+
+    def _passes(self, error: grpc.aio.AioRpcError) -> bool:
+        """Whether joining again can help."""
+        if error.code() in BROKEN:
+            return True
+        # Whoever has lost their place waits for one; to anybody else a refusal is an answer.
+        return self._let_in and retry_seconds(error) is not None
 
     async def _open_again(self) -> None:
         self._call, self._joined, self._missing = self._converse(), False, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from types import TracebackType
@@ -121,7 +122,11 @@ class Viva:
         Args:
             pieces: 16-bit mono samples at 16 kHz.
             language: The one spoken; None detects it.
+
+        Raises:
+            Exception: What `pieces` raised, as it is.
         """
+        failure: Exception | None = None
 
         async def requests() -> AsyncIterator[asr_pb2.StreamingRecognizeRequest]:
             config = asr_pb2.StreamingRecognitionConfig(
@@ -131,9 +136,14 @@ class Viva:
                 recognition=asr_pb2.RecognitionConfig(languages=[language] if language else []),
             )
             yield asr_pb2.StreamingRecognizeRequest(config=config)
-            async for piece in pieces:
-                chunk = serving_pb2.AudioChunk(audio=piece)
-                yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
+            try:
+                async for piece in pieces:
+                    chunk = serving_pb2.AudioChunk(audio=piece)
+                    yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
+            except Exception as error:
+                nonlocal failure
+                failure = error
+                raise  # which makes grpc.aio cancel the call, and tells nobody
 
         call = self._asr.StreamingRecognize(
             requests(), **outgoing(GREATEST_SECONDS, user=self._user)
@@ -141,5 +151,10 @@ class Viva:
         try:
             async for response in call:
                 yield response
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if failure is None or (task is not None and task.cancelling()):
+                raise
+            raise failure from None
         finally:
             call.cancel()

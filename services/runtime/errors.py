@@ -274,8 +274,7 @@ class Relayed(ServiceError):
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         super().__init__(error.details() or "")
         self.code = error.code()
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]
-        self._details = () if status is None else tuple(status.details)
+        self._details = tuple(_details(error))
         info = error_details_pb2.ErrorInfo()
         if any(detail.Unpack(info) for detail in self._details):
             self.reason = info.reason
@@ -323,10 +322,23 @@ def to_status(error: ServiceError) -> status_pb2.Status:
 
 def reasons(error: grpc.aio.AioRpcError) -> list[str]:
     """The reasons a server of ours gave; none where a proxy or the transport speaks."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type] # AioRpcError has what it reads
     found = []
-    for detail in () if status is None else status.details:
+    for detail in _details(error):
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
             found.append(info.reason)
     return found
+
+
+def retry_seconds(error: grpc.aio.AioRpcError) -> float | None:
+    """After how long a retry can help, as the server said; None where it said nothing of that."""
+    for detail in _details(error):
+        info = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return None
+
+
+def _details(error: grpc.aio.AioRpcError) -> Sequence[any_pb2.Any]:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # AioRpcError has what it reads
+    return () if status is None else status.details

@@ -28,12 +28,14 @@ class ScriptedInterview(interview_service_pb2_grpc.InterviewServiceServicer):
     Attributes:
         joined: Every join.
         received: Up to where audio was taken before, in seconds.
+        refusals: What the next joins are refused with.
     """
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self.joined: list[cpb.JoinInterview] = []
         self.received = 0.0
+        self.refusals: list[ServiceError] = []
         self._seq = 0
 
     async def CreateInterview(self, request: Any, context: Any) -> pb.CreateInterviewResponse:
@@ -50,10 +52,12 @@ class ScriptedInterview(interview_service_pb2_grpc.InterviewServiceServicer):
     ) -> AsyncIterator[pb.ConverseResponse]:
         first = await anext(aiter(request_iterator))
         self.joined.append(first.join)
-        # Every join is answered, first of all.
-        received = cpb.AudioReceived(received=duration(self.received))
-        yield pb.ConverseResponse(event=cpb.InterviewEvent(audio_received=received))
         try:
+            if self.refusals:
+                raise self.refusals.pop(0)
+            # Every join that is let in is answered, first of all.
+            received = cpb.AudioReceived(received=duration(self.received))
+            yield pb.ConverseResponse(event=cpb.InterviewEvent(audio_received=received))
             async for event in self._script(request_iterator):
                 self._seq += 1
                 event.seq, event.resume_token = self._seq, str(self._seq)
@@ -94,8 +98,14 @@ def says(utterance: str, seconds: float, *, rate: int = 16_000) -> list[cpb.Inte
     ]
 
 
-def ended(utterance: str) -> cpb.InterviewEvent:
-    turn = turn_pb2.Turn(text="What did you do?", speaker=turn_pb2.SPEAKER_INTERVIEWER)
+def begins(utterance: str, phase: interview_pb2.Phase.ValueType) -> cpb.InterviewEvent:
+    """An utterance of which there is only text begins."""
+    started = cpb.InterviewerUtteranceStarted(utterance_id=utterance, phase=phase)
+    return cpb.InterviewEvent(utterance_started=started)
+
+
+def ended(utterance: str, text: str = "What did you do?") -> cpb.InterviewEvent:
+    turn = turn_pb2.Turn(text=text, speaker=turn_pb2.SPEAKER_INTERVIEWER)
     return cpb.InterviewEvent(
         utterance_ended=cpb.InterviewerUtteranceEnded(utterance_id=utterance, turn=turn)
     )

@@ -8,11 +8,19 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from viva.interview.v1 import conversation_pb2 as cpb
+from viva.interview.v1 import interview_pb2
 
 from services.client import Conversation, InterviewFailed, Viva
-from services.runtime.errors import FailedPrecondition
+from services.runtime.errors import FailedPrecondition, Overloaded
 from services.runtime.stats import duration, seconds
-from tests.cli.scripted_interview import Requests, reported, scripted
+from tests.cli.scripted_interview import (
+    Requests,
+    ScriptedInterview,
+    begins,
+    ended,
+    reported,
+    scripted,
+)
 
 CHUNK = bytes(range(1, 251)) * 4
 CHUNK_SECONDS = len(CHUNK) / 32_000
@@ -31,12 +39,7 @@ async def speak(conversation: Conversation) -> None:
 
 async def until_the_report(conversation: Conversation) -> list[str | None]:
     """The kinds of all events up to it."""
-    kinds: list[str | None] = []
-    async for event in conversation.events():
-        kinds.append(event.WhichOneof("event"))
-        if event.HasField("report_ready"):
-            break
-    return kinds
+    return [event.WhichOneof("event") async for event in conversation.events()]
 
 
 async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> None:
@@ -55,16 +58,15 @@ async def test_what_was_not_acknowledged_is_said_again_to_the_next_server() -> N
             raise Broken
         yield reported()
 
-    kinds: list[tuple[str | None, bool]] = []
     notes: list[str] = []
     async with scripted(script) as (address, server), Viva(address) as viva:
         interview = await viva.create_interview(rounds=1)
         async with viva.conversation(interview.id, note=notes.append) as conversation:
             speaking = asyncio.create_task(speak(conversation))
-            async for event in conversation.events():
-                kinds.append((event.WhichOneof("event"), conversation.late))
-                if event.HasField("report_ready"):
-                    break
+            kinds = [
+                (event.WhichOneof("event"), conversation.late)
+                async for event in conversation.events()
+            ]
             speaking.cancel()
     answered = ("audio_received", False)
     assert kinds == [answered, answered, answered, ("report_ready", True)]
@@ -213,3 +215,127 @@ async def test_silence_and_an_end_without_a_report_are_failures() -> None:
         await anext(events)
         with pytest.raises(InterviewFailed):
             await anext(events)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_the_events_end_with_the_report(breaks: bool) -> None:
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        yield reported()
+        if breaks and len(server.joined) == 1:
+            raise Broken
+
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        kinds = await until_the_report(conversation)
+    assert kinds == ["audio_received", "report_ready"]
+    assert len(server.joined) == 1
+
+
+async def test_whoever_types_is_not_taken_for_silent() -> None:
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        yield reported()
+
+    async with scripted(script) as (address, server), Viva(address) as viva:
+        for text_only in (True, False):
+            async with viva.conversation("x", text_only=text_only) as conversation:
+                await until_the_report(conversation)
+    assert [join.HasField("input") for join in server.joined] == [False, True]
+
+
+async def test_an_answer_is_awaited_at_the_end_of_a_question_once() -> None:
+    cut = ended("cut")
+    cut.utterance_ended.interrupted = True
+
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        yield begins("welcome", interview_pb2.PHASE_OPENING)
+        # Before the end of the last one, which is told when it is stored.
+        yield begins("question", interview_pb2.PHASE_QUESTION)
+        yield ended("welcome")
+        yield ended("question")
+        # By another server, which does not know what was told.
+        yield begins("question", interview_pb2.PHASE_QUESTION)
+        yield ended("question")
+        yield begins("cut", interview_pb2.PHASE_QUESTION)
+        yield cut
+        yield begins("aside", interview_pb2.PHASE_UNSPECIFIED)
+        yield begins("follow-up", interview_pb2.PHASE_FOLLOW_UP)
+        yield ended("follow-up")
+        yield ended("aside")
+        yield reported()
+
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        awaited = [
+            event.utterance_ended.utterance_id
+            async for event in conversation.events()
+            if conversation.awaits_answer
+        ]
+    assert awaited == ["question", "follow-up"]
+
+
+async def breaks_and_is_full(server: ScriptedInterview, retry_seconds: float) -> None:
+    """What a script does whose connection breaks, where its server then refuses two joins."""
+    if len(server.joined) == 1:
+        server.refusals += 2 * [Overloaded("it holds as many as it takes", retry_seconds)]
+        raise Broken
+
+
+async def test_a_full_server_is_joined_again_when_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    asleep = asyncio.sleep
+
+    async def sleep(seconds: float, result: object = None) -> object:
+        waited.append(seconds)
+        return await asleep(0, result)
+
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        await breaks_and_is_full(server, 3.0)
+        yield reported()
+
+    monkeypatch.setattr("services.client.conversation.asyncio.sleep", sleep)
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        kinds = await until_the_report(conversation)
+    assert kinds[-1] == "report_ready"
+    assert waited.count(3.0) == 2
+
+
+async def test_a_full_server_is_tried_once_more_at_the_end_of_the_time_for_a_broken_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        await breaks_and_is_full(server, 3600.0)
+        yield reported()
+
+    monkeypatch.setattr("services.client.conversation.REJOIN_SECONDS", 0.1)
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await until_the_report(conversation)
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(server.joined) == 3
+
+
+async def test_whoever_was_never_let_in_is_refused_at_once() -> None:
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        yield reported()
+
+    async with scripted(script) as (address, server), Viva(address) as viva:
+        server.refusals = [Overloaded("it holds as many as it takes", 0.01)]
+        async with viva.conversation("x") as conversation:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await until_the_report(conversation)
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(server.joined) == 1

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const { PAGE, EDGE, TOKEN, SCRATCH, LINES } = process.env;
+const { PAGE, EDGE, TOKEN, SCRATCH } = process.env;
 const elements = {};
 const lines = [];
 
@@ -30,5 +30,24 @@ await elements.start.onclick();
 await until(1);
 elements.answer.value = "At home, in a café.";
 elements.typed.onsubmit({ preventDefault() {} });
-await until(Number(LINES));
+await until(3);
+
+// A microphone that hears 40 ms of silence.
+let microphone;
+const devices = { getUserMedia: async () => ({}) };
+Object.defineProperty(globalThis, "navigator", { value: { mediaDevices: devices } });
+globalThis.AudioContext = class {
+  audioWorklet = { addModule: async () => {} };
+  createMediaStreamSource = () => ({ connect() {} });
+};
+globalThis.AudioWorkletNode = class {
+  port = {};
+  constructor() {
+    microphone = this;
+  }
+};
+await elements.mic.onclick();
+await until(4);
+microphone.port.onmessage({ data: new Float32Array(640) });
+await until(5);
 process.stdout.write(JSON.stringify(lines), () => process.exit(0));

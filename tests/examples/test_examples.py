@@ -16,10 +16,10 @@ import pytest
 import soundfile
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 from viva.interview.v1 import conversation_pb2 as cpb
-from viva.interview.v1 import report_pb2
+from viva.interview.v1 import interview_pb2, report_pb2
 
 from edge.envoy.contracts import descriptor_set
-from tests.cli.scripted_interview import Requests, ended, reported, says, scripted
+from tests.cli.scripted_interview import Requests, begins, ended, reported, scripted
 from tests.foreign.conftest import HERE as FOREIGN
 from tests.foreign.conftest import packages
 from tests.foreign.edge import running
@@ -55,9 +55,11 @@ async def test_a_written_interview() -> None:
     typed: list[str] = []
 
     async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
-        for event in says("u1", 0.1):
-            yield event
-        yield ended("u1")
+        yield begins("u1", interview_pb2.PHASE_OPENING)
+        # The next line begins before the end of the last one is told.
+        yield begins("u2", interview_pb2.PHASE_QUESTION)
+        yield ended("u1", "Hello, and welcome.")
+        yield ended("u2")
         async for request in requests:
             typed.append(request.candidate.typed.text)
             break
@@ -69,7 +71,11 @@ async def test_a_written_interview() -> None:
         printed = await ran(
             sys.executable, EXAMPLES / "interview.py", address, said="I built a bridge.\n"
         )
-    assert printed.splitlines() == ["Interviewer: What did you do?", "Report: Clear."]
+    assert printed.splitlines() == [
+        "Interviewer: Hello, and welcome.",
+        "Interviewer: What did you do?",
+        "Report: Clear.",
+    ]
     assert typed == ["I built a bridge."]
     assert server.joined[0].text_only
 
@@ -117,11 +123,16 @@ async def test_a_page_that_talks(tmp_path: Path) -> None:
             EDGE=edge.address,
             TOKEN=edge.token,
             SCRATCH=str(tmp_path / "talk.mjs"),
-            LINES="3",
         )
+        typing, speaking = edge.backend.joins
     answer = "You: At home, in a café."
+    welcome = "Interviewer: Welcome to one."
     # What was typed, and what the server understood.
-    assert json.loads(printed) == ["Interviewer: Welcome to one.", answer, answer]
+    assert json.loads(printed) == [welcome, answer, answer, welcome, "You: 1280 bytes"]
+    # Whoever types is not taken for silent.
+    assert not typing.HasField("input")
+    assert speaking.input.sample_rate_hz == 16_000
+    assert speaking.resume_token == "token-2"
 
 
 async def test_an_interview_over_grpc_web(packages: None, tmp_path: Path) -> None:

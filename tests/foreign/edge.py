@@ -24,9 +24,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass
 class SlowBackend(Backend):
-    """Has an interview that is never found and one that never ends."""
+    """Has an interview that is never found and one that never ends, and keeps every join."""
 
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    joins: list[conversation_pb2.JoinInterview] = field(default_factory=list)
 
     async def GetInterview(
         self, request: interview_service_pb2.GetInterviewRequest, context: Context
@@ -45,9 +46,10 @@ class SlowBackend(Backend):
         seq = 0
         async for request in request_iterator:
             seq += 1
-            event = conversation_pb2.InterviewEvent(seq=seq)
+            event = conversation_pb2.InterviewEvent(seq=seq, resume_token=f"token-{seq}")
             said = request.candidate
             if request.HasField("join"):
+                self.joins.append(request.join)
                 event.text.text = f"Welcome to {request.join.interview_id}."
             elif said.HasField("audio"):
                 event.candidate_turn.turn.text = f"{len(said.audio.chunk.audio)} bytes"

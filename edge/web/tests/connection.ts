@@ -1,7 +1,7 @@
 /** A connection to an interview as a test sees it, and what its server says. */
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema } from "@rpc/error_details_pb";
+import { ErrorInfoSchema, RetryInfoSchema } from "@rpc/error_details_pb";
 import type { CandidateMessage, InterviewEvent, JoinInterview } from "@viva/interview/v1/conversation_pb";
 import { InterviewEventSchema } from "@viva/interview/v1/conversation_pb";
 import { ConverseResponseSchema } from "@viva/interview/v1/interview_service_pb";
@@ -89,8 +89,11 @@ export function joined({ kept = 0, received = kept, message, at = 0, seq = 0 }: 
   });
 }
 
-export function refusal(code: Code, reason: string): ConnectError {
-  return new ConnectError("x", code, undefined, [{ desc: ErrorInfoSchema, value: { reason } }]);
+/** A refusal; `retryMs` tells after how long another try can help. */
+export function refusal(code: Code, reason: string, retryMs?: number): ConnectError {
+  const info = { desc: ErrorInfoSchema, value: { reason } };
+  if (retryMs === undefined) return new ConnectError("x", code, undefined, [info]);
+  return new ConnectError("x", code, undefined, [info, { desc: RetryInfoSchema, value: { retryDelay: duration(retryMs) } }]);
 }
 
 export const takenOver = () => refusal(Code.Aborted, "TAKEN_OVER");

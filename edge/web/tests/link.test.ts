@@ -20,6 +20,7 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
   const facts: LinkFact[] = [];
   const got: bigint[] = [];
   let token: string | undefined;
+  let over = false;
   const outbox = new Outbox();
   const wire = {
     conversation: { converse: converses(sockets) },
@@ -48,12 +49,13 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
     },
     fact: (fact) => facts.push(fact),
     forgetToken: () => (token = undefined),
-    over: () => false,
+    over: () => over,
     online: () => online,
     random: () => 1,
   });
   const done = link.run();
-  return { link, sockets, listens, spoken, facts, got, outbox, done };
+  const report = () => (over = true);
+  return { link, sockets, listens, spoken, facts, got, outbox, done, report };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -175,6 +177,50 @@ describe("over the socket", () => {
     }
     expect(waits).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
     link.close();
+  });
+
+  it("joins a full server again when it says, and not before the connection would be tried anyway", async () => {
+    const { link, sockets, facts } = setUp();
+    const waits = async () => {
+      const count = sockets.length;
+      let waited = 0;
+      while (sockets.length === count && waited < 60_000) {
+        await vi.advanceTimersByTimeAsync(50);
+        waited += 50;
+      }
+      return waited;
+    };
+    await settle();
+    sockets[0]?.tell(joined());
+    await settle();
+    sockets[0]?.end(reset());
+    expect(await waits()).toBe(250);
+    sockets[1]?.end(refusal(Code.ResourceExhausted, "OVERLOADED", 12_000));
+    expect(await waits()).toBe(12_000);
+    sockets[2]?.end(refusal(Code.Unavailable, "DRAINING", 100));
+    expect(await waits()).toBe(1_000);
+    // A day is no time to wait before a page.
+    sockets[3]?.end(refusal(Code.ResourceExhausted, "OVERLOADED", 86_400_000));
+    expect(await waits()).toBe(30_000);
+    expect(facts.at(-1)).toEqual({ kind: "lost", attempt: 4 });
+    sockets[4]?.tell(joined());
+    await settle();
+    expect(facts.at(-1)).toMatchObject({ kind: "open", way: "socket" });
+    link.close();
+  });
+
+  it("the report ends it, however the connection ends", async () => {
+    for (const outcome of [undefined, reset()]) {
+      const { sockets, facts, done, report } = setUp();
+      await settle();
+      sockets[0]?.tell(joined());
+      await settle();
+      report();
+      sockets[0]?.end(outcome);
+      await done;
+      expect(facts.map(({ kind }) => kind)).toEqual(["open"]);
+      expect(sockets).toHaveLength(1);
+    }
   });
 
   it("another page that joins is final", async () => {

@@ -8,7 +8,7 @@ import type { AudioReceived, InterviewEvent, JoinInterviewSchema } from "@viva/i
 import { milliseconds } from "@/session/durations";
 import type { Outbox } from "@/session/outbox";
 import type { LinkFact, Message } from "@/session/state";
-import { codeOf, describe, reasonOf } from "@/wire/failures";
+import { codeOf, describe, reasonOf, retryAfterMs } from "@/wire/failures";
 import type { Wire } from "@/wire/clients";
 
 /** Every join is answered at once: a socket that brings nothing for so long does not get through. */
@@ -17,6 +17,8 @@ const FIRST_MESSAGE_MS = 3_000;
 const SOCKETS_TRIED = 2;
 const BACK_OFF_MS = 250;
 const MOST_BACK_OFF_MS = 5_000;
+/** A server that is full says when to come again; later than this nobody waits before a page. */
+const MOST_TOLD_MS = 30_000;
 /** No interview lasts longer in one connection. */
 const CONVERSATION_MS = 2 * 60 * 60 * 1000;
 const SPEAK_MS = 10_000;
@@ -111,6 +113,7 @@ export class Link {
   /** Holds the connection until the interview is over, another page has it, or it is refused. */
   async run(): Promise<void> {
     while (!this.closing.signal.aborted) {
+      let toldMs = 0;
       try {
         if (this.socketsWithoutMessage < SOCKETS_TRIED) await this.overSocket();
         else await this.overCalls();
@@ -119,11 +122,12 @@ export class Link {
       } catch (error) {
         if (this.closing.signal.aborted || this.options.over()) return;
         if (await this.isFinal(error)) return;
+        toldMs = Math.min(retryAfterMs(error) ?? 0, MOST_TOLD_MS);
       }
       this.options.outbox.cut();
       this.failures += 1;
       this.options.fact({ kind: "lost", attempt: this.failures });
-      await this.backOff();
+      await this.backOff(toldMs);
     }
   }
 
@@ -167,10 +171,10 @@ export class Link {
     }
   }
 
-  /** Waits 0.25 to 5 s, by chance shorter, or until the network is back. */
-  private async backOff(): Promise<void> {
+  /** Waits 0.25 to 5 s, by chance shorter, and as long as it was told; or until the network is back. */
+  private async backOff(toldMs: number): Promise<void> {
     const most = Math.min(MOST_BACK_OFF_MS, BACK_OFF_MS * 2 ** Math.min(this.failures - 1, 6));
-    const ms = most * (0.5 + 0.5 * (this.options.random ?? Math.random)());
+    const ms = Math.max(toldMs, most * (0.5 + 0.5 * (this.options.random ?? Math.random)()));
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);

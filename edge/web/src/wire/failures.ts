@@ -146,16 +146,21 @@ export function codeOf(error: unknown): Code {
   return code;
 }
 
+/** After how long another try can help, where the server said so. */
+export function retryAfterMs(error: unknown): number | undefined {
+  const delay = ConnectError.from(error).findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined;
+}
+
 export function describe(error: unknown): Failure {
   const told = ConnectError.from(error);
   const reason = reasonOf(error);
   const kind = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
-  const delay = told.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return {
     kind,
     action: ACTIONS[kind],
     fields: told.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations.map((violation) => violation.field)),
-    retryAfterMs: delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined,
+    retryAfterMs: retryAfterMs(error),
     requestId: told.metadata.get("x-request-id") ?? undefined,
   };
 }

@@ -1,0 +1,35 @@
+"""When the candidate's answer is awaited."""
+
+from __future__ import annotations
+
+from viva.interview.v1 import conversation_pb2 as pb
+from viva.interview.v1 import interview_pb2
+
+ASKING = frozenset({interview_pb2.PHASE_QUESTION, interview_pb2.PHASE_FOLLOW_UP})
+"""The parts of a conversation whose utterances are answered."""
+
+
+class Questions:
+    """What the interviewer has asked, by the names of the utterances.
+
+    An utterance's end is told when it is stored: the next one may have begun before that. A server
+    that takes an interview over, or tells what it has kept, may tell it once more.
+    """
+
+    def __init__(self) -> None:
+        self._asking: set[str] = set()
+        self._ended: set[str] = set()
+
+    def awaits_answer(self, event: pb.InterviewEvent) -> bool:
+        """Whether with this event, the next one, a question has been asked to its end."""
+        match event.WhichOneof("event"):
+            case "utterance_started" if event.utterance_started.phase in ASKING:
+                self._asking.add(event.utterance_started.utterance_id)
+            case "utterance_ended":
+                return self._asked(event.utterance_ended)
+        return False
+
+    def _asked(self, ended: pb.InterviewerUtteranceEnded) -> bool:
+        first = ended.utterance_id not in self._ended
+        self._ended.add(ended.utterance_id)
+        return first and ended.utterance_id in self._asking and not ended.interrupted
