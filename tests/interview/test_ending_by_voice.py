@@ -42,14 +42,28 @@ def test_a_wish_to_stop_is_asked_about(text: str) -> None:
     assert world.state.place.step.phase is Phase.QUESTION
 
 
-@pytest.mark.parametrize("text", ["Yes.", "Yes, please.", "Okay, stop.", "End the interview."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Yes.", "Yes, please.", "Okay, stop.", "End the interview.", "Yes, I do.", "Yep."),
+        *("Um, yes.", "Absolutely.", "Yes, that's right.", "I do.", "Right.", "Please do."),
+        *("对。", "确定。", "嗯，好的。", "对，我想结束。", "行。"),
+    ],
+)
 def test_yes_or_the_wish_again_ends_it(text: str) -> None:
     world = asked_whether_to_end()
     says(world, text)
     assert closing(world)
 
 
-@pytest.mark.parametrize("text", ["No.", "No, let's go on.", "Please continue.", "Don't stop."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("No.", "No, let's go on.", "Please continue.", "Don't stop.", "Nope.", "Not at all."),
+        *("No, I'd like to continue.", "No, that was a mistake.", "Sorry, no, I misspoke."),
+        *("不，继续。", "没有，继续。", "不好意思，说错了，继续吧。"),
+    ],
+)
 def test_no_has_the_question_asked_again(text: str) -> None:
     world = asked_whether_to_end()
     says(world, text)
@@ -92,3 +106,74 @@ def test_what_was_answered_before_is_not_replied_to_before_the_question_is_decid
 @pytest.mark.parametrize(("language", "text"), [("en", "end the interview"), ("zh", "结束面试")])
 def test_the_question_exists_in_both_languages(language: str, text: str) -> None:
     assert text in lines.line(lines.Said.CONFIRM_END, language)
+
+
+@pytest.mark.parametrize("text", ["Maybe.", "We used Redis.", "No, please stop.", "我不确定。"])
+def test_what_is_neither_yes_nor_no_is_asked_about_once_more(text: str) -> None:
+    world = asked_whether_to_end()
+    says(world, text)
+    assert world.state.ending
+    assert world.state.floor is not None
+    assert world.state.floor.line.text == QUESTION
+    assert world.state.place.answer.turns == ()
+    world.play()
+    world.settle()
+    says(world, "Yes, I do.")
+    assert closing(world)
+
+
+def test_it_is_not_asked_a_third_time() -> None:
+    world = asked_whether_to_end()
+    says(world, "Maybe.")
+    world.play()
+    world.settle()
+    says(world, "We used Redis.")
+    assert not world.state.ending
+    assert [turn.text for turn in world.state.place.answer.turns] == ["We used Redis."]
+
+
+def test_a_question_at_the_question_is_none_to_the_interview() -> None:
+    """Another wish than to stop takes its place."""
+    world = asked_whether_to_end()
+    says(world, "Could you repeat the question?")
+    assert not world.state.ending
+    assert world.state.place.answer.turns == ()
+
+
+def offered() -> World:
+    """Somebody who said nothing was offered to skip the question."""
+    world = asked()
+    while not world.state.offered:
+        world.pass_time(60.0)
+        world.settle()
+        if world.state.floor is not None:
+            world.play()
+            world.settle()
+    return world
+
+
+@pytest.mark.parametrize(
+    "text", ["Yes, please.", "Yep.", "Um, okay.", "Yes, let's skip it.", "好，跳过吧。"]
+)
+def test_yes_to_the_offer_skips_the_question(text: str) -> None:
+    world = offered()
+    says(world, text)
+    world.settle()
+    assert world.state.place.step.round == 2
+    assert not world.state.offered
+
+
+@pytest.mark.parametrize("text", ["No.", "No, I'd like to answer it.", "不用，我想想。"])
+def test_no_to_the_offer_is_no_answer_and_leaves_time_for_one(text: str) -> None:
+    world = offered()
+    says(world, text)
+    assert world.state.place.answer.turns == ()
+    assert world.state.place.step.round == 1
+    assert world.state.hold is not None
+
+
+@pytest.mark.parametrize("text", ["Redis.", "No, we used Postgres.", "Yes, because of the index."])
+def test_an_answer_at_the_offer_is_one(text: str) -> None:
+    world = offered()
+    says(world, text)
+    assert [turn.text for turn in world.state.place.answer.turns] == [text]

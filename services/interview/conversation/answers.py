@@ -117,9 +117,14 @@ def over(scene: Scene, turn: Turn) -> None:
     scene.tell_stored(CandidateTurn(turn))
 
 
-def aside(scene: Scene, event: TurnEnded) -> None:
+def apart(scene: Scene, event: TurnEnded) -> Turn:
+    """A stretch of speech as a turn that answers nothing."""
+    return _turn(scene, event)
+
+
+def aside(scene: Scene, turn: Turn) -> None:
     """Something was said that answers nothing: it is kept apart from the answer."""
-    turn = _turn(scene, event)
+    turn = replace(turn, round=0, question_id="")
     scene.keep(turn)
     scene.tell_stored(CandidateTurn(turn))
 

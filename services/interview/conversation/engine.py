@@ -20,6 +20,7 @@ from services.interview.conversation import (
     replies,
     speaking,
     turn_taking,
+    wishes,
 )
 from services.interview.conversation.journal import REBUILT_GAP
 from services.interview.conversation.scene import Scene
@@ -34,6 +35,7 @@ from services.interview.conversation.state import (
 )
 from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
+from services.interview.understanding.intent import understand
 
 FORGOTTEN_SECONDS = 60.0
 """Whoever comes back after longer hears the question once more."""
@@ -330,15 +332,19 @@ def _typed(scene: Scene, text: str) -> None:
     if scene.state.speech.lost:
         turn_taking.salvage(scene)
     replies.hold_back(scene)
-    scene.set(quiet=0, offered=False, ending=False)
+    scene.set(quiet=0)
     scene.set(speech=replace(scene.state.speech, worded=False))
     holding.release(scene)
     answers.settle(scene)
     if scene.place.step.asks:
         scene.set_place(asked=True, repeat=False)
     turn = answers.typed(scene, text)
-    answers.over(scene, turn)
     scene.set(superseded=turn)
+    meant = understand(text, turn_taking.situation(scene, None), final=True)
+    if scene.live and wishes.taken(scene, turn, meant):
+        return
+    scene.set(offered=False, ending=False)
+    answers.over(scene, turn)
     if scene.live and scene.place.step.asks:
         replies.release(scene, replies.turn_clock(scene, turn))
 

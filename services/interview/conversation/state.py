@@ -342,6 +342,7 @@ class SessionState:
         quiet: How often a silent candidate was asked already.
         offered: Whether the candidate was offered to skip the question.
         ending: Whether the candidate was asked if the interview shall end.
+        pressed: Whether they were asked that a second time.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
         counter: Numbers whatever needs a number.
@@ -378,6 +379,7 @@ class SessionState:
     quiet: int = 0
     offered: bool = False
     ending: bool = False
+    pressed: bool = False
     failing: tuple[str, ...] = ()
     counter: int = 0
     commit: int = 0

@@ -302,9 +302,7 @@ def _weigh(scene: Scene, silence: float) -> None:
 def _asks_for_something(scene: Scene, text: str) -> bool:
     """Whether it is whole as it is: a command, or a refusal to answer."""
     meant = understand(text, situation(scene, None), final=True)
-    if meant in COMMANDS or wishes.agrees_to_end(scene, text):
-        return True
-    if wishes.wants_to_go_on(scene, text):
+    if meant in COMMANDS or wishes.agreed(scene, text) is not None:
         return True
     if not declined(text):
         return False
@@ -357,13 +355,9 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
             speaking.stop(scene)
         speaking.take_back(scene)
     scene.set(quiet=0)
-    if wishes.agrees_to_end(scene, event.text):
-        meant = Intent.END
-    elif wishes.wants_to_go_on(scene, event.text):
-        meant = Intent.REPEAT
-    if meant in wishes.WISHES or wishes.agrees_to_skip(scene, event.text):
-        wishes.grant(scene, event, meant)
-    elif meant is Intent.SPEECH:
+    if wishes.taken(scene, answers.apart(scene, event), meant):
+        return
+    if meant is Intent.SPEECH:
         _take(scene, event, eager_at)
     elif scene.state.hold is None:
         answers.settle(scene)

@@ -2,67 +2,76 @@
 
 from __future__ import annotations
 
-import re
-
-from services.interview.clients.seams import TurnEnded
 from services.interview.conversation import answers, holding, replies, speaking
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.conversation.progress import Step, after
 from services.interview.conversation.scene import Scene
 from services.interview.interviewer.deciding import Move
-from services.interview.record import Phase
+from services.interview.interviewer.words import count
+from services.interview.record import Phase, Turn
+from services.interview.understanding.consent import END, SKIP, consent
 from services.interview.understanding.intent import Intent
 
 CONFIRM_SECONDS = 15.0
 """How long an answer is waited for to the question whether the interview shall end."""
 WISHES = frozenset({Intent.REPEAT, Intent.REPHRASE, Intent.HOLD, Intent.SKIP, Intent.END})
-_YES = frozenset(
-    ["yes", "yeah", "sure", "ok", "okay", "please", "好", "好的", "是", "是的", "可以"]
-)
+SHORT_WORDS = 9
+"""So little said to the question whether the interview shall end has it asked once more."""
 
 
-_END = frozenset(["stop", "end", "it", "here", "finish", "结束", "结束吧", "好的结束", "对"])
-_ON = re.compile(
-    r"(?:(?:no|nope|not|yet|sorry|oh|okay|ok|please|thanks|thank you|continue|go on|carry on"
-    r"|keep going|stop|end|let's|let us|do not|don't|i|we|want to|would like to|can|should"
-    r"|the interview|with|it) ?)+"
-    r"|(?:不|不是|不用|不要|没有|别|还没|先|我|我们|想|要|请|了|吧|结束|继续|面试|好的?)+"
-)
-_GOES_ON = re.compile(r"\b(?:no|nope|not|continue|go on|carry on|keep going)\b|don't|不|没|别|继续")
+def agreed(scene: Scene, text: str) -> bool | None:
+    """Whether it says yes or no to what was offered; None if neither, or nothing was."""
+    if scene.state.ending:
+        return consent(text, END)
+    return consent(text, SKIP) if scene.state.offered else None
 
 
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[\w']+", text.lower().replace("’", "'")))
+def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
+    """Does what the candidate wants, if the turn is a wish; whether it is.
+
+    Args:
+        scene: The session.
+        turn: What was said or typed.
+        meant: What it means by itself.
+    """
+    state, answer = scene.state, agreed(scene, turn.text)
+    if state.ending and answer is not None:
+        meant = Intent.END if answer else Intent.REPEAT
+    elif state.offered and answer is not None:
+        meant = Intent.SKIP if answer else Intent.HOLD
+    elif state.ending and not state.pressed and meant is Intent.SPEECH and _short(turn.text):
+        _apart(scene, turn)
+        _ask_whether_to_end(scene, again=True)
+        return True
+    if meant not in WISHES:
+        return False
+    _grant(scene, turn, meant)
+    return True
 
 
-def agrees_to_end(scene: Scene, text: str) -> bool:
-    """Whether it says yes to the question whether the interview shall end."""
-    words = _plain(text).split()
-    yes = bool(words) and words[0] in _YES and all(word in _YES | _END for word in words)
-    return scene.state.ending and yes
+def _short(text: str) -> bool:
+    return count(text) <= SHORT_WORDS
 
 
-def wants_to_go_on(scene: Scene, text: str) -> bool:
-    """Whether it says no to that, and nothing else."""
-    plain = _plain(text)
-    found = _ON.fullmatch(plain) is not None and _GOES_ON.search(plain) is not None
-    return scene.state.ending and found
-
-
-def agrees_to_skip(scene: Scene, text: str) -> bool:
-    """Whether it says yes to the offer to skip the question."""
-    words = text.lower().strip(" .!,。！").split()
-    return scene.state.offered and bool(words) and all(word.strip(",.") in _YES for word in words)
-
-
-def grant(scene: Scene, event: TurnEnded, meant: Intent) -> None:
-    """Does what the candidate wants. What they said of it is no part of an answer."""
+def _apart(scene: Scene, turn: Turn) -> None:
+    """What was said of a wish is no part of an answer."""
     answers.settle(scene)
-    answers.aside(scene, event)
+    answers.aside(scene, turn)
     replies.drop(scene)
+
+
+def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
+    """Who is misheard loses an answer, not the interview."""
+    holding.hold(scene, CONFIRM_SECONDS)
+    scene.set(ending=True, pressed=again)
+    speaking.say(scene, scene.script.aside(scene.script.end_question(), scene.place))
+
+
+def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
+    _apart(scene, turn)
     place = scene.place
     confirmed = scene.state.ending
-    scene.set(ending=False)
+    scene.set(ending=False, offered=False)
     match meant:
         case Intent.REPEAT if place.line is not None:
             asks = place.step.asks
@@ -73,10 +82,7 @@ def grant(scene: Scene, event: TurnEnded, meant: Intent) -> None:
         case Intent.HOLD:
             holding.hold(scene, DEFAULT_HOLD_SECONDS)
         case Intent.END if not confirmed and place.step.phase is not Phase.CLOSING:
-            # Who is misheard loses an answer, not the interview.
-            holding.hold(scene, CONFIRM_SECONDS)
-            scene.set(ending=True)
-            speaking.say(scene, scene.script.aside(scene.script.end_question(), place))
+            _ask_whether_to_end(scene, again=False)
         case Intent.END:
             speaking.say(scene, scene.script.line(Step(Phase.CLOSING, place.step.round)))
         case _ if place.step.phase is not Phase.CLOSING:

@@ -14,6 +14,7 @@ from services.interview.interviewer.coverage import (
     compare_words,
 )
 from services.interview.interviewer.rating import Rating, rate
+from services.interview.interviewer.reading import found
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import in_another_language
 from services.interview.interviewer.structure import Structure, structure
@@ -67,17 +68,20 @@ async def analyse(
     Returns:
         The result, and why meanings were not compared, if they were not.
     """
-    said = passages(turns)
+    answer = " ".join(turn.text for turn in turns)
+    length = len(answer)
+    said = await found(length, lambda: passages(turns))
     quotes = [passage.quote for passage in said]
     failure: DependencyFailed | None = None
     try:
         comparison = await compare(embedder, question, quotes, background=True)
     except DependencyFailed as error:
         failure = error
-        comparison = compare_words(question, quotes)
-    answer = " ".join(turn.text for turn in turns)
-    worded = wording(question, answer)
-    told = structure(sentences(turns)) if question.category is Category.BEHAVIORAL else None
+        comparison = await found(length, lambda: compare_words(question, quotes))
+    worded = await found(length, lambda: wording(question, answer))
+    told = None
+    if question.category is Category.BEHAVIORAL:
+        told = await found(length, lambda: structure(sentences(turns)))
     spoken = measure([turn.words for turn in turns], sounds)
     rating = rate(question, comparison, worded, told, spoken)
     where = _Evidence(said, turns, comparison, told, spoken, question.language)

@@ -9,6 +9,7 @@ from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer.coverage import compare, compare_words
 from services.interview.interviewer.declining import declined
 from services.interview.interviewer.rating import rate
+from services.interview.interviewer.reading import found
 from services.interview.interviewer.wording import wording
 from services.interview.interviewer.words import count
 from services.interview.questions.bank import Question
@@ -59,16 +60,18 @@ class Assessment:
 
 async def assess(embedder: Embedder, question: Question, answer: str) -> Assessment:
     """Assesses an answer; falls back to comparing words, never raises for a server that is away."""
-    words = count(answer)
+    length = len(answer)
+    words = await found(length, lambda: count(answer))
     if declined(answer) or not words:
         return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
-    said = texts(answer)
+    said = await found(length, lambda: texts(answer))
     try:
         comparison = await compare(embedder, question, said, background=False)
     except DependencyFailed:
-        comparison = compare_words(question, said)
+        comparison = await found(length, lambda: compare_words(question, said))
+    worded = await found(length, lambda: wording(question, answer))
     points = comparison.points
     covered = tuple(point.text for point in points if point.covered)
     missed = tuple(point.text for point in points if not point.covered)
-    level = rate(question, comparison, wording(question, answer)).overall / 100
+    level = rate(question, comparison, worded).overall / 100
     return Assessment(covered, missed, level, declined=False, words=words)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from services.interview.clients.seams import Embedder
 from services.interview.interviewer.personas import primary
 from services.interview.interviewer.polarity import Marked, agreement, marked
+from services.interview.interviewer.reading import found
 from services.interview.interviewer.words import content_words
 from services.interview.questions.bank import Question
 from services.interview.record import Category
@@ -113,11 +114,14 @@ async def compare(
     """
     targets = [question.text, *question.key_points]
     vectors = await embedder.embed([*targets, *said], query=False, background=background)
+    length = sum(map(len, said))
     if not reads(vectors.model, question.language):
-        return compare_words(question, said)
+        return await found(length, lambda: compare_words(question, said))
     similarity: Scores = vectors.values[: len(targets)] @ vectors.values[len(targets) :].T
     scale = KNOWLEDGE if question.category is Category.TECHNICAL else STORIES
-    return _compared(question, said, similarity, scale, Basis.RUBRIC_EMBEDDING)
+    return await found(
+        length, lambda: _compared(question, said, similarity, scale, Basis.RUBRIC_EMBEDDING)
+    )
 
 
 def compare_words(question: Question, said: Sequence[str]) -> Comparison:

@@ -7,35 +7,58 @@ import re
 from services.interview.interviewer.words import count
 
 _CLAUSE_ENDS = re.compile(r"[.,;:!?…。，；：！？、]+|\s[-–—]\s")
-_NOT_ME = r"i (?:really |honestly |just )?"
+_REALLY = r"(?:(?:really|honestly|just|even|actually|ever|absolutely|quite|so|completely) )*"
 _ABOUT = (
-    r"(?: (?:about |of |on |to |how to )?(?:answer )?(?:it|that|this|these|those|any|anything|one"
-    r"|such a (?:case|situation|time)|(?:that|this|the) (?:question|one|answer|topic)"
-    r"|the answer to (?:it|that|this)))"
+    r"(?:(?:(?: (?:about|of|on|to|with|for|in|like|how to|what to|that i))*"
+    r" (?:answer(?: (?:it|that|this|the question|this question|that question))?|say(?: here)?"
+    r"|respond|it|that|this|these|those|any|anything(?: like (?:that|this))?|one|them"
+    r"|(?:such )?an? (?:case|situation|time|thing)|such (?:a |an )?(?:case|situation|time|thing)"
+    r"|(?:that|this|the|such a) (?:question|one|answer|topic|subject|area|situation)"
+    r"|(?:the |an )?answer(?: to (?:it|that|this))?|an? example|can (?:remember|recall)))+)"
+)
+"""What is spoken of is the question, not something else: "I don't know fear" answers."""
+_KNOWING = (
+    r"(?:know|remember|recall|think of|answer|say|tell you|come up with"
+    r"|have (?:much|anything) to say"
+    r"|have (?:a|an|any|the|much|one|enough)? ?(?:faintest |slightest |good |clear )?"
+    r"(?:clue|idea|answer|example|opinion|experience|knowledge|comment|one))"
+)
+_NOTHING = (
+    r"(?:idea|clue|comment|answer|experience|opinion|example|knowledge|thoughts)(?: whatsoever)?"
 )
 _ENGLISH = (
-    rf"{_NOT_ME}(?:do not|dont) (?:really |even |actually )?"
-    rf"(?:know|remember|recall)(?:{_ABOUT}| what to say"
-    rf"| (?!much\b|(?:the )?(?:details|names?)\b)(?:\w+ ){{0,2}}\w+)?"
-    rf"|{_NOT_ME}dunno{_ABOUT}?|dunno{_ABOUT}?|idk|not a clue|(?:that |it )?beats me"
-    rf"|{_NOT_ME}(?:have not|do not have) (?:a|any) (?:clue|idea)(?: about{_ABOUT})?"
-    rf"|{_NOT_ME}(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind"
-    rf"|{_NOT_ME}(?:do not|dont) have (?:an answer|one|any|an example)(?: (?:to|for|of){_ABOUT})?"
-    rf"|{_NOT_ME}(?:can ?not) (?:really )?(?:think of|remember|recall|answer|say){_ABOUT}?"
-    rf"|(?:i have |i have got )?no (?:idea|clue|comment|answer|experience)"
-    rf"(?: (?:about|of|on|with|to|for){_ABOUT}| at all)?|nothing(?: comes to (?:my )?mind)?"
+    rf"(?:i )?{_REALLY}(?:do|can|could|would|have|will) ?not {_REALLY}"
+    rf"(?:{_KNOWING}|an?y? (?:clue|idea)|got an?y? (?:clue|idea)|the (?:faintest|slightest)"
+    rf"(?: (?:clue|idea))?){_ABOUT}?"
+    rf"|(?:i )?{_REALLY}dont know{_ABOUT}?|(?:i )?{_REALLY}dunno{_ABOUT}?|idk|not a clue"
+    rf"|(?:that |it )?beats me|(?:you )?got me (?:there|on that)"
+    rf"|(?:i )?{_REALLY}(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind"
+    rf"|(?:i (?:have|have got) )?{_REALLY}no {_NOTHING}{_ABOUT}?|(?:i (?:have|know) )?nothing"
+    rf"(?: (?:comes|came) to (?:my )?mind|{_ABOUT})?"
     rf"|(?:can we|could we|let us|i would like to|i want to) (?:please )?"
     rf"(?:skip|move on|go on)(?: (?:this|that|it|to)?(?: ?(?:the )?(?:next )?(?:question|one))?)?"
     rf"|(?:(?:i (?:will |would )?)?pass|(?:i (?:will|would) )?skip)(?: on)?(?:{_ABOUT})?"
-    rf"|(?:the )?next (?:question|one)|{_NOT_ME}would rather not(?: (?:say|answer){_ABOUT}?)?"
-    rf"|i am not (?:really )?sure(?: what to (?:say|answer)|{_ABOUT})?|not really|not that i know"
-    rf"|(?:no )?(?:i )?(?:have )?never(?: (?:really )?(?:done|had|used|heard|tried|seen){_ABOUT}?)?"
-    rf"|i (?:have not|did not) (?:really )?(?:ever )?(?:done|do|had|have|used|use|tried){_ABOUT}"
+    rf"|(?:the )?next (?:question|one)"
+    rf"|i (?:would )?{_REALLY}(?:rather not|prefer not to)(?: (?:say|answer){_ABOUT}?)?"
+    rf"|i am not {_REALLY}(?:sure|able to|familiar with|aware of|experienced in)(?: what to"
+    rf"| how to)?{_ABOUT}?|not really|not that i (?:know|remember|recall|can remember)"
+    rf"|(?:no )?(?:i {_REALLY}have )?{_REALLY}never(?: {_REALLY}"
+    rf"(?:done|had|used|heard|tried|seen|thought|been|come across|worked|dealt|faced){_ABOUT}?)?"
+    rf"|i have not {_REALLY}(?:done|had|used|tried|seen|heard){_ABOUT}"
+    rf"|i did not {_REALLY}(?:ever )?(?:have|use) (?:that|this|one|any)"
+    r"|(?:my mind (?:is|went|has gone|goes)|i am|i am drawing a|drawing a|it is all a)"
+    rf" {_REALLY}(?:a )?(?:blank|blanking|clueless|stumped)(?: (?:here|on this|on that))?"
+    r"|(?:that is|it is|this is) (?:way |far )?(?:beyond me|beyond my knowledge"
+    r"|not something i know)"
 )
 _CHINESE = (
-    r"(?:不知道|不(?:太|是很)?清楚|没(?:有)?想过|不记得|不(?:太)?了解|没听说过).{0,6}"
-    r"|想不起来|想不(?:到|出来)|不太?会(?:回答)?|答不上来|没(?:有)?(?:做过|用过|遇到过|经验|思路|想法)"
-    r"|没什么(?:可|好)说的|跳过|下一(?:个问题|题)|换一?(?:个问题|题|道题)|过"
+    r"(?:不(?:太|是很|大|怎么)?(?:知道|清楚|了解|懂|会(?:做|答|回答)?|记得|熟悉|确定)"
+    r"|没(?:有|什么|有什么)?(?:相关|任何|这方面)?的?(?:经验|想法|思路|概念|头绪|例子|印象|了解|可说的|好说的)"
+    r"|没(?:有)?(?:听说过|听过|想过|思考过|考虑过|接触过|了解过|做过|用过|遇到过|碰到过)"
+    r"|想不(?:太)?(?:起来|到|出来?)|(?:答|说|回答)不(?:太)?(?:上来|出来?|清楚?|了|好)|不好说"
+    r"|(?:都|给)?忘(?:记|掉)?|(?:脑子|大脑|脑袋)里?(?:是|都)?一?片?空白)"
+    r"(?:怎么(?:回答|说|做|讲)|答案|这些?(?:个|种|方面)?(?:情况|事情?|问题)?|该说什么|说什么)?"
+    r"|跳过|下一(?:个问题|题)|换一?(?:个问题|题|道题)|过"
 )
 _WORDS = (
     r"(?:um+|uh+|er+|hm+|well|so|oh|no|sorry|i am (?:so |very )?sorry|i apologi[sz]e|honestly"
@@ -48,9 +71,12 @@ _WORDS_ZH = (
 )
 _POLITE = re.compile(f"(?:{_WORDS}(?: |$))+|{_WORDS_ZH}+")
 _LEAD = f"(?:{_WORDS} )*"
-_TAIL = r"(?: (?:please|thanks|thank you|sorry|then|now|at all|right now|yet|honestly|either))*"
+_TAIL = (
+    r"(?: (?:please|thanks|thank you|sorry|then|now|here|at all|right now|yet|honestly|either))*"
+)
 _LEAD_ZH = (
-    rf"(?:{_WORDS_ZH}|我们?|真的?|也|还|就|可能|暂时|一下子|其实|完全"
+    rf"(?:{_WORDS_ZH}|我们?|真的?|也|还|就|可能|暂时|一下子|一时|其实|完全|从来|根本|实在|确实"
+    r"|对(?:这|此|它)(?:个|方面|块)?|这方面|这种情况"
     r"|能不能|能|可以|请|想|要|直接|先|问|看)*"
 )
 _TAIL_ZH = r"(?:这个问题|这道?题|这个|了|吧|啊|呢|吗|好吗|可以吗|怎么回答|谢谢| )*"
@@ -60,6 +86,7 @@ _DECLINES = re.compile(
 _EXPANSIONS = (
     (re.compile(r"\bcan't\b"), "can not"),
     (re.compile(r"n't\b"), " not"),
+    (re.compile(r"\b(that|it)'s\b"), r"\1 is"),
     (re.compile(r"\blet's\b"), "let us"),
     (re.compile(r"'m\b"), " am"),
     (re.compile(r"'ve\b"), " have"),

@@ -10,6 +10,7 @@ from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.comparing import compare_reports
 from services.interview.interviewer.judging import Judge
+from services.interview.interviewer.reading import found
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import (
     advice,
@@ -94,7 +95,10 @@ class Reviewer:
         asked = question_alone(heard, question.text)
         sounds = [await self._sound(turn) for turn in answers]
         if question.category is Category.CONVERSATION:
-            return practised(round_number, question, asked, answers, sounds)
+            return await found(
+                sum(len(turn.text) for turn in answers),
+                lambda: practised(round_number, question, asked, answers, sounds),
+            )
         result, failure = await analyse(
             self._embedder,
             round_number=round_number,

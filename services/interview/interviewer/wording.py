@@ -22,20 +22,23 @@ _VAGUE_CHINESE = re.compile(
     r"一般|大概|可能|应该|好像|好的|比较|有点|什么的|之类|各种|很多|非常|特别|总是|随便|看情况|差不多|反正|就行|还可以|东西|事情"
 )
 _NUMBER = (
-    r"(?:\d+(?:[.,]\d+)*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-    r"|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million)"
+    r"(?:(?<!\d[.,])\d++(?:[.,]\d++)*+|two|three|four|five|six|seven|eight|nine|ten|eleven"
+    r"|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million)"
 )
+"""Digits are taken whole, from their first on: else "1,1,1…" is looked at from each of them."""
 _FIGURES = re.compile(
     rf"\b(?:in|since|by|from|to|until|of|at|than|about|around|under|over|was|were|is) {_NUMBER}\b"
     rf"|\b{_NUMBER}(?=\s?%|[ -]?(?!(?:and|or|but|then|so|i|we|it|the)\b)[a-z])"
     r"|\b(half|third|twice"
     r"|percent|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march"
     r"|april|june|july|august|september|october|november|december|summer|autumn|winter|minutes?"
-    r"|hours?|days?|weeks?|months?)\b|[一二三四五六七八九十百千两\d]+[个次天年月点周成条]|星期|早上|上午|晚上|去年|前年"
+    r"|hours?|days?|weeks?|months?)\b"
+    r"|(?<![一二三四五六七八九十百千两\d])[一二三四五六七八九十百千两\d]++[个次天年月点周成条]"
+    r"|星期|早上|上午|晚上|去年|前年"
 )
 """A number by itself says nothing: it counts with its unit, its noun or its preposition."""
 _LIST_NUMBER = re.compile(
-    r"^\s*(?:\(?\d{1,2}[.):、]|[一二三四五六七八九十]{1,2}[、.])\s*", re.MULTILINE
+    r"^[^\S\n]*+(?:\(?\d{1,2}[.):、]|[一二三四五六七八九十]{1,2}[、.])\s*", re.MULTILINE
 )
 _COUNTING = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.):、]\s+(?=\S)")
 _PERSONAL = re.compile(r"\b(i|i'm|i've|i'd|i'll|my|me|mine|myself|we|our|us)\b|我|咱")

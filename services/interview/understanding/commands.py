@@ -24,11 +24,20 @@ class Grammar:
         reasons: Why it is said ("I don't know"), and politeness; no command by itself.
         repairs: Whole utterances that ask for the last line again ("Sorry?"), where an answer is
             expected (Dingemanse et al. 2013).
+        clear: Makes a request of a command: who is asked, or for what.
+        circumstances: Beside a clear request a clause in words of one's own says why, if it is of
+            this form.
+        holding: The same beside "hold on", where content often follows.
+        reports: Whoever reports what was said does not ask for it.
     """
 
     cores: Mapping[CommandName, re.Pattern[str]]
     reasons: re.Pattern[str]
     repairs: re.Pattern[str]
+    clear: re.Pattern[str]
+    circumstances: re.Pattern[str]
+    holding: re.Pattern[str]
+    reports: re.Pattern[str]
 
     def command(self, utterance: Utterance, *, silent: bool) -> CommandName | None:
         """The command that the whole utterance is; None when anything else is said, too.
@@ -41,13 +50,23 @@ class Grammar:
         if (silent or utterance.asks) and self.repairs.fullmatch(" ".join(clauses)):
             return "repeat"
         found: CommandName | None = None
+        others: list[str] = []
+        clear = False
         for clause in clauses:
             command = self._clause(clause)
             if command is not None:
                 found = command
+                clear = clear or self.clear.search(clause) is not None
             elif not self.reasons.fullmatch(clause):
-                return None
+                others.append(clause)
+        if others and not (clear and len(others) == 1 and self._explains(others[0], found)):
+            return None
         return found
+
+    def _explains(self, clause: str, command: CommandName | None) -> bool:
+        """Whether a clause beside a clear request is why it is made, and no content."""
+        circumstances = self.holding if command == "hold" else self.circumstances
+        return circumstances.fullmatch(clause) is not None and not self.reports.search(clause)
 
     def _clause(self, clause: str) -> CommandName | None:
         for command, core in self.cores.items():
@@ -57,7 +76,16 @@ class Grammar:
 
 
 def grammar(
-    cores: Mapping[CommandName, str], *, lead: str, tail: str, reasons: str, repairs: str
+    cores: Mapping[CommandName, str],
+    *,
+    lead: str,
+    tail: str,
+    reasons: str,
+    repairs: str,
+    clear: str,
+    circumstances: str,
+    holding: str,
+    reports: str,
 ) -> Grammar:
     """Makes a grammar of patterns: `lead` and `tail` match one filler, with its space."""
     around = f"(?:{lead})*(?:{{}})(?:{tail})*"
@@ -69,4 +97,8 @@ def grammar(
         },
         re.compile(around.format(f"(?:{reasons})?")),
         re.compile(repairs),
+        re.compile(clear),
+        re.compile(circumstances),
+        re.compile(holding),
+        re.compile(reports),
     )

@@ -63,6 +63,7 @@ _KNOWN = (
 
 _REPEAT = rf"""
     {_ASK}?(?:repeat|repeating)(?: {_THAT})?{_AGAIN}*
+  | {_ASK}(?:hear|have) {_THAT}{_AGAIN}+ | {_ASK}?(?:go over|run) {_THAT}(?: by me)?{_AGAIN}+
   | {_ASK}?(?:say|saying|ask|asking|read|reading|tell me) {_THAT}{_AGAIN}+
   | {_ASK}?(?:say|come|tell me) again{_AGAIN}*
   | {_ASK}(?:start|begin) (?:again|over|from the (?:beginning|start|top))
@@ -92,10 +93,14 @@ _REPHRASE = rf"""
   | {_YOU} be (?:a (?:little |bit )?(?:bit )?)?
     (?:more|a bit more) (?:specific|precise|concrete|clear)
   | {_YOU} give(?: me)? (?:an|one) example(?: of (?:that|what you mean))?
-  | what (?:exactly )?do you mean(?: exactly)?(?: (?:by|with) (?:that|this|it))?(?: exactly)?
+  | what (?:exactly )?do you mean(?: exactly)?(?: (?:by|with) \w+(?: \w+)?)?(?: exactly)?
+  | what (?:exactly )?are you (?:asking|looking for|after)(?: for)?(?: exactly)?
+  | i (?:am|was) not (?:quite |really )?following(?: you| {_THAT})?
+  | {_YOU} give(?: me)? a hint(?: what you mean)?
   | what (?:does|is) (?:that|this|it|the question) (?:mean|supposed to mean)
   | i (?:do|did|could) not (?:quite |really |fully |completely )?(?:understand|follow)
-    (?: (?:you|{_THAT}|what you (?:mean|are asking|want)))?
+    (?: (?:you|{_THAT}|what you (?:mean|are asking|want(?: from me)?)))?
+  | i (?:do|did) not (?:quite |really )?get (?:{_QUESTION}|what you (?:mean|are asking|want))
   | i am not (?:quite |really |entirely )?sure (?:what you (?:mean|are asking|want)|
     (?:that )?i understand(?: {_THAT}| you)?)
   | i am (?:a (?:bit|little) )?confused(?: by (?:it|that|{_QUESTION}))?
@@ -113,6 +118,8 @@ _HOLD = rf"""
   | let me (?:just |quickly )?(?:think|consider)(?: (?:about |on )?(?:it|that|this))?
     (?: through)?(?: for)?(?: {_A_MOMENT})?
   | let me see | let me have a think
+  | let me (?:just |quickly |first )*(?:collect|gather|sort|organi[sz]e) my (?:thoughts|ideas)
+    (?: for {_A_MOMENT})?
   | {_WE} (?:have|take|get|need) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|would like) {_A_MOMENT}{_TO_THINK}?
   | i (?:need|want|have) to think(?: (?:about )?(?:it|that|this))?(?: for)?(?: {_A_MOMENT})?
@@ -135,6 +142,8 @@ _SKIP = rf"""
   | {_ASK}?(?:go|get|jump|continue|proceed|move)(?: on| ahead| over| straight)?(?: to| with) {_NEXT}
   | {_ASK}(?:have|get|do|take|try|ask(?: me)?) (?:{_NEXT}|something else)
   | ask me (?:{_NEXT}|something else)
+  | i would (?:prefer|like) {_NEXT}
+  | {_ASK}(?:come|go|get) back to {_ONE}(?: one)? later
 """
 _LEAVE = r"(?:stop|end|finish|quit|leave|abort|cancel|close|conclude|wrap(?: it| this| things)? up)"
 _REQUEST_TO = (
@@ -194,6 +203,16 @@ COMMANDS = grammar(
     tail=_TAIL,
     reasons=_flat(_REASONS),
     repairs=_REPAIRS,
+    clear=r"\b(?:you|please|question|interview|let us|let me|hold on|hang on|wait|moment|second"
+    r"|minute|(?:can|could|may|might|shall) (?:i|we)|i (?:want|would like|need|have) to)\b",
+    circumstances=r"(?:(?:sorry|because|as|i am sorry|i am afraid) )*"
+    r"(?:i (?:was|am|did|do|got|lost|missed|can|could|feel)|my \w+|the \w+|there (?:is|was)"
+    r"|it (?:is|was)|you (?:cut|broke)|someone|somebody)\b.{0,50}",
+    holding=r"(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
+    r"|let me (?:just |quickly )?(?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}"
+    r"|i (?:need|have) to (?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}",
+    reports=r"\b(?:s[ai][iy]d?|says|asked|asks|told|tell|answered|replied|wrote|called|customers?"
+    r"|clients?|boss|manager|team|we|they|he|she|users?)\b",
 )
 
 _AUXILIARIES = (

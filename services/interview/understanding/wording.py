@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ANNOTATION = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|\*[^*]+\*|[♪♫]+")
+_ANNOTATION = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|（[^（）]*）|【[^【】]*】|\*[^*]+\*|[♪♫]+")
 """What Whisper writes for sounds that are no speech."""
 _LAUGHTER = re.compile(r"laugh|chuckl|giggl|笑")
 _DRAWN_OUT = re.compile(r"([^\W\d]{1,2}?)\1{3,}")

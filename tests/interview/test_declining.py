@@ -1,0 +1,37 @@
+"""Who has nothing to say declines; who says it of something else answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.interview.interviewer.declining import declined
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Honestly I have never thought about that.", "Can't think of one right now."),
+        *("That's beyond me.", "No idea whatsoever.", "I haven't the faintest idea."),
+        *("I don't have experience with that.", "I have nothing to say about this."),
+        *("I wouldn't know.", "I'm drawing a blank.", "I don't have much to say here."),
+        *("My mind is blank.", "You got me there.", "I am not familiar with it."),
+        *("我没有什么经验。", "这个我真不会。", "我一时想不起来。", "这个问题我没有思考过。"),
+        *("完全没概念。", "我脑子一片空白。", "说不上来。", "我不懂这个。", "没听过。"),
+    ],
+)
+def test_saying_of_the_question_that_one_cannot_answer_declines(text: str) -> None:
+    assert declined(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I don't know fear.", "I do not recall failing.", "I did not do it.", "I never used it."),
+        *("I don't know everything.", "I do not know any shortcuts."),
+        *("I do not remember ever giving up.", "I can't say no to colleagues."),
+        *("不知道疲倦。", "没想过放弃。", "我没想过要离开。", "我不了解情况就不发言。"),
+        *("没有做过，但我学得很快。", "换个问题角度看，它是机会。"),
+    ],
+)
+def test_saying_it_of_something_else_answers(text: str) -> None:
+    assert not declined(text)
