@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -26,13 +26,16 @@ from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
     CALLER_KEY,
     REQUEST_ID_KEY,
+    SESSION_KEY,
     USER_KEY,
     Request,
+    current_request,
     new_request_id,
     set_current_request,
 )
 from services.runtime.telemetry import end_with, server_span
 from services.runtime.validation import validate
+from services.runtime.watching import Watch, watched
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +57,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Wraps every handler of the server."""
 
     def __init__(
-        self, *, max_concurrent_rpcs: int, receive_seconds: float, draining: asyncio.Event
+        self,
+        *,
+        max_concurrent_rpcs: int,
+        receive_seconds: float,
+        draining: asyncio.Event,
+        watches: Mapping[str, Watch],
     ) -> None:
         """Takes the limits of the server.
 
@@ -62,10 +70,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             max_concurrent_rpcs: Calls that run at the same time; more are refused.
             receive_seconds: How long the request of a call that has one may take to arrive.
             draining: Set when the server stops.
+            watches: What runs beside the streams of a service, by its name.
         """
         self._max_concurrent_rpcs = max_concurrent_rpcs
         self._receive_seconds = receive_seconds
         self._draining = draining
+        self._watches = watches
         self._running = 0
         self._arrivals = 0
         self._idle = asyncio.Event()
@@ -105,9 +115,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
         if handler.response_streaming:
 
+            watch = self._watches.get(method.split("/")[1])
+
             async def stream(_: object, context: Context) -> None:
                 async def answer() -> None:
-                    await _write(await self._call(handler, context, checked=own), context)
+                    async with self._watched(watch):
+                        await _write(await self._call(handler, context, checked=own), context)
 
                 await around(method, context, answer)
 
@@ -143,6 +156,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             or handler.stream_stream
         )
         return behaviour(request, context)
+
+    @staticmethod
+    def _watched(watch: Watch | None) -> AbstractAsyncContextManager[None]:
+        session = current_request().session
+        return nullcontext() if watch is None or not session else watched(watch(session))
 
     async def _counted(self, method: str, context: Context, answer: Answer, *, unary: bool) -> Any:
         """Answers one of the service's own calls."""
@@ -220,6 +238,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             id=str(request_id) if usable else new_request_id(),
             caller=str(sent.get(CALLER_KEY) or context.peer()),
             user=str(sent.get(USER_KEY, "")),
+            session=str(sent.get(SESSION_KEY, "")),
             method=method,
             deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
             draining=self._draining,

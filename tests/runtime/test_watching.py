@@ -1,0 +1,74 @@
+"""Streams of a session, which end with it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.runtime.errors import Unauthenticated, Unavailable
+from services.runtime.watching import SessionWatch, watched
+from tests.runtime import virtual_time
+
+MINUTE = 60.0
+
+
+def ended_at(over: float, away: tuple[float, float] = (0.0, 0.0)) -> float:
+    """When a stream ends whose session is over at `over`; nobody can say while `away`."""
+
+    async def stream() -> float:
+        clock = asyncio.get_running_loop().time
+
+        async def is_live(session: str) -> bool:
+            assert session == "s"
+            if away[0] <= clock() < away[1]:
+                raise Unavailable("the gateway is away")
+            return clock() < over
+
+        with pytest.raises(Unauthenticated) as told:
+            async with watched(SessionWatch(is_live)("s")):
+                await asyncio.Event().wait()
+        assert told.value.reason == "SESSION_ENDED"
+        return clock()
+
+    return virtual_time.run(stream())
+
+
+@pytest.mark.parametrize("over", [0.0, 1.0, 29.0, 31.0, 3601.0])
+def test_a_stream_is_over_within_the_minute_that_its_session_is(over: float) -> None:
+    assert over <= ended_at(over) < over + MINUTE
+
+
+def test_it_goes_on_while_nobody_can_say_and_no_longer() -> None:
+    assert 600 <= ended_at(20.0, away=(10.0, 600.0)) < 600 + MINUTE
+    assert ended_at(5000.0, away=(10.0, 600.0)) >= 5000
+
+
+async def test_a_scope_that_is_done_is_left_as_ever_and_its_watch_with_it() -> None:
+    began, stopped = asyncio.Event(), asyncio.Event()
+
+    async def watching() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async with watched(watching()):
+        await began.wait()
+    assert stopped.is_set()
+    with pytest.raises(TimeoutError, match="its own"):
+        async with watched(watching()):
+            raise TimeoutError("its own")
+
+
+async def test_who_is_cancelled_stays_cancelled() -> None:
+    async def works() -> None:
+        async with watched(asyncio.Event().wait()):  # type: ignore[arg-type]
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(works())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
