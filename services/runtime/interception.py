@@ -114,7 +114,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         around = partial(self._counted, unary=unary) if own else self._told
 
         if handler.response_streaming:
-
             watch = self._watches.get(method.split("/")[1])
 
             async def stream(_: object, context: Context) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from services.runtime.errors import ServiceError, Unauthenticated
 
 CHECK_SECONDS = 30.0
-"""How often a session is asked about. The answer may be 20 s old where another gateway ended it, and
-takes 3 s at most: a stream is over within a minute."""
+"""How often a session is asked about. The answer may be 20 s old where another gateway ended it,
+and takes 3 s at most: a stream is over within a minute."""
 AGAIN_SECONDS = 2.0
 """Asked again so soon while nobody can say."""
 

@@ -41,9 +41,7 @@ def sessions() -> Sessions:
 
 
 @pytest.fixture
-async def running(
-    bank: Bank, tmp_path: Path, sessions: Sessions
-) -> AsyncIterator[Orchestrator]:
+async def running(bank: Bank, tmp_path: Path, sessions: Sessions) -> AsyncIterator[Orchestrator]:
     async with orchestrator(MemoryStore(10), bank, tmp_path, watch=sessions.watch) as found:
         yield found
 
@@ -58,7 +56,7 @@ def logged_in(session: str) -> Any:
 async def over(call: Any) -> None:
     error = await refused(call)
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert reasons(error) == {"SESSION_ENDED"}
+    assert reasons(error) == ["SESSION_ENDED"]
 
 
 async def test_a_conversation_ends_with_its_session_and_no_other(
@@ -75,7 +73,7 @@ async def test_a_conversation_ends_with_its_session_and_no_other(
     await mine.write(pb.ConverseRequest(join=join(made.id, typed=True)))
     await until(mine, lambda event: event.HasField("utterance_started"))
     await mine.write(pb.ConverseRequest(candidate=typed("I am still here.")))
-    await until(mine, lambda event: event.HasField("turn_finished") or event.HasField("candidate_turn"))
+    await until(mine, lambda event: event.HasField("candidate_turn"))
     mine.cancel()
 
 
@@ -95,18 +93,3 @@ async def test_listening_ends_with_its_session(running: Orchestrator, sessions: 
     await until(call, lambda event: event.HasField("utterance_started"))
     sessions.end("thief's")
     await over(call)
-
-
-async def test_a_client_that_reads_nothing_is_not_heard_any_longer(
-    running: Orchestrator, sessions: Sessions
-) -> None:
-    made = await running.wire.create()
-    call = running.wire.interviews.Converse(None, **logged_in("thief's"))
-    await call.write(joining(made.id))
-    # Nothing of what is told is read.
-    async with asyncio.timeout(PATIENCE):
-        await running.wire.recogniser.opened.get()
-        sessions.end("thief's")
-        while (session := running.sessions.live(made.id)) and session.attendance.seats:
-            await asyncio.sleep(0)
-    call.cancel()

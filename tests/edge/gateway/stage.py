@@ -127,12 +127,20 @@ class Stage:
         return _credentials(response)
 
     async def member(
-        self, email: str = EMAIL, password: str = PASSWORD, token: str | None = None, **more: Any
+        self,
+        email: str = EMAIL,
+        password: str = PASSWORD,
+        guest: account_pb2.Credentials | None = None,
+        **more: Any,
     ) -> account_pb2.Credentials:
         request = pb.RegisterRequest(
-            email=email, password=password, want_refresh_token=True, **more
+            email=email,
+            password=password,
+            want_refresh_token=True,
+            **({} if guest is None else {"guest_refresh_token": guest.refresh_token}),
+            **more,
         )
-        metadata = bearer(token) if token else ()
+        metadata = () if guest is None else bearer(guest.access_token)
         response = await self.accounts.Register(request, timeout=PATIENCE, metadata=metadata)
         return _credentials(response)
 
@@ -146,17 +154,20 @@ class Stage:
         )
         return _credentials(response)
 
-    async def bring(self, guest_token: str, password: str = PASSWORD, email: str = EMAIL) -> Any:
-        """Logs in with a guest's token, to bring their interviews along."""
+    async def bring(
+        self, guest: account_pb2.Credentials, password: str = PASSWORD, email: str = EMAIL
+    ) -> Any:
+        """Logs in with a guest's tokens, to bring their interviews along."""
         return await self.accounts.LogIn(
             pb.LogInRequest(
                 email=email,
                 password=password,
                 want_refresh_token=True,
                 bring_guest_interviews=True,
+                guest_refresh_token=guest.refresh_token,
             ),
             timeout=PATIENCE,
-            metadata=bearer(guest_token),
+            metadata=bearer(guest.access_token),
         )
 
     async def refresh(self, token: str) -> account_pb2.Credentials:
