@@ -59,7 +59,7 @@ async def test_a_field_within_is_named_with_its_path(site: Door) -> None:
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("\ud800", "\\ud800"), ("x\0y", "x\0y"), ("\u00e4\U0001f600", "\u00e4\U0001f600")],
+    [("\ud800", "\\ud800"), ("x\0y", "x\0y"), ("\u00e4\u8bed", "\u00e4\u8bed")],
 )
 async def test_any_name_can_be_told(site: Door, name: str, told: str) -> None:
     """Half of a surrogate pair too, which JSON can write and no message can hold."""

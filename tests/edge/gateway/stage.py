@@ -14,7 +14,12 @@ import asyncpg
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from viva.account.v1 import account_pb2, account_service_pb2_grpc, quota_service_pb2_grpc
+from viva.account.v1 import (
+    account_pb2,
+    account_service_pb2_grpc,
+    quota_service_pb2_grpc,
+    session_service_pb2_grpc,
+)
 from viva.account.v1 import account_service_pb2 as pb
 from viva.interview.v1 import owner_service_pb2, owner_service_pb2_grpc
 
@@ -115,6 +120,7 @@ class Stage:
     gateway: Gateway
     accounts: Any
     quotas: Any
+    sessions: Any
     clock: FakeClock
     mail: FakeMail
     owners: FakeOwners
@@ -256,7 +262,10 @@ async def stage(postgres: Postgres, data_dir: Path, **changes: Any) -> AsyncIter
         ):
             accounts: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             quotas: Any = quota_service_pb2_grpc.QuotaServiceStub(channel)
-            yield Stage(built[0], accounts, quotas, clock, mail, owners, postgres, running.port)
+            sessions: Any = session_service_pb2_grpc.SessionServiceStub(channel)
+            yield Stage(
+                built[0], accounts, quotas, sessions, clock, mail, owners, postgres, running.port
+            )
     finally:
         await backend.stop(0)
 

@@ -180,5 +180,5 @@ def test_what_envoy_might_read_otherwise_is_refused(text: str) -> None:
 def test_a_moment_beyond_time_is_none(exp: str) -> None:
     import base64
 
-    payload = base64.urlsafe_b64encode(b'{"exp": %s}' % exp.encode()).decode()
+    payload = base64.urlsafe_b64encode(b'{"exp": %s}' % exp.encode()).decode().rstrip("=")
     assert Token.read(f"Bearer a.{payload}.c").expires is None
