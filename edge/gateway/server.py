@@ -15,6 +15,8 @@ from viva.account.v1 import (
     account_service_pb2_grpc,
     quota_service_pb2,
     quota_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
 )
 
 from edge.envoy.contracts import contracts
@@ -42,6 +44,7 @@ from edge.gateway.store.tables import tables
 from edge.gateway.tokens.access import AccessTokens
 from edge.gateway.tokens.jwks import serving_keys
 from edge.gateway.tokens.liveness import LiveSessions
+from edge.gateway.tokens.servicer import SessionServicer
 from edge.gateway.tokens.sessions import Sessions
 from edge.gateway.tokens.signing import SigningKeys
 from services.runtime.channel import open_channel
@@ -50,6 +53,7 @@ from services.runtime.postgres.database import Database, open_database, until_th
 from services.runtime.postgres.migrating import upgrade
 from services.runtime.server import Service, run
 from services.runtime.settings import load
+from services.runtime.watching import SessionWatch
 
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
 """Opens a channel to an address."""
@@ -201,10 +205,18 @@ def services(gateway: Gateway) -> Sequence[Service]:
             partial(
                 account_service_pb2_grpc.add_AccountServiceServicer_to_server, gateway.accounts
             ),
+            watch=SessionWatch(gateway.live.is_live),
         ),
         Service(
             quota_service_pb2.DESCRIPTOR.services_by_name["QuotaService"].full_name,
             partial(quota_service_pb2_grpc.add_QuotaServiceServicer_to_server, gateway.quotas),
+        ),
+        Service(
+            session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+            partial(
+                session_service_pb2_grpc.add_SessionServiceServicer_to_server,
+                SessionServicer(gateway.live),
+            ),
         ),
         Service(AUTHORIZATION, partial(add_to, servicer=gateway.authorization)),
     ]

@@ -25,6 +25,7 @@ from services.interview.clients.embed import EmbedClient
 from services.interview.clients.llm import LlmClient
 from services.interview.clients.quota import QuotaClient
 from services.interview.clients.seams import NoQuota, Quota
+from services.interview.clients.sessions import SessionClient
 from services.interview.clients.tts import TtsClient
 from services.interview.conversation.pace import Pace, Partners
 from services.interview.creation import Creation
@@ -51,6 +52,7 @@ from services.runtime.ids import new_id
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 from services.runtime.threads import yield_to_event_loops
+from services.runtime.watching import SessionWatch, Watch
 
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
 """Opens a channel to an address."""
@@ -91,8 +93,10 @@ async def build(
         personas = await asyncio.to_thread(load_personas)
         casting = Casting(personas, partners.synthesiser)
         quota: Quota = NoQuota()
+        watch: Watch | None = None
         if settings.account_address is not None:
-            quota = QuotaClient(await channel(settings.account_address))
+            accounts = await channel(settings.account_address)
+            quota, watch = QuotaClient(accounts), SessionWatch(SessionClient(accounts).is_live)
         uses = await stack.enter_async_context(Uses(quota))
         creation = Creation(bank, index, casting, kept.store, uses)
         sessions = Sessions(
@@ -130,6 +134,7 @@ async def build(
             QuestionServicer(bank, index),
             PersonaServicer(personas, partners.synthesiser),
             OwnerServicer(house, kept.store, forwarding, Exports(house, encoder)),
+            watch,
         )
 
 
@@ -160,12 +165,14 @@ def services(
     questions: QuestionServicer,
     personas: PersonaServicer,
     owners: OwnerServicer,
+    watch: Watch | None = None,
 ) -> Sequence[Service]:
-    """The services of this server."""
+    """The services of this server; `watch` runs beside the streams of interviews."""
     return [
         Service(
             interview_service_pb2.DESCRIPTOR.services_by_name["InterviewService"].full_name,
             partial(interview_service_pb2_grpc.add_InterviewServiceServicer_to_server, interviews),
+            watch=watch,
         ),
         Service(
             question_service_pb2.DESCRIPTOR.services_by_name["QuestionService"].full_name,

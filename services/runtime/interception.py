@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -27,13 +27,16 @@ from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
     CALLER_KEY,
     REQUEST_ID_KEY,
+    SESSION_KEY,
     USER_KEY,
     Request,
+    current_request,
     new_request_id,
     set_current_request,
 )
 from services.runtime.telemetry import end_with, server_span
 from services.runtime.validation import validate
+from services.runtime.watching import Watch, watched
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         receive_seconds: float,
         first_message_seconds: float,
         draining: asyncio.Event,
+        watches: Mapping[str, Watch],
     ) -> None:
         """Takes the limits of the server.
 
@@ -69,6 +73,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             receive_seconds: How long the request of a call that has one may take to arrive.
             first_message_seconds: How long the first message of a stream may.
             draining: Set when the server stops.
+            watches: What runs beside the streams of a service, by its name.
         """
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
         # would be taken for one that is gone.
@@ -76,6 +81,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._receive_seconds = receive_seconds
         self._first_message_seconds = first_message_seconds
         self._draining = draining
+        self._watches = watches
         self._running = 0
         self._arrivals = 0
         self._idle = asyncio.Event()
@@ -114,10 +120,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         around = partial(self._counted, unary=unary) if own else self._told
 
         if handler.response_streaming:
+            watch = self._watches.get(method.split("/")[1])
 
             async def stream(_: object, context: Context) -> None:
                 async def answer() -> None:
-                    await _write(await self._call(handler, context, checked=own), context)
+                    async with self._watched(watch):
+                        await _write(await self._call(handler, context, checked=own), context)
 
                 await around(method, context, answer)
 
@@ -153,6 +161,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             or handler.stream_stream
         )
         return behaviour(request, context)
+
+    @staticmethod
+    def _watched(watch: Watch | None) -> AbstractAsyncContextManager[None]:
+        session = current_request().session
+        return nullcontext() if watch is None or not session else watched(watch(session))
 
     async def _counted(self, method: str, context: Context, answer: Answer, *, unary: bool) -> Any:
         """Answers one of the service's own calls."""
@@ -226,6 +239,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             id=str(request_id) if usable else new_request_id(),
             caller=str(sent.get(CALLER_KEY) or context.peer()),
             user=str(sent.get(USER_KEY, "")),
+            session=str(sent.get(SESSION_KEY, "")),
             method=method,
             deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
             draining=self._draining,

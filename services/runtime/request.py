@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 REQUEST_ID_KEY = "x-request-id"
 CALLER_KEY = "x-viva-caller"
 USER_KEY = "x-viva-user"
+SESSION_KEY = "x-viva-session"
 
 
 def new_request_id() -> str:
@@ -25,6 +26,7 @@ class Request:
         id: The caller's `x-request-id`, or a fresh one.
         caller: Who shares the server fairly with others: `x-viva-caller`, else the peer's address.
         user: The user the edge vouches for, `x-viva-user`; empty between services.
+        session: The session they are logged in by, `x-viva-session`; empty between services.
         method: The full method name.
         deadline: On the event loop's clock, in seconds; None without one.
         draining: Set when the server stops: a stream finishes what it is saying, begins nothing
@@ -34,6 +36,7 @@ class Request:
     id: str = field(default_factory=new_request_id)
     caller: str = ""
     user: str = ""
+    session: str = ""
     method: str = ""
     deadline: float | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)

@@ -30,6 +30,7 @@ from services.runtime.reflection import add_reflection
 from services.runtime.settings import ServerSettings
 from services.runtime.telemetry import tracing
 from services.runtime.threads import yield_to_event_loops
+from services.runtime.watching import Watch
 
 _logger = logging.getLogger(__name__)
 
@@ -53,11 +54,13 @@ class Service:
         name: The fully qualified name, for example "viva.asr.v1.AsrService".
         register: Adds its servicer.
         health: The engines it cannot do without: it answers SERVING while all of them work.
+        watch: Runs beside each of its streams that is a session's.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
     health: EngineHealth | Sequence[EngineHealth] | None = None
+    watch: Watch | None = None
 
     @property
     def engines(self) -> Sequence[EngineHealth]:
@@ -114,14 +117,18 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
 
 
 def new_server(
-    settings: ServerSettings, draining: asyncio.Event
+    settings: ServerSettings, draining: asyncio.Event, services: Sequence[Service] = ()
 ) -> tuple[grpc.aio.Server, CallInterceptor]:
-    """A server, and what is around its handlers; `draining` is set when it stops."""
+    """A server for `services`, and what is around its handlers.
+
+    `draining` is set when it stops.
+    """
     interceptor = CallInterceptor(
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         receive_seconds=settings.receive_seconds,
         first_message_seconds=settings.first_message_seconds,
         draining=draining,
+        watches={service.name: service.watch for service in services if service.watch is not None},
     )
     server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
     return server, interceptor
@@ -168,7 +175,7 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     with metrics_page(settings.host, settings.metrics_port, allow_insecure=settings.allow_insecure):
         async with build() as services:
             draining = asyncio.Event()
-            server, calls = new_server(settings, draining)
+            server, calls = new_server(settings, draining, services)
             checks = HealthServicer()
             health_pb2_grpc.add_HealthServicer_to_server(checks, server)
             for service in services:

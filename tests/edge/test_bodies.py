@@ -28,6 +28,9 @@ def unknown(body: str, method: str = CREATE) -> str | None:
         ('{"settings": {"x": 1}, "settings": {}}', "settings.x"),
         ('{"settings": {"__proto__": 1}}', "settings.__proto__"),
         ('{"": 1}', ""),
+        # Half of a surrogate pair, which no message can hold.
+        ('{"\\ud800": 1}', "\\ud800"),
+        ('{"settings": {"\\udfff": 1}}', "settings.\\udfff"),
         ('{"settings": {"topics": [{"x": 1}]}}', None),  # a wrong type: the transcoder's affair
         ('{"settings": 7}', None),
         ("[]", None),

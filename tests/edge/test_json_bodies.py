@@ -57,6 +57,19 @@ async def test_a_field_within_is_named_with_its_path(site: Door) -> None:
     assert not site.arrived
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("\ud800", "\\ud800"), ("x\0y", "x\0y"), ("\u00e4\u8bed", "\u00e4\u8bed")],
+)
+async def test_any_name_can_be_told(site: Door, name: str, told: str) -> None:
+    """Half of a surrogate pair too, which JSON can write and no message can hold."""
+    body = json.dumps({"settings": {name: 1}})
+    headers = {**site.gateway.bearer(), "content-type": "application/json"}
+    answer = await site.client.post("/v1/interviews", content=body, headers=headers)
+    assert violations(answer) == [{"field": f"settings.{told}", "description": "is unknown"}]
+    assert not site.arrived
+
+
 @pytest.mark.parametrize("name", ["jobTitle", "job_title"])
 async def test_a_field_may_be_called_by_either_of_its_names(site: Door, name: str) -> None:
     sent = {"settings": {name: "Cook"}}

@@ -34,6 +34,7 @@ from services.runtime.channel import open_channel
 from services.runtime.ids import new_id
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
+from services.runtime.watching import Watch
 from tests.interview.calls import Wire
 from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser, FakeSynthesiser
 from tests.server_process import free_port
@@ -74,6 +75,7 @@ async def orchestrator(
     limits: Limits = Limits(conversations=2),  # noqa: B008 - a frozen value
     drain_seconds: float = 1.0,
     quota: Quota = NoQuota(),  # noqa: B008 - it has no state
+    watch: Watch | None = None,
 ) -> AsyncIterator[Orchestrator]:
     """An orchestrator on this store, until the scope ends."""
     recogniser, synthesiser, embedder = FakeRecogniser(), FakeSynthesiser(), FakeEmbedder()
@@ -123,6 +125,7 @@ async def orchestrator(
                 QuestionServicer(bank, index),
                 PersonaServicer(personas, synthesiser),
                 OwnerServicer(house, store, forwarding, Exports(house, encoder)),
+                watch,
             )
 
     settings = ServerSettings(port=port, lame_duck_seconds=0, drain_seconds=drain_seconds)

@@ -194,6 +194,7 @@ async def test_an_upgrade_smuggles_no_headers_to_the_bridge(site: Door) -> None:
         "/viva.asr.v1.AsrService/Recognize",
         "/viva.embed.v1.EmbedService/Embed",
         "/viva.account.v1.QuotaService/Reserve",
+        "/viva.account.v1.SessionService/CheckSession",
         "/viva.interview.v1.OwnerService/DeleteOwner",
         "/envoy.service.auth.v3.Authorization/Check",
         "/grpc.health.v1.Health/Check",

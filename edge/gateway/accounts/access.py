@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from edge.gateway.accounts.caller import Caller
+from edge.gateway.accounts.guest import FIELD, Guest
 from edge.gateway.accounts.passwords import Passwords, require_good
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.transferring import Transfers, require_guest
@@ -18,7 +19,6 @@ from edge.gateway.clock import Clock
 from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
-from edge.gateway.tokens.access import Claims
 from edge.gateway.tokens.sessions import Opened, Sessions
 from services.runtime.errors import FailedPrecondition, InvalidField, Unauthenticated
 from services.runtime.ids import new_uuid
@@ -37,6 +37,16 @@ def plain(email: str) -> str:
 def wrong_password() -> Unauthenticated:
     """The same for a wrong password and for an account that does not exist."""
     return Unauthenticated("WRONG_PASSWORD", "the e-mail address or the password is wrong")
+
+
+def _tried(user: User | None, email: str) -> Subject:
+    """What passwords are tried on: an account by its address as it is kept, whatever was typed.
+
+    PostgreSQL and Python fold cases differently: an account must not be counted by each of the
+    spellings that it is found by.
+    """
+    kept = user.email if user is not None and user.email is not None else email
+    return Subject(BY_ACCOUNT, kept.casefold())
 
 
 class Access:
@@ -78,7 +88,7 @@ class Access:
         email: str,
         password: str,
         settings: Mapping[str, Any] | None,
-        guest: Claims | None,
+        guest: Guest | None,
         caller: Caller,
     ) -> Opened:
         """Makes a member: of a guest, whose session ends for another, or anew.
@@ -86,25 +96,30 @@ class Access:
         Raises:
             EmailTaken: There is an account with this address.
             InvalidField: The password is guessed too easily.
-            FailedPrecondition: The caller is a member already.
+            FailedPrecondition: The caller is a member already, or their interviews another's.
+            Unauthenticated: The guest's session is over.
             TooManyAttempts: Too many came from this address.
         """
         email = plain(email)
-        if guest is not None and guest.kind is not Kind.GUEST:
-            raise FailedPrecondition("LOGGED_IN", "log out before registering another account")
+        if guest is not None:
+            if guest.claims.kind is not Kind.GUEST:
+                raise FailedPrecondition("LOGGED_IN", "log out before registering another account")
+            guest.proof()  # Nothing is hashed for who has none.
         require_good(password, email, "password")
         async with self._throttle.attempting([Subject(self._new_users, network(caller.address))]):
             hashed = await self._passwords.hash(password)
         now = self._clock()
         fresh = User(
-            guest.user_id if guest else new_uuid(),
+            guest.id if guest else new_uuid(),
             Kind.MEMBER,
             now,
             email=email,
             password=hashed,
             settings=settings or {},
         )
-        async with self._sessions.ending("register", fresh.id) as connection:
+        # What passes from a guest to an account names the account.
+        concerned = fresh.id if guest is None else EVERYBODY
+        async with self._sessions.ending("register", concerned) as connection:
             user = await self._made(connection, fresh, guest, settings)
             await self._note(connection, user.id, "registered", caller, was_guest=guest is not None)
             return await self._sessions.open(connection, user, caller.user_agent)
@@ -113,12 +128,15 @@ class Access:
         self,
         connection: asyncpg.Connection,
         fresh: User,
-        guest: Claims | None,
+        guest: Guest | None,
         settings: Mapping[str, Any] | None,
     ) -> User:
         if guest is None:
             await users.add(connection, fresh)
             return fresh
+        # The lock first: who waits for it must see what was done before.
+        await users.find(connection, fresh.id, locked=True)
+        await self._sessions.prove(connection, guest.claims, guest.proof(), FIELD)
         made = await users.make_member(
             connection, fresh.id, fresh.email or "", fresh.password or ""
         )
@@ -132,7 +150,7 @@ class Access:
         return found or fresh
 
     async def log_in(
-        self, email: str, password: str, caller: Caller, guest: Claims | None = None
+        self, email: str, password: str, caller: Caller, guest: Guest | None = None
     ) -> Opened:
         """Lets a member in; the interviews of a guest who is given become theirs.
 
@@ -145,11 +163,11 @@ class Access:
         if guest is not None:
             require_guest(guest)
         email = plain(email)
-        account = Subject(BY_ACCOUNT, email.casefold())
+        async with self._database.transaction("log_in", EVERYBODY) as connection:
+            user = await users.find_by_email(connection, email)
+        account = _tried(user, email)
         place = Subject(BY_ADDRESS, network(caller.address))
         async with self._throttle.attempting([account, place]):
-            async with self._database.transaction("log_in", EVERYBODY) as connection:
-                user = await users.find_by_email(connection, email)
             right = await self._passwords.check(user.password if user else None, password)
         # Where nobody has the address as much is done as where somebody has it.
         owner = user.id if user else None
@@ -164,7 +182,7 @@ class Access:
         concerned = user.id if guest is None else EVERYBODY
         async with self._sessions.ending("log_in", concerned) as connection:
             if guest is not None:
-                await self._transfers.begin(connection, guest.user_id, user)
+                await self._transfers.begin(connection, guest, user)
                 await self._note(connection, user.id, "guest_interviews_brought", caller)
             if rehashed is not None:
                 await users.set_password(connection, user.id, rehashed)
@@ -200,7 +218,7 @@ class Access:
         """
         if user.password is None:
             raise FailedPrecondition("GUEST", "a guest has no password; register first")
-        account = Subject(BY_ACCOUNT, (user.email or "").casefold())
+        account = _tried(user, "")
         async with self._throttle.attempting([account]):
             right = await self._passwords.check(user.password, password)
         if not right:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from edge.gateway.accounts.owners import INTERVIEWS, Owners
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
+from edge.gateway.accounts.user import Kind
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, deletions, users
@@ -53,8 +54,13 @@ class Deletions:
         self._owners = owners
         self._clock = clock
 
-    async def delete(self, user_id: str, actor: str) -> Removed:
+    async def delete(self, user_id: str, actor: str, only: Kind | None = None) -> Removed:
         """Deletes a user: all rows of theirs now, all else now or later.
+
+        Args:
+            user_id: The user.
+            actor: Who wants it, for the audit log.
+            only: What they must be; None for whatever they are.
 
         Raises:
             NotFound: There is no such user.
@@ -62,13 +68,14 @@ class Deletions:
         """
         now = self._clock()
         async with self._sessions.ending("delete", user_id) as connection:
+            # First, as whoever else changes what a user is.
+            user = await users.find(connection, user_id, locked=True)
+            if user is None or only not in (None, user.kind):
+                raise NotFound("user", user_id)
             live = len(await session_store.of_user(connection, user_id, now))
             await self._sessions.end_all(connection, user_id)
-            # First of all: from now on it is known that everything has to go.
+            # From now on it is known that everything has to go.
             await deletions.add(connection, user_id, now)
-            user = await users.find(connection, user_id, locked=True)
-            if user is None:
-                raise NotFound("user", user_id)
             await self._plans.remember(connection, user)
             await users.remove(connection, user_id)
             await audit.forget_places(connection, user_id)

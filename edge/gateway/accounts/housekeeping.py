@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.accounts.user import Kind
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
@@ -56,7 +57,7 @@ class Housekeeping:
                 left = await users.left_guests(connection, now, now - _GUESTS_KEPT, _SOME, last)
             for guest in left:
                 with suppress(ServiceError):  # One that is gone meanwhile, or due the next time.
-                    await self._deletions.delete(guest, "gateway")
+                    await self._deletions.delete(guest, "gateway", only=Kind.GUEST)
             if len(left) < _SOME:
                 return
             last = left[-1]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from edge.gateway.accounts.access import plain
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords, require_good
-from edge.gateway.accounts.throttling import Limit, Subject, Throttle
+from edge.gateway.accounts.throttling import Limit, Subject, Throttle, TooManyAttempts
 from edge.gateway.accounts.user import User
 from edge.gateway.clock import Clock
 from edge.gateway.mail.delivery import Outbox
@@ -29,7 +29,8 @@ _logger = logging.getLogger(__name__)
 
 LIFE = timedelta(minutes=30)
 _HOUR = timedelta(hours=1)
-BY_ACCOUNT = Limit("password reset by account", 3, _HOUR, _HOUR)
+BY_ACCOUNT = Limit("password reset by account", 3, _HOUR, timedelta(minutes=10))
+"""Waits shorter than a token is good: whose asking sends nothing has been sent one that is."""
 BY_ADDRESS = Limit("password reset by address", 20, _HOUR, _HOUR)
 USES_BY_ADDRESS = Limit("reset token by address", 20, _HOUR, timedelta(minutes=15))
 _MOST = 100
@@ -75,19 +76,21 @@ class PasswordResets:
     async def request(self, email: str, language: str | None, caller: Caller) -> None:
         """Sends a token to an address, if somebody has it; neither answer nor time tell.
 
+        Nothing is sent where it was asked for too often, whoever did, and the answer is the same:
+        a stranger who asks keeps nobody from asking, and what was sent stays good.
+
         Raises:
-            TooManyAttempts: It was asked for too often.
+            TooManyAttempts: The caller's address has asked too often.
             Overloaded: Too many messages are on their way.
         """
         email = plain(email)
-        await self._throttle.attempt(
-            [
-                Subject(BY_ACCOUNT, email.casefold()),
-                Subject(BY_ADDRESS, network(caller.address)),
-            ]
-        )
+        await self._throttle.attempt([Subject(BY_ADDRESS, network(caller.address))])
         if len(self._under_way) >= _MOST:
             raise Overloaded("too many messages are on their way")
+        try:
+            await self._throttle.attempt([Subject(BY_ACCOUNT, email.casefold())])
+        except TooManyAttempts:
+            return
         task = self._tasks.create_task(self._send(email, language, caller))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -111,7 +114,7 @@ class PasswordResets:
             await self._outbox.send(message)
 
     async def link(self, user: User, actor: str, address: str | None) -> str:
-        """A link that sets the user's password, once; those before are good no more."""
+        """A link that sets the user's password, once; those before stay good for their time."""
         token, now = new_token(), self._clock()
         async with self._database.transaction("link", user.id) as connection:
             await resets.add(connection, digest(token), user.id, now, now + LIFE)

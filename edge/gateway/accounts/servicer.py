@@ -19,6 +19,7 @@ from edge.gateway.accounts.access import Access
 from edge.gateway.accounts.caller import Caller, caller, clear_cookie, set_cookie
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.exporting import Exports
+from edge.gateway.accounts.guest import Guest
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.transferring import Transfers
@@ -83,7 +84,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def Register(self, request: pb.RegisterRequest, context: _Context) -> pb.RegisterResponse:
         """Makes an account."""
         who = caller(context)
-        guest = None if who.access_token is None else await self._claims(who)
+        guest = None if who.access_token is None else await self._guest(who, request)
         told = wire.settings_from(request.settings) if request.HasField("settings") else None
         opened = await self._access.register(request.email, request.password, told, guest, who)
         if told is not None:
@@ -94,11 +95,11 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def LogIn(self, request: pb.LogInRequest, context: _Context) -> pb.LogInResponse:
         """Logs in."""
         who = caller(context)
-        guest = await self._claims(who) if request.bring_guest_interviews else None
+        guest = await self._guest(who, request) if request.bring_guest_interviews else None
         opened = await self._access.log_in(request.email, request.password, who, guest)
         brought = None
         if guest is not None:
-            done = await self._transfers.finish(guest.user_id, opened.user.id)
+            done = await self._transfers.finish(guest.id, opened.user.id)
             brought = pb.BroughtInterviews(interviews=done.interviews, pending=done.pending)
         wanted = request.want_refresh_token
         credentials = await self._given(opened, context, wanted=wanted)
@@ -299,6 +300,11 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         if not await self._live.is_live(claims.session_id):
             raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
         return claims
+
+    async def _guest(self, who: Caller, request: pb.RegisterRequest | pb.LogInRequest) -> Guest:
+        sent = request.HasField("guest_refresh_token")
+        token = request.guest_refresh_token if sent else who.cookie
+        return Guest(await self._claims(who), token)
 
     async def _user(self, who: Caller) -> tuple[Claims, User]:
         claims = await self._claims(who)

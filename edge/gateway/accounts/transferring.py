@@ -1,6 +1,6 @@
 """A guest who logs in brings their interviews along.
 
-Whoever does has shown both: the guest's token, and the account's password. From then on nobody is
+Whoever does has shown both: the guest's tokens, and the account's password. From then on nobody is
 the guest any more, and it is on record whose the interviews become: in one transaction, with the
 log-in itself. They follow at once, or when they can be reached; then the guest is deleted.
 """
@@ -8,13 +8,13 @@ log-in itself. They follow at once, or when they can be reached; then the guest 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
 
 from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.accounts.guest import FIELD, Guest
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind, User
@@ -22,7 +22,6 @@ from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import transfers, users
 from edge.gateway.store.transfers import Transfer
-from edge.gateway.tokens.access import Claims
 from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import FailedPrecondition, NotFound, ServiceError
 from services.runtime.logs import log
@@ -47,14 +46,16 @@ class Brought:
     pending: bool
 
 
-def require_guest(claims: Claims) -> None:
+def require_guest(guest: Guest) -> None:
     """Only a guest has interviews that can become another user's.
 
     Raises:
         FailedPrecondition: The token is a member's.
+        InvalidField: It came alone.
     """
-    if claims.kind is not Kind.GUEST:
+    if guest.claims.kind is not Kind.GUEST:
         raise FailedPrecondition("LOGGED_IN", "only a guest's interviews can be brought along")
+    guest.proof()
 
 
 class Transfers:
@@ -76,23 +77,26 @@ class Transfers:
         self._deletions = deletions
         self._clock = clock
 
-    async def begin(self, connection: asyncpg.Connection, guest_id: str, user: User) -> None:
+    async def begin(self, connection: asyncpg.Connection, shown: Guest, user: User) -> None:
         """Ends a guest in favour of a user, in an `ending` of the caller's.
 
         Raises:
             FailedPrecondition: The guest is none any more.
+            Unauthenticated: The guest's session is over.
+            InvalidField: The refresh token is not the guest's newest.
             QuotaExhausted: The user's plan has no room for what the guest has used.
         """
         # In one order, or two that do this at once could wait for each other.
         found = {
             each: await users.find(connection, each, locked=True)
-            for each in sorted((guest_id, user.id))
+            for each in sorted((shown.id, user.id))
         }
-        guest, heir = found[guest_id], found[user.id]
+        guest, heir = found[shown.id], found[user.id]
         if guest is None or guest.kind is not Kind.GUEST:
             raise FailedPrecondition("LOGGED_IN", "this guest is registered already")
         if heir is None:
             raise NotFound("user", user.id)
+        await self._sessions.prove(connection, shown.claims, shown.proof(), FIELD)
         await self._plans.pass_on(connection, guest, heir)
         now = self._clock()
         await transfers.add(connection, guest.id, heir.id, now, now + AT_ONCE)
@@ -123,8 +127,11 @@ class Transfers:
             async with self._database.transaction("pass", EVERYBODY) as connection:
                 await transfers.failed(connection, guest, self._clock() + wait)
             raise
-        # What is left is nobody's: the record of the transfer goes with the guest.
-        with suppress(NotFound):
-            await self._deletions.delete(guest, "gateway")
+        try:
+            # What is left is nobody's: the record of the transfer goes with the guest.
+            await self._deletions.delete(guest, "gateway", only=Kind.GUEST)
+        except NotFound:
+            async with self._database.transaction("pass", EVERYBODY) as connection:
+                await transfers.remove(connection, guest)
         log(_logger, logging.INFO, "transfer finished", user=transfer.user_id, interviews=moved)
         return moved

@@ -86,7 +86,8 @@ class Bodies:
             return Fault("the body is not JSON (RFC 8259)")
         if unknown is None:
             return None
-        unknown = unknown[:_MOST_TOLD]
+        # JSON can name half of a surrogate pair; no answer can.
+        unknown = unknown[:_MOST_TOLD].encode(errors="backslashreplace").decode()
         return Fault(f"{unknown}: is unknown", unknown)
 
     def _unknown(self, message: Descriptor, value: object, path: str) -> str | None:

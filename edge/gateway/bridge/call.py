@@ -174,6 +174,7 @@ class SocketCall:
                     tasks.create_task(self._down(call), name="bridge-down"),
                     tasks.create_task(self._begun(), name="bridge-begin"),
                     tasks.create_task(self._idle(), name="bridge-idle"),
+                    tasks.create_task(self._nobodys(), name="bridge-nobodys"),
                     tasks.create_task(self._stopped(stop), name="bridge-stop"),
                 ]
                 if token is not None:
@@ -214,16 +215,17 @@ class SocketCall:
         open_ = True
         while True:
             data = await self._next()
-            self._spoken.set()
             match data[0] if data else None:
                 case _Kind.FRAMES if open_:
                     for message in frames.feed(memoryview(data)[1:]):
+                        self._spoken.set()
                         self.outcome.up += 1
                         await self._write(call, message)
                 case _Kind.HALF_CLOSE if open_:
                     if frames.unfinished:
                         raise malformed("half-closed within a frame")
                     open_ = False
+                    self._spoken.set()
                     await self._half_close(call)
                 case _Kind.RENEWAL:
                     self._renew(data[1:])
@@ -306,7 +308,7 @@ class SocketCall:
             raise _stalled("the client", self._settings) from None
 
     async def _begun(self) -> None:
-        """Waits for the first word after the headers, of either side.
+        """Waits for the first whole message after the headers, of either side.
 
         Nobody opens a call to say nothing: such sockets are held to keep others out.
         """
@@ -319,6 +321,19 @@ class SocketCall:
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 f"nothing after the headers in {self._settings.begin_seconds:g} s",
             ) from None
+
+    async def _nobodys(self) -> None:
+        """Ends a call that no user was found for: without a token, or not answered.
+
+        Few of those may be open at an address, and its neighbours want to open others.
+        """
+        await asyncio.sleep(self._settings.nobodys_seconds)
+        if self._seat.user is None:
+            raise Ended(
+                Close.NO_HELLO,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"no user's for {self._settings.nobodys_seconds:g} s",
+            )
 
     async def _idle(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -31,7 +31,7 @@ class Close(IntEnum):
     TOO_LARGE = 4413
     """Headers or a message larger than allowed."""
     NO_HELLO = 4408
-    """The headers, or what follows them, did not come in time."""
+    """The headers, what follows them, or a user did not come in time."""
     IDLE = 4410
     """No message for too long."""
     STALLED = 4411

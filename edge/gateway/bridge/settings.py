@@ -112,7 +112,13 @@ class BridgeSettings(BaseSettings):
     begin_seconds: float = Field(
         default=30,
         gt=0,
-        description="How long after the headers nothing may follow, from the server neither.",
+        description="How long after the headers no whole message may follow, from the server"
+        " neither.",
+    )
+    nobodys_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="A call that is no user's by then is closed: it has no token, or no answer.",
     )
     idle_seconds: float = Field(
         default=300, gt=0, description="A socket on which no message moves for this long is closed."
@@ -131,7 +137,7 @@ class BridgeSettings(BaseSettings):
         default=4 * 3600, gt=0, description="Longest call; a client's own deadline may be nearer."
     )
     recheck_seconds: float = Field(
-        default=60, gt=0, description="How often a running call's token is checked for revocation."
+        default=30, gt=0, description="How often a running call's token is checked for revocation."
     )
 
     openapi: Path = Field(

@@ -5,9 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Self
 
+import grpc
+
+from edge.gateway.bridge.closing import Close, Ended
+
+# A token in three parts (RFC 7515), with nothing before or behind it. Envoy looks for the word
+# Bearer wherever it is, and could take another token than is read here.
+_BEARER = re.compile(r"Bearer [\w-]+\.([\w-]+)\.[\w-]+", re.ASCII)
 # Beyond the year 9999; a token that lives so long does not expire.
 _MOST = 253402300800
 
@@ -28,8 +36,21 @@ class Token:
 
     @classmethod
     def read(cls, authorization: str) -> Self:
-        """Reads the value of an `authorization` header; of what is no JWT only that is known."""
-        claims = _claims(authorization)
+        """Reads the value of an `authorization` header.
+
+        Of a token in which nothing can be read, only the token is known; Envoy refuses it.
+
+        Raises:
+            Ended: It is not `Bearer` and a token.
+        """
+        found = _BEARER.fullmatch(authorization)
+        if found is None:
+            raise Ended(
+                Close.TOKEN,
+                grpc.StatusCode.UNAUTHENTICATED,
+                "authorization is not `Bearer` and an access token",
+            )
+        claims = _claims(found[1])
         subject = claims.get("sub")
         return cls(
             authorization,
@@ -44,11 +65,7 @@ def _moment(expires: object) -> float | None:
     return float(expires) if abs(expires) < _MOST else None
 
 
-def _claims(authorization: str) -> dict[str, object]:
-    parts = authorization.removeprefix("Bearer ").strip().split(".")
-    if len(parts) != 3:
-        return {}
-    payload = parts[1]
+def _claims(payload: str) -> dict[str, object]:
     try:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (binascii.Error, ValueError, RecursionError):

@@ -11,13 +11,11 @@ import asyncpg
 async def add(
     connection: asyncpg.Connection, digest: bytes, user_id: str, now: datetime, expires: datetime
 ) -> None:
-    """Keeps a token by its hash; those that the user was sent before are good no more."""
-    owner = uuid.UUID(user_id)
-    await connection.execute("DELETE FROM account.reset_token WHERE user_id = $1", owner)
+    """Keeps a token by its hash."""
     await connection.execute(
         "INSERT INTO account.reset_token (hash, user_id, created, expires) VALUES ($1, $2, $3, $4)",
         digest,
-        owner,
+        uuid.UUID(user_id),
         now,
         expires,
     )

@@ -50,6 +50,13 @@ async def due(connection: asyncpg.Connection, now: datetime, limit: int) -> Sequ
     return [Transfer(str(row["guest_id"]), str(row["user_id"]), row["attempts"]) for row in rows]
 
 
+async def remove(connection: asyncpg.Connection, guest_id: str) -> None:
+    """Forgets a transfer that is done."""
+    await connection.execute(
+        "DELETE FROM account.transfer WHERE guest_id = $1", uuid.UUID(guest_id)
+    )
+
+
 async def failed(connection: asyncpg.Connection, guest_id: str, due: datetime) -> None:
     """The interviews could not be reached: again at `due`."""
     await connection.execute(

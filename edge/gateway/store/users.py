@@ -86,7 +86,13 @@ async def find_by_email(connection: asyncpg.Connection, email: str) -> User | No
 async def make_member(
     connection: asyncpg.Connection, user_id: str, email: str, password: str
 ) -> bool:
-    """Makes a guest a member; whether there was such a guest.
+    """Makes a guest a member; whether there was such a guest, whose interviews pass to nobody.
+
+    Args:
+        connection: In a transaction that concerns everybody and has locked the guest.
+        user_id: The guest.
+        email: The member's address.
+        password: The hash of their password.
 
     Raises:
         EmailTaken: Another has the address.
@@ -94,7 +100,8 @@ async def make_member(
     try:
         done = await connection.execute(
             "UPDATE account.users SET kind = 'member', email = $2, password = $3"
-            " WHERE id = $1 AND kind = 'guest'",
+            " WHERE id = $1 AND kind = 'guest'"
+            " AND NOT EXISTS (SELECT FROM account.transfer WHERE guest_id = $1)",
             uuid.UUID(user_id),
             email,
             password,

@@ -23,10 +23,11 @@ from edge.gateway.clock import Clock
 from edge.gateway.store import audit, users
 from edge.gateway.store import sessions as store
 from edge.gateway.store.audit import Done
-from edge.gateway.store.sessions import Session
+from edge.gateway.store.sessions import Held, Session
+from edge.gateway.tokens.access import Claims
 from edge.gateway.tokens.liveness import LiveSessions
 from edge.gateway.tokens.secrets import digest, new_token
-from services.runtime.errors import Aborted, ServiceError, Unauthenticated
+from services.runtime.errors import Aborted, InvalidField, ServiceError, Unauthenticated
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import EVERYBODY, Database, Owner
 
@@ -107,7 +108,7 @@ class Sessions:
         old = digest(token)
         held = await store.held(connection, old, arrived)
         if held is None or held.ended:
-            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+            return _over()
         now = self._clock()
         if held.rotated is not None and held.rotated > arrived:
             return Aborted(
@@ -116,12 +117,8 @@ class Sessions:
             )
         user = await users.find(connection, held.user_id)
         if user is None:
-            return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
-        unread = (
-            held.rotated is not None
-            and now - held.rotated <= _ANSWER_LOST
-            and await store.is_last_used(connection, held)
-        )
+            return _over()
+        unread = await _is_unread(connection, held, now)
         if held.rotated is not None and not unread:
             await store.revoke(connection, held.user_id, held.session_id, now)
             self._end(connection, held.session_id)
@@ -145,6 +142,33 @@ class Sessions:
             await store.withdraw_newest(connection, held)
         await store.rotate(connection, old, digest(new), held, now, expires)
         return Opened(user, held.session_id, new)
+
+    async def prove(
+        self, connection: asyncpg.Connection, claims: Claims, token: str, field: str
+    ) -> None:
+        """Has whoever shows an access token show its session's refresh token as well.
+
+        An access token goes with every call; a refresh token only to where it is used up. The
+        session is locked until the transaction, the caller's, ends.
+
+        Args:
+            connection: In a transaction that sees the session.
+            claims: What the access token says.
+            token: The refresh token.
+            field: What it came in.
+
+        Raises:
+            Unauthenticated: The session is over.
+            InvalidField: It is not the newest of this session.
+        """
+        now = self._clock()
+        held = await store.held(connection, digest(token), now)
+        if held is None or held.session_id != claims.session_id:
+            raise InvalidField(field, "is not of the session that the access token is of")
+        if held.ended:
+            raise _over()
+        if held.rotated is not None and not await _is_unread(connection, held, now):
+            raise InvalidField(field, "was used; take the one that it was replaced by")
 
     @asynccontextmanager
     async def ending(self, operation: str, owner: Owner) -> AsyncIterator[asyncpg.Connection]:
@@ -187,6 +211,19 @@ class Sessions:
         for session_id in ended:
             self._end(connection, session_id)
         return len(ended)
+
+
+async def _is_unread(connection: asyncpg.Connection, token: Held, now: datetime) -> bool:
+    """Whether a token was replaced so lately that the answer with the next may have been lost."""
+    return (
+        token.rotated is not None
+        and now - token.rotated <= _ANSWER_LOST
+        and await store.is_last_used(connection, token)
+    )
+
+
+def _over() -> Unauthenticated:
+    return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
 
 
 def _short(user_agent: str) -> str:

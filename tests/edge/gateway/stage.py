@@ -16,7 +16,12 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from viva.account.v1 import account_pb2, account_service_pb2_grpc, quota_service_pb2_grpc
+from viva.account.v1 import (
+    account_pb2,
+    account_service_pb2_grpc,
+    quota_service_pb2_grpc,
+    session_service_pb2_grpc,
+)
 from viva.account.v1 import account_service_pb2 as pb
 from viva.interview.v1 import owner_service_pb2, owner_service_pb2_grpc
 
@@ -126,6 +131,7 @@ class Stage:
     gateway: Gateway
     accounts: Any
     quotas: Any
+    sessions: Any
     clock: FakeClock
     mail: FakeMail
     owners: FakeOwners
@@ -138,12 +144,20 @@ class Stage:
         return _credentials(response)
 
     async def member(
-        self, email: str = EMAIL, password: str = PASSWORD, token: str | None = None, **more: Any
+        self,
+        email: str = EMAIL,
+        password: str = PASSWORD,
+        guest: account_pb2.Credentials | None = None,
+        **more: Any,
     ) -> account_pb2.Credentials:
         request = pb.RegisterRequest(
-            email=email, password=password, want_refresh_token=True, **more
+            email=email,
+            password=password,
+            want_refresh_token=True,
+            **({} if guest is None else {"guest_refresh_token": guest.refresh_token}),
+            **more,
         )
-        metadata = bearer(token) if token else ()
+        metadata = () if guest is None else bearer(guest.access_token)
         response = await self.accounts.Register(request, timeout=PATIENCE, metadata=metadata)
         return _credentials(response)
 
@@ -157,17 +171,20 @@ class Stage:
         )
         return _credentials(response)
 
-    async def bring(self, guest_token: str, password: str = PASSWORD, email: str = EMAIL) -> Any:
-        """Logs in with a guest's token, to bring their interviews along."""
+    async def bring(
+        self, guest: account_pb2.Credentials, password: str = PASSWORD, email: str = EMAIL
+    ) -> Any:
+        """Logs in with a guest's tokens, to bring their interviews along."""
         return await self.accounts.LogIn(
             pb.LogInRequest(
                 email=email,
                 password=password,
                 want_refresh_token=True,
                 bring_guest_interviews=True,
+                guest_refresh_token=guest.refresh_token,
             ),
             timeout=PATIENCE,
-            metadata=bearer(guest_token),
+            metadata=bearer(guest.access_token),
         )
 
     async def refresh(self, token: str) -> account_pb2.Credentials:
@@ -256,7 +273,10 @@ async def stage(postgres: Postgres, data_dir: Path, **changes: Any) -> AsyncIter
         ):
             accounts: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             quotas: Any = quota_service_pb2_grpc.QuotaServiceStub(channel)
-            yield Stage(built[0], accounts, quotas, clock, mail, owners, postgres, running.port)
+            sessions: Any = session_service_pb2_grpc.SessionServiceStub(channel)
+            yield Stage(
+                built[0], accounts, quotas, sessions, clock, mail, owners, postgres, running.port
+            )
     finally:
         await backend.stop(0)
 

@@ -95,6 +95,7 @@ async def test_a_guest_registers_and_is_logged_out(edge: Edge) -> None:
         email=EMAIL,
         password=PASSWORD,
         wantRefreshToken=True,
+        guestRefreshToken=guest["refreshToken"],
     )
     member = answer.json()["credentials"]
     assert member["account"]["id"] == guest["account"]["id"]

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import grpc
+import pytest
 from viva.account.v1 import account_pb2, quota_service_pb2
 from viva.account.v1 import account_service_pb2 as pb
 
-from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Stage, bearer, refused
+from edge.gateway.accounts.caller import Caller
+from edge.gateway.accounts.guest import Guest
+from edge.gateway.server import assembled
+from edge.gateway.store import transfers, users
+from services.runtime.errors import Unauthenticated
+from services.runtime.postgres.database import EVERYBODY
+from tests.edge.gateway.stage import (
+    EMAIL,
+    PASSWORD,
+    PATIENCE,
+    Stage,
+    bearer,
+    gateway_settings,
+    refused,
+)
 from tests.edge.gateway.test_leaving import everything
 from tests.edge.gateway.test_quotas import reserve
 
@@ -23,7 +39,7 @@ async def guest_who_talked(on: Stage, key: str = "talked") -> account_pb2.Creden
 
 async def test_the_account_has_what_the_guest_had_and_the_guest_is_no_more(on: Stage) -> None:
     member, guest = await on.member(), await guest_who_talked(on)
-    response = await on.bring(guest.access_token)
+    response = await on.bring(guest)
     assert (response.brought.interviews, response.brought.pending) == (1, False)
     account = response.credentials.account
     assert account.id == member.account.id
@@ -46,7 +62,7 @@ async def test_a_guests_token_brings_nothing_into_an_account_without_its_passwor
 ) -> None:
     member, guest = await on.member(), await guest_who_talked(on)
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "WRONG_PASSWORD"):
-        await on.bring(guest.access_token, password="not the password")
+        await on.bring(guest, password="not the password")
     assert not on.owners.transferred
     assert (await on.account(guest.access_token)).interviews.used == 1
     assert (await on.account(member.access_token)).interviews.used == 0
@@ -68,7 +84,7 @@ async def test_only_a_guest_who_is_in_brings_anything(on: Stage) -> None:
     await on.member()
     bob = await on.member("bob@example.org")
     async with refused(grpc.StatusCode.FAILED_PRECONDITION, "LOGGED_IN"):
-        await on.bring(bob.access_token)
+        await on.bring(bob)
     request = pb.LogInRequest(email=EMAIL, password=PASSWORD, bring_guest_interviews=True)
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "NO_TOKEN"):
         await on.accounts.LogIn(request, timeout=PATIENCE)
@@ -77,7 +93,7 @@ async def test_only_a_guest_who_is_in_brings_anything(on: Stage) -> None:
         pb.LogOutRequest(), timeout=PATIENCE, metadata=bearer(guest.access_token)
     )
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
-        await on.bring(guest.access_token)
+        await on.bring(guest)
     assert not on.owners.transferred
 
 
@@ -89,7 +105,7 @@ async def test_a_plan_that_is_used_up_takes_nothing_more_and_nothing_has_changed
         await reserve(on, member.account.id, f"i{n}")
     guest = await guest_who_talked(on)
     async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED") as told:
-        await on.bring(guest.access_token)
+        await on.bring(guest)
     assert told["ErrorInfo"].metadata["kind"] == "member"
     assert not on.owners.transferred
     assert (await on.account(guest.access_token)).interviews.used == 1
@@ -98,7 +114,7 @@ async def test_a_plan_that_is_used_up_takes_nothing_more_and_nothing_has_changed
     on.clock.advance(days=2)
     later = await on.guest()
     on.clock.advance(minutes=1)
-    assert (await on.bring(later.access_token)).credentials.account.interviews.used == 0
+    assert (await on.bring(later)).credentials.account.interviews.used == 0
 
 
 async def test_interviews_that_cannot_be_reached_follow_and_are_not_swept_before(
@@ -106,7 +122,7 @@ async def test_interviews_that_cannot_be_reached_follow_and_are_not_swept_before
 ) -> None:
     member, guest = await on.member(), await guest_who_talked(on)
     on.owners.down = True
-    response = await on.bring(guest.access_token)
+    response = await on.bring(guest)
     assert (response.brought.interviews, response.brought.pending) == (0, True)
     assert response.credentials.account.interviews.used == 1
     on.clock.advance(days=3)
@@ -131,8 +147,8 @@ async def test_of_two_accounts_at_once_one_gets_them(on: Stage) -> None:
     await on.member("bob@example.org")
     guest = await guest_who_talked(on)
     results = await asyncio.gather(
-        on.bring(guest.access_token),
-        on.bring(guest.access_token, email="bob@example.org"),
+        on.bring(guest),
+        on.bring(guest, email="bob@example.org"),
         return_exceptions=True,
     )
     assert sum(isinstance(result, pb.LogInResponse) for result in results) == 1
@@ -147,7 +163,7 @@ async def test_an_account_that_is_deleted_meanwhile_leaves_them_to_the_guests_en
     await on.member()
     guest = await guest_who_talked(on)
     on.owners.down = True
-    credentials = (await on.bring(guest.access_token)).credentials
+    credentials = (await on.bring(guest)).credentials
     await on.accounts.DeleteAccount(
         pb.DeleteAccountRequest(password=PASSWORD),
         timeout=PATIENCE,
@@ -164,9 +180,119 @@ async def test_an_account_that_is_deleted_meanwhile_leaves_them_to_the_guests_en
 async def test_a_guest_who_is_gone_can_reserve_nothing(on: Stage) -> None:
     await on.member()
     guest = await guest_who_talked(on)
-    await on.bring(guest.access_token)
+    await on.bring(guest)
     request = quota_service_pb2.ReserveRequest(
         user_id=guest.account.id, kind=quota_service_pb2.QUOTA_KIND_INTERVIEW, key="late"
     )
     async with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
         await on.quotas.Reserve(request, timeout=PATIENCE)
+
+
+def stolen(guest: account_pb2.Credentials, refresh_token: str | None) -> account_pb2.Credentials:
+    """A guest's access token, with another refresh token, or none."""
+    found = account_pb2.Credentials()
+    found.CopyFrom(guest)
+    found.ClearField("refresh_token")
+    if refresh_token is not None:
+        found.refresh_token = refresh_token
+    return found
+
+
+async def test_an_access_token_alone_takes_nothing_for_good(on: Stage) -> None:
+    guest, other = await guest_who_talked(on), await on.guest()
+    thief = await on.member("thief@example.org")
+    for refresh_token in (None, other.refresh_token, thief.refresh_token, "made up"):
+        taken = stolen(guest, refresh_token)
+        async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as told:
+            await _bring_with(on, taken, refresh_token)
+        assert told["BadRequest"].field_violations[0].field == "guest_refresh_token"
+        async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as told:
+            await _register_with(on, taken, refresh_token)
+        assert told["BadRequest"].field_violations[0].field == "guest_refresh_token"
+    assert not on.owners.transferred
+    assert (await on.account(guest.access_token)).kind == account_pb2.ACCOUNT_KIND_GUEST
+    assert (await on.member(guest=guest)).account.id == guest.account.id
+
+
+async def _bring_with(on: Stage, guest: account_pb2.Credentials, refresh_token: str | None) -> None:
+    request = pb.LogInRequest(
+        email="thief@example.org",
+        password=PASSWORD,
+        bring_guest_interviews=True,
+        guest_refresh_token=refresh_token,
+    )
+    await on.accounts.LogIn(request, timeout=PATIENCE, metadata=bearer(guest.access_token))
+
+
+async def _register_with(
+    on: Stage, guest: account_pb2.Credentials, refresh_token: str | None
+) -> None:
+    request = pb.RegisterRequest(
+        email="thiefs.other@example.org", password=PASSWORD, guest_refresh_token=refresh_token
+    )
+    await on.accounts.Register(request, timeout=PATIENCE, metadata=bearer(guest.access_token))
+
+
+async def test_a_browser_proves_it_by_its_cookie(on: Stage) -> None:
+    guest = await guest_who_talked(on)
+    cookie = (("cookie", f"viva_refresh={guest.refresh_token}"),)
+    request = pb.RegisterRequest(email=EMAIL, password=PASSWORD)
+    here = bearer(guest.access_token)
+    # Not where another site's page may have sent it along.
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await on.accounts.Register(request, timeout=PATIENCE, metadata=(*here, *cookie))
+    metadata = (*here, *cookie, ("x-grpc-web", "1"))
+    made = await on.accounts.Register(request, timeout=PATIENCE, metadata=metadata)
+    assert made.credentials.account.id == guest.account.id
+
+
+async def test_a_token_that_was_replaced_is_no_proof_unless_its_answer_may_be_lost(
+    on: Stage,
+) -> None:
+    guest = await guest_who_talked(on)
+    newer = await on.refresh(guest.refresh_token)
+    on.clock.advance(minutes=1)
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await on.member(guest=stolen(newer, guest.refresh_token))
+    await on.refresh(newer.refresh_token)
+    await on.member(guest=newer)
+
+
+async def test_who_registers_while_their_interviews_pass_on_is_refused_and_deletes_nobody(
+    on: Stage, tmp_path: Path
+) -> None:
+    """At another gateway, which still believes that the guest's session goes on."""
+    await on.member()
+    guest = await guest_who_talked(on)
+    settings = gateway_settings(on.postgres, tmp_path, interview_address="127.0.0.1:1")
+    async with assembled(settings, clock=on.clock, mail=on.mail) as other:
+        claims = other.tokens.read(guest.access_token)
+        assert await other.live.is_live(claims.session_id)
+        on.owners.down = True
+        assert (await on.bring(guest)).brought.pending
+        assert await other.live.is_live(claims.session_id)
+        caller = Caller("192.0.2.1", "", None, None, over_tls=False)
+        with pytest.raises(Unauthenticated):
+            await other.accounts._access.register(
+                "new@example.org", PASSWORD, None, Guest(claims, guest.refresh_token), caller
+            )
+
+
+async def test_a_transfer_of_one_who_is_no_guest_any_more_deletes_nobody(on: Stage) -> None:
+    """However that came to be."""
+    member, other = await on.member(), await on.member("bob@example.org")
+    now = on.clock()
+    async with on.gateway.database.transaction("test", EVERYBODY) as connection:
+        await transfers.add(connection, other.account.id, member.account.id, now, now)
+    on.clock.advance(minutes=1)
+    await on.gateway.transfers.go_on()
+    assert (await on.account(other.access_token)).email == "bob@example.org"
+    assert not await on.rows(_WAITING)
+
+
+async def test_nobody_is_made_a_member_whose_interviews_pass_on(on: Stage) -> None:
+    member, guest = await on.member(), await on.guest()
+    now = on.clock()
+    async with on.gateway.database.transaction("test", EVERYBODY) as connection:
+        await transfers.add(connection, guest.account.id, member.account.id, now, now)
+        assert not await users.make_member(connection, guest.account.id, "x@example.org", "hash")

@@ -26,7 +26,7 @@ async def test_a_guest_becomes_a_member_and_stays_the_same_user(on: Stage) -> No
     guest = await on.guest(settings=account_pb2.AccountSettings(theme=account_pb2.THEME_DARK))
     assert guest.account.kind == account_pb2.ACCOUNT_KIND_GUEST
     assert not guest.account.HasField("email")
-    member = await on.member(token=guest.access_token)
+    member = await on.member(guest=guest)
     assert member.account.id == guest.account.id
     assert member.account.kind == account_pb2.ACCOUNT_KIND_MEMBER
     assert member.account.email == EMAIL
@@ -40,8 +40,8 @@ async def test_a_guest_becomes_a_member_and_stays_the_same_user(on: Stage) -> No
 async def test_a_guest_registers_once(on: Stage) -> None:
     guest = await on.guest()
     results = await asyncio.gather(
-        on.member("one@example.org", token=guest.access_token),
-        on.member("two@example.org", token=guest.access_token),
+        on.member("one@example.org", guest=guest),
+        on.member("two@example.org", guest=guest),
         return_exceptions=True,
     )
     assert sum(isinstance(result, account_pb2.Credentials) for result in results) == 1
@@ -59,7 +59,7 @@ async def test_a_guests_token_that_is_good_no_more_does_not_make_a_stranger(on: 
     guest = await on.guest()
     on.clock.advance(minutes=16)
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED"):
-        await on.member(token=guest.access_token)
+        await on.member(guest=guest)
 
 
 async def test_an_unknown_address_and_a_wrong_password_are_told_alike(on: Stage) -> None:

@@ -26,6 +26,7 @@ from tests.server_process import (
 SERVICES = (
     "viva.account.v1.AccountService",
     "viva.account.v1.QuotaService",
+    "viva.account.v1.SessionService",
     "envoy.service.auth.v3.Authorization",
 )
 

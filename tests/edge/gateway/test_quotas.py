@@ -83,7 +83,7 @@ async def test_a_guest_has_one_and_it_counts_for_the_member_they_become(on: Stag
         await reserve(on, user, "second")
     later = await on.guest()
     await reserve(on, later.account.id, "first")
-    member = await on.member(token=later.access_token)
+    member = await on.member(guest=later)
     assert (member.account.interviews.used, member.account.interviews.limit) == (1, 5)
 
 

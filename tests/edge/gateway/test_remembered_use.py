@@ -63,7 +63,7 @@ async def test_a_guest_who_registers_with_the_address_has_used_both(on: Stage) -
     await delete(on, await used_up(on, 3))
     guest = await on.guest()
     await reserve(on, guest.account.id, "first")
-    member = await on.member(token=guest.access_token)
+    member = await on.member(guest=guest)
     assert member.account.interviews.used == 4
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import grpc
 import pytest
 from viva.account.v1 import account_service_pb2 as pb
 
+from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords
 from edge.gateway.network import network
-from services.runtime.errors import Overloaded
+from services.runtime.errors import Overloaded, ServiceError
 from tests.edge.gateway.stage import EMAIL, PATIENCE, Stage, bearer, refused
 
 
@@ -37,6 +39,32 @@ async def test_one_account_is_tried_a_few_times_from_wherever(on: Stage) -> None
     await on.log_in()
     # Whoever knows the password has a fresh start.
     assert await wrong(on) == "UNAUTHENTICATED"
+
+
+async def test_no_other_spelling_of_an_address_gives_more_attempts(on: Stage) -> None:
+    await on.member("alice@example.org")
+    names = ("alice", "ALICE", "al\u0130ce", "al\u0131ce")
+    spellings = [f"{name}@example.org" for name in names]
+    said = [await wrong(on, spellings[number % 4]) for number in range(16)]
+    assert said.count("UNAUTHENTICATED") == 5
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as told:
+        await on.log_in("al\u0130ce@example.org")
+    assert told["BadRequest"].field_violations[0].field == "email"
+
+
+async def test_an_account_is_counted_by_its_address_as_it_is_kept(on: Stage) -> None:
+    """Whatever PostgreSQL takes for the same address."""
+    access = on.gateway.accounts._access
+    stranger = Caller("", "", None, None, over_tls=False)
+    await on.member("alice@example.org")
+    outcomes = []
+    for number in range(12):
+        email = ("alice@example.org", "al\u0130ce@example.org")[number % 2]
+        with pytest.raises(ServiceError) as told:
+            address = f"10.0.0.{number}"
+            await access.log_in(email, "wrong wrong", replace(stranger, address=address))
+        outcomes.append(told.value.reason)
+    assert outcomes.count("WRONG_PASSWORD") == 5
 
 
 async def test_an_account_that_does_not_exist_is_no_different(on: Stage) -> None:

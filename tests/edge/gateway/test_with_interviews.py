@@ -76,7 +76,7 @@ async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> 
     async with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED") as told:
         await wire.create(user=user)
     assert told["QuotaFailure"].violations[0].subject == f"user:{user}"
-    member = await on.member(token=guest.access_token)
+    member = await on.member(guest=guest)
     assert member.account.interviews.used == 1
     assert await wire.get(made.id, user=user) == made
     await wire.create(user=user)
@@ -96,7 +96,7 @@ async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both
             )
         await heard(wire, 1.9)
         # In mid-interview: it is laid aside, and waits for its candidate.
-        response = await on.bring(guest.access_token)
+        response = await on.bring(guest)
     assert (response.brought.interviews, response.brought.pending) == (1, False)
     assert response.credentials.account.interviews.used == 1
     found = await wire.get(made.id, user=user)

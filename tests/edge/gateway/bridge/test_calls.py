@@ -84,7 +84,7 @@ async def test_what_is_the_servers_gets_there_and_what_is_the_meshs_does_not(
     bridge: Bridge,
 ) -> None:
     hello = block(
-        authorization="Bearer of good news",
+        authorization="Bearer of.good.news",
         x_grpc_web="1",
         x_viva_user="somebody else",
         x_forwarded_for="6.6.6.6",
@@ -104,7 +104,7 @@ async def test_what_is_the_servers_gets_there_and_what_is_the_meshs_does_not(
     metadata = dict(answer["metadata"])
     assert metadata.pop("user-agent").startswith("grpc-python-asyncio")
     assert metadata == {
-        "authorization": "Bearer of good news",
+        "authorization": "Bearer of.good.news",
         "x-own": "mine",
         "x-raw-bin": "00ff",
         "x-forwarded-for": "203.0.113.7",

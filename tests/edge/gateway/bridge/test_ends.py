@@ -85,6 +85,7 @@ async def test_after_the_half_close_nothing_more_is_said(bridge: Bridge, server:
         ({"hello_seconds": 0.05}, Close.NO_HELLO, "4"),
         ({"begin_seconds": 0.05}, Close.NO_HELLO, "4"),
         ({"idle_seconds": 0.05}, Close.IDLE, "4"),
+        ({"nobodys_seconds": 0.05}, Close.NO_HELLO, "4"),
     ],
 )
 async def test_silence_has_an_end(
@@ -126,6 +127,44 @@ async def test_sockets_beyond_the_most_are_refused(bridge: Bridge) -> None:
         assert refused.value.response.status_code == 503
         await caller.send(HALF_CLOSE)
         assert (await caller.rest()).code == Close.OVER
+
+
+@pytest.mark.parametrize("half", [b"\x00", b"\x00\x00", data(b"unfinished")[:-1]])
+async def test_half_a_message_is_no_beginning(bridge: Bridge, half: bytes) -> None:
+    async with bridge(begin_seconds=0.05) as port, calling(port, CHAT, HELLO, half) as caller:
+        heard = await caller.rest()
+    assert (heard.code, status_of(heard)) == (Close.NO_HELLO, "4")
+
+
+async def test_a_call_that_goes_on_as_nobodys_has_an_end(bridge: Bridge) -> None:
+    hello = block(authorization=jwt(60))
+    async with (
+        bridge(nobodys_seconds=0.5) as port,
+        calling(port, CHAT, hello, data(b"a")) as mine,
+        calling(port, CHAT, HELLO, data(b"a")) as strangers,
+        calling(port, "/test.v1.Echo/Hang", hello, data(b"a")) as unanswered,
+    ):
+        await mine.until(1)
+        for caller in (strangers, unanswered):
+            heard = await caller.rest()
+            assert (heard.code, heard.reason) == (Close.NO_HELLO, "no user's for 0.5 s")
+        await mine.send(HALF_CLOSE)
+        assert (await mine.rest()).code == Close.OVER
+
+
+@pytest.mark.parametrize("authorization", ["a.b.c Bearer a.b.c", "Bearer a.b.c .x", "a.b.c"])
+async def test_what_is_not_just_a_token_goes_nowhere(
+    bridge: Bridge, server: Echo, authorization: str
+) -> None:
+    async with bridge() as port:
+        hello = block(authorization=authorization)
+        async with calling(port, CHAT, hello, data(b"a")) as caller:
+            heard = await caller.rest()
+        assert (heard.code, status_of(heard)) == (Close.TOKEN, "16")
+        assert not server.entered.is_set()
+        hello, renewal = block(authorization=jwt(60)), b"\x02" + block(authorization=authorization)
+        async with calling(port, CHAT, hello, renewal) as caller:
+            assert (await caller.rest()).code == Close.TOKEN
 
 
 @pytest.mark.parametrize("spoken", [data(b"a"), HALF_CLOSE])
@@ -263,6 +302,6 @@ class TestTokens:
         assert heard.reason == "the token has expired"
 
     async def test_an_opaque_one_does_not_expire_here(self, bridge: Bridge) -> None:
-        hello = block(authorization="Bearer opaque")
+        hello = block(authorization="Bearer o.pa.que")
         async with bridge() as port, calling(port, CHAT, hello, data(b"a"), HALF_CLOSE) as caller:
             assert (await caller.rest()).code == Close.OVER

@@ -11,6 +11,7 @@ import itertools
 import os
 import struct
 
+import grpc
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -134,17 +135,50 @@ def test_trailers_are_one_block_whatever_the_message(code: int, text: str) -> No
     assert set(found) <= {"grpc-status", "grpc-message"}
 
 
-@given(st.text(max_size=200) | st.builds(lambda b: f"Bearer a.{b}.c", st.text(max_size=80)))
+@given(
+    st.text(max_size=200)
+    | st.builds(lambda b: f"Bearer a.{b}.c", st.text(max_size=80))
+    | st.from_regex(r"Bearer [\w-]+\.[\w-]+\.[\w-]+", fullmatch=True)
+)
 @example("Bearer a.eyJleHAiOjFlOTk5fQ.c")
 @example("Bearer a.eyJleHAiOnRydWV9.c")
 @example("Bearer a.W10.c")
-def test_any_text_may_be_a_token(text: str) -> None:
-    assert Token.read(text).authorization == text
+def test_any_text_is_a_token_or_refused(text: str) -> None:
+    try:
+        assert Token.read(text).authorization == text
+    except Ended as ended:
+        assert ended.close is Close.TOKEN  # noqa: PT017
+        assert len(ended.reason.encode()) <= 123  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer opaque",
+        "bearer a.b.c",
+        "Bearer  a.b.c",
+        "Bearer a.b.c ",
+        "Bearer a.b.c\n",
+        "Bearer a.b.c.d",
+        "Bearer !a.b.c",
+        "Bearer a.b.c .x",
+        "a.b.c Bearer a.b.c",
+        "Bearer a.b.c,Bearer a.b.c",
+        "Bearer \u00e4.b.c",
+    ],
+)
+def test_what_envoy_might_read_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(Ended) as ended:
+        Token.read(text)
+    assert ended.value.status is grpc.StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("exp", ["1" + "0" * 400, "-1e400"])
 def test_a_moment_beyond_time_is_none(exp: str) -> None:
     import base64
 
-    payload = base64.urlsafe_b64encode(b'{"exp": %s}' % exp.encode()).decode()
+    payload = base64.urlsafe_b64encode(b'{"exp": %s}' % exp.encode()).decode().rstrip("=")
     assert Token.read(f"Bearer a.{payload}.c").expires is None

@@ -1,0 +1,73 @@
+"""Streams of a session end with it.
+
+The edge looks at a call when it begins. What answers it may run for hours, and whoever called may
+have been logged out meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.runtime.errors import ServiceError, Unauthenticated
+
+CHECK_SECONDS = 30.0
+"""How often a session is asked about. The answer may be 20 s old where another gateway ended it,
+and takes 3 s at most: a stream is over within a minute."""
+AGAIN_SECONDS = 2.0
+"""Asked again so soon while nobody can say."""
+
+Watch = Callable[[str], Coroutine[Any, Any, None]]
+"""Runs beside a stream of the session that it is given, and raises when the stream is to end."""
+
+
+class SessionWatch:
+    """Ends streams whose session is over; while nobody can say whether it is, they go on."""
+
+    def __init__(self, is_live: Callable[[str], Awaitable[bool]]) -> None:
+        """Takes who says whether a session goes on, or raises a ServiceError."""
+        self._is_live = is_live
+
+    async def __call__(self, session: str) -> None:
+        """Runs as long as the session.
+
+        Raises:
+            Unauthenticated: It is over.
+        """
+        pause = CHECK_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                live = await self._is_live(session)
+            except ServiceError:
+                pause = AGAIN_SECONDS
+                continue
+            if not live:
+                raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+            pause = CHECK_SECONDS
+
+
+@asynccontextmanager
+async def watched(watching: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A scope that is left at once with what `watching` raises, whatever it waits for."""
+    task = asyncio.create_task(watching)
+    try:
+        async with asyncio.timeout(None) as limit:
+
+            def end(_: asyncio.Task[None]) -> None:
+                limit.reschedule(asyncio.get_running_loop().time())
+
+            task.add_done_callback(end)
+            try:
+                yield
+            finally:
+                task.remove_done_callback(end)
+    except TimeoutError:
+        if limit.expired():
+            task.result()
+        raise
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
