@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeAlias
@@ -54,7 +54,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Wraps every handler of the server."""
 
     def __init__(
-        self, *, max_concurrent_rpcs: int, receive_seconds: float, draining: asyncio.Event
+        self,
+        *,
+        max_concurrent_rpcs: int,
+        receive_seconds: float,
+        draining: asyncio.Event,
+        to_the_end: Collection[str] = (),
     ) -> None:
         """Takes the limits of the server.
 
@@ -62,10 +67,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             max_concurrent_rpcs: Calls that run at the same time; more are refused.
             receive_seconds: How long the request of a call that has one may take to arrive.
             draining: Set when the server stops.
+            to_the_end: Methods, by full name, that are called until it has stopped: what they
+                refuse then they refuse themselves.
         """
         self._max_concurrent_rpcs = max_concurrent_rpcs
         self._receive_seconds = receive_seconds
         self._draining = draining
+        self._to_the_end = frozenset(to_the_end)
         self._running = 0
         self._arrivals = 0
         self._idle = asyncio.Event()
@@ -161,7 +169,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._idle.clear()
         with server_span(method, sent) as span:
             try:
-                self._admit()
+                self._admit(method)
                 return await answer()
             except asyncio.CancelledError as error:
                 if _is_call_cancelled():
@@ -203,8 +211,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await _abort(context, new_request_id(), error)
 
-    def _admit(self) -> None:
-        if self._draining.is_set():
+    def _admit(self, method: str) -> None:
+        if self._draining.is_set() and method not in self._to_the_end:
             raise Draining
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
         # would be taken for one that is gone.

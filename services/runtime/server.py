@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -53,11 +53,14 @@ class Service:
         name: The fully qualified name, for example "viva.asr.v1.AsrService".
         register: Adds its servicer.
         health: The engines it cannot do without: it answers SERVING while all of them work.
+        to_the_end: Methods that a stopping server still takes: a stream that it has yet to finish
+            depends on them. What has no such stream they refuse with `Draining`.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
     health: EngineHealth | Sequence[EngineHealth] | None = None
+    to_the_end: Sequence[str] = ()
 
     @property
     def engines(self) -> Sequence[EngineHealth]:
@@ -114,13 +117,17 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
 
 
 def new_server(
-    settings: ServerSettings, draining: asyncio.Event
+    settings: ServerSettings, draining: asyncio.Event, to_the_end: Collection[str] = ()
 ) -> tuple[grpc.aio.Server, CallInterceptor]:
-    """A server, and what is around its handlers; `draining` is set when it stops."""
+    """A server, and what is around its handlers; `draining` is set when it stops.
+
+    Methods `to_the_end`, by full name, are called until it has.
+    """
     interceptor = CallInterceptor(
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         receive_seconds=settings.receive_seconds,
         draining=draining,
+        to_the_end=to_the_end,
     )
     server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
     return server, interceptor
@@ -167,7 +174,8 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     with metrics_page(settings.host, settings.metrics_port, allow_insecure=settings.allow_insecure):
         async with build() as services:
             draining = asyncio.Event()
-            server, calls = new_server(settings, draining)
+            to_the_end = [f"/{each.name}/{name}" for each in services for name in each.to_the_end]
+            server, calls = new_server(settings, draining, to_the_end)
             checks = HealthServicer()
             health_pb2_grpc.add_HealthServicer_to_server(checks, server)
             for service in services:
