@@ -34,7 +34,7 @@ from services.runtime.request import current_request
 _PAGE = 100
 _SOME = 50
 _RETURN_SECONDS = 3.0
-"""A use that makes room is given back within this, or the creation is refused as before."""
+"""So long it is waited for that a use is given back, so that who asks next may have it."""
 STORED_SECONDS = 6.0
 """Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
@@ -310,17 +310,20 @@ class House:
             NotFound: No such interview.
             HeldElsewhere: Another orchestrator drives it.
         """
+        returning = None
         async with self._sessions.alone(interview_id):
             if self._own(user, interview_id) is not None:
                 await self._sessions.end(interview_id)
-                await self._delete_rows(user, interview_id)
+                returning = await self._delete_rows(user, interview_id)
             elif await self._store.summary(user, interview_id) is not None:
-                await self._delete_rows(user, interview_id)
+                returning = await self._delete_rows(user, interview_id)
             elif (deletion := await self._store.deleted(user, interview_id)) is None:
                 raise NotFound("interview", interview_id, "interview_id")
             elif deletion.unbegun:  # Whoever deleted it may have died before it counted no more.
-                self._uses.give_back(user, interview_id)
+                returning = self._uses.give_back(user, interview_id)
         await self._recordings.delete(interview_id)
+        if returning is not None:
+            await asyncio.wait({returning}, timeout=_RETURN_SECONDS)
 
     async def _delete_rows(
         self, user: str, interview_id: str, *, unless_begun: bool = False

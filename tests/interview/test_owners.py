@@ -21,9 +21,10 @@ from viva.interview.v1 import owner_service_pb2 as pb
 
 from services.interview.exporting import Pieces, Read, _voice
 from services.interview.questions.bank import Bank
+from services.interview.record import Interview, Speaker
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
-from services.interview.store.store import Store
+from services.interview.store.store import Recorded, Store
 from services.runtime.channel import open_channel, outgoing
 from services.runtime.postgres.database import open_database
 from services.runtime.postgres.failures import StoreFailed
@@ -287,8 +288,65 @@ async def test_what_another_orchestrator_drives_passes_too(
             assert await given(two) == 1
             await one.sessions.leases.renew_once()
             assert (await refused(call)).code() is Code.UNAVAILABLE
+        # What was recorded there to the last has followed.
+        await one.recordings.book_once()
+        files = await PostgresStore(database).recorded("carol", live.id, Speaker.CANDIDATE)
+        assert [file.over for file in files] == [True]
+        voice = await one.recordings.read("carol", live.id, Speaker.CANDIDATE, 0.0, 60.0)
+        assert voice is not None
+        assert sum([len(audio) async for _, audio in voice[1]]) == files[0].size > 0
         async with two.wire.converse(joining(live.id), user="carol") as call:
             await until(call, lambda e: e.HasField("utterance_started"))
+
+
+class Meanwhile(MemoryStore):
+    """A store in which more happens while interviews are given to another."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.deaf = False
+        self.created: Interview | None = None
+
+    async def transfer(self, *what: Any) -> int:
+        moved = await super().transfer(*what)
+        created, self.created = self.created, None
+        if created is not None:
+            await self.save(created)
+        return moved
+
+    async def save_recorded(self, recorded: Recorded) -> str | None:
+        if self.deaf:
+            raise StoreFailed("STORE_LOST", "no connection")
+        return await super().save_recorded(recorded)
+
+
+async def test_what_is_created_meanwhile_passes_too(bank: Bank, tmp_path: Path) -> None:
+    store = Meanwhile()
+    async with orchestrator(store, bank, tmp_path) as running:
+        await running.wire.create()
+        store.created = interview()
+        assert await given(running) == 2
+        assert await store.page("ann", 10, None) == []
+
+
+async def test_nothing_passes_before_all_that_was_recorded_is_known(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = Meanwhile()
+    async with orchestrator(store, bank, tmp_path) as running:
+        live = await running.wire.create()
+        async with running.wire.converse(joining(live.id)) as call:
+            await speak(call, running.wire)
+            store.deaf = True
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await given(running)
+        assert failed.value.code() is Code.UNAVAILABLE
+        assert (await running.wire.get(live.id)).id == live.id
+        store.deaf = False
+        assert await given(running) == 1
+        files = await store.recorded("carol", live.id)
+    assert files
+    assert all(file.over and file.size for file in files)
 
 
 async def test_who_has_it_already_cannot_be_given_it(running: Orchestrator) -> None:
