@@ -36,8 +36,8 @@ _SUMMARY = f"""
 
 # Until the transaction is over, also one that nobody waits for any more: a commit may be on its way
 # to the database when whoever sent it goes away.
-_CHANGING = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
-_UNCHANGING = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
+_CHANGING = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))"
+_UNCHANGING = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 0))"
 
 
 class PostgresStore:
@@ -56,7 +56,7 @@ class PostgresStore:
         owner = uuid_of(interview.id), interview.user
         try:
             async with self._database.transaction("save", interview.user) as connection:
-                await connection.execute(_CHANGING, interview.id)
+                await connection.execute(_CHANGING, uuid_of(interview.id))
                 if await writing.write(connection, interview, None, (), None):
                     return
                 if interview.key is not None:
@@ -79,7 +79,7 @@ class PostgresStore:
     async def holds(self, interview_id: str) -> bool:
         """Whether there is an interview of this id, whosever it is."""
         async with self._database.transaction("holds", EVERYBODY) as connection:
-            await connection.execute(_UNCHANGING, interview_id)
+            await connection.execute(_UNCHANGING, uuid_of(interview_id))
             row = await connection.fetchrow(
                 "SELECT FROM interview WHERE id = $1", uuid_of(interview_id)
             )
@@ -167,7 +167,7 @@ class PostgresStore:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         owner = uuid_of(interview_id), user
         async with self._database.transaction("delete", user) as connection:
-            await connection.execute(_CHANGING, interview_id)
+            await connection.execute(_CHANGING, uuid_of(interview_id))
             there = await connection.fetchrow(
                 "SELECT started IS NULL AND state = ANY($3) AS unbegun FROM interview"
                 " WHERE id = $1 AND user_id = $2 FOR UPDATE",
