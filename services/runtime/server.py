@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -117,17 +117,17 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
 
 
 def new_server(
-    settings: ServerSettings, draining: asyncio.Event, to_the_end: Collection[str] = ()
+    settings: ServerSettings, draining: asyncio.Event, services: Sequence[Service] = ()
 ) -> tuple[grpc.aio.Server, CallInterceptor]:
-    """A server, and what is around its handlers; `draining` is set when it stops.
+    """A server for `services`, and what is around its handlers.
 
-    Methods `to_the_end`, by full name, are called until it has.
+    `draining` is set when it stops.
     """
     interceptor = CallInterceptor(
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         receive_seconds=settings.receive_seconds,
         draining=draining,
-        to_the_end=to_the_end,
+        to_the_end=[f"/{each.name}/{method}" for each in services for method in each.to_the_end],
     )
     server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
     return server, interceptor
@@ -174,8 +174,7 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     with metrics_page(settings.host, settings.metrics_port, allow_insecure=settings.allow_insecure):
         async with build() as services:
             draining = asyncio.Event()
-            to_the_end = [f"/{each.name}/{name}" for each in services for name in each.to_the_end]
-            server, calls = new_server(settings, draining, to_the_end)
+            server, calls = new_server(settings, draining, services)
             checks = HealthServicer()
             health_pb2_grpc.add_HealthServicer_to_server(checks, server)
             for service in services:
