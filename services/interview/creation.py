@@ -150,7 +150,8 @@ class Creation:
         try:
             await self._uses.reserve(user, interview_id)
             await self._store.save(interview)
-        except BaseException:  # It is given back whatever happened, an answer that was late too.
+        except BaseException:
+            # Whatever happened, an answer that was late too: it is given back unless it was kept.
             self._uses.give_back(user, interview_id)
             raise
         return interview

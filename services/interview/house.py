@@ -22,17 +22,19 @@ from services.interview.store.store import Holder, Lease, LeaseLost, Place, Stor
 from services.interview.tokens import resumed_seq
 from services.interview.uses import Uses
 from services.runtime.errors import (
+    Draining,
     FailedPrecondition,
     NotFound,
     QuotaExhausted,
     ServiceError,
     Unavailable,
 )
+from services.runtime.request import current_request
 
 _PAGE = 100
 _SOME = 50
 _RETURN_SECONDS = 3.0
-"""A use that makes room is given back within this, or the creation is refused as before."""
+"""So long it is waited for that a use is given back, so that who asks next may have it."""
 STORED_SECONDS = 6.0
 """Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
@@ -301,56 +303,74 @@ class House:
         """Deletes an interview and all that is kept of it; one that is live is ended first.
 
         Asked for again, soon after, it is answered in the same way. One that never began counts no
-        more in its user's quota. The rows go first and with them
-        the keys of the recordings, so that nothing of what was said outlives a crash.
+        more in its user's quota. The rows go first and with them the keys of the recordings, so
+        that nothing of what was said outlives a crash.
 
         Raises:
             NotFound: No such interview.
             HeldElsewhere: Another orchestrator drives it.
         """
+        returning = None
         async with self._sessions.alone(interview_id):
             if self._own(user, interview_id) is not None:
                 await self._sessions.end(interview_id)
-                await self._delete_rows(user, interview_id)
+                returning = await self._delete_rows(user, interview_id)
             elif await self._store.summary(user, interview_id) is not None:
-                await self._delete_rows(user, interview_id)
-            elif not await self._store.deleted(user, interview_id):
+                returning = await self._delete_rows(user, interview_id)
+            elif (deletion := await self._store.deleted(user, interview_id)) is None:
                 raise NotFound("interview", interview_id, "interview_id")
+            elif deletion.unbegun:  # Whoever deleted it may have died before it counted no more.
+                returning = self._uses.give_back(user, interview_id)
         await self._recordings.delete(interview_id)
+        if returning is not None:
+            await asyncio.wait({returning}, timeout=_RETURN_SECONDS)
 
     async def _delete_rows(
         self, user: str, interview_id: str, *, unless_begun: bool = False
     ) -> asyncio.Task[None] | None:
         """Deletes an interview; what gives its use back, if it never began."""
         lease = await self._sessions.leases.take(interview_id)
+        returning = None
         try:
             # Read under the lease: nobody joins it any more.
             kept = await self._store.summary(user, interview_id)
             unbegun = kept is not None and kept.interview.unbegun
             if unless_begun and not unbegun:
                 return None
-            await self._store.delete(user, interview_id, lease)
+            try:
+                await self._store.delete(user, interview_id, lease)
+            finally:
+                # Whatever came of it, and before anything else is waited for: whoever asked may be
+                # gone. It is not given back as long as there is the interview.
+                if unbegun:
+                    returning = self._uses.give_back(user, interview_id)
         except LeaseLost:
             await self._elsewhere(interview_id)
             raise
         finally:
             await self._sessions.leases.give_back(lease)
-        # Not before: it would make room for one more than there may be.
-        return self._uses.give_back(user, interview_id) if unbegun else None
+        return returning
 
     async def transfer(self, user: str, heir: str) -> int:
-        """Gives all of a user's interviews to another user, all or nothing; how many they were.
+        """Gives all of a user's interviews to another user; how many they were.
 
-        What is live is laid aside, also where another orchestrator drives it: that one finds its
-        lease lost. Whoever joins next goes on from what was kept.
+        What there is goes all or nothing, and then what has been created meanwhile. What is live is
+        laid aside, also where another orchestrator drives it: that one finds its lease lost.
+        Whoever joins next goes on from what was kept.
 
         Raises:
             StoreFailed: The store could not do it.
         """
+        moved = 0
+        while names := await self._names(user):
+            moved += await self._transfer(user, heir, names)
+        return moved
+
+    async def _transfer(self, user: str, heir: str, names: Sequence[str]) -> int:
         async with AsyncExitStack() as held:
             leases = []
             # In one order, or two that do this at once could wait for each other.
-            for name in sorted(await self._names(user)):
+            for name in sorted(names):
                 await held.enter_async_context(self._sessions.alone(name))
                 await self._sessions.lay_aside(name)
                 with suppress(NotFound):  # It was deleted meanwhile.
@@ -436,11 +456,14 @@ class House:
             FailedPrecondition: Nobody has joined it.
             Aborted: Another client listens.
             HeldElsewhere: Another orchestrator drives it.
+            Draining: This one has handed it on, or stops and nobody listens here.
         """
         session = self._own(user, interview_id)
-        if session is None:
+        if session is None and not current_request().draining.is_set():
             await self.find(user, interview_id)
             await self._elsewhere(interview_id)
+        elif session is None or session.leaving:
+            raise Draining
         if session is None or session.attendance.seat is None:
             raise FailedPrecondition("NOT_JOINED", "open Listen before Speak")
         seat = session.attendance.seat

@@ -35,7 +35,7 @@ class Parting:
         if self.seat is None:
             return self._told
         state, now = self.seat.conversation.state, asyncio.get_running_loop().time()
-        # A server that stops takes no more calls: what is sent in them comes to the next one.
+        # Who sends nothing any more goes on at the next server.
         answers = state.speech.under_way and now - self.seat.heard_at < SILENCE_SECONDS
         return state.floor is not None or (answers and since < ANSWER_SECONDS)
 

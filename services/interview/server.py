@@ -97,7 +97,7 @@ async def build(
         if settings.account_address is not None:
             accounts = await channel(settings.account_address)
             quota, watch = QuotaClient(accounts), SessionWatch(SessionClient(accounts).is_live)
-        uses = await stack.enter_async_context(Uses(quota))
+        uses = await stack.enter_async_context(Uses(quota, kept.store))
         creation = Creation(bank, index, casting, kept.store, uses)
         sessions = Sessions(
             name=f"{settings.reachable}/{new_id()}",
@@ -173,6 +173,8 @@ def services(
             interview_service_pb2.DESCRIPTOR.services_by_name["InterviewService"].full_name,
             partial(interview_service_pb2_grpc.add_InterviewServiceServicer_to_server, interviews),
             watch=watch,
+            # A Listen that ends where nobody is cut short hears by it how far that is.
+            to_the_end=["Speak"],
         ),
         Service(
             question_service_pb2.DESCRIPTOR.services_by_name["QuestionService"].full_name,

@@ -1,7 +1,8 @@
 """What interviews take of a user's quota: counted before one is kept, given back if none is held.
 
-Whether a use was counted is not known when the answer is late or whoever asked has gone away: it
-is given back then too, in a task that outlives the call and tries until the gateway answers.
+Whether an interview was kept or removed, or its use counted, is not known when the answer is late
+or whoever asked has gone away. So a use is given back by what the store has, in a task that
+outlives the call and tries until the store and the gateway answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from types import TracebackType
+from typing import Protocol
 
 import grpc
 
@@ -25,11 +27,21 @@ _TRIES = 60
 """Over 50 minutes: a gateway that is away for longer is not waited for."""
 
 
+class Kept(Protocol):
+    """Knows which interviews there are."""
+
+    async def holds(self, interview_id: str) -> bool:
+        """See `Store.holds`."""
+        ...
+
+
 class Uses:
     """Reserves uses and gives them back. What is under way is finished or given up at its exit."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, kept: Kept) -> None:
+        """Takes where uses are counted, and who knows which interviews there are."""
         self._quota = quota
+        self._kept = kept
         self._returning: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Uses:
@@ -55,7 +67,10 @@ class Uses:
         await self._quota.reserve(user, interview_id)
 
     def give_back(self, user: str, interview_id: str) -> asyncio.Task[None]:
-        """Counts an interview no more; the task, which nobody needs to await, raises nothing."""
+        """Counts an interview no more, unless it is held.
+
+        The task, which nobody needs to await, raises nothing.
+        """
         task = asyncio.create_task(self._give_back(user, interview_id), name="quota-release")
         self._returning.add(task)
         task.add_done_callback(self._returning.discard)
@@ -65,6 +80,8 @@ class Uses:
         wait = _FIRST_WAIT
         for _ in range(_TRIES):
             try:
+                if await self._kept.holds(interview_id):
+                    return
                 await self._quota.release(user, interview_id)
             except Unavailable as error:
                 log(_logger, logging.WARNING, "quota not given back yet", cause=error)

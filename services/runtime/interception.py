@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import partial
 from typing import Any, TypeAlias
@@ -65,6 +65,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         first_message_seconds: float,
         draining: asyncio.Event,
         watches: Mapping[str, Watch],
+        to_the_end: Collection[str] = (),
     ) -> None:
         """Takes the limits of the server.
 
@@ -74,6 +75,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             first_message_seconds: How long the first message of a stream may.
             draining: Set when the server stops.
             watches: What runs beside the streams of a service, by its name.
+            to_the_end: Methods, by full name, that are called until it has stopped: what they
+                refuse then they refuse themselves.
         """
         # Not grpc.aio's own limit, which would refuse health checks as well: a server that is busy
         # would be taken for one that is gone.
@@ -82,6 +85,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._first_message_seconds = first_message_seconds
         self._draining = draining
         self._watches = watches
+        self._to_the_end = frozenset(to_the_end)
         self._running = 0
         self._arrivals = 0
         self._idle = asyncio.Event()
@@ -227,7 +231,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             await _abort(context, new_request_id(), error)
 
     def _admitted(self, request: Request) -> AbstractContextManager[None]:
-        if self._draining.is_set():
+        if self._draining.is_set() and request.method not in self._to_the_end:
             raise Draining
         return self._places.taken(request)
 

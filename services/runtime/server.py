@@ -55,12 +55,15 @@ class Service:
         register: Adds its servicer.
         health: The engines it cannot do without: it answers SERVING while all of them work.
         watch: Runs beside each of its streams that is a session's.
+        to_the_end: Methods that a stopping server still takes: a stream that it has yet to finish
+            depends on them. What has no such stream they refuse with `Draining`.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
     health: EngineHealth | Sequence[EngineHealth] | None = None
     watch: Watch | None = None
+    to_the_end: Sequence[str] = ()
 
     @property
     def engines(self) -> Sequence[EngineHealth]:
@@ -129,6 +132,7 @@ def new_server(
         first_message_seconds=settings.first_message_seconds,
         draining=draining,
         watches={service.name: service.watch for service in services if service.watch is not None},
+        to_the_end=[f"/{each.name}/{method}" for each in services for method in each.to_the_end],
     )
     server = grpc.aio.server(interceptors=[interceptor], options=server_options(settings))
     return server, interceptor

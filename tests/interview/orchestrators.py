@@ -93,7 +93,7 @@ async def orchestrator(
                 open_recordings(data_dir / "recordings", 1 << 30, store, KEYS)
             )
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            uses = await stack.enter_async_context(Uses(quota))
+            uses = await stack.enter_async_context(Uses(quota, store))
             creation = Creation(bank, index, casting, store, uses)
             sessions = Sessions(
                 name=f"127.0.0.1:{port}/{new_id()}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import threading
@@ -10,7 +9,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,19 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
-from viva.account.v1 import quota_service_pb2 as quota_pb
-from viva.account.v1 import quota_service_pb2_grpc
 from viva.interview.v1 import interview_pb2, interview_service_pb2, owner_service_pb2_grpc
 from viva.interview.v1 import owner_service_pb2 as pb
 
-from services.interview import exporting, uses
-from services.interview.clients.quota import QuotaClient
+from services.interview import exporting
 from services.interview.exporting import BATCH_BYTES, RETRY_SECONDS, Exports, Pieces, Read, _voice
 from services.interview.questions.bank import Bank
-from services.interview.record import LOCAL_USER
+from services.interview.record import Interview, Speaker
 from services.interview.recordings.flac import Digest, FlacStream
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
-from services.interview.store.store import Store
+from services.interview.store.store import Recorded, Store
 from services.runtime.channel import open_channel, outgoing
-from services.runtime.errors import Busy, QuotaExhausted, Relayed, Unavailable
-from services.runtime.ids import new_uuid
+from services.runtime.errors import Busy
 from services.runtime.postgres.database import open_database
 from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, joining, refused, until
@@ -328,8 +323,65 @@ async def test_what_another_orchestrator_drives_passes_too(
             assert await given(two) == 1
             await one.sessions.leases.renew_once()
             assert (await refused(call)).code() is Code.UNAVAILABLE
+        # What was recorded there to the last has followed.
+        await one.recordings.book_once()
+        files = await PostgresStore(database).recorded("carol", live.id, Speaker.CANDIDATE)
+        assert [file.over for file in files] == [True]
+        voice = await one.recordings.read("carol", live.id, Speaker.CANDIDATE, 0.0, 60.0)
+        assert voice is not None
+        assert sum([len(audio) async for _, audio in voice[1]]) == files[0].size > 0
         async with two.wire.converse(joining(live.id), user="carol") as call:
             await until(call, lambda e: e.HasField("utterance_started"))
+
+
+class Meanwhile(MemoryStore):
+    """A store in which more happens while interviews are given to another."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.deaf = False
+        self.created: Interview | None = None
+
+    async def transfer(self, *what: Any) -> int:
+        moved = await super().transfer(*what)
+        created, self.created = self.created, None
+        if created is not None:
+            await self.save(created)
+        return moved
+
+    async def save_recorded(self, recorded: Recorded) -> str | None:
+        if self.deaf:
+            raise StoreFailed("STORE_LOST", "no connection")
+        return await super().save_recorded(recorded)
+
+
+async def test_what_is_created_meanwhile_passes_too(bank: Bank, tmp_path: Path) -> None:
+    store = Meanwhile()
+    async with orchestrator(store, bank, tmp_path) as running:
+        await running.wire.create()
+        store.created = interview()
+        assert await given(running) == 2
+        assert await store.page("ann", 10, None) == []
+
+
+async def test_nothing_passes_before_all_that_was_recorded_is_known(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = Meanwhile()
+    async with orchestrator(store, bank, tmp_path) as running:
+        live = await running.wire.create()
+        async with running.wire.converse(joining(live.id)) as call:
+            await speak(call, running.wire)
+            store.deaf = True
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await given(running)
+        assert failed.value.code() is Code.UNAVAILABLE
+        assert (await running.wire.get(live.id)).id == live.id
+        store.deaf = False
+        assert await given(running) == 1
+        files = await store.recorded("carol", live.id)
+    assert files
+    assert all(file.over and file.size for file in files)
 
 
 async def test_who_has_it_already_cannot_be_given_it(running: Orchestrator) -> None:
@@ -482,176 +534,3 @@ async def test_an_hours_voice_is_exported_in_little_memory() -> None:
     assert size > 50 * 2**20
     assert largest < 256 * 1024
     assert peak < 2 * 2**20
-
-
-# What users may create.
-
-
-@dataclass
-class FakeQuota:
-    """Counts what it is asked.
-
-    Attributes:
-        down: Whether it answers nobody.
-        late: Whether it counts, and its answer never comes.
-        busy: How many releases it does not take before one that it does.
-    """
-
-    limit: int = 1
-    down: bool = False
-    late: bool = False
-    busy: int = 0
-    used: set[tuple[str, str]] = field(default_factory=set)
-    reserved: list[tuple[str, str]] = field(default_factory=list)
-    counted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def reserve(self, user: str, interview_id: str) -> None:
-        if self.down:
-            raise Unavailable("accounts: the gateway cannot be asked for the quota")
-        if len(self.used) >= self.limit:
-            raise QuotaExhausted(f"user:{user}", "all are used", {"limit": "1"})
-        self.used.add((user, interview_id))
-        self.reserved.append((user, interview_id))
-        self.counted.set()
-        if self.late:
-            await asyncio.Event().wait()
-
-    async def release(self, user: str, interview_id: str) -> None:
-        if self.busy:
-            self.busy -= 1
-            raise Unavailable("accounts: the gateway cannot be asked for the quota")
-        self.used.discard((user, interview_id))
-
-
-class FullStore(MemoryStore):
-    """A store that can't write."""
-
-    def __init__(self) -> None:
-        super().__init__(10)
-        self.full = False
-
-    async def save(self, interview: Any) -> None:
-        if self.full:
-            raise StoreFailed("STORE_FULL", "its disk is full")
-        await super().save(interview)
-
-
-async def test_creating_counts_once_for_a_key_and_is_refused_when_none_is_left(
-    bank: Bank, tmp_path: Path
-) -> None:
-    quota = FakeQuota()
-    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
-        made = await running.wire.create(key="k")
-        assert (await running.wire.create(key="k")).id == made.id
-        assert quota.reserved == [("ann", made.id)]
-        await begin(running, made.id)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await running.wire.create()
-        assert refused.value.code() is Code.RESOURCE_EXHAUSTED
-        quota.down = True
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await running.wire.create()
-        assert refused.value.code() is Code.UNAVAILABLE
-        assert "gateway" in str(refused.value.details())
-
-
-async def test_what_is_refused_or_not_kept_is_not_counted(bank: Bank, tmp_path: Path) -> None:
-    quota, store = FakeQuota(limit=5), FullStore()
-    async with orchestrator(store, bank, tmp_path, quota=quota) as running:
-        with pytest.raises(grpc.aio.AioRpcError):
-            await running.wire.create(question_ids=["unknown"])
-        assert quota.reserved == []
-        store.full = True
-        with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await running.wire.create()
-        assert failed.value.code() is Code.UNAVAILABLE
-    assert len(quota.reserved) == 1
-    assert not quota.used
-
-
-async def test_what_was_counted_for_who_has_gone_away_is_given_back(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uses, "_FIRST_WAIT", 0.0)
-    quota = FakeQuota(late=True, busy=2)
-    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
-        creating = asyncio.create_task(running.wire.create())
-        await quota.counted.wait()
-        creating.cancel()
-        await asyncio.wait({creating})
-    assert quota.reserved
-    assert not quota.used
-    assert not quota.busy
-
-
-async def test_one_that_nobody_joined_makes_room_for_the_next(bank: Bank, tmp_path: Path) -> None:
-    quota = FakeQuota()
-    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
-        first = await running.wire.create(key="one")
-        second = await running.wire.create(key="two")
-        with pytest.raises(grpc.aio.AioRpcError) as gone:
-            await running.wire.get(first.id)
-        assert gone.value.code() is Code.NOT_FOUND
-        assert quota.used == {("ann", second.id)}
-        await begin(running, second.id)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await running.wire.create(key="three")
-        assert refused.value.code() is Code.RESOURCE_EXHAUSTED
-        assert (await running.wire.get(second.id)).id == second.id
-
-
-async def test_one_that_nobody_joined_counts_no_more_once_it_is_deleted(
-    bank: Bank, tmp_path: Path
-) -> None:
-    quota = FakeQuota(limit=2)
-    async with orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running:
-        unbegun, begun = await running.wire.create(), await running.wire.create()
-        await begin(running, begun.id)
-        await running.house.delete("ann", unbegun.id)
-        await running.house.delete("ann", begun.id)
-    assert quota.used == {("ann", begun.id)}
-
-
-async def begin(running: Orchestrator, interview_id: str) -> None:
-    """Joins an interview, and leaves it."""
-    async with running.wire.converse(joining(interview_id)) as call:
-        await until(call, lambda event: event.HasField("utterance_started"))
-
-
-class _Quotas(quota_service_pb2_grpc.QuotaServiceServicer):
-    def __init__(self) -> None:
-        self.seen: list[Any] = []
-
-    async def Reserve(self, request: Any, context: Any) -> Any:
-        self.seen.append(request)
-        if len(self.seen) > 1:
-            await context.abort(Code.RESOURCE_EXHAUSTED, "all are used")
-        return quota_pb.ReserveResponse()
-
-
-async def test_the_gateway_is_asked_for_users_and_not_for_the_meshs_own_callers() -> None:
-    server, quotas, ann = grpc.aio.server(), _Quotas(), new_uuid()
-    quota_service_pb2_grpc.add_QuotaServiceServicer_to_server(quotas, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with open_channel(f"127.0.0.1:{port}") as channel:
-        client = QuotaClient(channel)
-        await client.reserve(LOCAL_USER, "one")
-        await client.release(LOCAL_USER, "one")
-        await client.reserve("bench", "one")
-        await client.release("bench", "one")
-        await client.reserve(ann, "two")
-        [request] = quotas.seen
-        assert (request.user_id, request.kind, request.key) == (
-            ann,
-            quota_pb.QUOTA_KIND_INTERVIEW,
-            "two",
-        )
-        with pytest.raises(Relayed) as refused:
-            await client.reserve(ann, "three")
-        assert refused.value.code is Code.RESOURCE_EXHAUSTED
-        await server.stop(0)
-        with pytest.raises(Unavailable, match="gateway"):
-            await client.reserve(ann, "four")
-        with pytest.raises(Unavailable, match="gateway"):  # `Uses` tries again.
-            await client.release(ann, "four")

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from viva.interview.v1 import interview_service_pb2 as pb
+from viva.interview.v1.conversation_pb2 import CandidateMessage, InterviewEvent, PlaybackPosition
 
 from services.interview.clients.seams import PartialHeard, SpeechBegan, TurnEnded
 from services.interview.conversation import events as m
@@ -25,6 +26,7 @@ from services.interview.wire import events as event_wire
 from services.runtime.channel import outgoing
 from services.runtime.errors import Draining
 from services.runtime.request import Request, set_current_request
+from services.runtime.stats import duration
 from tests.interview.calls import Conversation, join, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE, FailingStore, Stage, question, spoken, stage
@@ -299,6 +301,70 @@ def test_who_is_not_heard_any_more_is_not_waited_for() -> None:
             assert stream.ended == pytest.approx(2 * SILENCE_SECONDS, abs=0.3)
 
     run(main())
+
+
+@pytest.mark.slow
+async def test_who_speaks_in_calls_of_their_own_hears_the_sentence_to_its_end(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store, stopping = MemoryStore(100), asyncio.Event()
+
+    async def stop() -> None:
+        async with orchestrator(store, bank, tmp_path / "one", drain_seconds=PATIENCE) as one:
+            begun.set_result(one)
+            await stopping.wait()
+
+    begun: asyncio.Future[Orchestrator] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(stop())
+    async with orchestrator(store, bank, tmp_path / "two") as two:
+        one = await begun
+        made = await one.wire.create(rounds=1, follow_ups=0)
+        call = one.wire.interviews.Listen(
+            pb.ListenRequest(join=join(made.id), client="page"), **ANN
+        )
+        started = (await until(call, lambda e: e.HasField("utterance_started")))[-1]
+        await until(call, lambda e: e.HasField("audio"))
+        stopping.set()
+        told: list[InterviewEvent] = []
+        number = 0
+
+        async def heard(utterance: str) -> None:
+            """Tells the next server, as whoever calls it anew does."""
+            nonlocal number
+            number += 1
+            played = PlaybackPosition(
+                utterance_id=utterance, position=duration(60.0), finished=True
+            )
+            message = CandidateMessage(playback=played)
+            request = pb.SpeakRequest(
+                interview_id=made.id, client="page", call=number, messages=[message]
+            )
+            await two.wire.interviews.Speak(request, **ANN)
+
+        while not await is_stopping(one, made.id):
+            pass
+        await heard(started.utterance_started.utterance_id)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            while True:
+                told += await until(call, lambda _: True)
+                if told[-1].HasField("utterance_started"):
+                    await heard(told[-1].utterance_started.utterance_id)
+        assert reason(ended.value) == Draining.reason
+        ends = [e.utterance_ended for e in told if e.HasField("utterance_ended")]
+        assert ends
+        assert not any(end.interrupted for end in ends)
+        await running
+        with pytest.raises(grpc.aio.AioRpcError) as nobody:
+            await heard("any")
+        assert reason(nobody.value) == "NOT_JOINED"
+
+
+async def is_stopping(o: Orchestrator, interview_id: str) -> bool:
+    try:
+        await o.wire.get(interview_id)
+    except grpc.aio.AioRpcError as error:
+        return reason(error) == Draining.reason
+    return False
 
 
 # What was answered is stored.

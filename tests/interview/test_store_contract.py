@@ -374,13 +374,43 @@ async def test_a_deletion_leaves_nothing_and_is_remembered(store: Store) -> None
     assert await store.report("ann", made.id) is None
     assert not await store.recorded("ann", made.id)
     assert not await store.known_files(["f"])
-    assert await store.deleted("ann", made.id)
+    deletion = await store.deleted("ann", made.id)
+    assert deletion is not None
+    assert not deletion.unbegun
     # What a conversation that has not heard of it still writes is nowhere.
     with pytest.raises(LeaseLost):
         await store.commit(lease, live, b"s", [])
         assert await store.report("ann", made.id) is None
     await store.forget_deletions(datetime.now(UTC) + timedelta(seconds=1))
     assert not await store.deleted("ann", made.id)
+
+
+async def test_what_is_held_is_known_whosever_it_is(store: Store) -> None:
+    made = interview(state=State.READY, started=None)
+    assert not await store.holds(made.id)
+    await store.save(made)
+    assert await store.holds(made.id)
+    await store.delete("ann", made.id)
+    assert not await store.holds(made.id)
+    deletion = await store.deleted("ann", made.id)
+    assert deletion is not None
+    assert deletion.unbegun
+
+
+async def test_who_records_is_told_whose_it_is(store: Store) -> None:
+    made = interview()
+    lease = await driven(store, made)
+    file = Recorded("1", made.id, "ann", Speaker.CANDIDATE, 16000, b"key")
+    assert await store.save_recorded(file) == "ann"
+    await store.transfer("ann", "bob", [lease], lambda _: b"bob's")
+    longer = replace(file, size=2)
+    assert await store.save_recorded(longer) == "bob"
+    assert not await store.recorded("ann", made.id)
+    for each in (longer, replace(longer, file="2")):
+        assert await store.save_recorded(replace(each, user="bob", wrapped_key=b"bob's")) == "bob"
+    assert [each.size for each in await store.recorded("bob", made.id)] == [2, 2]
+    await store.delete("bob", made.id, lease)
+    assert await store.save_recorded(file) is None
 
 
 async def test_recordings_are_known_by_their_files(store: Store) -> None:

@@ -85,14 +85,14 @@ class Speaker(tts_pb2_grpc.TtsServiceServicer):
 
 @asynccontextmanager
 async def running(
-    speaker: tts_pb2_grpc.TtsServiceServicer, **settings: Any
+    speaker: tts_pb2_grpc.TtsServiceServicer, *, to_the_end: Sequence[str] = (), **settings: Any
 ) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
     @asynccontextmanager
     async def build() -> AsyncIterator[Sequence[Service]]:
         def register(server: grpc.aio.Server) -> None:
             tts_pb2_grpc.add_TtsServiceServicer_to_server(speaker, server)
 
-        yield [Service(NAME, register)]
+        yield [Service(NAME, register, to_the_end=to_the_end)]
 
     chosen = ServerSettings(
         **{"lame_duck_seconds": 0, "drain_seconds": 5, "max_message_bytes": 65536, **settings}
@@ -295,6 +295,33 @@ async def test_drain_says_not_serving_first_and_lets_running_calls_finish() -> N
     assert isinstance(messages[0], tts_pb2.SynthesizeResponse)
     assert messages[0].HasField("done")
     assert messages[1] is grpc.aio.EOF  # type: ignore[attr-defined]
+
+
+async def test_what_a_stream_depends_on_is_taken_until_it_has_ended() -> None:
+    speaker = Speaker()
+    async with AsyncExitStack() as client:
+        async with running(speaker, to_the_end=["ListVoices"]) as (server, _):
+            channel = await client.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
+            stub = tts_pb2_grpc.TtsServiceStub(channel)
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            await watch.read()
+            stream = stub.Synthesize(tts_pb2.SynthesizeRequest(text="hello"), timeout=60)
+            await stream.read()
+
+            async def call_when_draining() -> None:
+                await watch.read()
+                watch.cancel()
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    while True:
+                        await stub.ListModels(tts_pb2.ListModelsRequest(), timeout=60)
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                await stub.ListVoices(tts_pb2.ListVoicesRequest(), timeout=60)
+                speaker.held.set()
+                await stream.read()
+
+            rest = asyncio.create_task(call_when_draining())
+        await rest
+    assert len(speaker.seen) == 1
 
 
 async def test_whoever_watches_health_does_not_hold_up_a_server_that_stops() -> None:

@@ -2,7 +2,8 @@
 
 Whoever does has shown both: the guest's tokens, and the account's password. From then on nobody is
 the guest any more, and it is on record whose the interviews become: in one transaction, with the
-log-in itself. They follow at once, or when they can be reached; then the guest is deleted.
+log-in itself. They follow at once, or when they can be reached. One that was being created by then
+follows when it is there; only then is the guest deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.accounts.deleting import SECOND_PASS, Deletions
 from edge.gateway.accounts.guest import FIELD, Guest
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
@@ -103,9 +104,10 @@ class Transfers:
         await self._sessions.end_all(connection, guest.id)
 
     async def finish(self, guest_id: str, user_id: str) -> Brought:
-        """Has the interviews follow what was begun, if they can be reached now."""
+        """Has the interviews follow what was begun just now, if they can be reached."""
         try:
-            return Brought(await self._pass(Transfer(guest_id, user_id, 0)), pending=False)
+            transfer = Transfer(guest_id, user_id, self._clock())
+            return Brought(await self._pass(transfer), pending=False)
         except ServiceError:
             return Brought(0, pending=True)
 
@@ -118,7 +120,8 @@ class Transfers:
         await go_on_with(self._database, self._clock, transfers.due, self._pass)
 
     async def _pass(self, transfer: Transfer) -> int:
-        guest = transfer.guest_id
+        guest, settled = transfer.guest_id, transfer.requested + SECOND_PASS
+        last = self._clock() >= settled
         try:
             moved = await self._owners.transfer(guest, transfer.user_id)
         except ServiceError as error:
@@ -127,6 +130,10 @@ class Transfers:
             async with self._database.transaction("pass", EVERYBODY) as connection:
                 await transfers.failed(connection, guest, self._clock() + wait)
             raise
+        if not last:
+            async with self._database.transaction("pass", EVERYBODY) as connection:
+                await transfers.passed(connection, guest, settled)
+            return moved
         try:
             # What is left is nobody's: the record of the transfer goes with the guest.
             await self._deletions.delete(guest, "gateway", only=Kind.GUEST)

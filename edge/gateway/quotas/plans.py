@@ -10,9 +10,9 @@ import asyncpg
 from edge.gateway.accounts.user import Kind, Plan, User
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.remembering import RememberedUse
-from edge.gateway.store import remembered_use, reservations, users
+from edge.gateway.store import remembered_use, reservations, transfers, users
 from services.runtime.errors import NotFound, QuotaExhausted
-from services.runtime.postgres.database import Database
+from services.runtime.postgres.database import EVERYBODY, Database
 
 INTERVIEW = "interview"
 """Interviews created."""
@@ -77,13 +77,14 @@ class Plans:
         """Counts an interview; the same key counts once.
 
         Raises:
-            NotFound: There is no such user.
+            NotFound: There is no such user, or it is a guest who is another by now.
             QuotaExhausted: They have none left.
         """
-        async with self._database.transaction("reserve", user_id) as connection:
+        # Whose a guest's interviews become is on record as that one's.
+        async with self._database.transaction("reserve", EVERYBODY) as connection:
             # The lock is what makes two at once take turns.
             user = await users.find(connection, user_id, locked=True)
-            if user is None:
+            if user is None or await transfers.known(connection, user_id):
                 raise NotFound("user", user_id, "user_id")
             before = await self.usage(connection, user)
             if await reservations.known(connection, user_id, INTERVIEW, key):
@@ -118,15 +119,17 @@ class Plans:
     async def release(self, user_id: str, key: str) -> Usage:
         """Gives an interview back that was not held; one that is not counted does no harm.
 
+        A guest may have logged in since it was counted: it is given back whosever it is now.
+
         Raises:
-            NotFound: There is no such user.
+            NotFound: There is no such user any more; it is given back all the same.
         """
-        async with self._database.transaction("release", user_id) as connection:
+        async with self._database.transaction("release", EVERYBODY) as connection:
             user = await users.find(connection, user_id, locked=True)
-            if user is None:
-                raise NotFound("user", user_id, "user_id")
-            await reservations.remove(connection, user_id, INTERVIEW, key)
-            return await self.usage(connection, user)
+            await reservations.remove(connection, INTERVIEW, key)
+            if user is not None:
+                return await self.usage(connection, user)
+        raise NotFound("user", user_id, "user_id")
 
 
 def _exhausted(user: User, usage: Usage) -> QuotaExhausted:

@@ -34,13 +34,10 @@ async def known(connection: asyncpg.Connection, user_id: str, kind: str, key: st
     return row is not None
 
 
-async def remove(connection: asyncpg.Connection, user_id: str, kind: str, key: str) -> None:
-    """Counts a use no more."""
+async def remove(connection: asyncpg.Connection, kind: str, key: str) -> None:
+    """Counts a use no more, whosever it has become."""
     await connection.execute(
-        "DELETE FROM account.reservation WHERE user_id = $1 AND kind = $2 AND key = $3",
-        uuid.UUID(user_id),
-        kind,
-        key,
+        "DELETE FROM account.reservation WHERE kind = $1 AND key = $2", kind, key
     )
 
 

@@ -18,12 +18,14 @@ class Transfer:
     """What passes from whom to whom.
 
     Attributes:
+        requested: When the guest logged in.
         attempts: How often in a row the interviews could not be reached.
     """
 
     guest_id: str
     user_id: str
-    attempts: int
+    requested: datetime
+    attempts: int = 0
 
 
 async def add(
@@ -39,15 +41,26 @@ async def add(
     )
 
 
+async def known(connection: asyncpg.Connection, guest_id: str) -> bool:
+    """Whether a guest's interviews become a user's."""
+    row = await connection.fetchrow(
+        "SELECT FROM account.transfer WHERE guest_id = $1", uuid.UUID(guest_id)
+    )
+    return row is not None
+
+
 async def due(connection: asyncpg.Connection, now: datetime, limit: int) -> Sequence[Transfer]:
     """Those that are to be gone on with."""
     rows = await connection.fetch(
-        "SELECT guest_id, user_id, attempts FROM account.transfer"
+        "SELECT guest_id, user_id, requested, attempts FROM account.transfer"
         " WHERE due <= $1 ORDER BY due LIMIT $2",
         now,
         limit,
     )
-    return [Transfer(str(row["guest_id"]), str(row["user_id"]), row["attempts"]) for row in rows]
+    return [
+        Transfer(str(row["guest_id"]), str(row["user_id"]), row["requested"], row["attempts"])
+        for row in rows
+    ]
 
 
 async def remove(connection: asyncpg.Connection, guest_id: str) -> None:
@@ -61,6 +74,15 @@ async def failed(connection: asyncpg.Connection, guest_id: str, due: datetime) -
     """The interviews could not be reached: again at `due`."""
     await connection.execute(
         "UPDATE account.transfer SET attempts = attempts + 1, due = $2 WHERE guest_id = $1",
+        uuid.UUID(guest_id),
+        due,
+    )
+
+
+async def passed(connection: asyncpg.Connection, guest_id: str, due: datetime) -> None:
+    """The interviews that there were are the user's: what has come by `due` follows then."""
+    await connection.execute(
+        "UPDATE account.transfer SET attempts = 0, due = $2 WHERE guest_id = $1",
         uuid.UUID(guest_id),
         due,
     )

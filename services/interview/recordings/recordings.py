@@ -149,6 +149,8 @@ class Recordings:
         # What earlier processes left, the oldest first, and its size.
         self._left: dict[Path, int] = {}
         self._changed = asyncio.Event()
+        # One after the other: what was known before must not be kept in the place of what is newer.
+        self._booking = asyncio.Lock()
 
     def survey(self) -> None:
         """Counts what lies in the folder already. In the thread, before anything is recorded."""
@@ -204,21 +206,31 @@ class Recordings:
                 async with asyncio.timeout(BOOKING_SECONDS):
                     await self._changed.wait()
             self._changed.clear()
-            await self.book_once()
+            with suppress(StoreFailed):
+                await self.book_once()
 
     async def book_once(self) -> None:
-        """Tells the record what is new; what it does not take is told again."""
-        for booked in list(self._booked.values()):
+        """Tells the record what is new.
+
+        Raises:
+            StoreFailed: It did not take all of it; the rest is told the next time.
+        """
+        async with self._booking:
+            for booked in list(self._booked.values()):
+                if booked.now() != booked.known:
+                    booked.known = await self._save(booked)
+                    if booked.known.over:
+                        self._let_go(booked)
+
+    async def _save(self, booked: _Booked) -> Recorded:
+        """Tells the record of a track, for whoever has its interview now; what was told."""
+        while True:
             now = booked.now()
-            if now == booked.known:
-                continue
-            try:
-                await self._store.save_recorded(now)
-            except StoreFailed:
-                return
-            booked.known = now
-            if now.over:
-                self._let_go(booked)
+            owner = await self._store.save_recorded(now)
+            if owner is None or owner == now.user:
+                return now
+            # Another orchestrator gave it to them, while it was recorded here.
+            booked.user, booked.wrapped_key = owner, self.rewrapped(owner, now)
 
     def _let_go(self, booked: _Booked) -> None:
         """The record knows all of a file that is over: now it is one of those that lie there."""
@@ -356,5 +368,6 @@ async def open_recordings(
             booking.cancel()
             await asyncio.gather(booking, return_exceptions=True)
             recordings.close_all()
-            await recordings.book_once()
+            with suppress(StoreFailed):
+                await recordings.book_once()
             await asyncio.to_thread(thread.shutdown)

@@ -12,6 +12,7 @@ from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, State, Turn
 from services.interview.reports.report import Report
 from services.interview.store.store import (
+    Deletion,
     Holder,
     Lease,
     LeaseLost,
@@ -59,7 +60,7 @@ class MemoryStore:
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self._keys: dict[tuple[str, str], str] = {}
-        self._deleted: dict[tuple[str, str], datetime] = {}
+        self._deleted: dict[tuple[str, str], tuple[datetime, Deletion]] = {}
         self._retention: dict[str, timedelta] = {}
 
     def _of(self, user: str, interview_id: str) -> _Kept | None:
@@ -101,6 +102,10 @@ class MemoryStore:
         if key is not None and self._keys.get((user, key)) == interview_id:
             del self._keys[user, key]
         self._forgotten(interview_id)
+
+    async def holds(self, interview_id: str) -> bool:
+        """Whether there is an interview of this id, whosever it is."""
+        return interview_id in self._kept
 
     async def find(self, user: str, interview_id: str) -> Interview | None:
         """The interview, if the user has one of this id."""
@@ -151,11 +156,12 @@ class MemoryStore:
         if held and kept.lease != lease:
             raise LeaseLost(interview_id)
         self._forget(interview_id)
-        self._deleted[user, interview_id] = datetime.now(UTC)
+        self._deleted[user, interview_id] = datetime.now(UTC), Deletion(kept.interview.unbegun)
 
-    async def deleted(self, user: str, interview_id: str) -> bool:
-        """Whether the user deleted an interview of this id, not long ago."""
-        return (user, interview_id) in self._deleted
+    async def deleted(self, user: str, interview_id: str) -> Deletion | None:
+        """The deletion of an interview of the user's of this id, if it was not long ago."""
+        _, deletion = self._deleted.get((user, interview_id), (None, None))
+        return deletion
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
@@ -249,10 +255,14 @@ class MemoryStore:
 
     # Recordings.
 
-    async def save_recorded(self, recorded: Recorded) -> None:
-        """Keeps what is known of a file; nothing, when the interview is gone."""
-        if (kept := self._of(recorded.user, recorded.interview_id)) is not None:
+    async def save_recorded(self, recorded: Recorded) -> str | None:
+        """Keeps what is known of a file, if the interview is still its user's; whose it is."""
+        kept = self._kept.get(recorded.interview_id)
+        if kept is None:
+            return None
+        if kept.interview.user == recorded.user:
             kept.recorded[recorded.file] = recorded
+        return kept.interview.user
 
     async def recorded(
         self, user: str, interview_id: str, speaker: Speaker | None = None
@@ -290,7 +300,7 @@ class MemoryStore:
 
     async def forget_deletions(self, older_than: datetime) -> None:
         """Forgets that interviews were deleted before then."""
-        self._deleted = {who: when for who, when in self._deleted.items() if when >= older_than}
+        self._deleted = {who: it for who, it in self._deleted.items() if it[0] >= older_than}
 
     # Of one user, all at once.
 
@@ -317,4 +327,4 @@ class MemoryStore:
     async def forget_owner(self, user: str) -> None:
         """Forgets what is known of a user who has no interview any more."""
         self._retention.pop(user, None)
-        self._deleted = {who: when for who, when in self._deleted.items() if who[0] != user}
+        self._deleted = {who: it for who, it in self._deleted.items() if who[0] != user}

@@ -14,6 +14,7 @@ from services.interview.store import codec, leasing, rows, transferring, writing
 from services.interview.store.rows import uuid_of
 from services.interview.store.store import (
     KEY_LIFE,
+    Deletion,
     Holder,
     KeyTaken,
     Lease,
@@ -33,6 +34,11 @@ _SUMMARY = f"""
     FROM interview i
 """  # noqa: S608
 
+# Until the transaction is over, also one that nobody waits for any more: a commit may be on its way
+# to the database when whoever sent it goes away.
+_CHANGING = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))"
+_UNCHANGING = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 0))"
+
 
 class PostgresStore:
     """Interviews in PostgreSQL."""
@@ -50,6 +56,7 @@ class PostgresStore:
         owner = uuid_of(interview.id), interview.user
         try:
             async with self._database.transaction("save", interview.user) as connection:
+                await connection.execute(_CHANGING, uuid_of(interview.id))
                 if await writing.write(connection, interview, None, (), None):
                     return
                 if interview.key is not None:
@@ -68,6 +75,15 @@ class PostgresStore:
                 await writing.write(connection, interview, None, (), None)
         except asyncpg.UniqueViolationError as error:
             raise KeyTaken(interview.key or "") from error
+
+    async def holds(self, interview_id: str) -> bool:
+        """Whether there is an interview of this id, whosever it is."""
+        async with self._database.transaction("holds", EVERYBODY) as connection:
+            await connection.execute(_UNCHANGING, uuid_of(interview_id))
+            row = await connection.fetchrow(
+                "SELECT FROM interview WHERE id = $1", uuid_of(interview_id)
+            )
+        return row is not None
 
     async def find(self, user: str, interview_id: str) -> Interview | None:
         """The interview, if the user has one of this id."""
@@ -151,30 +167,35 @@ class PostgresStore:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         owner = uuid_of(interview_id), user
         async with self._database.transaction("delete", user) as connection:
+            await connection.execute(_CHANGING, uuid_of(interview_id))
             there = await connection.fetchrow(
-                "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR UPDATE", *owner
+                "SELECT started IS NULL AND state = ANY($3) AS unbegun FROM interview"
+                " WHERE id = $1 AND user_id = $2 FOR UPDATE",
+                *owner,
+                [int(state) for state in UNBEGUN],
             )
             if there is None:
                 return
             await leasing.require_free(connection, interview_id, lease)
             await connection.execute(
-                "INSERT INTO deletion (interview_id, user_id) VALUES ($1, $2)"
+                "INSERT INTO deletion (interview_id, user_id, unbegun) VALUES ($1, $2, $3)"
                 " ON CONFLICT DO NOTHING",
                 *owner,
+                there["unbegun"],
             )
             await connection.execute("DELETE FROM interview WHERE id = $1 AND user_id = $2", *owner)
         if lease is not None:
             self._written.pop(lease, None)
 
-    async def deleted(self, user: str, interview_id: str) -> bool:
-        """Whether the user deleted an interview of this id, not long ago."""
+    async def deleted(self, user: str, interview_id: str) -> Deletion | None:
+        """The deletion of an interview of the user's of this id, if it was not long ago."""
         async with self._database.transaction("deleted", user) as connection:
             row = await connection.fetchrow(
-                "SELECT FROM deletion WHERE interview_id = $1 AND user_id = $2",
+                "SELECT unbegun FROM deletion WHERE interview_id = $1 AND user_id = $2",
                 uuid_of(interview_id),
                 user,
             )
-        return row is not None
+        return None if row is None else Deletion(row["unbegun"])
 
     async def report(self, user: str, interview_id: str) -> Report | None:
         """The report, if there is one."""
@@ -267,15 +288,16 @@ class PostgresStore:
 
     # Recordings.
 
-    async def save_recorded(self, recorded: Recorded) -> None:
-        """Keeps what is known of a file; nothing, when the interview is gone."""
-        async with self._database.transaction("save_recorded", recorded.user) as connection:
-            owner = uuid_of(recorded.interview_id), recorded.user
-            there = await connection.fetchrow(
-                "SELECT FROM interview WHERE id = $1 AND user_id = $2 FOR KEY SHARE", *owner
+    async def save_recorded(self, recorded: Recorded) -> str | None:
+        """Keeps what is known of a file, if the interview is still its user's; whose it is."""
+        owner = uuid_of(recorded.interview_id), recorded.user
+        # It may have become another's: what it was recorded for does not see their rows.
+        async with self._database.transaction("save_recorded", EVERYBODY) as connection:
+            whose: str | None = await connection.fetchval(
+                "SELECT user_id FROM interview WHERE id = $1 FOR KEY SHARE", owner[0]
             )
-            if there is None:
-                return
+            if whose != recorded.user:
+                return whose
             await connection.execute(
                 f"INSERT INTO recording ({rows.RECORDED_COLUMNS})"  # noqa: S608
                 " VALUES ($3, $1, $2, $4, $5, $6, $7, $8, $9)"
@@ -290,6 +312,7 @@ class PostgresStore:
                 recorded.size,
                 recorded.over,
             )
+        return whose
 
     async def recorded(
         self, user: str, interview_id: str, speaker: Speaker | None = None

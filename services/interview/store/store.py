@@ -112,6 +112,17 @@ class Recorded:
     over: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is remembered of an interview that was deleted.
+
+    Attributes:
+        unbegun: Whether nobody ever joined it.
+    """
+
+    unbegun: bool
+
+
 Rewrapped = Callable[[Recorded], bytes]
 """Gives the key of a recording as it is kept for another owner."""
 
@@ -124,6 +135,13 @@ class Store(Protocol):
 
         Raises:
             KeyTaken: Its key names another one.
+        """
+        ...
+
+    async def holds(self, interview_id: str) -> bool:
+        """Whether there is an interview of this id, whosever it is.
+
+        What is keeping or deleting it is waited for, also where nobody waits for that any more.
         """
         ...
 
@@ -164,8 +182,8 @@ class Store(Protocol):
         """
         ...
 
-    async def deleted(self, user: str, interview_id: str) -> bool:
-        """Whether the user deleted an interview of this id, not long ago."""
+    async def deleted(self, user: str, interview_id: str) -> Deletion | None:
+        """The deletion of an interview of the user's of this id, if it was not long ago."""
         ...
 
     async def report(self, user: str, interview_id: str) -> Report | None:
@@ -235,8 +253,12 @@ class Store(Protocol):
 
     # Recordings.
 
-    async def save_recorded(self, recorded: Recorded) -> None:
-        """Keeps what is known of a file; nothing, when the interview is gone."""
+    async def save_recorded(self, recorded: Recorded) -> str | None:
+        """Keeps what is known of a file, if the interview is still its user's.
+
+        Returns:
+            Whose the interview is; None when it is gone.
+        """
         ...
 
     async def recorded(

@@ -11,6 +11,7 @@ from viva.account.v1 import account_pb2, quota_service_pb2
 from viva.account.v1 import account_service_pb2 as pb
 
 from edge.gateway.accounts.caller import Caller
+from edge.gateway.accounts.deleting import SECOND_PASS
 from edge.gateway.accounts.guest import Guest
 from edge.gateway.server import assembled
 from edge.gateway.store import transfers, users
@@ -26,7 +27,7 @@ from tests.edge.gateway.stage import (
     refused,
 )
 from tests.edge.gateway.test_leaving import everything
-from tests.edge.gateway.test_quotas import reserve
+from tests.edge.gateway.test_quotas import release, reserve
 
 _WAITING = "SELECT attempts FROM account.transfer"
 
@@ -37,6 +38,12 @@ async def guest_who_talked(on: Stage, key: str = "talked") -> account_pb2.Creden
     return guest
 
 
+async def once_more(on: Stage) -> None:
+    """What was being created when the guest logged in is there by then."""
+    on.clock.moment += SECOND_PASS
+    await on.gateway.transfers.go_on()
+
+
 async def test_the_account_has_what_the_guest_had_and_the_guest_is_no_more(on: Stage) -> None:
     member, guest = await on.member(), await guest_who_talked(on)
     response = await on.bring(guest)
@@ -45,8 +52,11 @@ async def test_the_account_has_what_the_guest_had_and_the_guest_is_no_more(on: S
     assert account.id == member.account.id
     assert (account.interviews.used, account.interviews.limit) == (1, 5)
     assert on.owners.transferred == [(guest.account.id, member.account.id)]
+    # To remove what is left of the guest may take longer than somebody waits who logs in.
+    assert not on.owners.deleted
     async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
         await on.account(guest.access_token)
+    await once_more(on)
     # By the member's address alone is there a row of users.
     left = set(await everything(on, guest.account.id))
     assert left == {"account.deletion", "account.audit", "account.users"}
@@ -186,6 +196,9 @@ async def test_a_guest_who_is_gone_can_reserve_nothing(on: Stage) -> None:
     )
     async with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
         await on.quotas.Reserve(request, timeout=PATIENCE)
+    await once_more(on)
+    async with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
+        await on.quotas.Reserve(request, timeout=PATIENCE)
 
 
 def stolen(guest: account_pb2.Credentials, refresh_token: str | None) -> account_pb2.Credentials:
@@ -296,3 +309,37 @@ async def test_nobody_is_made_a_member_whose_interviews_pass_on(on: Stage) -> No
     async with on.gateway.database.transaction("test", EVERYBODY) as connection:
         await transfers.add(connection, guest.account.id, member.account.id, now, now)
         assert not await users.make_member(connection, guest.account.id, "x@example.org", "hash")
+
+
+async def test_what_was_being_created_follows_before_the_guest_is_removed(on: Stage) -> None:
+    member, guest = await on.member(), await guest_who_talked(on)
+    passing = (guest.account.id, member.account.id)
+    await on.bring(guest)
+    on.clock.moment += SECOND_PASS / 2
+    await on.gateway.transfers.go_on()
+    assert on.owners.transferred == [passing]
+    on.owners.down = True
+    await once_more(on)
+    assert not on.owners.deleted
+    on.owners.down = False
+    await once_more(on)
+    assert on.owners.transferred == [passing, passing]
+    assert on.owners.deleted == [guest.account.id]
+    assert not await on.rows(_WAITING)
+
+
+async def test_a_use_that_has_become_the_accounts_is_given_back_in_the_guests_name(
+    on: Stage,
+) -> None:
+    member = await on.member()
+    guest = await on.guest(), await on.guest()
+    for n, each in enumerate(guest):
+        await reserve(on, each.account.id, f"i{n}")
+        await on.bring(each)
+    assert (await on.account(member.access_token)).interviews.used == 2
+    await release(on, guest[0].account.id, "i0")
+    assert (await on.account(member.access_token)).interviews.used == 1
+    await once_more(on)
+    async with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):  # Nobody's usage could be told.
+        await release(on, guest[1].account.id, "i1")
+    assert (await on.account(member.access_token)).interviews.used == 0

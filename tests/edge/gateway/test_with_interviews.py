@@ -50,6 +50,7 @@ class Both:
 
     on: Stage
     running: Orchestrator
+    quota: Late
 
 
 @pytest_asyncio.fixture
@@ -63,7 +64,7 @@ async def both(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Both]:
         open_channel(f"127.0.0.1:{on.port}") as channel,
     ):
         quota.told = QuotaClient(channel)
-        yield Both(on, running)
+        yield Both(on, running, quota)
 
 
 async def test_a_guests_interview_counts_and_becomes_the_members(both: Both) -> None:
@@ -111,6 +112,8 @@ async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both
     )
     archive = zipfile.ZipFile(io.BytesIO(b"".join([piece.content async for piece in exporting])))
     assert archive.read(f"interviews/{made.id}/recordings/candidate.flac").startswith(b"fLaC")
+    on.clock.advance(minutes=3)
+    await on.gateway.transfers.go_on()
     # By the member's address alone is there a row of users.
     left = set(await everything(on, before))
     assert left == {"account.deletion", "account.audit", "account.users"}
@@ -118,6 +121,40 @@ async def test_a_guest_who_logs_in_has_their_interview_in_the_account(both: Both
     on.clock.advance(minutes=3)
     await on.gateway.deletions.go_on()
     assert (await wire.get(made.id, user=user)).id == made.id
+
+
+class Slow:
+    """A quota whose answers are kept back."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self.counted, self.told = asyncio.Event(), asyncio.Event()
+
+    async def reserve(self, user: str, interview_id: str) -> None:
+        await self._quota.reserve(user, interview_id)
+        self.counted.set()
+        await self.told.wait()
+
+    async def release(self, user: str, interview_id: str) -> None:
+        await self._quota.release(user, interview_id)
+
+
+async def test_what_a_guest_creates_while_they_log_in_is_the_accounts_in_the_end(
+    both: Both,
+) -> None:
+    on, wire = both.on, both.running.wire
+    member, guest = await on.member(), await on.guest()
+    both.quota.told = quota = Slow(both.quota.told)
+    creating = asyncio.create_task(wire.create(user=guest.account.id))
+    await quota.counted.wait()
+    assert (await on.bring(guest.access_token)).brought.interviews == 0
+    quota.told.set()
+    made = await creating
+    on.clock.advance(minutes=3)
+    await on.gateway.transfers.go_on()
+    await on.gateway.deletions.go_on()
+    assert (await wire.get(made.id, user=member.account.id)).id == made.id
+    assert (await on.account(member.access_token)).interviews.used == 1
 
 
 async def begin(both: Both, interview_id: str, user: str) -> None:
