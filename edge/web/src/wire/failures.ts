@@ -22,6 +22,7 @@ export type FailureKind = keyof typeof ACTIONS;
 /** Every kind, and what helps. */
 const ACTIONS = {
   busy: "retry",
+  noSound: "retry",
   unreachable: "retry",
   restarting: "retry",
   tooSlow: "retry",
@@ -154,6 +155,11 @@ export function describe(error: unknown): Failure {
     retryAfterMs: delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined,
     requestId: told.metadata.get("x-request-id") ?? undefined,
   };
+}
+
+/** A failure of the page's own, which no server told of. */
+export function failureOf(kind: FailureKind): Failure {
+  return { kind, action: ACTIONS[kind], fields: [], retryAfterMs: undefined, requestId: undefined };
 }
 
 function kindOf(told: ConnectError, code: Code): FailureKind {

@@ -12,6 +12,7 @@ export default {
     requestId: "Number for support",
     copied: "Copied",
     busy: { title: "Every seat is taken just now", advice: "Your choices are kept. It usually takes less than a minute." },
+    noSound: { title: "The sound could not be loaded", advice: "Check your connection, then try again." },
     unreachable: { title: "The server cannot be reached", advice: "Check your connection. What you entered is kept." },
     restarting: { title: "The server is starting again", advice: "Wait a moment and try again. Nothing is lost." },
     tooSlow: { title: "That took too long", advice: "The server is busy. Try again." },

@@ -13,6 +13,7 @@ const words: typeof en = {
     requestId: "求助编号",
     copied: "已复制",
     busy: { title: "现在席位已满", advice: "你的选择已保留，通常不到一分钟就有空位。" },
+    noSound: { title: "声音未能加载", advice: "请检查网络后再试。" },
     unreachable: { title: "连不上服务器", advice: "请检查网络，已填写的内容会保留。" },
     restarting: { title: "服务器正在重启", advice: "请稍等片刻再试，内容不会丢失。" },
     tooSlow: { title: "等待时间过长", advice: "服务器繁忙，请再试一次。" },
