@@ -13,6 +13,8 @@ export interface Failure {
   fields: string[];
   /** When trying again can help, from when on it was told. */
   retryAfterMs: number | undefined;
+  /** When there is more of what is used up, ms since 1970. */
+  resetsAt: number | undefined;
   /** Names the call to those who run the servers. */
   requestId: string | undefined;
 }
@@ -36,6 +38,7 @@ const ACTIONS = {
   takenOver: "use-here",
   rejoin: "reload",
   quota: "register",
+  monthUsed: "none",
   rateLimited: "retry",
   signedOut: "sign-in",
   wrongPassword: "none",
@@ -146,20 +149,30 @@ export function codeOf(error: unknown): Code {
 export function describe(error: unknown): Failure {
   const told = ConnectError.from(error);
   const reason = reasonOf(error);
-  const kind = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
+  const resetsAt = resetOf(told);
+  const found = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
+  // Whoever has an account need not create one; guests have nothing that starts again.
+  const kind = found === "quota" && resetsAt !== undefined ? "monthUsed" : found;
   const delay = told.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return {
     kind,
     action: ACTIONS[kind],
     fields: told.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations.map((violation) => violation.field)),
+    resetsAt,
     retryAfterMs: delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined,
     requestId: told.metadata.get("x-request-id") ?? undefined,
   };
 }
 
+function resetOf(told: ConnectError): number | undefined {
+  const { kind, reset_time: time } = told.findDetails(ErrorInfoSchema)[0]?.metadata ?? {};
+  const at = kind === "guest" || time === undefined ? NaN : Date.parse(time);
+  return Number.isNaN(at) ? undefined : at;
+}
+
 /** A failure of the page's own, which no server told of. */
 export function failureOf(kind: FailureKind): Failure {
-  return { kind, action: ACTIONS[kind], fields: [], retryAfterMs: undefined, requestId: undefined };
+  return { kind, action: ACTIONS[kind], fields: [], retryAfterMs: undefined, resetsAt: undefined, requestId: undefined };
 }
 
 function kindOf(told: ConnectError, code: Code): FailureKind {

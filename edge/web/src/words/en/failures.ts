@@ -26,6 +26,7 @@ export default {
     takenOver: { title: "This interview is open in another window", advice: "It can be in one place only." },
     rejoin: { title: "This page has lost its place", advice: "Load it again: you go on where you were." },
     quota: { title: "You have used your free interviews", advice: "Create an account to keep this one and get more each month." },
+    monthUsed: { title: "You have used this month's interviews", advice: "You can begin again on {date}." },
     rateLimited: { title: "That was a little fast", advice: "Wait a moment, then try again." },
     signedOut: { title: "You are signed out", advice: "Sign in again. What you entered is kept." },
     wrongPassword: { title: "E-mail or password is wrong", advice: "Check both, or set a new password." },

@@ -27,6 +27,7 @@ const words: typeof en = {
     takenOver: { title: "这场面试已在另一个窗口打开", advice: "同一时间只能在一处进行。" },
     rejoin: { title: "页面已跟不上进度", advice: "请重新加载，会从刚才的地方继续。" },
     quota: { title: "免费面试次数已用完", advice: "注册账号即可保留这次记录，每月还能获得更多次数。" },
+    monthUsed: { title: "本月的面试次数已用完", advice: "{date}起可以再次开始。" },
     rateLimited: { title: "操作有点快", advice: "请稍等片刻再试。" },
     signedOut: { title: "你已退出登录", advice: "请重新登录，已填写的内容会保留。" },
     wrongPassword: { title: "邮箱或密码不正确", advice: "请检查后重试，或重新设置密码。" },
