@@ -299,6 +299,18 @@ describe("what was said before this page was there", () => {
   });
 });
 
+it("whoever typed so far speaks from here on: joined again, with a microphone", async () => {
+  const { conversation, microphone, sockets, socket } = await room(InterviewState.READY, { spoken: false });
+  socket().tell(joined());
+  await settle();
+  expect(microphone.isOpen).toBe(false);
+  conversation.speak();
+  await settle();
+  expect(microphone.isOpen).toBe(true);
+  expect(sockets).toHaveLength(2);
+  expect(sockets.map(({ join }) => join.input?.sampleRateHz)).toEqual([undefined, 16000]);
+});
+
 describe("the sound", () => {
   it("a room that is left while it is still being loaded is not joined, and nobody is recorded", async () => {
     let loaded = (): void => undefined;

@@ -48,3 +48,35 @@ everywhere((suffix) => {
     }
   });
 });
+
+test("sound that did not load is told, and loads when it is tried again", async ({ page }) => {
+  // The browser remembers an address that failed: only another one can succeed.
+  const asked: string[] = [];
+  await page.route("**/capture.worklet*", (route) => {
+    asked.push(route.request().url());
+    return asked.length === 1 ? route.abort() : route.continue();
+  });
+  await page.goto("/check/x");
+  await expect(page.getByRole("alert")).toContainText("The sound could not be loaded");
+  await page.getByRole("alert").getByRole("button", { name: "Check again" }).click();
+  await expect(page.getByRole("alert")).toBeHidden();
+  await expect(page.getByText("Record 3 seconds")).toHaveAttribute("aria-disabled", "false");
+});
+
+test("whoever types is told of typing, and can speak instead", async ({ page }) => {
+  await page.goto("/states.html?state=lost-typing");
+  await expect(page.getByText("what you send is kept")).toBeVisible();
+  await page.goto("/states.html?state=typing");
+  await expect(page.getByRole("button", { name: "Speak" })).toBeEnabled();
+});
+
+test("an address without https says what is needed", async ({ page }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(window, "isSecureContext", { value: false });
+    Object.defineProperty(crypto, "randomUUID", { value: undefined });
+  });
+  await page.goto("/");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Viva needs a secure address");
+  await look(page, "insecure");
+  await accessible(page, "insecure");
+});

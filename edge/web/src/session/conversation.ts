@@ -87,6 +87,12 @@ export class Conversation {
     this.take({ kind: "act", act });
   }
 
+  /** Whoever typed so far speaks from here on: joins again with the microphone. */
+  speak(): void {
+    this.spoken = true;
+    this.act({ kind: "use-here" });
+  }
+
   /** Opens the microphone, the one that is chosen now. */
   async openMicrophone(): Promise<void> {
     await this.microphone.open();

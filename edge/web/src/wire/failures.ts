@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, QuotaFailureSchema, RetryInfoSchema } from "@rpc/error_details_pb";
 
 /** What a button beside the words does. */
-export type Remedy = "retry" | "reload" | "sign-in" | "register" | "home" | "type" | "use-here" | "none";
+export type Remedy = "retry" | "reload" | "sign-in" | "register" | "home" | "type" | "use-here" | "new-link" | "none";
 
 export interface Failure {
   /** Key of the words: `failures.<kind>.title` and `.advice`. */
@@ -44,7 +44,7 @@ const ACTIONS = {
   wrongPassword: "none",
   emailTaken: "sign-in",
   signedIn: "home",
-  linkExpired: "none",
+  linkExpired: "new-link",
   forbidden: "home",
   conversationFailed: "home",
   unsupported: "reload",

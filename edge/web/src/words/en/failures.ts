@@ -6,6 +6,7 @@ export default {
     reload: "Load the page again",
     signIn: "Sign in",
     register: "Create an account",
+    newLink: "Ask for a new link",
     home: "Go to the first page",
     type: "Type instead",
     useHere: "Use it here",

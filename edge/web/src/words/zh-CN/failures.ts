@@ -7,6 +7,7 @@ const words: typeof en = {
     reload: "重新加载页面",
     signIn: "登录",
     register: "注册账号",
+    newLink: "重新获取链接",
     home: "返回首页",
     type: "改用打字",
     useHere: "在这里继续",
