@@ -79,6 +79,17 @@ def test_a_kept_report_is_shown(tmp_path: Path) -> None:
         assert line.strip().startswith(mark)
 
 
+def test_practice_is_not_said_to_be_judged_by_a_rubric(tmp_path: Path) -> None:
+    practice = report_pb2.Report()
+    practice.CopyFrom(REPORT)
+    practice.basis = report_pb2.SCORING_BASIS_SPEECH
+    path = tmp_path / "report.json"
+    path.write_text(json_format.MessageToJson(practice))
+    shown = " ".join(run(str(path))[1].split())
+    assert "judged by how you spoke, and the mistakes I am sure of" in shown
+    assert "rubric" not in shown
+
+
 def test_the_folder_of_an_interview_is_enough(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json_format.MessageToJson(REPORT))
     assert "58 of 100" in run(str(tmp_path))[1]

@@ -10,4 +10,6 @@ import "@/look/controls.css";
 
 applyTheme(readTheme());
 applyMotion(readMotion());
-createApp(App).use(createLocale()).use(createRoutes()).mount("#app");
+if (isSecureContext) createApp(App).use(createLocale()).use(createRoutes()).mount("#app");
+// Browsers then give neither a microphone nor what the page names its requests by.
+else void import("@/pages/insecure/InsecurePage.vue").then(({ default: page }) => createApp(page).use(createLocale()).mount("#app"));

@@ -36,8 +36,10 @@ const { FakeMicrophone, FakeLoudspeaker } = vi.hoisted(() => ({
     constructor(readonly listener: LoudspeakerListener) {
       FakeLoudspeaker.last = this;
     }
+    /** How its sound is loaded. */
+    static loads: () => Promise<void> = () => Promise.resolve();
     open(): Promise<void> {
-      return Promise.resolve();
+      return FakeLoudspeaker.loads();
     }
     close(): void {}
     play(id: string, rateHz: number, samples: Uint8Array): void {
@@ -64,6 +66,7 @@ beforeEach(() => {
   });
 });
 afterEach(() => {
+  FakeLoudspeaker.loads = () => Promise.resolve();
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -293,5 +296,57 @@ describe("what was said before this page was there", () => {
     await settle();
     expect(loudspeaker.played).toEqual(["greeting 1", "greeting 1", "greeting end", "q 1", "q 1"]);
     await conversation.close();
+  });
+});
+
+it("whoever typed so far speaks from here on: joined again, with a microphone", async () => {
+  const { conversation, microphone, sockets, socket } = await room(InterviewState.READY, { spoken: false });
+  socket().tell(joined());
+  await settle();
+  expect(microphone.isOpen).toBe(false);
+  conversation.speak();
+  await settle();
+  expect(microphone.isOpen).toBe(true);
+  expect(sockets).toHaveLength(2);
+  expect(sockets.map(({ join }) => join.input?.sampleRateHz)).toEqual([undefined, 16000]);
+});
+
+describe("the sound", () => {
+  it("a room that is left while it is still being loaded is not joined, and nobody is recorded", async () => {
+    let loaded = (): void => undefined;
+    FakeLoudspeaker.loads = () => new Promise((resolve) => (loaded = resolve));
+    const { conversation, microphone, sockets } = built(InterviewState.READY);
+    const starting = conversation.start(true);
+    await settle();
+    await conversation.close();
+    loaded();
+    await starting;
+    expect(sockets).toHaveLength(0);
+    expect(microphone.isOpen).toBe(false);
+  });
+
+  it("that cannot be loaded is told, and joins when it is tried again", async () => {
+    FakeLoudspeaker.loads = () => Promise.reject(new DOMException("no worklet", "AbortError"));
+    const { conversation, microphone, sockets } = await room(InterviewState.READY);
+    expect(conversation.state.value.link).toMatchObject({ kind: "refused", failure: { kind: "noSound", action: "retry" } });
+    expect([sockets.length, microphone.isOpen]).toEqual([0, false]);
+
+    conversation.act({ kind: "try-again" });
+    await settle();
+    expect(conversation.state.value.link.kind).toBe("refused");
+
+    FakeLoudspeaker.loads = () => Promise.resolve();
+    conversation.act({ kind: "try-again" });
+    await settle();
+    expect([conversation.state.value.link.kind, sockets.length, microphone.isOpen]).toEqual(["joining", 1, true]);
+  });
+
+  it("that cannot be loaded where an interview is gone on with leaves the way to try again", async () => {
+    FakeLoudspeaker.loads = () => Promise.reject(new DOMException("no worklet", "AbortError"));
+    const { conversation, sockets } = await room(InterviewState.PAUSED);
+    conversation.act({ kind: "resume" });
+    await settle();
+    expect(conversation.state.value).toMatchObject({ leaving: false, link: { kind: "refused" } });
+    expect(sockets).toHaveLength(0);
   });
 });

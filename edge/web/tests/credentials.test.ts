@@ -1,8 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "@rpc/error_details_pb";
+import { AccountSchema } from "@viva/account/v1/account_pb";
 import { CreateGuestResponseSchema, RefreshResponseSchema } from "@viva/account/v1/account_service_pb";
-import { describe, expect, it } from "vitest";
+import { Patience } from "@viva/interview/v1/interview_pb";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { readPatience } from "@/app/patience";
 import { Credentials } from "@/wire/credentials";
 
 function setUp({ known = true, refresh }: { known?: boolean; refresh?: () => Promise<string> } = {}) {
@@ -91,5 +94,30 @@ describe("credentials", () => {
     const member = setUp();
     await member.credentials.somebody();
     expect(await member.credentials.token()).toBe("token-1");
+  });
+});
+
+describe("what the account says", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("holds on this device: patience that was chosen on another one", () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) });
+    const { credentials } = setUp();
+    const account = (patience: Patience) => create(AccountSchema, { settings: { patience } });
+    credentials.knows(account(Patience.PATIENT));
+    expect(readPatience()).toBe("patient");
+    // Where nobody chose, this device's own choice stays.
+    credentials.knows(account(Patience.UNSPECIFIED));
+    expect(readPatience()).toBe("patient");
+  });
+
+  it("is known as soon as somebody logs in", () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) });
+    const { credentials } = setUp();
+    const granted = { accessToken: "t", accessTokenLifetime: { seconds: 900n }, account: { settings: { patience: Patience.BRISK } } };
+    credentials.adopt(create(CreateGuestResponseSchema, { credentials: granted }).credentials);
+    expect(readPatience()).toBe("brisk");
   });
 });

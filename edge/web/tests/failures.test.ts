@@ -60,6 +60,17 @@ about("a failure", () => {
     expect(failure).toMatchObject({ kind: "busy", retryAfterMs: 2500 });
   });
 
+  it("tells guests that an account gives more, and members when there is more", () => {
+    const used = (metadata: Record<string, string>) =>
+      describe(new ConnectError("x", Code.ResourceExhausted, undefined, [{ desc: ErrorInfoSchema, value: { reason: "QUOTA_EXHAUSTED", metadata } }]));
+    expect(used({ kind: "guest", limit: "1", used: "1" })).toMatchObject({ kind: "quota", action: "register", resetsAt: undefined });
+    expect(used({ kind: "member", limit: "5", used: "5", reset_time: "2026-12-01T00:00:00Z" })).toMatchObject({
+      kind: "monthUsed",
+      action: "none",
+      resetsAt: Date.UTC(2026, 11, 1),
+    });
+  });
+
   it("names the request to those who run the servers", () => {
     expect(describe(new ConnectError("x", Code.Internal, { "x-request-id": "r1" })).requestId).toBe("r1");
   });

@@ -2,10 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { AccountSettingsSchema } from "@viva/account/v1/account_pb";
 import { ReportSchema } from "@viva/interview/v1/report_pb";
 import { expect, it } from "vitest";
-import { emailFits, passwordFits } from "@/pages/account/checks";
+import { emailFits, passwordFits, refuses } from "@/pages/account/checks";
 import { deviceOf } from "@/pages/account/device";
-import { seriesOf, signed } from "@/pages/history/progress";
+import { labelsOf, seriesOf, signed } from "@/pages/history/progress";
 import { FIELDS, fromAccount, toAccount, type Choices } from "@/pages/settings/choices";
+import { failureOf } from "@/wire/failures";
 import en from "@/words/en";
 import zh from "@/words/zh-CN";
 
@@ -41,6 +42,20 @@ it("lines of progress run from the oldest, and leave a gap where a dimension was
     ],
   });
   expect([signed(3), signed(-3), signed(0)]).toEqual(["+3", "−3", "0"]);
+});
+
+it("interviews of one day are told apart by the time", () => {
+  const at = [Date.UTC(2026, 10, 20, 9), Date.UTC(2026, 10, 21, 9, 5), Date.UTC(2026, 10, 21, 16, 30)];
+  const labels = labelsOf(at, "en");
+  expect(labels[0]).toBe("11/20");
+  expect(labels[1]).toMatch(/^11\/21, \d+:05/);
+  expect(new Set(labels).size).toBe(3);
+});
+
+it("a field is marked that was refused, and no other", () => {
+  const failure = { ...failureOf("badInput"), fields: ["current_password"] };
+  expect([refuses(failure, "current_password"), refuses(failure, "password"), refuses(failure, "new_password")]).toEqual([true, false, false]);
+  expect(refuses({ ...failureOf("wrongPassword"), fields: ["password"] }, "password")).toBe(false);
 });
 
 it("settings come back from an account as they went", () => {

@@ -33,6 +33,7 @@ _BASIS = {
     report_pb2.SCORING_BASIS_RUBRIC_EMBEDDING: "the rubric, by meaning",
     report_pb2.SCORING_BASIS_RUBRIC_LEXICAL: "the rubric, by words",
     report_pb2.SCORING_BASIS_LANGUAGE_MODEL: "a language model on top of the rubric",
+    report_pb2.SCORING_BASIS_SPEECH: "how you spoke, and the mistakes I am sure of",
 }
 QUOTE_CELLS = 100
 """Columns of a quote that are shown beside its point, wrapped: a Chinese character takes two."""

@@ -50,7 +50,7 @@ def compose(
         ),
         weaknesses=_corrected(topics),
         suggestions=(*_varied(interview), *_advice(dimensions)),
-        basis=Basis.RUBRIC_LEXICAL,
+        basis=Basis.SPEECH,
         summary=_summary(interview, topics, dimensions),
         duration=max((turn.end for turn in interview.turns), default=0.0),
     )

@@ -88,7 +88,7 @@ def practised(
         key_points=(),
         dimensions=dimensions,
         turn_ids=tuple(turn.id for turn in turns),
-        basis=Basis.RUBRIC_LEXICAL,
+        basis=Basis.SPEECH,
         delivery=None if delivery is None else figures(delivery),
         spoken_in=elsewhere or "",
         corrections=mistakes,

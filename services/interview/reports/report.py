@@ -14,6 +14,7 @@ class Basis(IntEnum):
     RUBRIC_EMBEDDING = 1
     RUBRIC_LEXICAL = 2
     LANGUAGE_MODEL = 3
+    SPEECH = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
 from services.interview.record import Category, InterviewSettings, Mode, Phase
+from services.interview.reports.report import Basis
 from services.runtime.channel import outgoing
 from tests.interview.calls import Wire
 from tests.interview.stage import PATIENCE, FakeEmbedder, stage
@@ -100,6 +101,8 @@ async def test_a_conversation_with_the_tutor_ends_with_corrections() -> None:
         lines = [e.event.text for e in s.seen if isinstance(e.event, InterviewerText)]
     assert not [line for line in lines if "interview" in line.lower()]
     assert {each.name for each in report.dimensions} == {"fluency", "grammar", "vocabulary"}
+    # No points were compared with anything.
+    assert {report.basis, *(each.basis for each in report.questions)} == {Basis.SPEECH}
     assert [question.round for question in report.questions] == [1, 2]
     better = {each.better for question in report.questions for each in question.corrections}
     assert better == {"he goes", "I agree"}

@@ -6,6 +6,7 @@ import { expectPassageToSound, listenIn } from "./playing";
 /** Each page in each state, and what shows that it is there. */
 const STATES = [
   ["report", "/report/x", "full", ".report .transcript"],
+  ["report-practice", "/report/x", "practice", ".report .transcript"],
   ["report-empty", "/report/x", "empty", ".report"],
   ["report-writing", "/report/x", "writing", ".notice"],
   ["report-live", "/report/x", "live", ".notice a"],
@@ -19,6 +20,8 @@ const STATES = [
   ["account-nobody", "/account", "nobody", "form"],
   ["account-error", "/account", "error", "[role=alert]"],
   ["reset", "/reset#token=new", "nobody", "form"],
+  ["reset-missing", "/reset", "nobody", ".notice a"],
+  ["start", "/", "full", ".start"],
   ["settings", "/settings", "full", "fieldset:nth-of-type(7)"],
   ["settings-nobody", "/settings", "nobody", "fieldset"],
   ["questions", "/questions", "full", ".list"],
@@ -121,11 +124,83 @@ test.describe("what they do", () => {
     await page.getByLabel("Password", { exact: true }).fill("a long enough one");
     await page.locator("form").getByRole("button", { name: "Create account" }).click();
     await expect(page.getByLabel("E-mail")).toHaveValue("taken@example.org");
+    // It is told, and stays while one signs in with it.
+    await expect(page.getByRole("alert")).toContainText("There is an account with this e-mail");
+    await expect(page.locator("form").getByRole("button", { name: "Sign in" })).toBeVisible();
     await page.getByRole("button", { name: "Create account" }).click();
     await page.getByLabel("E-mail").fill("someone@example.org");
     await page.locator("form").getByRole("button", { name: "Create account" }).click();
     await expect(page.getByText("someone@example.org")).toBeVisible();
     await expect(page.getByRole("button", { name: "Sign out everywhere" })).toBeVisible();
+  });
+
+  test("a password that is refused is told beside its own field", async ({ page }) => {
+    await open(page, "/account", "full");
+    await page.getByText("Change the password").click();
+    await page.getByLabel("Current password").fill("wrong one");
+    await page.getByLabel("New password").fill("a long enough one");
+    await page.getByRole("button", { name: "Save the new password" }).click();
+    await expect(page.getByLabel("Current password")).toHaveAttribute("aria-invalid", "true");
+    await expect(page.getByLabel("Current password")).toHaveAccessibleDescription("This is not your password.");
+    await expect(page.getByLabel("New password")).toHaveAttribute("aria-invalid", "false");
+    await look(page, "account-wrong-current", true);
+
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    const dialog = page.locator("dialog");
+    await dialog.getByLabel("Password", { exact: true }).fill("wrong one");
+    await dialog.getByRole("button", { name: "Delete everything" }).click();
+    await expect(dialog.getByLabel("Password", { exact: true })).toHaveAccessibleDescription("This is not your password.");
+    await look(page, "account-wrong-delete");
+    await dialog.getByLabel("Password", { exact: true }).fill("the right one");
+    await dialog.getByRole("button", { name: "Delete everything" }).click();
+    await expect(page.getByText("Your account is deleted")).toBeVisible();
+  });
+
+  test("signing in without a password asks for one", async ({ page }) => {
+    await open(page, "/account", "nobody");
+    await page.getByLabel("E-mail").fill("someone@example.org");
+    await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByLabel("Password", { exact: true })).toHaveAccessibleDescription("Enter the password.");
+  });
+
+  test("a member without interviews is told when there are more", async ({ page }) => {
+    await open(page, "/", "full");
+    await page.getByLabel("What position is it for?").fill("used");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await expect(page.getByRole("alert")).toContainText("You can begin again on December 1, 2026.");
+    await expect(page.getByRole("alert").getByRole("button")).toHaveCount(0);
+    await look(page, "start-month-used");
+  });
+
+  test("patience that was chosen on another device is what an interview begins with", async ({ page }) => {
+    await open(page, "/", "full");
+    await page.locator(".adjust summary").click();
+    await expect(page.getByRole("radio", { name: "Patient" })).toBeChecked();
+  });
+
+  test("the English tutor is found from an interview in Chinese", async ({ page }) => {
+    await open(page, "/", "full");
+    await page.getByRole("radio", { name: "中文" }).check();
+    await page.locator(".adjust summary").click();
+    await look(page, "start-tutor", true);
+    await page.getByRole("button", { name: "Practise speaking English instead" }).click();
+    await expect(page.getByRole("radio", { name: "English", exact: true })).toBeChecked();
+    await expect(page.getByRole("radio", { name: /English tutor/ })).toBeChecked();
+  });
+
+  test("a link that is no longer good leads to a new one", async ({ page }) => {
+    await open(page, "/reset#token=old", "nobody");
+    await page.getByLabel("New password").fill("a long enough one");
+    await page.getByRole("button", { name: "Save the new password" }).click();
+    await page.getByRole("button", { name: "Ask for a new link" }).click();
+    await page.getByLabel("E-mail").fill("someone@example.org");
+    await page.getByRole("button", { name: "Send the link" }).click();
+    await expect(page.getByText("a message with a link is on its way")).toBeVisible();
+  });
+
+  test("practice says what its score rests on", async ({ page }) => {
+    await open(page, "/report/x", "practice");
+    await expect(page.getByText("the mistakes I am sure of")).toBeVisible();
   });
 
   test("a guest who signs in is asked what becomes of their interview", async ({ page }) => {

@@ -20,11 +20,21 @@ export class Loudspeaker {
   private worklet: AudioWorkletNode | undefined;
   private readonly resamplers = new Map<string, Resampler>();
   private readonly early: Command[] = [];
+  private opening = 0;
 
   constructor(private readonly listener: LoudspeakerListener) {}
 
+  /**
+   * Opens it, where it is not open.
+   *
+   * @throws DOMException When the sound could not be loaded; opening again tries again.
+   */
   async open(): Promise<void> {
+    if (this.worklet) return;
+    const turn = ++this.opening;
     const context = await soundContext();
+    // Closed, or opened again, meanwhile.
+    if (turn !== this.opening) return;
     this.context = context;
     this.worklet = new AudioWorkletNode(context, "viva-playback", { numberOfInputs: 0, outputChannelCount: [2] });
     this.worklet.port.onmessage = ({ data }: MessageEvent<Told>) => this.told(data);
@@ -33,6 +43,8 @@ export class Loudspeaker {
   }
 
   close(): void {
+    this.opening += 1;
+    this.early.length = 0;
     this.worklet?.disconnect();
     this.worklet?.port.close();
     this.worklet = undefined;

@@ -50,16 +50,26 @@ export class Microphone {
     try {
       stream = await ask(chosenMicrophone());
     } catch (error) {
-      this.listener.trouble(troubleOf(error));
+      if (turn === this.opening) this.listener.trouble(troubleOf(error));
       return;
     }
-    const context = await soundContext();
-    // Closed, or opened again, meanwhile.
     if (turn !== this.opening) {
-      for (const track of stream.getTracks()) track.stop();
+      stop(stream);
       return;
     }
+    // From here on whoever closes this ends the stream.
     this.stream = stream;
+    let context: AudioContext;
+    try {
+      context = await soundContext();
+    } catch {
+      if (turn !== this.opening) return;
+      this.close();
+      this.listener.trouble("unloaded");
+      return;
+    }
+    // Closed, or opened again, meanwhile.
+    if (turn !== this.opening) return;
     const [track] = stream.getAudioTracks();
     track?.addEventListener("ended", () => this.listener.trouble("gone"));
     track?.addEventListener("mute", () => this.listener.trouble("silent"));
@@ -75,7 +85,7 @@ export class Microphone {
     this.opening += 1;
     this.source?.disconnect();
     this.worklet?.port.close();
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    stop(this.stream);
     this.stream = this.source = this.worklet = undefined;
     this.zerosMs = 0;
     this.silent = this.gave = false;
@@ -97,6 +107,10 @@ export class Microphone {
     }
     this.listener.captured(captured);
   }
+}
+
+function stop(stream: MediaStream | undefined): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 async function ask(deviceId: string | undefined): Promise<MediaStream> {

@@ -2,10 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { ErrorInfoSchema, RetryInfoSchema } from "@rpc/error_details_pb";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@rpc/error_details_pb";
 import { AccountKind, AccountSchema, Plan } from "@viva/account/v1/account_pb";
 import { AccountService } from "@viva/account/v1/account_service_pb";
-import { InterviewSchema, InterviewState, Patience } from "@viva/interview/v1/interview_pb";
+import { InterviewSchema, InterviewState, Mode, Patience } from "@viva/interview/v1/interview_pb";
 import { InterviewService } from "@viva/interview/v1/interview_service_pb";
 import { PersonaService } from "@viva/interview/v1/persona_service_pb";
 import { QuestionService } from "@viva/interview/v1/question_service_pb";
@@ -15,7 +15,7 @@ import { QUESTIONS, reportOf, TURNS, WORDS, type Language } from "@/dev/recorded
 import { toS16 } from "@/audio/resampler";
 import { duration } from "@/session/durations";
 
-export const ANSWERS = ["full", "guest", "nobody", "empty", "writing", "live", "error", "never", "late"] as const;
+export const ANSWERS = ["full", "guest", "nobody", "empty", "writing", "live", "error", "never", "late", "practice"] as const;
 export type Answers = (typeof ANSWERS)[number];
 
 /** 21 November 2026, noon UTC: the pictures are the same every day. */
@@ -25,6 +25,29 @@ const DAY = 86_400_000;
 function refused(code: Code, reason: string, seconds?: bigint): ConnectError {
   const info = { desc: ErrorInfoSchema, value: { reason } };
   return new ConnectError("recorded", code, undefined, seconds === undefined ? [info] : [info, { desc: RetryInfoSchema, value: { retryDelay: { seconds } } }]);
+}
+
+/** What a field was given is refused. */
+function badField(field: string): ConnectError {
+  const details = [
+    { desc: ErrorInfoSchema, value: { reason: "INVALID_FIELD" } },
+    { desc: BadRequestSchema, value: { fieldViolations: [{ field, description: "recorded" }] } },
+  ];
+  return new ConnectError("recorded", Code.InvalidArgument, undefined, details);
+}
+
+/** A member has none left until the month is over. */
+function exhausted(): ConnectError {
+  const metadata = { kind: "member", limit: "5", used: "5", reset_time: "2026-12-01T12:00:00Z" };
+  return new ConnectError("recorded", Code.ResourceExhausted, undefined, [{ desc: ErrorInfoSchema, value: { reason: "QUOTA_EXHAUSTED", metadata } }]);
+}
+
+/** Who interviews in a language, or in any. */
+function personasOf(language: string | undefined) {
+  const chinese = language === "zh";
+  const interviewer = { id: "professional-man", displayName: chinese ? "专业男面试官" : "Professional man", isDefault: true, languages: ["en", "zh"], mode: Mode.INTERVIEW };
+  const tutor = { id: "english-tutor", displayName: "English tutor", languages: ["en"], mode: Mode.SPEAKING_PRACTICE };
+  return chinese ? [interviewer] : [interviewer, tutor];
 }
 
 /** What a slow server takes: skeletons are seen by then. */
@@ -39,7 +62,7 @@ export function answering(language: Language, wanted: Answers): (router: Connect
     kind: answers === "full" ? AccountKind.MEMBER : AccountKind.GUEST,
     plan: Plan.FREE,
     interviews: answers === "full" ? { used: 3, limit: 5, resetTime: timestampFromMs(Date.UTC(2026, 11, 1)) } : { used: 1, limit: 1 },
-    ...(answers === "full" ? { email: "someone@example.org" } : {}),
+    ...(answers === "full" ? { email: "someone@example.org", settings: { patience: Patience.PATIENT } } : {}),
   });
   const credentials = { accessToken: "recorded", accessTokenLifetime: { seconds: 900n }, account };
   const interview = (id: string, state: InterviewState, daysAgo: number, score?: number) =>
@@ -80,7 +103,7 @@ export function answering(language: Language, wanted: Answers): (router: Connect
       },
       logIn: ({ email, bringGuestInterviews }) => {
         if (email.startsWith("wrong")) throw refused(Code.Unauthenticated, "WRONG_PASSWORD");
-        if (email.startsWith("full") && bringGuestInterviews) throw refused(Code.ResourceExhausted, "QUOTA_EXHAUSTED");
+        if (email.startsWith("full") && bringGuestInterviews) throw exhausted();
         account.kind = AccountKind.MEMBER;
         account.email = email;
         return bringGuestInterviews ? { credentials, brought: { interviews: 1, pending: email.startsWith("slow") } } : { credentials };
@@ -98,19 +121,28 @@ export function answering(language: Language, wanted: Answers): (router: Connect
       })),
       logOut: () => ({}),
       revokeSession: () => ({}),
-      changePassword: () => ({}),
+      changePassword: ({ currentPassword }) => {
+        if (currentPassword.startsWith("wrong")) throw badField("current_password");
+        return {};
+      },
       requestPasswordReset: () => ({}),
       resetPassword: ({ token }) => {
         if (token === "old") throw refused(Code.InvalidArgument, "INVALID_FIELD");
         return {};
       },
-      deleteAccount: () => ({ interviews: 5 }),
+      deleteAccount: ({ password }) => {
+        if (password?.startsWith("wrong")) throw badField("password");
+        return { interviews: 5 };
+      },
       async *exportData() {
         yield { fileName: "viva.zip", content: new Uint8Array(1000) };
       },
     });
     router.service(InterviewService, {
-      createInterview: () => answered(() => ({ interview: interview("new", InterviewState.READY, 0) })),
+      createInterview: ({ settings }) => answered(() => {
+        if (settings?.jobTitle === "used") throw exhausted();
+        return { interview: interview("new", InterviewState.READY, 0) };
+      }),
       getInterview: ({ interviewId }) => answered(() => ({ interview: interviewId === "new" ? room.interview("new") : interview(interviewId, state, 1) })),
       endInterview: ({ interviewId }) => answered(() => ({ interview: room.end(interviewId) })),
       converse: (requests) => room.converse(requests),
@@ -122,7 +154,7 @@ export function answering(language: Language, wanted: Answers): (router: Connect
       listTurns: () => answered(() => ({ turns: answers === "empty" ? [] : TURNS[language] })),
       getReport: ({ interviewId }) => answered(() => {
         if (state !== InterviewState.COMPLETED) throw refused(Code.FailedPrecondition, "REPORT_NOT_READY");
-        return { report: reportOf(language, { x: 72, y: 64, z: 58 }[interviewId] ?? 72, answers === "empty") };
+        return { report: reportOf(language, { x: 72, y: 64, z: 58 }[interviewId] ?? 72, answers === "empty", answers === "practice") };
       }),
       async *readRecording({ start }) {
         // Three seconds of a tone.
@@ -130,7 +162,7 @@ export function answering(language: Language, wanted: Answers): (router: Connect
         yield { format: { encoding: 1, sampleRateHz: 16000, channels: 1 }, start: start ?? duration(0), audio: toS16(samples) };
       },
     });
-    router.service(PersonaService, { listPersonas: () => answered(() => ({ personas: [{ id: "professional-man", displayName: language === "zh" ? "李明远" : "Daniel Hart", isDefault: true }] })) });
+    router.service(PersonaService, { listPersonas: ({ language: asked }) => answered(() => ({ personas: personasOf(asked) })) });
     router.service(QuestionService, {
       searchQuestions: ({ query, category }) => answered(() => ({
         results: QUESTIONS[language]

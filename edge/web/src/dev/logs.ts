@@ -6,7 +6,7 @@ import { InterviewSchema, InterviewState, Phase } from "@viva/interview/v1/inter
 import { Speaker } from "@viva/interview/v1/turn_pb";
 import { duration } from "@/session/durations";
 import type { Input } from "@/session/state";
-import { describe } from "@/wire/failures";
+import { describe, failureOf } from "@/wire/failures";
 
 export interface Log {
   inputs: Input[];
@@ -146,6 +146,8 @@ export const LOGS = {
   paused: (language) => ({ inputs: inRoom(language, [moved(InterviewState.PAUSED, Phase.QUESTION, 1)]) }),
   slow: (language) => ({ inputs: [...inRoom(language), { kind: "link", fact: { kind: "slow", slow: true } }], level: -30 }),
   lost: (language) => ({ inputs: [...inRoom(language), { kind: "link", fact: { kind: "lost", attempt: 2 } }], level: -24 }),
+  "lost-typing": (language) => ({ inputs: [...inRoom(language), { kind: "link", fact: { kind: "lost", attempt: 2 } }], typed: true }),
+  "no-sound": () => ({ inputs: [{ kind: "link", fact: { kind: "refused", failure: failureOf("noSound") } }] }),
   elsewhere: (language) => ({ inputs: [...inRoom(language), { kind: "link", fact: { kind: "elsewhere" } }] }),
   refused: (language) => ({
     inputs: [...inRoom(language), { kind: "link", fact: { kind: "refused", failure: describe(new ConnectError("", Code.NotFound)) } }],

@@ -63,7 +63,7 @@ export const TURNS: Readonly<Record<Language, Turn[]>> = { en: turnsOf("en"), zh
 
 const passage = (from: number, to: number) => ({ turnId: "c1", start: duration(from * WORD_MS), end: duration(to * WORD_MS), quote: "" });
 
-export function reportOf(language: Language, score: number, empty: boolean): Report {
+export function reportOf(language: Language, score: number, empty: boolean, practice = false): Report {
   const words = WORDS[language];
   if (empty) return create(ReportSchema, { interviewId: "x", basis: ScoringBasis.RUBRIC_LEXICAL, duration: duration(60_000) });
   const typed = { turnId: "c2", start: duration(0), end: duration(0), quote: words.typed };
@@ -76,7 +76,7 @@ export function reportOf(language: Language, score: number, empty: boolean): Rep
   return create(ReportSchema, {
     interviewId: "x",
     overallScore: score,
-    basis: ScoringBasis.RUBRIC_EMBEDDING,
+    basis: practice ? ScoringBasis.SPEECH : ScoringBasis.RUBRIC_EMBEDDING,
     summary: words.summary,
     duration: duration(540_000),
     dimensions,

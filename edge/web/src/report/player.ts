@@ -19,7 +19,7 @@ export interface Playing {
   loading: boolean;
 }
 
-/** What plays samples: `Loudspeaker`. */
+/** What plays samples: `Loudspeaker`. Opened again, it stays as it is. */
 export interface Speaker {
   open(): Promise<void>;
   close(): void;
@@ -31,7 +31,6 @@ type Read = (stretch: Stretch, signal: AbortSignal) => AsyncIterable<Pick<ReadRe
 
 export class Player {
   readonly playing = shallowRef<Playing>();
-  private opened: Promise<void> | undefined;
   private stopping: AbortController | undefined;
   private run = 0;
   /** Where the sound begins, on the interview's clock. */
@@ -58,9 +57,8 @@ export class Player {
     this.startMs = wanted.startMs;
     this.playing.value = { number, atMs: wanted.startMs, loading: true };
     try {
-      this.opened ??= this.speaker.open();
+      await this.speaker.open();
       const pieces = this.read(wanted, stopping.signal);
-      await this.opened;
       const recorded = await this.feed(id, pieces, stopping.signal);
       if (!recorded) this.playing.value = undefined;
       return recorded;

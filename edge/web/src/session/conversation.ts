@@ -12,7 +12,7 @@ import { forget, recall, remember } from "@/session/memory";
 import { Outbox, RATE_HZ } from "@/session/outbox";
 import { reduce } from "@/session/reduce";
 import { hears, initialState, isLeft, type Act, type Announcement, type Effect, type Input, type SessionState } from "@/session/state";
-import { describe } from "@/wire/failures";
+import { describe, failureOf } from "@/wire/failures";
 import type { Wire } from "@/wire/clients";
 
 const PIECE_MS = 40;
@@ -39,6 +39,7 @@ export class Conversation {
   private running: Promise<void> | undefined;
   private token: string | undefined;
   private open = false;
+  private entering = 0;
   private spoken = false;
   private tokenSeen = 0;
   private readonly reading = new AbortController();
@@ -74,17 +75,22 @@ export class Conversation {
     await this.read();
     if (!this.open) return;
     this.take({ kind: "tick", now: performance.now() });
-    await this.loudspeaker.open();
     if (before) {
       this.token = before.token;
       this.state.value = { ...this.state.value, lastSeq: before.seq, resumeToken: before.token };
     }
-    this.join();
-    if (spoken) await this.microphone.open();
+    await this.enter();
+    if (this.open && spoken && !isLeft(this.state.value)) await this.microphone.open();
   }
 
   act(act: Act): void {
     this.take({ kind: "act", act });
+  }
+
+  /** Whoever typed so far speaks from here on: joins again with the microphone. */
+  speak(): void {
+    this.spoken = true;
+    this.act({ kind: "use-here" });
   }
 
   /** Opens the microphone, the one that is chosen now. */
@@ -94,6 +100,7 @@ export class Conversation {
 
   async close(): Promise<void> {
     this.open = false;
+    this.entering += 1;
     removeEventListener("offline", this.wentOffline);
     removeEventListener("pagehide", this.kept);
     navigator.mediaDevices?.removeEventListener("devicechange", this.pluggedIn);
@@ -132,6 +139,19 @@ export class Conversation {
     this.tokenSeen = now;
     // Whether it could be renewed shows where the connection is made next.
     this.wire.credentials.token().catch(() => undefined);
+  }
+
+  /** Joins, once there is sound: without it the interviewer would speak and not be heard. */
+  private async enter(): Promise<void> {
+    const turn = ++this.entering;
+    try {
+      await this.loudspeaker.open();
+    } catch {
+      if (turn === this.entering) this.take({ kind: "link", fact: { kind: "refused", failure: failureOf("noSound") } });
+      return;
+    }
+    // Left, or entered again, meanwhile.
+    if (turn === this.entering) this.join();
   }
 
   private join(): void {
@@ -216,7 +236,7 @@ export class Conversation {
         void this.call(effect.call);
         return;
       case "join":
-        this.join();
+        void this.enter();
         return;
       case "listen":
         if (!effect.on) this.level.value = FLOOR_DB;
@@ -253,7 +273,7 @@ export class Conversation {
 
   private async call(what: "pause" | "resume" | "end"): Promise<void> {
     if (what === "resume" && !this.link) {
-      this.join();
+      await this.enter();
       return;
     }
     const { interviews } = this.wire;

@@ -287,7 +287,7 @@ function link(state: SessionState, fact: LinkFact): Step {
 /** What is said and heard from here on is no part of the interview. */
 function left(state: SessionState, link: SessionState["link"], effects: readonly Effect[] = NOTHING): Step {
   return {
-    state: { ...state, link, microphone: "off" },
+    state: { ...state, link, microphone: "off", leaving: false },
     effects: [...flush(state), { kind: "listen", on: false }, { kind: "microphone", open: false }, ...effects],
   };
 }

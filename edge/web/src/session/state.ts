@@ -16,7 +16,8 @@ export type Link =
   | { kind: "elsewhere" }
   | { kind: "refused"; failure: Failure };
 
-export type MicrophoneTrouble = "denied" | "missing" | "busy" | "silent" | "gone";
+/** `unloaded`: the page's own code for sound did not come. */
+export type MicrophoneTrouble = "denied" | "missing" | "busy" | "silent" | "gone" | "unloaded";
 
 export interface Utterance {
   id: string;

@@ -8,6 +8,7 @@ import { shallowRef } from "vue";
 import type { AccountService, CreateGuestRequestSchema } from "@viva/account/v1/account_service_pb";
 import type { Account, Credentials as Granted } from "@viva/account/v1/account_pb";
 import { readText, writeSetting } from "@/app/device-settings";
+import { chosenPatience, keepPatience } from "@/app/patience";
 import { reasonOf } from "@/wire/failures";
 
 /** A token that ends sooner is renewed before it is used. */
@@ -96,10 +97,17 @@ export class Credentials {
     const lifetime = granted.accessTokenLifetime;
     const seconds = lifetime ? Number(lifetime.seconds) : 0;
     this.access = { token: granted.accessToken, ends: this.on.now() + seconds * 1000 };
-    if (granted.account) this.account.value = granted.account;
+    if (granted.account) this.knows(granted.account);
     this.on.remember(true);
     for (const listener of this.listeners) listener(granted.accessToken);
     return granted.accessToken;
+  }
+
+  /** Takes what is read of the account; what was chosen on another device holds on this one. */
+  knows(account: Account): void {
+    this.account.value = account;
+    const patience = chosenPatience(account.settings);
+    if (patience) keepPatience(patience);
   }
 
   /** Tells of every new token, until the function given back is called. */

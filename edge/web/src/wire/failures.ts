@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, QuotaFailureSchema, RetryInfoSchema } from "@rpc/error_details_pb";
 
 /** What a button beside the words does. */
-export type Remedy = "retry" | "reload" | "sign-in" | "register" | "home" | "type" | "use-here" | "none";
+export type Remedy = "retry" | "reload" | "sign-in" | "register" | "home" | "type" | "use-here" | "new-link" | "none";
 
 export interface Failure {
   /** Key of the words: `failures.<kind>.title` and `.advice`. */
@@ -13,6 +13,8 @@ export interface Failure {
   fields: string[];
   /** When trying again can help, from when on it was told. */
   retryAfterMs: number | undefined;
+  /** When there is more of what is used up, ms since 1970. */
+  resetsAt: number | undefined;
   /** Names the call to those who run the servers. */
   requestId: string | undefined;
 }
@@ -24,6 +26,7 @@ const ACTIONS = {
   busy: "retry",
   underWay: "retry",
   tooManyOpen: "retry",
+  noSound: "retry",
   unreachable: "retry",
   restarting: "retry",
   tooSlow: "retry",
@@ -37,12 +40,13 @@ const ACTIONS = {
   takenOver: "use-here",
   rejoin: "reload",
   quota: "register",
+  monthUsed: "none",
   rateLimited: "retry",
   signedOut: "sign-in",
   wrongPassword: "none",
   emailTaken: "sign-in",
   signedIn: "home",
-  linkExpired: "none",
+  linkExpired: "new-link",
   forbidden: "home",
   conversationFailed: "home",
   unsupported: "reload",
@@ -155,14 +159,29 @@ export function retryAfterMs(error: unknown): number | undefined {
 export function describe(error: unknown): Failure {
   const told = ConnectError.from(error);
   const reason = reasonOf(error);
-  const kind = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
+  const resetsAt = resetOf(told);
+  const found = (reason === undefined ? undefined : BY_REASON[reason]) ?? kindOf(told, codeOf(error));
+  // Whoever has an account need not create one; guests have nothing that starts again.
+  const kind = found === "quota" && resetsAt !== undefined ? "monthUsed" : found;
   return {
     kind,
     action: ACTIONS[kind],
     fields: told.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations.map((violation) => violation.field)),
+    resetsAt,
     retryAfterMs: retryAfterMs(error),
     requestId: told.metadata.get("x-request-id") ?? undefined,
   };
+}
+
+function resetOf(told: ConnectError): number | undefined {
+  const { kind, reset_time: time } = told.findDetails(ErrorInfoSchema)[0]?.metadata ?? {};
+  const at = kind === "guest" || time === undefined ? NaN : Date.parse(time);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** A failure of the page's own, which no server told of. */
+export function failureOf(kind: FailureKind): Failure {
+  return { kind, action: ACTIONS[kind], fields: [], retryAfterMs: undefined, resetsAt: undefined, requestId: undefined };
 }
 
 function kindOf(told: ConnectError, code: Code): FailureKind {

@@ -7,9 +7,9 @@ export function passwordFits(password: string): boolean {
   return [...password].length >= SHORTEST_PASSWORD;
 }
 
-/** Whether the server refused the password that was chosen: others would guess it. */
-export function isGuessable(failure: Failure): boolean {
-  return failure.kind === "badInput" && failure.fields.some((field) => field.endsWith("password"));
+/** Whether the server refused what stands in this field of the request. */
+export function refuses(failure: Failure, field: string): boolean {
+  return failure.kind === "badInput" && failure.fields.includes(field);
 }
 
 /** Whether it can be an address at all; whether it is one only a message shows. */

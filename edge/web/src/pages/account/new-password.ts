@@ -1,14 +1,14 @@
 /** A new password: typed, checked before it is sent, set, and what the server says of it. */
 import { computed, ref, shallowRef, watch } from "vue";
 import { useLocale } from "@/app/locale";
-import { isGuessable, passwordFits } from "@/pages/account/checks";
+import { passwordFits, refuses } from "@/pages/account/checks";
 import { describe, type Failure } from "@/wire/failures";
 
 /**
  * @param send Sets it; what is sent beside it is its own affair.
- * @param explained What a failure means here.
+ * @param explained What a failure means here; undefined where it is told beside its field.
  */
-export function useNewPassword(send: (password: string) => Promise<void>, explained: (failure: Failure) => Failure = (failure) => failure) {
+export function useNewPassword(send: (password: string) => Promise<void>, explained: (failure: Failure) => Failure | undefined = (failure) => failure) {
   const { t } = useLocale();
   const password = ref("");
   const tried = ref(false);
@@ -35,7 +35,8 @@ export function useNewPassword(send: (password: string) => Promise<void>, explai
       done.value = true;
     } catch (error) {
       const told = describe(error);
-      guessable.value = isGuessable(told);
+      // Of a password that fits the contract it is that others would guess it.
+      guessable.value = refuses(told, "new_password");
       if (!guessable.value) failure.value = explained(told);
     } finally {
       busy.value = false;

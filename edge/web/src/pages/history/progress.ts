@@ -30,6 +30,16 @@ export function seriesOf(points: readonly Point[]): { at: number[]; series: Seri
   return { at: scored.map(({ at }) => at), series: [whole, ...dimensions] };
 }
 
+/** When interviews were held: the day, and the time beside it where there were several that day. */
+export function labelsOf(at: readonly number[], locale: string): string[] {
+  const day = (ms: number) => new Date(ms).toLocaleDateString(locale, { month: "numeric", day: "numeric" });
+  const days = at.map(day);
+  return at.map((ms, one) => {
+    const alone = days.indexOf(days[one] ?? "") === days.lastIndexOf(days[one] ?? "");
+    return alone ? day(ms) : new Date(ms).toLocaleString(locale, { month: "numeric", day: "numeric", hour: "numeric", minute: "2-digit" });
+  });
+}
+
 /** A difference as people write it: +4, −3, 0. */
 export function signed(points: number): string {
   if (points === 0) return "0";

@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccountSettingsSchema, Motion, Theme as KeptTheme, type AccountSettings } from "@viva/account/v1/account_pb";
 import { LOCALES, type Locale } from "@/app/locale";
 import { MOTIONS, type MotionChoice } from "@/app/motion";
-import { PATIENCE_OF, PATIENCES, type PatienceChoice } from "@/app/patience";
+import { chosenPatience, PATIENCE_OF, PATIENCES, type PatienceChoice } from "@/app/patience";
 import { THEMES, type Theme } from "@/app/theme";
 import { duration, milliseconds } from "@/session/durations";
 
@@ -62,7 +62,7 @@ export function toAccount(choices: Choices): MessageInitShape<typeof AccountSett
 /** What an account says for every device: patience, where it was chosen, and retention. */
 export function fromAccount(settings: AccountSettings | undefined): Partial<Pick<Choices, "patience">> & Pick<Choices, "retention"> {
   const days = settings?.retention ? milliseconds(settings.retention) / DAY_MS : undefined;
-  const patience = PATIENCES.find((one) => PATIENCE_OF[one] === settings?.patience);
+  const patience = chosenPatience(settings);
   return {
     ...(patience ? { patience } : {}),
     retention: days === undefined ? "server" : days <= DAYS.month ? "month" : "year",

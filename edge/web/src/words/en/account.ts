@@ -9,6 +9,8 @@ export default {
     password: "Password",
     passwordHint: "At least 10 characters. A short sentence is easy to remember.",
     tooShort: "At least 10 characters are needed.",
+    passwordNeeded: "Enter the password.",
+    notThePassword: "This is not your password.",
     guessable: "This password is guessed too easily. Take another one.",
     emailWrong: "This does not look like an e-mail address.",
     show: "Show password",

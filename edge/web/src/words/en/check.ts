@@ -34,6 +34,7 @@ export default {
       busy: { title: "The microphone cannot be opened", advice: "Another program may have it. Close that program, then check again." },
       silent: { title: "The microphone gives nothing", advice: "It is switched off, or another program has it. Look for a switch on the device, or choose another one." },
       gone: { title: "The microphone was unplugged", advice: "Plug it in again, or choose another one." },
+      unloaded: { title: "The sound could not be loaded", advice: "Check your connection, then try again." },
     },
   },
 };

@@ -13,6 +13,7 @@ export default {
     basis: {
       embedding: "The score compares what you said, by its meaning, with the points a good answer makes, and looks at how you said it.",
       lexical: "The score compares your words with the points one by one, because the model that compares meanings was not available or does not read this language. What you said in other words may be missed.",
+      speech: "The score looks at how you spoke: fluency, vocabulary, and the mistakes I am sure of. There may be others that I did not notice.",
       languageModel: "A language model judged your answers, on top of a comparison with the points a good answer makes.",
     },
     minutes: "{count} minute | {count} minutes",

@@ -11,6 +11,7 @@ export default {
     adjustHint: "Interviewer, topics, difficulty, length",
     persona: "Interviewer",
     personaMissing: "The list of interviewers cannot be read just now; the usual one will ask.",
+    tutor: "Practise speaking English instead",
     topics: "Topics",
     topicsHint: "Separate them with commas.",
     topicsPlaceholder: "databases, teamwork",

@@ -11,6 +11,8 @@ const words: typeof en = {
     password: "密码",
     passwordHint: "至少 10 个字符，用一句短话最容易记住。",
     tooShort: "至少需要 10 个字符。",
+    passwordNeeded: "请输入密码。",
+    notThePassword: "密码不正确。",
     guessable: "这个密码太容易被猜到，请换一个。",
     emailWrong: "这不像是邮箱地址。",
     show: "显示密码",

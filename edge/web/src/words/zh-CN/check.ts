@@ -36,6 +36,7 @@ const words: typeof en = {
       busy: { title: "麦克风打不开", advice: "可能被其他程序占用。请关闭那个程序后重新检查。" },
       silent: { title: "麦克风没有声音", advice: "它可能已关闭或被其他程序占用。请检查设备上的开关，或换一个麦克风。" },
       gone: { title: "麦克风已拔出", advice: "请重新接上，或换一个麦克风。" },
+      unloaded: { title: "声音未能加载", advice: "请检查网络后再试。" },
     },
   },
 };

@@ -13,6 +13,7 @@ const words: typeof en = {
     adjustHint: "面试官、话题、难度、题数",
     persona: "面试官",
     personaMissing: "暂时读不到面试官列表，将由默认面试官提问。",
+    tutor: "想练口语？和英语老师用英语聊",
     topics: "话题",
     topicsHint: "用逗号隔开。",
     topicsPlaceholder: "数据库，团队协作",
