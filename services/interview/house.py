@@ -33,8 +33,6 @@ _PAGE = 100
 _SOME = 50
 _RETURN_SECONDS = 3.0
 """A use that makes room is given back within this, or the creation is refused as before."""
-STORED_SECONDS = 6.0
-"""Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
@@ -460,7 +458,7 @@ class House:
         command = m.Store()
         session.conversation.send(command)
         with suppress(TimeoutError):
-            async with asyncio.timeout(STORED_SECONDS):
+            async with asyncio.timeout(self._sessions.pace.stored):
                 await session.until_done(command)
         if not command.stored.is_set():
             raise Unavailable("what was said could not be stored in time; say it again", 0.5)

@@ -36,6 +36,7 @@ from services.interview.interviewer.personas import load_personas
 from services.interview.owner_servicer import OwnerServicer
 from services.interview.persona_servicer import PersonaServicer
 from services.interview.question_servicer import QuestionServicer
+from services.interview.predecessors import predecessors
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.recordings import open_recordings
@@ -49,6 +50,8 @@ from services.runtime.ids import new_id
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 
+STORE_MARGIN_SECONDS = 2.5
+"""A commit is given up so much later than the database itself would: its own word says more."""
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
 """Opens a channel to an address."""
 
@@ -92,8 +95,11 @@ async def build(
             quota = QuotaClient(await channel(settings.account_address))
         uses = await stack.enter_async_context(Uses(quota))
         creation = Creation(bank, index, casting, kept.store, uses)
+        name = f"{settings.reachable}/{new_id()}"
+        addresses = settings.data_dir / "interview" / "addresses"
         sessions = Sessions(
-            name=f"{settings.reachable}/{new_id()}",
+            name=name,
+            predecessors=stack.enter_context(predecessors(addresses, name)),
             lease_seconds=settings.lease_seconds,
             creation=creation,
             casting=casting,
@@ -112,7 +118,7 @@ async def build(
             recordings=recordings,
             sessions=sessions,
         )
-        forwarding = Forwarding(house.gone)
+        forwarding = Forwarding(house.gone, sessions.pace.stored)
         stack.push_async_callback(forwarding.close)
         housekeeping = Housekeeping(
             kept.store, house, sessions, recordings, settings.retention_days
@@ -135,6 +141,7 @@ def pace(settings: InterviewServerSettings) -> Pace:
         follow_up_budget=settings.follow_up_budget,
         patience=settings.patience,
         suspicion=settings.suspicion,
+        commit=settings.store_seconds + STORE_MARGIN_SECONDS,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,8 +46,6 @@ _logger = logging.getLogger(__name__)
 
 FULL_RETRY_SECONDS = 30.0
 """Interviews end every few minutes; asking sooner rarely helps."""
-SUSPEND_SECONDS = 5.0
-"""An interview that is handed on has this long to be stored as it is."""
 BROKE_DOWN = Failure(
     grpc.StatusCode.INTERNAL.value[0],
     "CONVERSATION_FAILED",
@@ -143,13 +141,14 @@ class Sessions:
         pace: Pace,
         limits: Limits,
         tasks: asyncio.TaskGroup,
+        predecessors: Collection[str] = (),
     ) -> None:
         self._creation = creation
         self._casting = casting
         self._store = store
         self._recordings = recordings
         self._partners = partners
-        self._pace = pace
+        self.pace = pace
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Session] = {}
@@ -157,7 +156,7 @@ class Sessions:
         """Those that are being opened: they take a place too."""
         self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.leases = Leases(store, name, lease_seconds, self._lease_lost)
+        self.leases = Leases(store, name, lease_seconds, self._lease_lost, predecessors)
         self._renewing = tasks.create_task(self.leases.renew())
 
     def here(self, interview_id: str) -> Session | None:
@@ -252,7 +251,7 @@ class Sessions:
             chronicle,
             self._creation.questions(interview),
             self._partners,
-            self._pace,
+            self.pace,
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
             restored=restored,
@@ -409,7 +408,7 @@ class Sessions:
         command = m.HandOn()
         session.conversation.send(command)
         with suppress(TimeoutError):
-            async with asyncio.timeout(SUSPEND_SECONDS):
+            async with asyncio.timeout(self.pace.commit):
                 await session.until_done(command)
         session.task.cancel()
         await asyncio.wait([session.task])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +72,13 @@ async def orchestrator(
     limits: Limits = Limits(conversations=2),  # noqa: B008 - a frozen value
     drain_seconds: float = 1.0,
     quota: Quota = NoQuota(),  # noqa: B008 - it has no state
+    address: str | None = None,
+    predecessors: Collection[str] = (),
 ) -> AsyncIterator[Orchestrator]:
-    """An orchestrator on this store, until the scope ends."""
+    """An orchestrator on this store, until the scope ends.
+
+    It tells others that it is at `address`, or else where it is.
+    """
     recogniser, synthesiser, embedder = FakeRecogniser(), FakeSynthesiser(), FakeEmbedder()
     port = free_port()
     built: list[tuple[Sessions, House, Recordings, Housekeeping]] = []
@@ -92,7 +97,8 @@ async def orchestrator(
             uses = await stack.enter_async_context(Uses(quota))
             creation = Creation(bank, index, casting, store, uses)
             sessions = Sessions(
-                name=f"127.0.0.1:{port}/{new_id()}",
+                name=f"{address or f'127.0.0.1:{port}'}/{new_id()}",
+                predecessors=predecessors,
                 lease_seconds=lease_seconds,
                 creation=creation,
                 casting=casting,
@@ -111,7 +117,7 @@ async def orchestrator(
                 recordings=recordings,
                 sessions=sessions,
             )
-            forwarding = Forwarding(house.gone)
+            forwarding = Forwarding(house.gone, sessions.pace.stored)
             stack.push_async_callback(forwarding.close)
             keeping = Housekeeping(store, house, sessions, recordings, retention_days)
             built.append((sessions, house, recordings, keeping))
