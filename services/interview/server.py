@@ -35,8 +35,8 @@ from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.personas import load_personas
 from services.interview.owner_servicer import OwnerServicer
 from services.interview.persona_servicer import PersonaServicer
-from services.interview.question_servicer import QuestionServicer
 from services.interview.predecessors import predecessors
+from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.recordings import open_recordings

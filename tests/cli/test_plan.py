@@ -144,6 +144,10 @@ def test_without_the_bridge_there_is_no_listener_for_it(monkeypatch: pytest.Monk
     plan = make_plan()
     assert {program.name for program in plan.programs} == ALL - {"bridge"}
     assert plan.envoy.bridge_address == "10.0.0.8:7108"
+    monkeypatch.setenv("VIVA_ENVOY_BRIDGE_ADDRESS", "")
+    plan = make_plan()
+    assert {program.name for program in plan.programs} == ALL - {"bridge"}
+    assert not plan.envoy.has_bridge
 
 
 def test_a_server_elsewhere_is_neither_started_nor_waited_for(

@@ -41,9 +41,7 @@ def test_only_the_last_ones_are_kept(tmp_path: Path) -> None:
     assert "machine-a:7105/38" in known
 
 
-def test_without_a_folder_nobody_is_known(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_folder_nobody_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     with predecessors(tmp_path / "file", "machine-a:7105/a") as known:
         assert known == frozenset()

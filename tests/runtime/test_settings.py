@@ -35,7 +35,9 @@ def test_code_can_set_what_the_environment_can(tmp_path: Path) -> None:
     assert DemoSettings(data_dir=tmp_path, port=1).data_dir == tmp_path
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("THREADS", "0"), ("HUNG_SECONDS", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("THREADS", "0"), ("HUNG_SECONDS", "0")]
+)
 def test_a_value_out_of_range_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:

@@ -31,6 +31,7 @@ from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.process import StartFailed, stop_seconds
 from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.settings import LauncherSettings
+from services.cli.variables import misspelt
 from services.runtime.settings import load
 
 # For the launcher's own end, when all processes have ended.
@@ -38,6 +39,7 @@ _DOWN_SECONDS = 10.0
 
 
 def up(
+    context: typer.Context,
     offset: Annotated[
         int, typer.Option(help="Added to every port: a second mesh beside the first.", min=0)
     ] = 0,
@@ -71,6 +73,8 @@ def up(
 
     A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
     """
+    if unread := misspelt(context):
+        err.print(f"[yellow]warning:[/] {escape('; '.join(unread))}", soft_wrap=True)
     try:
         plan = make_plan(offset, _counts(replicas or []), without or [], tls=tls)
         fetch_missing()
