@@ -254,6 +254,7 @@ class WrongStub(HungStub):
             grpc.aio.Metadata(),
             grpc.aio.Metadata(details),
             status.message,
+            None,
         )
 
     def PauseInterview(self, request: object, **options: object) -> Any:

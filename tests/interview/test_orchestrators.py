@@ -247,34 +247,6 @@ async def test_one_that_lives_keeps_its_interviews_from_another_of_its_address(
 # The one that drove it is gone.
 
 
-async def test_one_that_died_is_succeeded_at_once(
-    store: FailingStore, bank: Bank, tmp_path: Path
-) -> None:
-    made = await _left_by(store, bank, tmp_path, address="machine-a:7105")
-    dead = await store.holder(made.id)
-    assert dead is not None
-    async with orchestrator(
-        store, bank, tmp_path, address="machine-a:7105", predecessors=[dead.name]
-    ) as heir:
-        paused = await heir.house.pause("ann", made.id)
-        assert paused.interview.state is State.PAUSED
-        resumed = await heir.house.resume("ann", made.id)
-        assert resumed.interview.state is State.LIVE
-
-
-async def _left_by(
-    store: FailingStore, bank: Bank, tmp_path: Path, address: str
-) -> interview_pb2.Interview:
-    """An interview whose orchestrator died while it drove it."""
-    async with orchestrator(store, bank, tmp_path, address=address) as dead:
-        made = await dead.wire.create(rounds=2, follow_ups=0)
-        async with dead.wire.converse(joins(made.id)) as call:
-            await until(call, asked)
-        store.reason = "STORE_LOST"
-    store.reason = None
-    return made
-
-
 async def test_an_interview_goes_on_where_its_dead_orchestrator_left_it(
     store: FailingStore, bank: Bank, tmp_path: Path, clock: Clock
 ) -> None:

@@ -283,8 +283,8 @@ def _server(
     shared_ports = {}
     if name == "gateway":
         module = "edge.gateway"
-        for variable, usual in (("INTERVIEW_ADDRESS", mesh), ("PUBLIC_URL", public_url)):
-            environment[f"{prefix}_{variable}"] = _told(f"{prefix}_{variable}", usual)
+        for variable, address in (("INTERVIEW_ADDRESS", mesh), ("PUBLIC_URL", public_url)):
+            environment[f"{prefix}_{variable}"] = _told(f"{prefix}_{variable}", address)
         keys = f"{prefix}_JWKS_PORT"
         shared_ports[keys] = _port(keys, HTTP_PORTS["gateway"], offset)
     endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
