@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.runtime.addresses import authority, bare
+from services.runtime.addresses import authority, parse
 from services.runtime.collector import Collector
 from services.runtime.listening import is_loopback
+from services.runtime.settings import Settings
 
 DEFAULT_PORTS: Mapping[str, int] = {
     "embed": 7101,
@@ -44,11 +46,7 @@ class Endpoint:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads `host:port`; raises ValueError on anything else."""
-        host, colon, port = text.rpartition(":")
-        host = bare(host)
-        if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError(f"{text!r} is no address; write host:port")
-        return cls(host, int(port))
+        return cls(*parse(text))
 
     @property
     def is_ip(self) -> bool:
@@ -90,12 +88,13 @@ class Replicas:
 Listener = Literal["edge", "mesh"]
 
 
-class EnvoySettings(BaseSettings):
-    """Settings from the environment, `VIVA_ENVOY_<NAME>`; lists and maps are written as JSON."""
+class EnvoySettings(Settings):
+    """Settings from the environment, `VIVA_ENVOY_<NAME>`.
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_ENVOY_", extra="forbid", frozen=True, populate_by_name=True
-    )
+    Lists and maps are written as JSON, LISTENERS with commas.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="VIVA_ENVOY_", frozen=True)
 
     listeners: Annotated[tuple[Listener, ...], NoDecode] = Field(
         default=("edge", "mesh"),
@@ -258,7 +257,7 @@ class EnvoySettings(BaseSettings):
     @field_validator("otlp_endpoint")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
-        return value and str(Collector.parse(value))
+        return str(Collector.parse(value)) if value else None
 
     @field_validator("listeners", mode="before")
     @classmethod
@@ -307,10 +306,12 @@ class EnvoySettings(BaseSettings):
             )
         return self
 
-    @field_validator("bridge_address", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return value or None
+    def _empty_is_nowhere(cls, values: dict[str, object]) -> dict[str, object]:
+        # Unlike other variables that are empty, this one is told.
+        told = os.environ.get("VIVA_ENVOY_BRIDGE_ADDRESS") == ""
+        return {"bridge_address": None, **values} if told else values
 
     @field_validator("bridge_address", "keys_address")
     @classmethod

@@ -29,9 +29,7 @@ def _interviews_database() -> SecretStr | None:
 class GatewaySettings(ServerSettings):
     """Where accounts are kept, how long tokens last, how mail goes out."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_GATEWAY_", extra="forbid", populate_by_name=True, validate_default=True
-    )
+    model_config = SettingsConfigDict(env_prefix="VIVA_GATEWAY_", validate_default=True)
 
     port: int = Field(
         default=DEFAULT_PORTS["gateway"], ge=0, le=65535, description="gRPC port; 0: a free one."
@@ -132,16 +130,16 @@ class GatewaySettings(ServerSettings):
     @property
     def folder(self) -> Path:
         """Where the gateway keeps files of its own."""
-        return self.data_dir.expanduser().absolute() / "gateway"
+        return self.data_dir / "gateway"
 
     @property
     def mail_folder(self) -> Path:
         """Where messages are written to when no mail server is named."""
-        return self.data_dir.expanduser().absolute() / "mail"
+        return self.data_dir / "mail"
 
     @property
     def server(self) -> Server:
         """Where the database is."""
         url = self.database_url
-        folder = self.data_dir.expanduser().absolute() / FOLDER
+        folder = self.data_dir / FOLDER
         return Server(None if url is None else url.get_secret_value(), folder)

@@ -23,8 +23,6 @@ PING_SECONDS = 1.0
 """A question about its health that a holder does not answer within this has failed."""
 PINGS = 2
 """So many must fail, one after the other: then it is taken for gone."""
-HANDOVER_SECONDS = 6.0
-"""A holder that is stopping has this long to hand its interview on, and who calls twice as long."""
 POLL_SECONDS = 0.2
 UNARY_SECONDS = 30.0
 STREAM_SECONDS = 24 * 3600.0
@@ -42,12 +40,20 @@ class _Stopping(Exception):
     """The holder takes no new calls."""
 
 
+class _NotThere(Exception):
+    """Who answers at the holder's address is another process: of the holder nothing is known."""
+
+
 class Forwarding:
     """The other orchestrators, as far as they are called."""
 
-    def __init__(self, gone: Callable[[str, Holder], None]) -> None:
-        """Takes who is told of a holder that does not answer."""
+    def __init__(self, gone: Callable[[str, Holder], None], handover_seconds: float) -> None:
+        """Takes who is told of a holder that does not answer, and how long handing on may take.
+
+        Who calls waits for twice as long.
+        """
         self._gone = gone
+        self._handover_seconds = handover_seconds
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     async def close(self) -> None:
@@ -87,7 +93,7 @@ class Forwarding:
             HeldElsewhere: The call was forwarded already.
             Exception: Whatever `answer` raises, here or there.
         """
-        until = _now() + HANDOVER_SECONDS
+        until = _now() + self._handover_seconds
         while True:
             try:
                 return await answer()
@@ -98,27 +104,30 @@ class Forwarding:
                     channel = await self._require(held.holder)
                     stub = getattr(interview_service_pb2_grpc.InterviewServiceStub(channel), method)
                     return await self._asked(stub, request, channel)  # type: ignore[no-any-return]
-                except _Gone:
-                    await self._wait(held, until, gone=True)
-                except _Stopping:
-                    await self._wait(held, until)
+                except (_Gone, _Stopping, _NotThere) as why:
+                    await self._wait(held, until, why)
 
     async def _asked(self, stub: Any, request: Any, channel: grpc.aio.Channel) -> Any:
         call = stub(request, **_options(UNARY_SECONDS))
         async with _watched(channel, call):
             return await call
 
-    async def _wait(self, held: HeldElsewhere, until: float, *, gone: bool = False) -> None:
+    async def _wait(self, held: HeldElsewhere, until: float, why: Exception) -> None:
         """Gives a holder that is stopping time to hand on; after that it counts as gone.
+
+        One that may live where nobody can ask it keeps its interview until its lease runs out.
 
         Raises:
             Unavailable: That has helped nothing for long.
         """
         late = _now() - until
-        if late > HANDOVER_SECONDS:
+        if late > self._handover_seconds:
             raise Unavailable("the interview's server does not answer; call again", 0.5)
-        if gone or late > 0:
-            self._gone(held.interview_id, held.holder)
+        match why:
+            case _Stopping() if late <= 0:
+                pass
+            case _Gone() | _Stopping():
+                self._gone(held.interview_id, held.holder)
         await asyncio.sleep(POLL_SECONDS)
 
     async def stream(
@@ -139,7 +148,7 @@ class Forwarding:
         Raises:
             Unavailable: The holder was lost in mid-stream: calling again finds it here.
         """
-        until = _now() + HANDOVER_SECONDS
+        until = _now() + self._handover_seconds
         source: AsyncGenerator[ResponseT, None] | None = answer()
         while source is not None:
             begun, following = False, None
@@ -171,15 +180,15 @@ class Forwarding:
                 async for response in relayed:
                     begun = True
                     yield response
-        except _Gone:
+        except _Gone as why:
             if begun:
                 self._gone(held.interview_id, held.holder)
                 raise Unavailable("the interview's server is gone; join again", 0.1) from None
-            await self._wait(held, until, gone=True)
-        except _Stopping:
+            await self._wait(held, until, why)
+        except (_Stopping, _NotThere) as why:
             if begun:
                 raise Draining from None
-            await self._wait(held, until)
+            await self._wait(held, until, why)
         else:
             return
         async with aclosing(answer()) as responses:
@@ -260,6 +269,6 @@ def _judged(error: grpc.aio.AioRpcError) -> Exception:
     told = reasons(error)
     if _STOPPING in told:
         return _Stopping()
-    if HeldElsewhere.reason in told:  # handed on meanwhile
-        return _Stopping()
+    if HeldElsewhere.reason in told:  # handed on meanwhile, or never there
+        return _NotThere()
     return Relayed(error) if told else _Gone()

@@ -35,8 +35,6 @@ _PAGE = 100
 _SOME = 50
 _RETURN_SECONDS = 3.0
 """So long it is waited for that a use is given back, so that who asks next may have it."""
-STORED_SECONDS = 6.0
-"""Whoever speaks is told so soon that it is not stored: a commit that takes longer has failed."""
 _EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
@@ -483,7 +481,7 @@ class House:
         command = m.Store()
         session.conversation.send(command)
         with suppress(TimeoutError):
-            async with asyncio.timeout(STORED_SECONDS):
+            async with asyncio.timeout(self._sessions.pace.stored):
                 await session.until_done(command)
         if not command.stored.is_set():
             raise Unavailable("what was said could not be stored in time; say it again", 0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -47,13 +47,20 @@ class Leases:
         name: Who this process is, as `Holder.name`.
         seconds: How long one lasts unless it is renewed.
         lost: Called with a lease that another has now.
+        predecessors: Names of processes that are known to be dead.
     """
 
     def __init__(
-        self, store: Store, name: str, seconds: float, lost: Callable[[Lease], None]
+        self,
+        store: Store,
+        name: str,
+        seconds: float,
+        lost: Callable[[Lease], None],
+        predecessors: Collection[str] = (),
     ) -> None:
         self._store = store
         self._name = name
+        self._predecessors = predecessors
         self._seconds = seconds
         self._lost = lost
         self._held: set[Lease] = set()
@@ -79,8 +86,8 @@ class Leases:
         return holder.name == self._name
 
     def succeeded(self, holder: Holder) -> bool:
-        """Whether the holder took its calls where this process does now: then it is gone."""
-        return holder.address == self._name.rpartition("/")[0] and not self.is_mine(holder)
+        """Whether the holder is dead, and this process has taken its place."""
+        return holder.name in self._predecessors
 
     async def take(self, interview_id: str) -> Lease:
         """Takes the lease of an interview, which is then renewed until it is given back.

@@ -38,6 +38,7 @@ from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.personas import load_personas
 from services.interview.owner_servicer import OwnerServicer
 from services.interview.persona_servicer import PersonaServicer
+from services.interview.predecessors import predecessors
 from services.interview.question_servicer import QuestionServicer
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
@@ -54,6 +55,8 @@ from services.runtime.settings import load
 from services.runtime.threads import yield_to_event_loops
 from services.runtime.watching import SessionWatch, Watch
 
+STORE_MARGIN_SECONDS = 2.5
+"""A commit is given up so much later than the database itself would: its own word says more."""
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]
 """Opens a channel to an address."""
 
@@ -99,8 +102,11 @@ async def build(
             quota, watch = QuotaClient(accounts), SessionWatch(SessionClient(accounts).is_live)
         uses = await stack.enter_async_context(Uses(quota, kept.store))
         creation = Creation(bank, index, casting, kept.store, uses)
+        name = f"{settings.reachable}/{new_id()}"
+        addresses = settings.data_dir / "interview" / "addresses"
         sessions = Sessions(
-            name=f"{settings.reachable}/{new_id()}",
+            name=name,
+            predecessors=stack.enter_context(predecessors(addresses, name)),
             lease_seconds=settings.lease_seconds,
             creation=creation,
             casting=casting,
@@ -122,7 +128,7 @@ async def build(
         encoder = stack.enter_context(
             ThreadPoolExecutor(1, "exporting", initializer=yield_to_event_loops)
         )
-        forwarding = Forwarding(house.gone)
+        forwarding = Forwarding(house.gone, sessions.pace.stored)
         stack.push_async_callback(forwarding.close)
         housekeeping = Housekeeping(
             kept.store, house, sessions, recordings, settings.retention_days
@@ -146,6 +152,7 @@ def pace(settings: InterviewServerSettings) -> Pace:
         follow_up_budget=settings.follow_up_budget,
         patience=settings.patience,
         suspicion=settings.suspicion,
+        commit=settings.store_seconds + STORE_MARGIN_SECONDS,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,8 +44,6 @@ from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
 
-SUSPEND_SECONDS = 5.0
-"""An interview that is handed on has this long to be stored as it is."""
 BROKE_DOWN = Failure(
     grpc.StatusCode.INTERNAL.value[0],
     "CONVERSATION_FAILED",
@@ -163,20 +161,21 @@ class Sessions:
         pace: Pace,
         limits: Limits,
         tasks: asyncio.TaskGroup,
+        predecessors: Collection[str] = (),
     ) -> None:
         self._creation = creation
         self._casting = casting
         self._store = store
         self._recordings = recordings
         self._partners = partners
-        self._pace = pace
+        self.pace = pace
         self._limits = limits
         self._tasks = tasks
         self._live: dict[str, Session] = {}
         self._room = Room(limits.conversations, limits.conversations_a_user)
         self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.leases = Leases(store, name, lease_seconds, self._lease_lost)
+        self.leases = Leases(store, name, lease_seconds, self._lease_lost, predecessors)
         self._renewing = tasks.create_task(self.leases.renew())
 
     def here(self, interview_id: str) -> Session | None:
@@ -295,7 +294,7 @@ class Sessions:
             chronicle,
             self._creation.questions(interview),
             self._partners,
-            self._pace,
+            self.pace,
             self._casting.cast(interview),
             self._recordings.recorder(interview.user, interview.id),
             restored=restored,
@@ -452,7 +451,7 @@ class Sessions:
         command = m.HandOn()
         session.conversation.send(command)
         with suppress(TimeoutError):
-            async with asyncio.timeout(SUSPEND_SECONDS):
+            async with asyncio.timeout(self.pace.commit):
                 await session.until_done(command)
         session.task.cancel()
         await asyncio.wait([session.task])

@@ -6,9 +6,10 @@ import socket
 from ipaddress import ip_address
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.runtime.addresses import authority, parse
 from services.runtime.key_file import ToldKey
 from services.runtime.postgres.url import PostgresUrl
 from services.runtime.settings import ServerSettings
@@ -19,9 +20,7 @@ MESH = "localhost:7000"
 class InterviewServerSettings(ServerSettings):
     """Where the model servers are, how patient the interviewer is, how much is kept."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_INTERVIEW_", extra="forbid", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="VIVA_INTERVIEW_")
 
     port: int = Field(default=7105, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     asr_address: str = Field(default=MESH, description="Speech recognition, host:port.")
@@ -88,8 +87,9 @@ class InterviewServerSettings(ServerSettings):
     store_seconds: float = Field(
         default=2.5,
         gt=0,
-        le=60,
-        description="What any one thing may take in the database; after that it counts as failed.",
+        le=20,
+        description="What any one thing may take in the database; after that it counts as failed."
+        " Whoever speaks waits a little longer for what was said to be stored.",
     )
     lease_seconds: float = Field(
         default=10.0,
@@ -150,7 +150,12 @@ class InterviewServerSettings(ServerSettings):
             everywhere = False
         if everywhere:
             host = socket.gethostname()
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return authority(host, self.port)
+
+    @field_validator("advertise")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else authority(*parse(value))
 
     @model_validator(mode="after")
     def _silences_in_order(self) -> InterviewServerSettings:

@@ -165,9 +165,9 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
     """Serves until the scope ends, then drains.
 
     The services answer SERVING from the moment `build` is through, as long as their engines work.
-    At the end they answer NOT_SERVING for `lame_duck_seconds` while calls are still taken; then
-    streams are told to end where nothing is cut, and calls that run `drain_seconds` after the end
-    began are cut.
+    At the end they answer NOT_SERVING for `lame_duck_seconds` while calls are still taken, if that
+    is less than `drain_seconds`; then streams are told to end where nothing is cut, and calls that
+    run `drain_seconds` after the end began are cut.
 
     Args:
         settings: Where and how.
@@ -198,9 +198,9 @@ async def serving(settings: ServerSettings, name: str, build: Build) -> AsyncIte
                 finally:
                     logs.log(_logger, logging.INFO, "draining", seconds=settings.drain_seconds)
                     await checks.enter_graceful_shutdown()
-                    await asyncio.sleep(settings.lame_duck_seconds)
-                    left = max(0.0, settings.drain_seconds - settings.lame_duck_seconds)
-                    await stop(server, calls, draining, left)
+                    lame_duck = min(settings.lame_duck_seconds, settings.drain_seconds)
+                    await asyncio.sleep(lame_duck)
+                    await stop(server, calls, draining, settings.drain_seconds - lame_duck)
 
 
 async def _publish(services: Sequence[Service], checks: HealthServicer) -> None:

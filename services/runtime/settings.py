@@ -23,13 +23,23 @@ def default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "viva"
 
 
-class ServerSettings(BaseSettings):
+class Settings(BaseSettings):
+    """Settings from the environment.
+
+    A variable that is empty counts as one that is not there: files of compose and systemd leave
+    them so.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="forbid", populate_by_name=True)
+
+
+class ServerSettings(Settings):
     """Settings from the environment: `VIVA_<SERVER>_<NAME>`.
 
     Those with an alias are read from `VIVA_<NAME>`, for all servers alike.
     """
 
-    model_config = SettingsConfigDict(env_prefix="VIVA_", extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="VIVA_")
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -41,7 +51,8 @@ class ServerSettings(BaseSettings):
         default=2.5,
         ge=0,
         description="After SIGTERM, how long to answer NOT_SERVING while still taking calls, so"
-        " that load balancers notice: a little over two health checks.",
+        " that load balancers notice: a little over two health checks. Of the time to drain, and"
+        " no longer than that.",
     )
     drain_seconds: float = Field(
         default=30.0,
@@ -103,10 +114,16 @@ class ServerSettings(BaseSettings):
         default="INFO", validation_alias="VIVA_LOG_LEVEL", description="Lowest level logged."
     )
 
+    @field_validator("data_dir")
+    @classmethod
+    def _expanded(cls, value: Path) -> Path:
+        # No shell has read what a file of variables says.
+        return value.expanduser().absolute()
+
     @field_validator("otlp_endpoint")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
-        return value and str(Collector.parse(value))
+        return str(Collector.parse(value)) if value else None
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

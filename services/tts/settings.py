@@ -20,7 +20,7 @@ _DEVICES: dict[str, Device] = {"cpu": "cpu", "gpu-48gb": "cuda"}
 class TtsSettings(ServerSettings):
     """Settings of the text-to-speech server."""
 
-    model_config = SettingsConfigDict(env_prefix="VIVA_TTS_", extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="VIVA_TTS_")
 
     port: int = Field(default=7103, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     max_message_bytes: int = Field(

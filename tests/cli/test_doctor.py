@@ -140,9 +140,52 @@ def test_config_shows_what_is_set_under_its_variable(tmp_path: Path) -> None:
     assert rows["VIVA_ENVOY_MESH_PORT"][0] == variables["VIVA_ENVOY_MESH_PORT"]
     assert "VIVA_ASR_DATA_DIR" not in rows
     shown = json.loads(viva(variables, "config", "--json").stdout)
-    assert shown["embed"]["max_batch_size"] == 7
-    own = {"asr", "tts", "llm", "embed", "interview", "gateway", "bridge"}
-    assert set(shown) == {*own, "envoy", "up"}
+    assert shown["VIVA_EMBED_MAX_BATCH_SIZE"]["value"] == 7
+    assert set(rows) == {name for name in shown if name.startswith("VIVA_")}
+
+
+def test_config_has_every_variable_in_a_line_of_its_own(tmp_path: Path) -> None:
+    variables = {**unprepared(tmp_path), "VIVA_UP_WITHOUT": "tts", "COLUMNS": "80"}
+    lines = viva(variables, "config").stdout.splitlines()
+    assert all(line.startswith(("VIVA_", "OTEL_")) for line in lines)
+    rows = {line.split()[0]: line for line in lines}
+    assert {
+        "VIVA_ASR_MAX_RECORDING_SECONDS",
+        "VIVA_REFLECTION_PORT",
+        "VIVA_MESH_ADDRESS",
+        "VIVA_UP_REPLICAS",
+        "VIVA_UP_TLS",
+        "VIVA_UP_READY_SECONDS",
+        "VIVA_CLOSING_SECONDS",
+    } <= set(rows)
+    assert rows["VIVA_UP_WITHOUT"].split()[1] == "tts"
+    assert "leave out" in rows["VIVA_UP_WITHOUT"]
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_nearest(tmp_path: Path) -> None:
+    wrong = {"VIVA_ASR_THREAD": "2", "VIVA_DRAIN_SECOND": "9", "VIVA_TTS_LOUDER": "1"}
+    right = {"VIVA_RESULTS": "x", "VIVA_UP_WITHOUT": "tts", "VIVA_ASR_LOG_LEVEL": "ERROR"}
+    variables = {**unprepared(tmp_path), **wrong, **right}
+    found = findings(variables)
+    assert found["variables"]["remedy"].splitlines() == [
+        "VIVA_ASR_THREAD is no setting; VIVA_ASR_THREADS is",
+        "VIVA_DRAIN_SECOND is no setting; VIVA_DRAIN_SECONDS is",
+        "VIVA_TTS_LOUDER is no setting; `viva config` lists those that are",
+    ]
+    assert found["settings"]["remedy"] == ""
+    up = viva(variables, "up", "--without", "ears")
+    assert up.returncode == 2
+    warning, refusal = up.stderr.splitlines()
+    assert warning.startswith("warning: VIVA_ASR_THREAD is no setting; VIVA_ASR_THREADS is")
+    assert "ears is no server" in refusal
+
+
+def test_restart_says_what_it_is_for(tmp_path: Path) -> None:
+    said = " ".join(
+        viva({**unprepared(tmp_path), "COLUMNS": "200"}, "restart", "--help").stdout.split()
+    )
+    assert "After a change of models or code." in said
+    assert "Settings stay those that `viva up` was started with" in said
 
 
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,10 @@ from edge.envoy.certificate import CERTIFICATE
 from edge.envoy.endpoints import file_of, read
 from edge.envoy.settings import Endpoint
 from services.cli.launcher.plan import make_plan
+from services.cli.launcher.process import stop_seconds
 from services.cli.launcher.programs import NoPlan
+from services.cli.launcher.settings import LauncherSettings
+from services.runtime.settings import ServerSettings
 from tests.cli.running_mesh import environment
 
 SERVERS = {"embed", "asr", "tts", "llm", "interview", "gateway", "reflection"}
@@ -140,6 +144,10 @@ def test_without_the_bridge_there_is_no_listener_for_it(monkeypatch: pytest.Monk
     plan = make_plan()
     assert {program.name for program in plan.programs} == ALL - {"bridge"}
     assert plan.envoy.bridge_address == "10.0.0.8:7108"
+    monkeypatch.setenv("VIVA_ENVOY_BRIDGE_ADDRESS", "")
+    plan = make_plan()
+    assert {program.name for program in plan.programs} == ALL - {"bridge"}
+    assert not plan.envoy.has_bridge
 
 
 def test_a_server_elsewhere_is_neither_started_nor_waited_for(
@@ -186,6 +194,7 @@ def test_options_that_make_no_mesh_are_refused(
         ("VIVA_ASR_HOST", "nowhere.invalid", "VIVA_ASR_HOST"),
         ("VIVA_ENVOY_LISTENERS", "edge", "needs the mesh listener"),
         ("VIVA_ENVOY_FALLBACKS", '{"asr": ["asr.mesh.local:7102"]}', "write IP addresses"),
+        ("VIVA_INTERVIEW_ADVERTISE", "machine-a", "VIVA_INTERVIEW_ADVERTISE: .*host:port"),
     ],
 )
 @pytest.mark.usefixtures("variables")
@@ -238,3 +247,72 @@ def test_an_edge_with_tls_answers_to_this_machines_names_where_others_reach_it(
     assert {socket.gethostname(), "localhost"} <= set(plan.envoy.allowed_hosts)
     with pytest.raises(SystemExit):
         make_plan()
+
+
+@pytest.mark.parametrize(
+    ("server", "variable"),
+    [
+        *(("interview", f"VIVA_INTERVIEW_{name}_ADDRESS") for name in ("ASR", "TTS", "LLM")),
+        ("interview", "VIVA_INTERVIEW_EMBED_ADDRESS"),
+        ("interview", "VIVA_INTERVIEW_ACCOUNT_ADDRESS"),
+        ("gateway", "VIVA_GATEWAY_INTERVIEW_ADDRESS"),
+        ("bridge", "VIVA_BRIDGE_UPSTREAM"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_servers_call_whom_settings_name(
+    server: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "elsewhere.example:7199")
+    [program] = [each for each in make_plan().programs if each.name == server]
+    assert {**os.environ, **program.environment}[variable] == "elsewhere.example:7199"
+    # Empty, as a file of variables may leave it, it says nothing.
+    monkeypatch.setenv(variable, "")
+    [program] = [each for each in make_plan().programs if each.name == server]
+    assert program.environment[variable].endswith(
+        (os.environ["VIVA_ENVOY_MESH_PORT"], os.environ["VIVA_ENVOY_BRIDGE_PORT"])
+    )
+
+
+@pytest.mark.parametrize("variable", ["VIVA_ENVOY_ENDPOINTS", "VIVA_ENVOY_FALLBACKS"])
+@pytest.mark.usefixtures("variables")
+def test_endpoints_of_a_server_that_there_is_not_are_refused(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, '{"ears": ["10.0.0.7:7102"]}')
+    with pytest.raises(NoPlan, match=f"{variable}: ears is no server; .*asr"):
+        make_plan()
+
+
+@pytest.mark.usefixtures("variables")
+def test_the_access_log_goes_where_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make_plan().envoy.access_log == "/dev/stdout"
+    monkeypatch.setenv("VIVA_ENVOY_ACCESS_LOG", "/var/log/viva/access.log")
+    assert make_plan().envoy.access_log == "/var/log/viva/access.log"
+
+
+def test_each_interview_server_is_reached_at_an_address_of_its_own(
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = int(variables["VIVA_INTERVIEW_PORT"])
+    monkeypatch.setenv("VIVA_INTERVIEW_ADVERTISE", f"machine-a:{first}")
+    plan = make_plan(offset=1, replicas={"interview": 2})
+    replicas = [program for program in plan.programs if program.server == "interview"]
+    # One that replaces another as well.
+    replicas.append(plan.servers["interview"].program("interview", plan.programs))
+    assert replicas[0].endpoint.port == first + 1
+    told = [each.environment["VIVA_INTERVIEW_ADVERTISE"] for each in replicas]
+    assert told == [f"machine-a:{each.endpoint.port}" for each in replicas]
+    assert len(set(told)) == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "seconds"), [("VIVA_DRAIN_SECONDS", 40), ("VIVA_CLOSING_SECONDS", 60)]
+)
+def test_a_server_ends_itself_before_it_is_killed(
+    variable: str, seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(seconds))
+    server = ServerSettings()
+    its_own = server.drain_seconds + server.closing_seconds
+    assert its_own < stop_seconds(LauncherSettings()) < its_own + 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,8 +76,13 @@ async def orchestrator(
     drain_seconds: float = 1.0,
     quota: Quota = NoQuota(),  # noqa: B008 - it has no state
     watch: Watch | None = None,
+    address: str | None = None,
+    predecessors: Collection[str] = (),
 ) -> AsyncIterator[Orchestrator]:
-    """An orchestrator on this store, until the scope ends."""
+    """An orchestrator on this store, until the scope ends.
+
+    It tells others that it is at `address`, or else where it is.
+    """
     recogniser, synthesiser, embedder = FakeRecogniser(), FakeSynthesiser(), FakeEmbedder()
     port = free_port()
     built: list[tuple[Sessions, House, Recordings, Housekeeping]] = []
@@ -96,7 +101,8 @@ async def orchestrator(
             uses = await stack.enter_async_context(Uses(quota, store))
             creation = Creation(bank, index, casting, store, uses)
             sessions = Sessions(
-                name=f"127.0.0.1:{port}/{new_id()}",
+                name=f"{address or f'127.0.0.1:{port}'}/{new_id()}",
+                predecessors=predecessors,
                 lease_seconds=lease_seconds,
                 creation=creation,
                 casting=casting,
@@ -116,7 +122,7 @@ async def orchestrator(
                 sessions=sessions,
             )
             encoder = stack.enter_context(ThreadPoolExecutor(1, "exporting"))
-            forwarding = Forwarding(house.gone)
+            forwarding = Forwarding(house.gone, sessions.pace.stored)
             stack.push_async_callback(forwarding.close)
             keeping = Housekeeping(store, house, sessions, recordings, retention_days)
             built.append((sessions, house, recordings, keeping))

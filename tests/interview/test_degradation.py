@@ -33,6 +33,8 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.record import Phase, State
+from services.interview.server import pace
+from services.interview.settings import InterviewServerSettings
 from services.interview.store.store import LeaseLost
 from tests.interview.stage import FAST, FailingStore, Stage, spoken, stage
 from tests.interview.test_hearing import Listener, listening
@@ -44,6 +46,30 @@ ANSWER = "I watch the slow queries and then I add an index to the table."
 def run(main: Coroutine[Any, Any, None]) -> None:
     """In virtual time, of which an hour is more than anything here takes."""
     virtual_time.run(asyncio.wait_for(main, 3600.0))
+
+
+class SlowStore(FailingStore):
+    """A store that takes its time."""
+
+    async def commit(self, *written: Any, **named: Any) -> None:
+        await asyncio.sleep(6.0)
+        await super().commit(*written, **named)
+
+
+def test_storing_may_take_as_long_as_settings_say() -> None:
+    assert pace(InterviewServerSettings()).commit == FAST.commit
+
+    async def main() -> None:
+        patient = pace(InterviewServerSettings(store_seconds=20))
+        assert patient.stored > patient.commit > 20
+        async with stage(pace=patient, store=SlowStore()) as s:
+            s.join()
+            await s.until(UtteranceEnded)
+            await asyncio.sleep(30.0)
+            told = [entry.event for entry in s.conversation.chronicle.journal.after(0)]
+            assert not any(isinstance(event, ServiceDegraded) for event in told)
+
+    run(main())
 
 
 def loud(seconds: float) -> bytes:

@@ -153,10 +153,11 @@ async def test_a_server_that_was_started_again_has_what_its_predecessor_had_at_o
     bank: Bank, tmp_path: Path
 ) -> None:
     store = MemoryStore(10)
-    async with orchestrator(store, bank, tmp_path) as again:
+    before = "127.0.0.1:7105/before"
+    async with orchestrator(store, bank, tmp_path, predecessors=[before]) as again:
         made = [await again.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
         for each in made:
-            await store.acquire(each.id, f"127.0.0.1:{again.port}/before", 3600.0)
+            await store.acquire(each.id, before, 3600.0)
         end = pb.EndInterviewRequest(interview_id=made[0].id)
         ended = await again.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
         assert ended.interview.state == interview_pb2.INTERVIEW_STATE_CANCELLED

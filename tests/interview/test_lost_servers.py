@@ -21,7 +21,7 @@ from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease
 from services.runtime.channel import outgoing
-from services.runtime.errors import Unavailable
+from services.runtime.errors import Unavailable, to_status
 from tests.interview.calls import refused, typed, until
 from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
@@ -220,7 +220,7 @@ def answering(gone: list[Holder], *, ever: bool = True) -> Callable[[], Awaitabl
 def test_a_call_to_a_server_that_hangs_is_answered_here_within_moments() -> None:
     async def main() -> None:
         gone: list[Holder] = []
-        calls = Forwarding(lambda _, holder: gone.append(holder))
+        calls = Forwarding(lambda _, holder: gone.append(holder), 6.0)
         context: Any = NoContext()
         told = await calls.unary("PauseInterview", object(), context, answering(gone))
         assert told == "from here"
@@ -234,11 +234,50 @@ def test_a_call_to_a_server_that_hangs_is_answered_here_within_moments() -> None
 def test_who_cannot_be_answered_anywhere_is_told_so() -> None:
     async def main() -> None:
         gone: list[Holder] = []
-        calls = Forwarding(lambda _, holder: gone.append(holder))
+        calls = Forwarding(lambda _, holder: gone.append(holder), 6.0)
         context: Any = NoContext()
         with pytest.raises(Unavailable):
             await calls.unary("PauseInterview", object(), context, answering(gone, ever=False))
         assert len(gone) < 10
+
+    run(main())
+
+
+class WrongStub(HungStub):
+    """A server that has another's address, and does not hold what is asked for."""
+
+    async def _refuse(self) -> str:
+        status = to_status(HeldElsewhere("interview", Holder("127.0.0.1:1/a", 7)))
+        details = ("grpc-status-details-bin", status.SerializeToString())
+        raise grpc.aio.AioRpcError(
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.aio.Metadata(),
+            grpc.aio.Metadata(details),
+            status.message,
+            None,
+        )
+
+    def PauseInterview(self, request: object, **options: object) -> Any:
+        return asyncio.ensure_future(self._refuse())
+
+
+@pytest.mark.usefixtures("hung")
+def test_a_holder_that_somebody_else_answers_for_is_not_taken_for_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def answers(channel: object) -> bool:
+        return True
+
+    monkeypatch.setattr(forwarding, "_answers", answers)
+    monkeypatch.setattr(interview_service_pb2_grpc, "InterviewServiceStub", WrongStub)
+
+    async def main() -> None:
+        gone: list[Holder] = []
+        calls = Forwarding(lambda _, holder: gone.append(holder), 6.0)
+        context: Any = NoContext()
+        with pytest.raises(Unavailable):
+            await calls.unary("PauseInterview", object(), context, answering(gone))
+        assert gone == []
 
     run(main())
 

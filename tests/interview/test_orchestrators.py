@@ -19,6 +19,7 @@ from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.conversation.attendance import Seat
 from services.interview.conversation.journal import REBUILT_GAP
+from services.interview.leases import HeldElsewhere
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview, InterviewSettings, State
 from services.interview.sessions import Limits
@@ -223,6 +224,24 @@ async def test_two_that_join_at_once_meet_in_one_session(
         ["JOINED", "TAKEN_OVER"],
     )
     assert sum(one.sessions.here(made.id) is not None for one in two) == 1
+
+
+async def test_one_that_lives_keeps_its_interviews_from_another_of_its_address(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    async with (
+        orchestrator(store, bank, tmp_path) as first,
+        orchestrator(store, bank, tmp_path, address=f"127.0.0.1:{first.port}") as second,
+    ):
+        made = await second.wire.create(rounds=2, follow_ups=0)
+        async with second.wire.converse(joins(made.id)) as call:
+            await until(call, asked)
+            with pytest.raises(HeldElsewhere):
+                await first.house.pause("ann", made.id)
+            with pytest.raises(HeldElsewhere):
+                await first.sessions.leases.take(made.id)
+            await second.sessions.leases.renew_once()
+            assert second.sessions.here(made.id) is not None
 
 
 # The one that drove it is gone.

@@ -24,13 +24,15 @@ ANN = {"user": "ann"}
 
 
 @asynccontextmanager
-async def interviews(postgres: Postgres, data: Path) -> AsyncIterator[ServerProcess]:
+async def interviews(
+    postgres: Postgres, data: Path, **settings: str
+) -> AsyncIterator[ServerProcess]:
     """A server without models: what is said is typed, read, and found by words."""
     url = postgres.server().url
     assert url is not None
     models = {f"{name}_ADDRESS": NOWHERE for name in ("ASR", "TTS", "LLM", "EMBED")}
     async with server_process(
-        "interview", SERVICE, DATABASE_URL=url, VIVA_DATA_DIR=str(data), **models
+        "interview", SERVICE, DATABASE_URL=url, VIVA_DATA_DIR=str(data), **models, **settings
     ) as process:
         yield process
 
@@ -80,3 +82,34 @@ async def test_no_finished_turn_is_lost_when_the_server_is_killed(
         assert [turn.text for turn in said] == answers
         starts = [turn.start.ToMilliseconds() for turn in listed.turns]
         assert starts == sorted(starts)
+
+
+@pytest.mark.slow
+async def test_one_that_is_started_again_has_at_once_what_it_drove(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    await postgres.emptied()
+    options = outgoing(GUARD_SECONDS, **ANN)
+    async with AsyncExitStack() as stack:
+        # Its health says nothing of the one that died, although it answers at the same address.
+        other = await stack.enter_async_context(interviews(postgres, tmp_path / "other"))
+        own = {"ADVERTISE": other.address, "LEASE_SECONDS": "300"}
+        dying = await stack.enter_async_context(interviews(postgres, tmp_path, **own))
+        channel = await stack.enter_async_context(dying.channel())
+        stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+        settings = interview_pb2.InterviewSettings(rounds=2, follow_ups=0)
+        request = pb.CreateInterviewRequest(settings=settings)
+        made = (await stub.CreateInterview(request, **options)).interview
+        call = stub.Converse(None, **options)
+        await call.write(pb.ConverseRequest(join=join(made.id, typed=True)))
+        async for event in events(call):
+            if asked(event):
+                break
+        dying.process.kill()
+        await dying.process.wait()
+        heir = await stack.enter_async_context(interviews(postgres, tmp_path, **own))
+        channel = await stack.enter_async_context(heir.channel())
+        stub = interview_service_pb2_grpc.InterviewServiceStub(channel)
+        end = pb.EndInterviewRequest(interview_id=made.id)
+        ended = await stub.EndInterview(end, **options)
+        assert ended.interview.state == interview_pb2.INTERVIEW_STATE_CANCELLED

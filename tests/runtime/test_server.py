@@ -324,6 +324,20 @@ async def test_what_a_stream_depends_on_is_taken_until_it_has_ended() -> None:
     assert len(speaker.seen) == 1
 
 
+async def test_a_server_is_no_longer_a_lame_duck_than_it_may_drain() -> None:
+    speaker = Speaker()
+    async with asyncio.timeout(30), AsyncExitStack() as client:
+        async with running(speaker, lame_duck_seconds=3600, drain_seconds=0.1) as (server, _):
+            channel = await client.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
+            call = tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
+                tts_pb2.SynthesizeRequest(text="hello"), timeout=60
+            )
+            await call.read()
+        with pytest.raises(grpc.aio.AioRpcError) as cut:
+            await call.read()
+    assert cut.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
 async def test_whoever_watches_health_does_not_hold_up_a_server_that_stops() -> None:
     async with AsyncExitStack() as client:
         async with running(Speaker(), drain_seconds=600) as (server, _):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServerSettings, load
+from services.runtime.settings import ServerSettings, load, variable
 
 
 class DemoSettings(ServerSettings):
@@ -35,7 +35,9 @@ def test_code_can_set_what_the_environment_can(tmp_path: Path) -> None:
     assert DemoSettings(data_dir=tmp_path, port=1).data_dir == tmp_path
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("THREADS", "0"), ("HOST", "")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("THREADS", "0"), ("HUNG_SECONDS", "0")]
+)
 def test_a_value_out_of_range_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
@@ -151,3 +153,21 @@ def test_a_secret_that_is_wrong_is_not_told(
     said = capsys.readouterr().err
     assert said.startswith(f"{variable}: ")
     assert "hunter2" not in said
+
+
+def test_a_variable_that_is_empty_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = DemoSettings()
+    for name in (*ServerSettings.model_fields, "places"):
+        monkeypatch.setenv(variable(DemoSettings, name), "")
+    assert DemoSettings() == before
+
+
+def test_a_folder_may_be_named_by_a_home_that_no_shell_has_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VIVA_DATA_DIR", "~/viva")
+    assert DemoSettings().data_dir == tmp_path / "viva"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVA_DATA_DIR", "viva")
+    assert DemoSettings().data_dir == tmp_path / "viva"

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import viva
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 import edge
 from edge.envoy.settings import HTTP_PORTS, Endpoint
 from edge.gateway.bridge.paths import METHOD
+from services.runtime.settings import Settings
 
 
 def _address(text: str) -> str:
@@ -24,12 +25,10 @@ def _method(text: str) -> str:
     return text
 
 
-class BridgeSettings(BaseSettings):
+class BridgeSettings(Settings):
     """Settings from the environment: `VIVA_BRIDGE_<NAME>`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_BRIDGE_", extra="forbid", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="VIVA_BRIDGE_", frozen=True)
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(

@@ -22,12 +22,12 @@ from rich.table import Table
 
 from edge.envoy.binary import arguments
 from services.cli.calls import AsJson, out, print_json
-from services.cli.commands.config import settings_classes
 from services.cli.launcher.lock import holder
 from services.cli.launcher.plan import POSTGRES, data_dir, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted
+from services.cli.variables import misspelt, settings_classes
 from services.runtime.errors import ResourceMissing
 from services.runtime.settings import problems
 
@@ -66,11 +66,13 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Check that this machine can run the mesh, and say what to do if not."""
     findings = [finding for check in (_settings, *_CHECKS) for finding in check()]
     if not findings[0].remedy:
         findings += [finding for check in _CHECKS_OF_SETTINGS for finding in check()]
+    if unread := misspelt(context):
+        findings.insert(1, Finding("variables", "not all are read", "\n".join(unread)))
     if as_json:
         print_json([{"what": f.what, "found": f.found, "remedy": f.remedy} for f in findings])
     else:

@@ -26,20 +26,20 @@ from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
-from services.cli.launcher.plan import Plan, data_dir, make_plan
+from services.cli.launcher.plan import STOP_ORDER, Plan, data_dir, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
-from services.cli.launcher.process import StartFailed
+from services.cli.launcher.process import StartFailed, stop_seconds
 from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.settings import LauncherSettings
+from services.cli.variables import misspelt
 from services.runtime.settings import load
 
-# Longer than the launcher itself needs: Envoy and three groups of processes drain one after the
-# other, and each process gets a little more until it is killed.
-_DOWN_SECONDS = 60.0
-_DRAINS = 4
+# For the launcher's own end, when all processes have ended.
+_DOWN_SECONDS = 10.0
 
 
 def up(
+    context: typer.Context,
     offset: Annotated[
         int, typer.Option(help="Added to every port: a second mesh beside the first.", min=0)
     ] = 0,
@@ -73,6 +73,8 @@ def up(
 
     A server that VIVA_ENVOY_ENDPOINTS names runs elsewhere: none is started here.
     """
+    if unread := misspelt(context):
+        err.print(f"[yellow]warning:[/] {escape('; '.join(unread))}", soft_wrap=True)
     try:
         plan = make_plan(offset, _counts(replicas or []), without or [], tls=tls)
         fetch_missing()
@@ -214,14 +216,18 @@ def down() -> None:
             return
         os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
-            drains = _DRAINS * load(LauncherSettings).drain_seconds
-            until = time.monotonic() + _DOWN_SECONDS + drains
+            until = time.monotonic() + _longest_stop(load(LauncherSettings))
             while holder(folder) is not None:
                 if time.monotonic() > until:
                     tell(f"process {pid} does not stop; kill -9 {pid}")
                     raise typer.Exit(1)
                 time.sleep(0.1)
     err.print("stopped")
+
+
+def _longest_stop(patience: LauncherSettings) -> float:
+    """How long `viva up` takes at most: its groups stop one after the other, and Envoy drains."""
+    return len(STOP_ORDER) * stop_seconds(patience) + patience.drain_seconds + _DOWN_SECONDS
 
 
 def restart(
@@ -231,7 +237,8 @@ def restart(
 ) -> None:
     """Replace running servers by new processes, replica by replica, without losing a call.
 
-    After a change of settings, models or code. Envoy goes on running.
+    After a change of models or code. Settings stay those that `viva up` was started with, and Envoy
+    goes on running: other settings need `viva down` and `viva up`.
     """
     folder = data_dir()
     began = time.monotonic()

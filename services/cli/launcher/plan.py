@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.envoy import binary, bootstrap
+from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
 from services.cli.launcher.addresses import is_local, own_names, reachable
 from services.cli.launcher.lock import run_folder
@@ -184,8 +185,6 @@ def make_plan(
             "keys_address": _keys_address(base, servers),
             "bridge_port": _port("VIVA_ENVOY_BRIDGE_PORT", base.bridge_port, offset),
             "admin_port": _port("VIVA_ENVOY_ADMIN_PORT", base.admin_port, offset),
-            # Into envoy.log, which does not grow for ever.
-            "access_log": "/dev/stdout",
         }
     )
     for name in servers:
@@ -222,6 +221,11 @@ def _counts(
     envoy: EnvoySettings, replicas: Mapping[str, int], without: Collection[str]
 ) -> Mapping[str, int]:
     """How many replicas of each server run here."""
+    known = {*SERVICES, *(contract.server for contract in contracts())}
+    named = {"VIVA_ENVOY_ENDPOINTS": envoy.endpoints, "VIVA_ENVOY_FALLBACKS": envoy.fallbacks}
+    for variable, places in named.items():
+        if unknown := ", ".join(places.keys() - known):
+            raise NoPlan(f"{variable}: {unknown} is no server; {', '.join(SERVICES)} are")
     for name in (*replicas, *(each for each in without if each != BRIDGE)):
         if name not in SERVICES:
             raise NoPlan(f"{name} is no server; {', '.join((*SERVICES, BRIDGE))} are")
@@ -259,7 +263,7 @@ def _server(
         "VIVA_DRAIN_SECONDS": f"{patience.drain_seconds:g}",
         # Nobody has to notice by health that it stops: Envoy was told before, or stops as well.
         # What Envoy's threads sent a moment earlier is still taken.
-        f"{prefix}_LAME_DUCK_SECONDS": os.environ.get(f"{prefix}_LAME_DUCK_SECONDS", "0.5"),
+        f"{prefix}_LAME_DUCK_SECONDS": _told(f"{prefix}_LAME_DUCK_SECONDS", "0.5"),
     }
     metrics_port = None
     module = f"services.{name}"
@@ -273,20 +277,34 @@ def _server(
         usual = port - offset + METRICS_OFFSET
         metrics_port = _port(f"{prefix}_METRICS_PORT", usual, offset)
     if name == "interview":
-        for server in ("ASR", "TTS", "LLM", "EMBED"):
-            environment[f"{prefix}_{server}_ADDRESS"] = mesh
-        if accounts:
-            environment[f"{prefix}_ACCOUNT_ADDRESS"] = mesh
+        asked = ("ASR", "TTS", "LLM", "EMBED", *(("ACCOUNT",) if accounts else ()))
+        for variable in (f"{prefix}_{server}_ADDRESS" for server in asked):
+            environment[variable] = _told(variable, mesh)
     shared_ports = {}
     if name == "gateway":
         module = "edge.gateway"
-        environment[f"{prefix}_INTERVIEW_ADDRESS"] = mesh
-        environment[f"{prefix}_PUBLIC_URL"] = os.environ.get(f"{prefix}_PUBLIC_URL", public_url)
+        for variable, address in (("INTERVIEW_ADDRESS", mesh), ("PUBLIC_URL", public_url)):
+            environment[f"{prefix}_{variable}"] = _told(f"{prefix}_{variable}", address)
         keys = f"{prefix}_JWKS_PORT"
         shared_ports[keys] = _port(keys, HTTP_PORTS["gateway"], offset)
     endpoint = Endpoint(_host(f"{prefix}_HOST"), port)
     command = (sys.executable, "-m", module)
-    return Server(name, command, environment, endpoint, metrics_port, count, shared_ports)
+    advertised = _advertised(f"{prefix}_ADVERTISE", offset) if name == "interview" else None
+    return Server(
+        name, command, environment, endpoint, metrics_port, count, shared_ports, advertised
+    )
+
+
+def _advertised(variable: str, offset: int) -> Endpoint | None:
+    """Where settings say that a server's first replica is reached by those of other machines."""
+    told = os.environ.get(variable)
+    if not told:
+        return None
+    try:
+        endpoint = Endpoint.parse(told)
+    except ValueError as error:
+        raise NoPlan(f"{variable}: {error}") from None
+    return replace(endpoint, port=endpoint.port + offset)
 
 
 def _keys_address(envoy: EnvoySettings, servers: Mapping[str, Server]) -> str:
@@ -335,12 +353,13 @@ def _bridge(envoy: EnvoySettings, offset: int, patience: LauncherSettings) -> Pr
     port = _port("VIVA_BRIDGE_PORT", HTTP_PORTS[BRIDGE], offset)
     usual = port - offset + METRICS_OFFSET
     metrics_port = _port("VIVA_BRIDGE_METRICS_PORT", usual, offset)
+    upstream = authority(reachable(envoy.bridge_host), envoy.bridge_port)
     environment = {
         "PYTHONUNBUFFERED": "1",
         "VIVA_DRAIN_SECONDS": f"{patience.drain_seconds:g}",
         "VIVA_BRIDGE_PORT": str(port),
         "VIVA_BRIDGE_METRICS_PORT": str(metrics_port),
-        "VIVA_BRIDGE_UPSTREAM": authority(reachable(envoy.bridge_host), envoy.bridge_port),
+        "VIVA_BRIDGE_UPSTREAM": _told("VIVA_BRIDGE_UPSTREAM", upstream),
     }
     return Program(
         BRIDGE,
@@ -366,7 +385,7 @@ def _envoy(settings: EnvoySettings, folder: Path) -> Program:
 
 
 def _host(variable: str) -> str:
-    told = os.environ.get(variable) or "127.0.0.1"
+    told = _told(variable, "127.0.0.1")
     try:
         return reachable(told)
     except OSError as error:
@@ -379,8 +398,13 @@ def _shown(host: str, port: int) -> str:
     return authority("localhost" if is_local(found) else found, port)
 
 
+def _told(variable: str, usual: str) -> str:
+    """What a variable says, or what is usual where it says nothing."""
+    return os.environ.get(variable) or usual
+
+
 def _port(variable: str, default: int, offset: int) -> int:
-    told = os.environ.get(variable, str(default))
+    told = _told(variable, str(default))
     if told.isascii() and told.isdigit() and 0 < int(told) + offset < 65536:
         return int(told) + offset
     more = f" and an offset of {offset}" if offset else ""

@@ -24,8 +24,8 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 # A process that ran this long had started well: its next crash is a new story.
 STABLE_SECONDS = 60.0
-# Until a server is killed that was asked to stop: what it may take for what it is doing, and this.
-STOP_MARGIN_SECONDS = 15.0
+# A server ends itself when its time to drain and to close is over; later it is killed.
+STOP_MARGIN_SECONDS = 1.0
 MOST_FAILED_STARTS = 3
 # What it said last, in the error when it does not start.
 KEPT_LINES = 8
@@ -33,6 +33,11 @@ KEPT_LINES = 8
 LAST_LINES_SECONDS = 1.0
 # How often it is told that something still does not serve.
 STILL_SECONDS = 30.0
+
+
+def stop_seconds(patience: LauncherSettings) -> float:
+    """How long after it was asked to stop a process is killed."""
+    return patience.drain_seconds + patience.closing_seconds + STOP_MARGIN_SECONDS
 
 
 class StartFailed(Exception):
@@ -202,7 +207,7 @@ class Supervised:
             return
         process.send_signal(self.program.stop_signal)
         try:
-            async with asyncio.timeout(self._patience.drain_seconds + STOP_MARGIN_SECONDS):
+            async with asyncio.timeout(stop_seconds(self._patience)):
                 await process.wait()
         except TimeoutError:
             _kill_all(process)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.envoy.settings import Endpoint
@@ -94,6 +94,7 @@ class Server:
         metrics_port: Where its first replica shows metrics; None for none.
         replicas: How many run here.
         shared_ports: What else its replicas listen on together, by the variable that says so.
+        advertised: Where those of other machines reach its first replica; None: where it listens.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Server:
     metrics_port: int | None
     replicas: int
     shared_ports: Mapping[str, int] = field(default_factory=dict)
+    advertised: Endpoint | None = None
 
     def first_program(self) -> Program:
         """The first replica, at the server's own ports."""
@@ -134,6 +136,9 @@ class Server:
             metrics_port = self.metrics_port + further
             ports[f"{prefix}_METRICS_PORT"] = str(metrics_port)
         ports |= {name: str(port) for name, port in self.shared_ports.items()}
+        if self.advertised is not None:
+            own = replace(self.advertised, port=self.advertised.port + further)
+            ports[f"{prefix}_ADVERTISE"] = str(own)
         return Program(
             name,
             self.name,

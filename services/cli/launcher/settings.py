@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import Settings
 
 
-class LauncherSettings(BaseSettings):
+class LauncherSettings(Settings):
     """Settings from the environment, `VIVA_UP_<NAME>`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_UP_", extra="forbid", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="VIVA_UP_", frozen=True)
 
     ready_seconds: float = Field(
         default=600,
@@ -35,4 +35,10 @@ class LauncherSettings(BaseSettings):
         ge=0,
         validation_alias="VIVA_DRAIN_SECONDS",
         description="After SIGTERM, how long what a server is doing may take to end.",
+    )
+    closing_seconds: float = Field(
+        default=30,
+        ge=0,
+        validation_alias="VIVA_CLOSING_SECONDS",
+        description="After the drain, how long a server may take to release what it holds.",
     )

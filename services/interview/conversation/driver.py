@@ -39,9 +39,6 @@ from services.runtime.postgres.failures import StoreFailed
 
 _logger = logging.getLogger(__name__)
 
-COMMIT_SECONDS = 5.0
-"""A store that takes longer has failed; the same commit again does no harm."""
-
 
 class Driver:
     """Carries out what the engine of one session wants."""
@@ -240,7 +237,7 @@ class Driver:
             while done < self.state.commit:
                 number, said_until = self.state.commit, self._said_until()
                 session = self._session(said_until)
-                async with asyncio.timeout(COMMIT_SECONDS):
+                async with asyncio.timeout(self._script.pace.commit):
                     await self._chronicle.commit(session.to_json())
                 self._ears.stored(said_until)
                 if session.said is not self.kept:

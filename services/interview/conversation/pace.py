@@ -26,6 +26,8 @@ CEILING_MARGIN = 0.5
 HOLD_SILENCE_SECONDS = 30.0
 """The longest silence a recogniser can be told to bear; beyond it the turn is held open here."""
 DEFAULT_HOLD_SECONDS = 30.0
+STORED_SECONDS = 1.0
+"""So long after a commit has failed at the latest those know it that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Pace:
         quiet: How long a silent candidate is left alone before being asked again.
         watchdog: After so long in which nothing happens the interviewer goes on.
         review: What the report may take.
+        commit: What storing may take; the same commit again does no harm.
     """
 
     min_silence: float = 0.25
@@ -61,6 +64,12 @@ class Pace:
     quiet: float = 20.0
     watchdog: float = 10.0
     review: float = 30.0
+    commit: float = 5.0
+
+    @property
+    def stored(self) -> float:
+        """How long whoever speaks, or asks a server that hands on, waits for what it stores."""
+        return self.commit + STORED_SECONDS
 
     def endpointing(self, patience: Patience, *, held: bool = False) -> Endpointing:
         """What the recogniser is told about silences."""

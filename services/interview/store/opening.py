@@ -42,7 +42,7 @@ class Kept:
 def server_of(settings: InterviewServerSettings) -> Server:
     """Where the settings say that the database is."""
     url = settings.database_url
-    folder = settings.data_dir.expanduser().absolute() / FOLDER
+    folder = settings.data_dir / FOLDER
     return Server(None if url is None else url.get_secret_value(), folder)
 
 

@@ -32,7 +32,7 @@ DRAWS = 3
 
 def spoken_folder() -> Path:
     """Where spoken sentences are kept."""
-    return Path(os.environ.get("VIVA_SPOKEN", ServerSettings().data_dir / "spoken"))
+    return Path(os.environ.get("VIVA_SPOKEN") or ServerSettings().data_dir / "spoken")
 
 
 def performances(
