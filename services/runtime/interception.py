@@ -36,7 +36,7 @@ from services.runtime.request import (
 )
 from services.runtime.telemetry import end_with, server_span
 from services.runtime.validation import validate
-from services.runtime.watching import Watch, watched
+from services.runtime.watching import Watch, sent_whole, watched
 
 _logger = logging.getLogger(__name__)
 
@@ -128,8 +128,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
             async def stream(_: object, context: Context) -> None:
                 async def answer() -> None:
-                    async with self._watched(watch):
-                        await _write(await self._call(handler, context, checked=own), context)
+                    session = current_request().session
+                    if watch is None or not session:
+                        await _write(await self._call(handler, context, checked=own), context.write)
+                        return
+                    async with sent_whole(context.write) as write, watched(watch(session)):
+                        await _write(await self._call(handler, context, checked=own), write)
 
                 await around(method, context, answer)
 
@@ -165,11 +169,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             or handler.stream_stream
         )
         return behaviour(request, context)
-
-    @staticmethod
-    def _watched(watch: Watch | None) -> AbstractAsyncContextManager[None]:
-        session = current_request().session
-        return nullcontext() if watch is None or not session else watched(watch(session))
 
     async def _counted(self, method: str, context: Context, answer: Answer, *, unary: bool) -> Any:
         """Answers one of the service's own calls."""
@@ -256,14 +255,14 @@ def _over(error: grpc.aio.InternalError) -> asyncio.CancelledError:
     return asyncio.CancelledError()
 
 
-async def _write(responses: Any, context: Context) -> None:
+async def _write(responses: Any, write: Callable[[Any], Awaitable[None]]) -> None:
     if not inspect.isasyncgen(responses):
         # The health service's Watch writes its answers itself.
         await responses
         return
     async with aclosing(responses):
         async for response in responses:
-            await context.write(response)
+            await write(response)
 
 
 async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:

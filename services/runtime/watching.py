@@ -71,3 +71,26 @@ async def watched(watching: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def sent_whole(
+    write: Callable[[Any], Coroutine[Any, Any, None]],
+) -> AsyncIterator[Callable[[Any], Awaitable[None]]]:
+    """A `write` that may be left while it waits for its reader.
+
+    What it had begun to send is sent before the scope ends: gRPC takes no status while a message is
+    on its way. A caller that reads nothing has the call cut by the proxy when nothing moves.
+    """
+    sending: asyncio.Task[None] | None = None
+
+    async def left(message: Any) -> None:
+        nonlocal sending
+        sending = asyncio.create_task(write(message))
+        await asyncio.shield(sending)
+
+    try:
+        yield left
+    finally:
+        if sending is not None and not sending.done():
+            await asyncio.gather(sending, return_exceptions=True)

@@ -154,7 +154,7 @@ class Stage:
             email=email,
             password=password,
             want_refresh_token=True,
-            **({} if guest is None else {"guest_refresh_token": guest.refresh_token}),
+            guest_refresh_token=None if guest is None else guest.refresh_token,
             **more,
         )
         metadata = () if guest is None else bearer(guest.access_token)

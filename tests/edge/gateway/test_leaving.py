@@ -17,6 +17,7 @@ from viva.account.v1 import quota_service_pb2
 
 from edge.gateway.accounts import housekeeping
 from edge.gateway.accounts.deleting import SECOND_PASS, Deletions, Removed
+from edge.gateway.accounts.user import Kind
 from services.runtime.errors import NotFound
 from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Stage, bearer, refused
 
@@ -149,10 +150,12 @@ async def test_all_such_guests_go_in_one_sweep_whatever_becomes_of_one(
     on.clock.advance(days=31)
     delete = Deletions.delete
 
-    async def overtaken(self: Deletions, user_id: str, actor: str) -> Removed:
+    async def overtaken(
+        self: Deletions, user_id: str, actor: str, only: Kind | None = None
+    ) -> Removed:
         if user_id == guests[0]:
             raise NotFound("user", user_id)
-        return await delete(self, user_id, actor)
+        return await delete(self, user_id, actor, only)
 
     monkeypatch.setattr(Deletions, "delete", overtaken)
     await on.gateway.housekeeping.sweep()
@@ -162,7 +165,7 @@ async def test_all_such_guests_go_in_one_sweep_whatever_becomes_of_one(
 async def test_what_is_old_is_forgotten_though_no_guest_can_be_deleted(
     on: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_: Any) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault of ours")
 
     await on.guest()
