@@ -147,7 +147,7 @@ async def test_what_a_guest_creates_while_they_log_in_is_the_accounts_in_the_end
     both.quota.told = quota = Slow(both.quota.told)
     creating = asyncio.create_task(wire.create(user=guest.account.id))
     await quota.counted.wait()
-    assert (await on.bring(guest.access_token)).brought.interviews == 0
+    assert (await on.bring(guest)).brought.interviews == 0
     quota.told.set()
     made = await creating
     on.clock.advance(minutes=3)
