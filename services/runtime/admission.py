@@ -22,7 +22,8 @@ from services.runtime.speed import CAUTION, Speed
 ItemT = TypeVar("ItemT")
 
 RESERVED = 0.25
-"""Less urgent classes leave this part of the queue, and of their own time, to interactive work."""
+"""This part of the queue, and of its own and others' time, is left to interactive work by what is
+less urgent, and by what is more than workers can take at once."""
 
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
@@ -124,15 +125,14 @@ class Admission(Generic[ItemT]):
         if not self._speed.known:
             return None
         left = new.deadline - now
-        batches, needed = self._at_best(new.jobs, self._workers)
+        batches, needed = self._at_best(new.jobs)
         if needed > left:
             raise DeadlineTooShort(needed, left)
         idle = self._workers - len(busy)
         promised = self._waiting.promised
         alone = self._waiting.items == len(new.jobs) and (ready or not promised)
-        # Nobody else is there whom its own misses would make late.
-        calm = bool(idle) and alone
-        tried = calm and batches <= idle
+        alone = alone and idle > 0
+        tried = alone and batches <= idle
         if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
@@ -140,6 +140,7 @@ class Admission(Generic[ItemT]):
         now_free = islice(self._forecast(free), idle if ready else 0)
         at_once = self._until_done(new, now_free) if promised else math.inf
         missed = self._missed(free)
+        # Many items, too, hold others up for long: they leave room for who may come.
         short = new.priority is Priority.INTERACTIVE and batches <= self._workers
         part = 1.0 if short else 1 - RESERVED
         room = left * max(0.0, part - self._urgent(new, now)) if left < math.inf else left
@@ -148,7 +149,7 @@ class Admission(Generic[ItemT]):
             if not tried and done > room:  # no forecast is needed
                 return Refusal("deadline", done - room)
             forecast = list(self._forecast(free))
-            done = min(at_once, max(done, self._until_done(new, forecast, calm)))
+            done = min(at_once, max(done, self._until_done(new, forecast, alone=alone)))
             if not tried and done > room:
                 return Refusal("deadline", done - room)
             risk = self._risk(new, now, forecast, missed, part)
@@ -158,7 +159,7 @@ class Admission(Generic[ItemT]):
 
     @staticmethod
     def _is_more(risk: Risk, before: Risk) -> bool:
-        """Whether others may be late by more than before, those who will be anyway left out."""
+        """Whether others may be late by more than before; not those who were likely to be."""
         seconds = sum(late for other, (late, _) in risk.items() if not before.get(other, _NONE)[1])
         return seconds > sum(late for late, lost in before.values() if not lost) + _LEAST_RISK
 
@@ -179,9 +180,13 @@ class Admission(Generic[ItemT]):
         return min(free) + lead * (len(callers) + 1) * seconds / self._workers
 
     def _until_done(
-        self, new: Submission, forecast: Iterable[Step], calm: bool = False
+        self, new: Submission, forecast: Iterable[Step], *, alone: bool = False
     ) -> float:
-        """Seconds until a submission is done; infinite if the forecast ends before that."""
+        """Seconds until a submission is done; infinite if the forecast ends before that.
+
+        For one that is alone with idle workers, what it leaves to others is enough for what its
+        own batches miss by.
+        """
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
@@ -192,7 +197,7 @@ class Admission(Generic[ItemT]):
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
-                    done = max(done, sure * step.likely if calm else step.late)
+                    done = max(done, sure * step.likely if alone else step.late)
             if not pending:
                 return done
         return math.inf
@@ -210,7 +215,9 @@ class Admission(Generic[ItemT]):
             heapq.heapreplace(workers, step.likely)
         return workers[0] - min(free)
 
-    def _risk_without(self, new: Submission, now: float, free: Sequence[float], part: float) -> Risk:
+    def _risk_without(
+        self, new: Submission, now: float, free: Sequence[float], part: float
+    ) -> Risk:
         for job in new.jobs:
             self._waiting.drop(job)
         missed = self._missed(free)
@@ -260,7 +267,7 @@ class Admission(Generic[ItemT]):
             late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
             yield Step(batch, likely, late)
 
-    def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> tuple[int, float]:
+    def _at_best(self, jobs: Sequence[Job[Any]]) -> tuple[int, float]:
         """How many batches jobs are, and their seconds for idle workers at the best speed known."""
         limits = self._picker.limits
         costs: dict[object, list[float]] = {}
@@ -276,4 +283,4 @@ class Admission(Generic[ItemT]):
             count += batches
             seconds += batches * one
             longest = max(longest, one)
-        return count, max(longest, seconds / workers)
+        return count, max(longest, seconds / self._workers)

@@ -53,7 +53,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests of several callers, Poisson; or one after the other, as soon as the last is answered.
+    """Requests of several callers: Poisson, or one as soon as the last is answered.
 
     Attributes:
         name: What it is called in the results.
