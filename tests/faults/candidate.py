@@ -114,6 +114,7 @@ class Candidate:
         self._words = words
         self._vocabulary = vocabulary
         self._metadata = (("x-viva-user", user),)
+        self._client = uuid.uuid4().hex
         self._settings = interview_pb2.InterviewSettings(**({"follow_ups": 0} | settings))
         self.history = History()
         self.interview_id = ""
@@ -134,6 +135,8 @@ class Candidate:
         self._owes = False
         self._saying: list[bytes] = []
         self._typing: pb.CandidateMessage | None = None
+        self._typed_on = 0
+        self._number = 0
         self._quiet_since = 0.0
 
     async def run(self) -> None:
@@ -221,6 +224,7 @@ class Candidate:
                     input=_SHAPE,
                     output=_SHAPE,
                     resume_token=self._token,
+                    client=self._client,
                 )
                 await self._call.write(service.ConverseRequest(join=join))
             while response := await self._call.read():
@@ -261,6 +265,8 @@ class Candidate:
             case "audio_received":
                 self._taken = round(seconds(event.audio_received.offset) * RATE_HZ) * 2
                 self._quiet_since = asyncio.get_running_loop().time()
+                if event.audio_received.message >= self._number:
+                    self._typing = None
             case "degraded" if event.degraded.service == "asr":
                 self._deafness(event.degraded)
 
@@ -295,7 +301,10 @@ class Candidate:
         self.history.answers.append(Answer(chosen, typed=self._deaf))
         self._owes = True
         if self._deaf:
-            self._typing = pb.CandidateMessage(typed=pb.TypedAnswer(text=" ".join(chosen)))
+            self._number += 1
+            self._typed_on = 0
+            typed = pb.TypedAnswer(text=" ".join(chosen))
+            self._typing = pb.CandidateMessage(typed=typed, number=self._number)
             return
         audio = pcm.s16le_from_float(spoken(chosen))
         step = round(CHUNK_SECONDS * RATE_HZ) * 2
@@ -310,14 +319,19 @@ class Candidate:
             following += CHUNK_SECONDS
             self._audio += self._saying.pop(0) if self._saying else silence
             await self._send_audio()
-            if self._typing is not None and await self._say(self._typing):
-                self._typing = None
+            await self._type()
             if not self.reads.is_set():
                 self._quiet_since = loop.time()
             elif loop.time() - self._quiet_since > DEAF_SECONDS and self._call is not None:
                 self._quiet_since = loop.time()
                 self._call.cancel()
             await asyncio.sleep(max(0.0, following - loop.time()))
+
+    async def _type(self) -> None:
+        """Sends what is typed on every connection, until it is told to be kept."""
+        on = self._connection
+        if self._typing is not None and self._typed_on != on and await self._say(self._typing):
+            self._typed_on = on
 
     async def _send_audio(self) -> None:
         if self._writing.locked():

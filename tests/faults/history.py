@@ -206,7 +206,8 @@ def lost(said: Sequence[tuple[str, Answer]], history: History) -> Iterator[str]:
     """Words that are nowhere, without that anybody has told the candidate."""
     for word, answer in said:
         if answer.typed or not answer.faulty:
-            yield f"{word!r} of the answer {answer.words} is lost"
+            way = "typed" if answer.typed else "spoken"
+            yield f"{word!r} of the {way} answer {answer.words} is lost"
 
 
 def one_turn_an_answer(history: History, stored: Stored) -> Iterator[str]:
