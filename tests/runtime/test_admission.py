@@ -388,6 +388,17 @@ def test_on_an_idle_server_many_items_leave_a_quarter_of_their_time_to_others() 
     machine.play(script)
 
 
+def test_an_idle_server_takes_many_items_before_it_knows_its_speed_well() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        # Four batches, 0.72 s together.
+        due = asyncio.get_running_loop().time() + 1.6 * 0.72
+        await machine.scheduler.submit_all([0] * 32, caller="job", deadline=due)
+
+    machine.play(script)
+
+
 def test_work_that_will_be_late_anyway_refuses_nobody() -> None:
     machine = Machine()
 

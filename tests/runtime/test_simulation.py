@@ -120,7 +120,7 @@ BULK = [
         MODELS,
         (1, 2),
         (Priority.INTERACTIVE, Priority.BATCH),
-        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (192, 12, 10)],
+        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (256, 12, 10)],
     )
     # A crowd at once, or little time, on an unsteady machine: nothing is known yet, or for sure.
     if cost in STEADY or (callers == 1 and times == 5)
