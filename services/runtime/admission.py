@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
 from services.runtime.picking import Batch, Picker
@@ -22,7 +22,8 @@ from services.runtime.speed import CAUTION, Speed
 ItemT = TypeVar("ItemT")
 
 RESERVED = 0.25
-"""Less urgent classes leave this part of the queue, and of their own time, to interactive work."""
+"""This part of the queue, and of its own and others' time, is left to interactive work by what is
+less urgent, and by what is more than workers can take at once."""
 
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
@@ -85,6 +86,12 @@ class Step(NamedTuple):
     late: float
 
 
+Risk: TypeAlias = dict[Submission, tuple[float, bool]]
+"""By how many seconds each may be late, its items together; and whether it is likely to be."""
+
+_NONE = (0.0, False)
+
+
 class Admission(Generic[ItemT]):
     """Decides over submissions that have just been put in the queue."""
 
@@ -115,16 +122,17 @@ class Admission(Generic[ItemT]):
         # Of one unit of cost, when there is enough work for full batches.
         seconds = self._speed.seconds(full) / full
         self._demand[new.priority].add(seconds * cost, now)
-        if new.deadline == math.inf or not self._speed.known:
+        if not self._speed.known:
             return None
         left = new.deadline - now
-        needed = self._at_best(new.jobs, self._workers)
+        batches, needed = self._at_best(new.jobs)
         if needed > left:
             raise DeadlineTooShort(needed, left)
         idle = self._workers - len(busy)
         promised = self._waiting.promised
         alone = self._waiting.items == len(new.jobs) and (ready or not promised)
-        tried = bool(idle) and alone and self._at_best(new.jobs, idle) <= left
+        alone = alone and idle > 0
+        tried = alone and batches <= idle
         if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
@@ -132,25 +140,32 @@ class Admission(Generic[ItemT]):
         now_free = islice(self._forecast(free), idle if ready else 0)
         at_once = self._until_done(new, now_free) if promised else math.inf
         missed = self._missed(free)
-        room = left * self._room(new, now)
+        # Many items, too, hold others up for long: they leave room for who may come.
+        short = new.priority is Priority.INTERACTIVE and batches <= self._workers
+        part = 1.0 if short else 1 - RESERVED
+        room = left * max(0.0, part - self._urgent(new, now)) if left < math.inf else left
         with self._waiting.all_ready():
             done = min(at_once, self._fair_part(new, seconds, free))
             if not tried and done > room:  # no forecast is needed
                 return Refusal("deadline", done - room)
             forecast = list(self._forecast(free))
-            done = min(at_once, max(done, self._until_done(new, forecast)))
+            done = min(at_once, max(done, self._until_done(new, forecast, alone=alone)))
             if not tried and done > room:
                 return Refusal("deadline", done - room)
-            risk = self._risk(new, now, forecast, missed)
-        if risk and risk > self._risk_without(new, now, free) + _LEAST_RISK:
+            risk = self._risk(new, now, forecast, missed, part)
+        if risk and self._is_more(risk, self._risk_without(new, now, free, part)):
             return Refusal("others_deadline", done)
         return None
 
-    def _room(self, new: Submission, now: float) -> float:
-        """The part of its time that a submission may promise itself."""
-        urgent = sum(self._demand[p].of(now) for p in Priority if p < new.priority)
-        reserve = 0.0 if new.priority is Priority.INTERACTIVE else RESERVED
-        return max(0.0, 1 - reserve - urgent / self._workers)
+    @staticmethod
+    def _is_more(risk: Risk, before: Risk) -> bool:
+        """Whether others may be late by more than before; not those who were likely to be."""
+        seconds = sum(late for other, (late, _) in risk.items() if not before.get(other, _NONE)[1])
+        return seconds > sum(late for late, lost in before.values() if not lost) + _LEAST_RISK
+
+    def _urgent(self, new: Submission, now: float) -> float:
+        """The part of the workers' time that more urgent classes lately asked for."""
+        return sum(self._demand[p].of(now) for p in Priority if p < new.priority) / self._workers
 
     def _fair_part(self, new: Submission, seconds: float, free: Sequence[float]) -> float:
         """Seconds until a caller's fair part of the model has done all that it asked for.
@@ -164,18 +179,25 @@ class Admission(Generic[ItemT]):
         lead = self._waiting.lead(new.priority, new.caller)
         return min(free) + lead * (len(callers) + 1) * seconds / self._workers
 
-    def _until_done(self, new: Submission, forecast: Iterable[Step]) -> float:
-        """Seconds until a submission is done; infinite if the forecast ends before that."""
+    def _until_done(
+        self, new: Submission, forecast: Iterable[Step], *, alone: bool = False
+    ) -> float:
+        """Seconds until a submission is done; infinite if the forecast ends before that.
+
+        For one that is alone with idle workers, what it leaves to others is enough for what its
+        own batches miss by.
+        """
         pending: dict[Lane[Any], int] = {}
         for job in new.jobs:
             lane = self._waiting.lanes[new.priority][job.key]
             pending[lane] = max(pending.get(lane, 0), lane.index(job) + 1)
         done = 0.0
+        sure = 1 + CAUTION * self._speed.doubt
         for step in forecast:
             for lane, _, stop in step.batch.parts:
                 if stop >= pending.get(lane, math.inf):
                     del pending[lane]
-                    done = max(done, step.late)
+                    done = max(done, sure * step.likely if alone else step.late)
             if not pending:
                 return done
         return math.inf
@@ -193,21 +215,25 @@ class Admission(Generic[ItemT]):
             heapq.heapreplace(workers, step.likely)
         return workers[0] - min(free)
 
-    def _risk_without(self, new: Submission, now: float, free: Sequence[float]) -> float:
+    def _risk_without(
+        self, new: Submission, now: float, free: Sequence[float], part: float
+    ) -> Risk:
         for job in new.jobs:
             self._waiting.drop(job)
         missed = self._missed(free)
         with self._waiting.all_ready():
-            risk = self._risk(new, now, self._forecast(free), missed)
+            risk = self._risk(new, now, self._forecast(free), missed, part)
         for job in new.jobs:
             self._waiting.push(job)
         return risk
 
-    def _risk(self, new: Submission, now: float, forecast: Iterable[Step], missed: float) -> float:
-        """Seconds by which others may be late."""
-        risk = 0.0
-        for batch, _, late in forecast:
-            if batch.due >= now + late + missed:
+    def _risk(
+        self, new: Submission, now: float, forecast: Iterable[Step], missed: float, part: float
+    ) -> Risk:
+        """Who else may not be done within a part of the time left."""
+        risk: Risk = {}
+        for batch, likely, late in forecast:
+            if (batch.due - now) * part >= late + missed:
                 continue
             for lane, first, stop in batch.parts:
                 for job in lane.jobs[first:stop]:
@@ -215,8 +241,11 @@ class Admission(Generic[ItemT]):
                     # What is worth little a moment later is given up for whoever waits.
                     if other is new or new.priority < other.priority < Priority.BATCH:
                         continue
-                    due = other.deadline - (missed if job in self._waiting.promised else 0.0)
-                    risk += max(0.0, now + late - due)
+                    left = other.deadline - now
+                    left -= missed if job in self._waiting.promised else 0.0
+                    if late > part * left:
+                        seconds, lost = risk.get(other, _NONE)
+                        risk[other] = (seconds + late - part * left, lost or likely > left)
         return risk
 
     def _forecast(self, free: Iterable[float]) -> Iterator[Step]:
@@ -238,18 +267,20 @@ class Admission(Generic[ItemT]):
             late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
             yield Step(batch, likely, late)
 
-    def _at_best(self, jobs: Sequence[Job[Any]], workers: int) -> float:
-        """Seconds that jobs take idle workers at the best speed known."""
+    def _at_best(self, jobs: Sequence[Job[Any]]) -> tuple[int, float]:
+        """How many batches jobs are, and their seconds for idle workers at the best speed known."""
         limits = self._picker.limits
         costs: dict[object, list[float]] = {}
         for job in jobs:
             costs.setdefault(job.key, []).append(job.cost)
+        count = 0
         seconds = longest = 0.0
         for alike in costs.values():
             total = sum(alike)
             batches = max(math.ceil(len(alike) / limits.items), math.ceil(total / limits.cost))
             batches = min(batches, len(alike))
             one = self._speed.quickest(total / batches)
+            count += batches
             seconds += batches * one
             longest = max(longest, one)
-        return max(longest, seconds / workers)
+        return count, max(longest, seconds / self._workers)

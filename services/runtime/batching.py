@@ -33,7 +33,7 @@ from services.runtime.admission import RESERVED, Admission, Refusal
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Unavailable
 from services.runtime.model_call import Ran, call_model
 from services.runtime.picking import Batch, Limits, Picker
-from services.runtime.queueing import Job, Priority, Submission, Waiting
+from services.runtime.queueing import Held, Job, Priority, Submission, Waiting
 from services.runtime.speed import Speed
 from services.runtime.threads import yield_to_event_loops
 
@@ -94,8 +94,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             max_batch_seconds: Longest that a batch of several items is predicted to take. A batch
                 that runs cannot be stopped: this is how long urgent work may have to stand behind
                 it, and how exactly work can be fitted to deadlines.
-            max_queue: Most items waiting; more are refused. Only interactive work may fill the last
-                quarter.
+            max_queue: Most items waiting; more are refused. The last quarter is for interactive
+                callers who hold no more than their fair part, one newcomer's left out.
             max_bytes: Most memory that waiting items may hold, by their `size`; likewise.
             max_wait: Seconds an item waits for company while a worker is free.
             cost: An item's size, above 0, in any unit that the model's time grows with (tokens,
@@ -304,12 +304,16 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             return
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
-        room = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
-        size = sum(job.size for job in (*new.jobs, *self._queue.promised))
+        held = self._queue.held.get(new.caller, Held())
+        size = sum(job.size for job in new.jobs)
+        promised = sum(job.size for job in self._queue.promised)
         refusal: Refusal | None = None
-        if self.waiting + len(new.jobs) > max(1, room * self._max_queue):
+        room = self._room(new, held.items + len(new.jobs), self._max_queue)
+        if self.waiting + len(new.jobs) > max(1, room):
             refusal = Refusal("queue_full", min(busy, default=0.0))
-        elif self._queue.size + size > room * self._max_bytes:
+        elif self._queue.size + promised + size > self._room(
+            new, held.size + size, self._max_bytes
+        ):
             refusal = Refusal("memory", min(busy, default=0.0))
         else:
             for job in new.jobs:
@@ -334,21 +338,31 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if ready:
             self._queue.push(job)
         else:
-            self._queue.promised[job] = None
+            self._queue.promise(job)
+
+    def _room(self, new: Submission, held: float, most: float) -> float:
+        """How far a caller who would hold so much may fill what takes so much at `most`.
+
+        The last quarter is for interactive callers who hold no more than what is fair to those
+        who are there and to one more who may come.
+        """
+        callers = len(self._queue.held.keys() | {new.caller})
+        fair = held <= most / (callers + 1) or not self.waiting
+        return most * (1 if fair and new.priority is Priority.INTERACTIVE else 1 - RESERVED)
 
     def _is_promised(self, new: Submission, promise: Submission) -> bool:
         """Puts jobs in the place of as many that were promised, if they cost no more."""
         kept = promise.jobs[: len(new.jobs)]
         promise.jobs = promise.jobs[len(kept) :]
         for before in kept:
-            self._queue.promised.pop(before, None)
+            self._queue.unpromise(before)
         return sum(job.cost for job in new.jobs) <= sum(job.cost for job in kept)
 
     def _take_back(self, submission: Submission) -> None:
         for job in submission.jobs:
             if job.waiting:
                 self._queue.drop(job)
-            self._queue.promised.pop(job, None)
+            self._queue.unpromise(job)
         metrics.QUEUE_LENGTH.labels(self._name).set(self.waiting)
 
     async def _work(self, worker: int) -> None:

@@ -118,6 +118,14 @@ class Lane(Generic[ItemT]):
         return taken
 
 
+@dataclass(slots=True)
+class Held:
+    """What a caller has in the queue, promised or waiting: jobs, and their bytes."""
+
+    items: int = 0
+    size: int = 0
+
+
 class Waiting(Generic[ItemT]):
     """All waiting jobs, in the order of weighted fair queueing (Demers, Keshav & Shenker 1989).
 
@@ -132,6 +140,7 @@ class Waiting(Generic[ItemT]):
         size: Bytes they hold.
         cost: For each class, the cost that waits by caller.
         promised: Jobs that are still being prepared, which nobody can run; in none of the above.
+        held: What each caller has in all of these.
     """
 
     def __init__(self) -> None:
@@ -140,6 +149,7 @@ class Waiting(Generic[ItemT]):
         self.size = 0
         self.cost: list[dict[str, float]] = [{} for _ in Priority]
         self.promised: dict[Job[ItemT], None] = {}
+        self.held: dict[str, Held] = {}
         self._now = [0.0 for _ in Priority]
         self._callers: list[dict[str, float]] = [{} for _ in Priority]
 
@@ -163,6 +173,18 @@ class Waiting(Generic[ItemT]):
         self.size += job.size
         cost = self.cost[priority]
         cost[caller] = cost.get(caller, 0.0) + job.cost
+        self._hold(job)
+
+    def promise(self, job: Job[ItemT]) -> None:
+        """Keeps room for a job that is still being prepared."""
+        self.promised[job] = None
+        self._hold(job)
+
+    def unpromise(self, job: Job[ItemT]) -> None:
+        """Gives the room back, if it is still kept."""
+        if job in self.promised:
+            del self.promised[job]
+            self._let_go(job)
 
     @contextlib.contextmanager
     def all_ready(self) -> Iterator[None]:
@@ -211,4 +233,17 @@ class Waiting(Generic[ItemT]):
             cost[caller] -= job.cost
             if cost[caller] < job.cost * 1e-6:
                 del cost[caller]
+            self._let_go(job)
         return taken
+
+    def _hold(self, job: Job[ItemT]) -> None:
+        held = self.held.setdefault(job.submission.caller, Held())
+        held.items += 1
+        held.size += job.size
+
+    def _let_go(self, job: Job[ItemT]) -> None:
+        held = self.held[job.submission.caller]
+        held.items -= 1
+        held.size -= job.size
+        if not held.items:
+            del self.held[job.submission.caller]

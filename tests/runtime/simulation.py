@@ -53,11 +53,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests of several callers, Poisson.
+    """Requests of several callers: Poisson, or one as soon as the last is answered.
 
     Attributes:
         name: What it is called in the results.
-        rate: Items a second, all callers together.
+        rate: Items a second, all callers together; at 0 each caller sends requests of `items` one
+            after the other, and tries again a twentieth of `within` after a refusal.
         within: Seconds to the deadline.
         priority: The class.
         callers: How many.
@@ -185,7 +186,11 @@ class Simulation:
             async with asyncio.TaskGroup() as group:
                 for traffic in traffics:
                     self.outcomes[traffic.name] = Outcome()
-                    group.create_task(self._send(group, traffic))
+                    if traffic.rate:
+                        group.create_task(self._send(group, traffic))
+                        continue
+                    for caller in range(traffic.callers):
+                        group.create_task(self._send_in_turn(traffic, f"{traffic.name} {caller}"))
             if then is not None:
                 await then()
 
@@ -202,6 +207,15 @@ class Simulation:
                 caller = f"{traffic.name} {chance.randrange(traffic.callers)}"
                 key, items = chance.randrange(self._keys), chance.randint(1, traffic.items)
                 group.create_task(self.request(traffic, caller, key, items))
+
+    async def _send_in_turn(self, traffic: Traffic, caller: str) -> None:
+        outcome = self.outcomes[traffic.name]
+        loop = asyncio.get_running_loop()
+        while loop.time() < self._seconds:
+            answered = outcome.answered[caller]
+            await self.request(traffic, caller, 0, traffic.items)
+            if outcome.answered[caller] == answered:
+                await asyncio.sleep(traffic.within / 20)
 
     async def request(self, traffic: Traffic, caller: str, key: int, items: int) -> None:
         """Sends one request and counts what becomes of it."""

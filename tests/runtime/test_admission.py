@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import sys
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,7 +25,7 @@ class Machine:
 
     def __init__(self, **settings: Any) -> None:
         self.scheduler: BatchScheduler[Any, Any] = BatchScheduler(
-            self._run, name="t", max_batch_size=8, max_queue=10_000, **settings
+            self._run, name="t", max_batch_size=8, **{"max_queue": 10_000} | settings
         )
         self.seconds: float | None = None
         self.by_cost = False
@@ -305,8 +306,114 @@ def test_what_waits_may_hold_only_so_much_memory() -> None:
             await machine.submit(b"x" * 40)
         with pytest.raises(Overloaded, match="memory"):
             await machine.submit(b"x" * 10, priority=Priority.BATCH)
-        running.append(asyncio.create_task(machine.submit(b"x" * 30)))
+        running.append(asyncio.create_task(machine.submit(b"x" * 30, caller="other")))
         await asyncio.gather(*running)
+
+    machine.play(script)
+
+
+@pytest.mark.parametrize("within", [None, 5.0])
+@pytest.mark.parametrize("others", [1, 4])
+def test_a_full_queue_locks_nobody_out_who_holds_little_of_it(
+    within: float | None, others: int
+) -> None:
+    machine = Machine(max_queue=40)
+    verdicts = []
+
+    async def flood(caller: str) -> None:
+        while True:
+            try:
+                await machine.submit(within=within, caller=caller)
+            except Overloaded:
+                await asyncio.sleep(0.2)
+
+    async def script() -> None:
+        floods = [asyncio.create_task(flood(f"{n % others}")) for n in range(80)]
+        for _ in range(20):
+            await asyncio.sleep(1)
+            verdicts.append(await machine.verdict(2.0, caller="quiet"))
+        for task in floods:
+            task.cancel()
+        await asyncio.wait(floods)
+
+    machine.play(script)
+    assert verdicts == [None] * 20
+
+
+@pytest.mark.parametrize("callers", [2, 4, 8])
+def test_work_without_a_deadline_makes_no_accepted_work_late(callers: int) -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        accepted = [asyncio.create_task(machine.verdict(1.2, caller="a")) for _ in range(32)]
+        await asyncio.sleep(0.01)
+        endless = [
+            asyncio.create_task(machine.verdict(math.inf, caller=f"{caller}"))
+            for caller in range(callers)
+            for _ in range(8)
+        ]
+        verdicts = await asyncio.gather(*accepted)
+        assert DeadlineExpired not in verdicts
+        assert verdicts.count(None) >= 24
+        # There is time left for some of it.
+        assert None in await asyncio.gather(*endless)
+
+    machine.play(script)
+
+
+def test_on_an_idle_server_many_items_leave_a_quarter_of_their_time_to_others() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        for size in (1, 8) * 20:  # the speed is well known
+            await machine.scheduler.submit_all([0] * size)
+
+        async def job(within: float) -> None:
+            due = loop.time() + within
+            await machine.scheduler.submit_all([0] * 200, caller="job", deadline=due)
+
+        # Of 25 batches, 4.5 s together.
+        await job(1.6 * 4.5)
+        with pytest.raises(Overloaded):
+            await job(1.2 * 4.5)
+        with pytest.raises(DeadlineTooShort):
+            await job(0.9 * 4.5)
+        running = asyncio.create_task(job(1.6 * 4.5))
+        for _ in range(12):
+            assert await machine.verdict(1.0, caller="quiet") is None
+            await asyncio.sleep(0.4)
+        await running
+
+    machine.play(script)
+
+
+def test_an_idle_server_takes_many_items_before_it_knows_its_speed_well() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        # Four batches, 0.72 s together.
+        due = asyncio.get_running_loop().time() + 1.6 * 0.72
+        await machine.scheduler.submit_all([0] * 32, caller="job", deadline=due)
+
+    machine.play(script)
+
+
+def test_work_that_will_be_late_anyway_refuses_nobody() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        late = asyncio.create_task(
+            machine.scheduler.submit_all([0] * 80, caller="job", deadline=loop.time() + 3)
+        )
+        await asyncio.sleep(0.01)
+        machine.seconds = 1.0  # ten batches of it will not be done in 3 s
+        await asyncio.sleep(1.9)
+        machine.seconds = None
+        assert await machine.verdict(2.0, caller="quiet") is None
+        with pytest.raises(DeadlineExpired):
+            await late
 
     machine.play(script)
 

@@ -343,7 +343,7 @@ async def test_batch_work_leaves_room_for_interactive_work() -> None:
             await until_waiting(scheduler, count)
         with pytest.raises(Overloaded):
             await scheduler.submit("b4", priority=Priority.BATCH)
-        group.create_task(scheduler.submit("i1"))
+        group.create_task(scheduler.submit("i1", caller="other"))
         await until_waiting(scheduler, 4)
         gate.let_through(5)
 

@@ -112,7 +112,41 @@ def test_interactive_work_hardly_notices_a_flood_of_batch_work(
     assert sim.goodput >= 0.6
 
 
-@pytest.mark.parametrize("cost", ["flat", "linear"])
+STEADY = ("flat", "linear")
+
+BULK = [
+    (cost, workers, priority, items, callers, times)
+    for cost, workers, priority, (items, callers, times) in itertools.product(
+        MODELS,
+        (1, 2),
+        (Priority.INTERACTIVE, Priority.BATCH),
+        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (256, 12, 10)],
+    )
+    # A crowd at once, or little time, on an unsteady machine: nothing is known yet, or for sure.
+    if cost in STEADY or (callers == 1 and times == 5)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cost", "workers", "priority", "items", "callers", "times"), BULK)
+def test_a_call_of_many_items_neither_locks_others_out_nor_is_late(
+    *, cost: str, workers: int, priority: Priority, items: int, callers: int, times: float
+) -> None:
+    model = MODELS[cost]
+    within = times * items / SIZE * model.turn / workers
+    # A twentieth of a worker's time, were its items to go alone.
+    quiet = Traffic("quiet", 0.05 / model.expected(1), 6 * model.turn, callers=1, items=1)
+    bulk = Traffic("bulk", 0, within, priority, callers=callers, items=items)
+    sim = Simulation(model, workers=workers)
+    outcomes = sim.play(quiet, bulk, seconds=max(200 * model.turn, 4 * within))
+    refused = outcomes["quiet"].refused + outcomes["quiet"].hopeless
+    assert refused <= max(1, 0.05 * outcomes["quiet"].answered.total())
+    assert sim.late_share <= 0.01
+    if times >= 5 and priority is Priority.INTERACTIVE:
+        assert sim.goodput >= 0.9
+
+
+@pytest.mark.parametrize("cost", STEADY)
 def test_batch_work_gets_only_what_more_urgent_work_leaves(cost: str) -> None:
     model = MODELS[cost]
     # Interactive work alone is half as much again as can be done, and so is batch work.
