@@ -299,6 +299,7 @@ async def test_a_transfer_of_one_who_is_no_guest_any_more_deletes_nobody(on: Sta
         await transfers.add(connection, other.account.id, member.account.id, now, now)
     on.clock.advance(minutes=1)
     await on.gateway.transfers.go_on()
+    await once_more(on)
     assert (await on.account(other.access_token)).email == "bob@example.org"
     assert not await on.rows(_WAITING)
 
