@@ -311,13 +311,13 @@ async def test_who_speaks_in_calls_of_their_own_hears_the_sentence_to_its_end(
 
     async def stop() -> None:
         async with orchestrator(store, bank, tmp_path / "one", drain_seconds=PATIENCE) as one:
-            begun.set_result(one)
+            up.set_result(one)
             await stopping.wait()
 
-    begun: asyncio.Future[Orchestrator] = asyncio.get_running_loop().create_future()
+    up: asyncio.Future[Orchestrator] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(stop())
     async with orchestrator(store, bank, tmp_path / "two") as two:
-        one = await begun
+        one = await up
         made = await one.wire.create(rounds=1, follow_ups=0)
         call = one.wire.interviews.Listen(
             pb.ListenRequest(join=join(made.id), client="page"), **ANN
