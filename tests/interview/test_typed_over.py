@@ -107,3 +107,28 @@ def test_what_is_said_after_it_interrupts_as_ever() -> None:
     world.happen(e.Heard(SpeechBegan(world.now)))
     world.happen(e.Heard(PartialHeard(SAID, "")))
     assert world.state.floor is None
+
+
+@pytest.mark.parametrize("later", [0.0, 0.05])
+def test_what_is_typed_before_a_question_is_there_answers_nothing(later: float) -> None:
+    world = World(follow_ups=0)
+    world.happen(e.Joined(PCM))
+    world.settle()
+    # As the page does it: what is being said is stopped, then comes the text.
+    world.happen(e.Interrupted())
+    if later:
+        # The question has just begun.
+        world.settle()
+        world.pass_time(later)
+    world.happen(e.Typed("Hello, can you hear me?"))
+    world.settle()
+    world.play()
+    world.settle()
+    (turn,) = [event.turn for event in world.told if isinstance(event, CandidateTurn)]
+    assert (turn.round, turn.question_id) == (0, "")
+    assert world.state.place.asked
+    assert not world.state.place.answer.turns
+    world.happen(e.Typed(TYPED))
+    world.settle()
+    turn = [event.turn for event in world.told if isinstance(event, CandidateTurn)][-1]
+    assert (turn.round, turn.question_id) == (1, "q1")

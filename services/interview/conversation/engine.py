@@ -37,6 +37,8 @@ from services.interview.events import AudioFormat, ReportReady
 from services.interview.record import Patience, Phase, State
 from services.interview.understanding.intent import understand
 
+READ_SECONDS = 0.7
+"""A text that comes so soon after a question was shown was written before it."""
 FORGOTTEN_SECONDS = 60.0
 """Whoever comes back after longer hears the question once more."""
 CALLS_KEPT = 32
@@ -328,6 +330,10 @@ def _typed(scene: Scene, text: str) -> None:
     state = scene.state.state
     if not text.strip() or state not in {State.LIVE, State.PAUSED}:
         return
+    if scene.place.step.asks and not _shown(scene):
+        # It was sent before the question was there, and answers nothing; the question comes.
+        answers.aside(scene, answers.typed(scene, text))
+        return
     speaking.stop(scene, read=True)
     if scene.state.speech.lost:
         turn_taking.salvage(scene)
@@ -347,6 +353,15 @@ def _typed(scene: Scene, text: str) -> None:
     answers.over(scene, turn)
     if scene.live and scene.place.step.asks:
         replies.release(scene, replies.turn_clock(scene, turn))
+
+
+def _shown(scene: Scene) -> bool:
+    """Whether the candidate can have read the question, all of which is shown when it begins."""
+    floor = scene.state.floor
+    if floor is None or floor.line.step != scene.place.step:
+        return scene.place.asked
+    began = floor.started
+    return scene.place.asked or (began is not None and scene.now - began >= READ_SECONDS)
 
 
 def _set_patience(scene: Scene, patience: Patience) -> None:
