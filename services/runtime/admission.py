@@ -27,6 +27,8 @@ less urgent, and by what is more than workers can take at once."""
 
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
+# On an idle server it takes no more than this part of the time of those who come now.
+_MOST_URGENT = 0.5
 _LEAST_RETRY = 0.05
 # Sums are not exact.
 _LEAST_RISK = 1e-6
@@ -141,9 +143,14 @@ class Admission(Generic[ItemT]):
         at_once = self._until_done(new, now_free) if promised else math.inf
         missed = self._missed(free)
         # Many items, too, hold others up for long: they leave room for who may come.
-        short = new.priority is Priority.INTERACTIVE and batches <= self._workers
-        part = 1.0 if short else 1 - RESERVED
-        room = left * max(0.0, part - self._urgent(new, now)) if left < math.inf else left
+        many = batches > self._workers
+        own = 1 - RESERVED if many or new.priority is not Priority.INTERACTIVE else 1.0
+        part = 1 - RESERVED if many else 1.0
+        urgent = self._urgent(new, now)
+        if alone:
+            # Of a crowd that was here lately nobody waits any more.
+            urgent = min(urgent, _MOST_URGENT)
+        room = left * max(0.0, own - urgent) if left < math.inf else left
         with self._waiting.all_ready():
             done = min(at_once, self._fair_part(new, seconds, free))
             if not tried and done > room:  # no forecast is needed

@@ -18,6 +18,7 @@ SERVERS = ("services/interview", "services/runtime", "edge/gateway")
 NO_REASONS = {
     "CEILING_SECONDS",
     "FIRST_COMPLETED",
+    "INVALID_ARGUMENT",
     "KIND_CPU",
     "KIND_GPU",
     "NOT_SERVING",
@@ -84,4 +85,5 @@ def test_a_reason_has_words_in_both_languages(reason: str) -> None:
 def test_every_kind_has_the_same_place_in_both_languages() -> None:
     assert words("en").keys() == words("zh-CN").keys()
     assert set(told().values()) <= words("en").keys()
-    assert not [text for text in words("zh-CN").values() if re.search(r"[A-Za-z]{3,}", text)]
+    written = [re.sub(r"\{\w+\}", "", text) for text in words("zh-CN").values()]
+    assert not [text for text in written if re.search(r"[A-Za-z]{3,}", text)]
