@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "status": ((), {"running", "servers"}),
     "models": ((), {"asr", "tts", "llm", "embed"}),
     "doctor": ((), set()),
-    "config": ((), {"asr", "envoy"}),
+    "config": ((), {"VIVA_ASR_PORT", "VIVA_ENVOY_EDGE_PORT"}),
     "bench mesh": (("--calls", "100", "--direct", "{tts}", "--out", "{scratch}"), {"figures"}),
     "bench edge": (("--calls", "100", "--out", "{scratch}"), {"figures"}),
     "bench overload": (("--seconds", "1", "--out", "{scratch}"), {"figures"}),
@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "bench endpointing": (("--out", "{scratch}"), {"figures"}),
 }
 # They take long: run once, and read from the file that they leave.
+UNFOLDED = {"config"}
+"""Where no terminal is, a line a variable, for grep."""
 LONG = {"bench overload", "bench cancel", "bench bridge"}
 ELSEWHERE = {
     # tests/e2e/test_spoken_interview.py, tests/cli/test_{launcher,restart,fetching}.py
@@ -91,7 +93,8 @@ def test_a_person_can_read_it(mesh: RealMesh, command: str) -> None:
     assert "Traceback" not in result.stderr
     lines = (result.stdout + result.stderr).splitlines()
     assert lines
-    assert max(map(len, lines)) <= COLUMNS
+    if command not in UNFOLDED:
+        assert max(map(len, lines)) <= COLUMNS
     # A word cut in the middle is lost for a reader.
     assert not [line for line in lines if re.search(r"\w…( |$)", line)]
     if command in LONG:
