@@ -388,6 +388,22 @@ def test_on_an_idle_server_many_items_leave_a_quarter_of_their_time_to_others() 
     machine.play(script)
 
 
+def test_an_idle_server_takes_many_items_of_batch_work_right_after_a_crowd() -> None:
+    machine = Machine()
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        for size in (
+            1,
+            8,
+        ) * 20:  # All the time of the last seconds was asked for by interactive work.
+            await machine.scheduler.submit_all([0] * size)
+        due = loop.time() + 5 * 0.72
+        await machine.scheduler.submit_all([0] * 32, priority=Priority.BATCH, deadline=due)
+
+    machine.play(script)
+
+
 def test_an_idle_server_takes_many_items_before_it_knows_its_speed_well() -> None:
     machine = Machine()
 
