@@ -23,7 +23,7 @@ ItemT = TypeVar("ItemT")
 
 RESERVED = 0.25
 """This part of the queue, and of its own and others' time, is left to interactive work by what is
-less urgent, and by what is more than workers can take at once."""
+less urgent, and by what takes longer than a full batch a worker."""
 
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
@@ -127,14 +127,14 @@ class Admission(Generic[ItemT]):
         if not self._speed.known:
             return None
         left = new.deadline - now
-        batches, needed = self._at_best(new.jobs)
+        load, needed = self._at_best(new.jobs, full)
         if needed > left:
             raise DeadlineTooShort(needed, left)
         idle = self._workers - len(busy)
         promised = self._waiting.promised
         alone = self._waiting.items == len(new.jobs) and (ready or not promised)
         alone = alone and idle > 0
-        tried = alone and batches <= idle
+        tried = alone and load <= idle
         if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
@@ -143,7 +143,7 @@ class Admission(Generic[ItemT]):
         at_once = self._until_done(new, now_free) if promised else math.inf
         missed = self._missed(free)
         # Many items, too, hold others up for long: they leave room for who may come.
-        many = batches > self._workers
+        many = load > self._workers
         own = 1 - RESERVED if many or new.priority is not Priority.INTERACTIVE else 1.0
         part = 1 - RESERVED if many else 1.0
         urgent = self._urgent(new, now)
@@ -274,8 +274,11 @@ class Admission(Generic[ItemT]):
             late = likely + CAUTION * math.sqrt(variance + (doubt * likely) ** 2)
             yield Step(batch, likely, late)
 
-    def _at_best(self, jobs: Sequence[Job[Any]]) -> tuple[int, float]:
-        """How many batches jobs are, and their seconds for idle workers at the best speed known."""
+    def _at_best(self, jobs: Sequence[Job[Any]], full: float) -> tuple[float, float]:
+        """The time of how many full batches jobs take, and their seconds for idle workers, at best.
+
+        Small batches of several keys are no more than one of all of them, if they take no longer.
+        """
         limits = self._picker.limits
         costs: dict[object, list[float]] = {}
         for job in jobs:
@@ -290,4 +293,5 @@ class Admission(Generic[ItemT]):
             count += batches
             seconds += batches * one
             longest = max(longest, one)
-        return count, max(longest, seconds / self._workers)
+        load = min(count, seconds / max(longest, self._speed.quickest(full)))
+        return load, max(longest, seconds / self._workers)
