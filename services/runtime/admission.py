@@ -23,8 +23,10 @@ ItemT = TypeVar("ItemT")
 
 RESERVED = 0.25
 """This part of the queue, and of its own and others' time, is left to interactive work by what is
-less urgent, and by what takes longer than a full batch a worker."""
+less urgent, and by what is many batches."""
 
+# So many full batches a worker, or their time, are many.
+_MANY = 2
 # Demand of more urgent classes is remembered for about so many seconds.
 _MEMORY = 5.0
 # On an idle server it takes no more than this part of the time of those who come now.
@@ -134,7 +136,9 @@ class Admission(Generic[ItemT]):
         promised = self._waiting.promised
         alone = self._waiting.items == len(new.jobs) and (ready or not promised)
         alone = alone and idle > 0
-        tried = alone and load <= idle
+        # Many items hold others up for long.
+        many = load >= _MANY * self._workers
+        tried = alone and (load <= idle or not many)
         if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
@@ -142,8 +146,7 @@ class Admission(Generic[ItemT]):
         now_free = islice(self._forecast(free), idle if ready else 0)
         at_once = self._until_done(new, now_free) if promised else math.inf
         missed = self._missed(free)
-        # Many items, too, hold others up for long: they leave room for who may come.
-        many = load > self._workers
+        # Those, too, leave room for who may come.
         own = 1 - RESERVED if many or new.priority is not Priority.INTERACTIVE else 1.0
         part = 1 - RESERVED if many else 1.0
         urgent = self._urgent(new, now)
