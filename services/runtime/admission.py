@@ -296,5 +296,7 @@ class Admission(Generic[ItemT]):
             count += batches
             seconds += batches * one
             longest = max(longest, one)
-        load = min(count, seconds / max(longest, self._speed.quickest(full)))
+        # A batch may be done sooner than a clock ticks.
+        whole = max(longest, self._speed.quickest(full))
+        load = min(count, seconds / whole) if whole > 0 else 0.0
         return load, max(longest, seconds / self._workers)

@@ -21,7 +21,7 @@ class Ears(asr_pb2_grpc.AsrServiceServicer):
 
     Attributes:
         listening: Set while somebody speaks to it.
-        left: Set when whoever spoke has gone before the end.
+        left: Set when nobody speaks to it any more.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Ears(asr_pb2_grpc.AsrServiceServicer):
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         pieces = 0
         try:
+            # Of a call that its caller cancels this ends, or is cancelled: what comes first.
             async for request in request_iterator:
                 pieces += request.HasField("audio")
                 self.listening.set()
-        except asyncio.CancelledError:
+        finally:
             self.left.set()
-            raise
         turn = asr_pb2.EndOfTurn(text=f"{pieces} pieces")
         yield asr_pb2.StreamingRecognizeResponse(turn=1, end_of_turn=turn)
 

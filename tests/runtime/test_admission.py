@@ -62,6 +62,17 @@ class Machine:
         virtual_time.run(played())
 
 
+def test_a_model_that_is_done_before_a_clock_ticks_refuses_nobody() -> None:
+    machine = Machine()
+    machine.seconds = 0.0
+
+    async def script() -> None:
+        burst = [machine.verdict(1.0) for _ in range(40)]
+        assert await asyncio.gather(*burst) == [None] * 40
+
+    machine.play(script)
+
+
 def test_stalls_do_not_teach_that_the_model_is_slow() -> None:
     machine = Machine()
 
