@@ -6,6 +6,8 @@ Type an answer and Enter; an empty line leaves, and the interview waits.
 import asyncio
 import sys
 
+import grpc
+
 from services.client import Viva
 
 
@@ -27,4 +29,7 @@ async def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:] or ["localhost:7000"]))
+    try:
+        asyncio.run(main(*sys.argv[1:] or ["localhost:7000"]))
+    except grpc.aio.AioRpcError as error:
+        sys.exit(f"{error.code().name}: {error.details()}")

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 
+import grpc
 import numpy as np
 import soundfile
 import soxr
@@ -35,4 +36,7 @@ async def main(path: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:] or [None]))
+    try:
+        asyncio.run(main(*sys.argv[1:] or [None]))
+    except grpc.aio.AioRpcError as error:
+        sys.exit(f"{error.code().name}: {error.details()}")

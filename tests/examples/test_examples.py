@@ -23,6 +23,7 @@ from tests.cli.scripted_interview import Requests, begins, ended, reported, scri
 from tests.foreign.conftest import HERE as FOREIGN
 from tests.foreign.conftest import packages
 from tests.foreign.edge import running
+from tests.server_process import free_port
 
 __all__ = ["packages"]
 
@@ -32,23 +33,31 @@ GUARD_SECONDS = 60.0
 pytestmark = pytest.mark.slow
 
 
-async def ran(*command: str | Path, said: str = "", **variables: str) -> str:
-    """What a program printed."""
+async def ran(*command: str | Path, said: str = "", status: int = 0, **variables: str) -> str:
+    """What a program printed; with a status other than 0, what it complained of."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE if status else None,
     )
     try:
         async with asyncio.timeout(GUARD_SECONDS):
-            printed, _ = await process.communicate(said.encode())
+            printed, complained = await process.communicate(said.encode())
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0
-    return printed.decode()
+    assert process.returncode == status
+    return (complained if status else printed).decode()
+
+
+async def test_what_fails_is_one_line() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    complained = await ran(sys.executable, EXAMPLES / "interview.py", nobody, status=1)
+    assert complained.startswith("UNAVAILABLE: ")
+    assert len(complained.splitlines()) == 1
 
 
 async def test_a_written_interview() -> None:
