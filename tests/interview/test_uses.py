@@ -168,7 +168,7 @@ async def begin(running: Orchestrator, interview_id: str) -> None:
 
 
 class Releases(quota_service_pb2_grpc.QuotaServiceServicer):
-    """A gateway that counts at once, says so never, and takes releases.
+    """A gateway that counts at once, says so never, and takes releases of who waits a second.
 
     Attributes:
         refusals: What it answers to the first of them.
@@ -189,6 +189,8 @@ class Releases(quota_service_pb2_grpc.QuotaServiceServicer):
     async def Release(self, request: Any, context: Any) -> Any:
         if self.refusals:
             await context.abort(self.refusals.pop(0), "not now")
+        if context.time_remaining() < 1:
+            await context.abort(Code.DEADLINE_EXCEEDED, "no time for a transaction")
         self.used.discard(request.key)
         return quota_pb.ReleaseResponse()
 
