@@ -175,8 +175,10 @@ def test_a_variable_that_nothing_reads_is_named_with_the_nearest(tmp_path: Path)
     found = findings(variables)
     assert found["variables"]["remedy"].splitlines() == [
         "VIVA_ASR_THREAD is no setting; VIVA_ASR_THREADS is",
-        "VIVA_DATABASE_URL is no setting;"
-         " VIVA_GATEWAY_DATABASE_URL, VIVA_INTERVIEW_DATABASE_URL are",
+        (
+            "VIVA_DATABASE_URL is no setting;"
+            " VIVA_GATEWAY_DATABASE_URL, VIVA_INTERVIEW_DATABASE_URL are"
+        ),
         "VIVA_DRAIN_SECOND is no setting; VIVA_DRAIN_SECONDS is",
         "VIVA_SMTP_HOST is no setting; VIVA_GATEWAY_SMTP_HOST is",
         "VIVA_TTS_LOUDER is no setting; `viva config` lists those that are",
