@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.interview.clients.seams import NoQuota, Quota
@@ -78,6 +79,7 @@ async def orchestrator(
     watch: Watch | None = None,
     address: str | None = None,
     predecessors: Collection[str] = (),
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Orchestrator]:
     """An orchestrator on this store, until the scope ends.
 
@@ -124,7 +126,7 @@ async def orchestrator(
             encoder = stack.enter_context(ThreadPoolExecutor(1, "exporting"))
             forwarding = Forwarding(house.gone, sessions.pace.stored)
             stack.push_async_callback(forwarding.close)
-            keeping = Housekeeping(store, house, sessions, recordings, retention_days)
+            keeping = Housekeeping(store, house, sessions, recordings, retention_days, clock)
             built.append((sessions, house, recordings, keeping))
             yield services(
                 InterviewServicer(house, forwarding),

@@ -451,7 +451,8 @@ async def test_old_interviews_are_deleted_with_all_that_is_kept_of_them(
             while isinstance(await call.read(), pb.ConverseResponse):
                 pass
         assert list((tmp_path / "recordings").iterdir())
-        await running.keeping.delete_old()
+        for _ in range(2):  # The first only notes what the clock shows.
+            await running.keeping.delete_old()
         assert await store.find("ann", made.id) is None
         assert list((tmp_path / "recordings").iterdir()) == []
 
