@@ -13,7 +13,7 @@ def table(name: str) -> str:
     """The statement that makes the table of that one row. It is nobody's: no wall around it."""
     return f"""
         CREATE TABLE {name} (
-            only boolean PRIMARY KEY DEFAULT true CHECK (only),
+            id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
             trusted timestamptz,
             doubted timestamptz
         )
@@ -22,7 +22,9 @@ def table(name: str) -> str:
 
 async def judge(connection: asyncpg.Connection, name: str, now: datetime) -> tuple[Sweeps, bool]:
     """`judged` by the row, which is locked until the caller's transaction ends."""
-    await connection.execute(f"INSERT INTO {name} DEFAULT VALUES ON CONFLICT DO NOTHING")
+    await connection.execute(
+        f"INSERT INTO {name} DEFAULT VALUES ON CONFLICT DO NOTHING"  # noqa: S608
+    )
     row = await connection.fetchrow(f"SELECT trusted, doubted FROM {name} FOR UPDATE")  # noqa: S608
     last = None if row["trusted"] is None else Sweeps(row["trusted"], row["doubted"])
     sweeps, believed = judged(last, now)
