@@ -1,10 +1,9 @@
 """Whether the bank's technical questions fit a position, by the words of its title.
 
-Titles are short: a word that only one craft has ("nurse", "backend", 会计) tells more than a vector of
-the whole, and it tells the same in both languages and without an embedding server. Such words are
-learned from authored names of occupations (`crafts.yaml`). One word of the bank's own craft settles a
-title: who asks too few technical questions of a programmer does more harm than who asks too many of
-a nurse, so whatever is not clear is asked as if the craft were the bank's.
+Titles are short: a word that only one craft has ("nurse", "backend", 会计) tells of them in every
+language, and without an embedding server. Such words are learned from authored names of occupations
+(`crafts.yaml`). One word of the bank's own craft settles a title, and what is not clear stays open:
+a programmer who is asked nothing technical loses more than a nurse who is.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -22,6 +20,7 @@ CRAFTS = Path(__file__).parent / "crafts.yaml"
 
 _LATIN = re.compile(r"\.?[a-z0-9]+(?:\.[a-z]+|[+#]+)?")
 """Also ".net", "node.js", "c++" and "c#"."""
+_PLURAL = re.compile(r"(?<=\w\w[^sj])s$")
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _NOTHING = re.compile(r"(?!)")
 _FILLERS = frozenset(("a", "an", "and", "at", "for", "in", "of", "on", "the", "to", "with"))
@@ -62,7 +61,8 @@ class Crafts:
         plain = sorted(filter(_HAN.search, general), key=len, reverse=True)
         pattern = re.compile("|".join(map(re.escape, plain)))
         ours, others = (
-            {word for name in names for word in _words(name, pattern)} for names in (inside, outside)
+            {word for name in names for word in _words(name, pattern)}
+            for names in (inside, outside)
         )
         shared = {word for name in general for word in _words(name)} | _FILLERS | _ENGINEERS
         return cls(
@@ -93,18 +93,13 @@ def _words(title: str, general: re.Pattern[str] = _NOTHING) -> frozenset[str]:
     What `general` finds parts two runs of Chinese, so that no pair reaches over it.
     """
     text = title.lower().replace("’", "'").replace("'s", "")
-    found = {
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "js")) else word
-        for word in _LATIN.findall(text)
-    }
-    if "工程师" in text:
-        found.add("工程师")
+    found = {_PLURAL.sub("", word) for word in _LATIN.findall(text)}
+    found.update(word for word in _ENGINEERS if word in text)
     for run in _HAN.findall(general.sub(" ", text)):
         found.update((run,) if len(run) == 1 else (run[at : at + 2] for at in range(len(run) - 1)))
     return frozenset(found)
 
 
-@cache
 def load_crafts(path: Path = CRAFTS) -> Crafts:
     """Reads the names of positions."""
     content: Mapping[str, Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
