@@ -64,6 +64,8 @@ class Crafts:
             {word for name in names for word in _words(name, pattern)}
             for names in (inside, outside)
         )
+        # A Chinese name of a trade may tell it by its last character alone: 焊工, 牙医.
+        others.update(name for name in outside if len(name) == 1)
         shared = {word for name in general for word in _words(name)} | _FILLERS | _ENGINEERS
         return cls(
             ours=frozenset(ours - others - shared),
@@ -76,7 +78,6 @@ class Crafts:
 
     def of(self, title: str) -> Craft:
         """Whose craft the position of a title is of."""
-        # A Chinese name of a trade may tell it by its last character alone: 焊工, 牙医.
         words = _words(title, self.general) | set(_HAN.findall(title[-1:]))
         if words & self.ours:
             return Craft.OURS
@@ -96,7 +97,7 @@ def _words(title: str, general: re.Pattern[str] = _NOTHING) -> frozenset[str]:
     found = {_PLURAL.sub("", word) for word in _LATIN.findall(text)}
     found.update(word for word in _ENGINEERS if word in text)
     for run in _HAN.findall(general.sub(" ", text)):
-        found.update((run,) if len(run) == 1 else (run[at : at + 2] for at in range(len(run) - 1)))
+        found.update(run[at : at + 2] for at in range(len(run) - 1))
     return frozenset(found)
 
 
