@@ -19,7 +19,8 @@ from services.interview.interviewer.guarding import acceptable, grounded
 from services.interview.interviewer.polarity import marked
 from services.interview.interviewer.structure import structure
 from services.interview.interviewer.wording import wording
-from services.interview.interviewer.words import content_words, count, foreign
+from services.interview.interviewer.foreign import foreign
+from services.interview.interviewer.words import content_words, count
 from services.interview.practice.corrections import mistakes
 from services.interview.practice.vocabulary import vocabulary
 from services.interview.record import Speaker, Turn

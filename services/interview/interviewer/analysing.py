@@ -14,12 +14,13 @@ from services.interview.interviewer.coverage import (
     compare_words,
 )
 from services.interview.interviewer.rating import Rating, rate
+from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.reading import found
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import in_another_language
 from services.interview.interviewer.structure import Structure, structure
 from services.interview.interviewer.wording import Wording, wording
-from services.interview.interviewer.words import content_words, foreign
+from services.interview.interviewer.words import content_words
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
 from services.interview.reports.delivery import HEARD, Delivery, measure
