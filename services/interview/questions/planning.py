@@ -8,7 +8,7 @@ from itertools import cycle
 
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Question
-from services.interview.questions.index import QuestionIndex
+from services.interview.questions.index import Found, QuestionIndex
 from services.interview.record import Category, Difficulty, InterviewSettings
 
 ORDER = (
@@ -43,7 +43,9 @@ async def plan(
     categories = [category for category in ORDER if category in wanted]
     dice = random.Random(seed)  # noqa: S311 - no secret
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
-    fitting = await _fitting(settings, index, query)
+    found = await _fitting(settings, index, query)
+    fitting = [each.question for each in found]
+    scores = {each.question.id: each.score for each in found}
     for category in cycle(categories):
         if len(picked) >= settings.rounds:
             break
@@ -51,7 +53,8 @@ async def plan(
         candidates = [question for question in left if question.category is category] or left
         if not candidates:
             break
-        nearest = candidates if query is None else candidates[:CHOICE]
+        # A query that nothing is near is none: its best questions are the first in the bank.
+        nearest = candidates[:CHOICE] if scores[candidates[0].id] else candidates
         picked.append(dice.choice(nearest))
     return picked
 
@@ -63,7 +66,7 @@ def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
 
 async def _fitting(
     settings: InterviewSettings, index: QuestionIndex, query: str | None
-) -> list[Question]:
+) -> Sequence[Found]:
     wanted = wanted_categories(settings)
 
     def accepts(question: Question) -> bool:
@@ -71,8 +74,7 @@ async def _fitting(
         spoken = question.language == primary(settings.language)
         return spoken and question.category in wanted and easy_enough
 
-    found = await index.search(query, accepts, limit=len(index))
-    return [result.question for result in found]
+    return await index.search(query, accepts, limit=len(index))
 
 
 def harder_or_easier(
