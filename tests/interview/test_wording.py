@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.interview.interviewer.wording import wording
 from services.interview.interviewer.foreign import foreign
+from services.interview.interviewer.wording import wording
 from services.interview.interviewer.words import content_words
 from tests.interview.stage import question
 

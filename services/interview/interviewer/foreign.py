@@ -29,7 +29,7 @@ FOREIGN_SHARE = 0.1
 """Of Chinese at least so many words are characters."""
 OTHER_SHARE, TIMES_ENGLISH = 0.25, 4.0
 """Of another language at least so many words are its function words, and so many times as many as
-are English ones. Of English answers made of foreign names up to 0.37 are, 3 times as many."""
+are English ones. Of an English answer made of foreign names 0.37 are, 2.3 times as many."""
 SYLLABLES_SHARE, PARTICLES_SHARE = 0.75, 0.15
 """Of pinyin at least so many words are its syllables, and so many its commonest ones. Chinese
 towns and names have the former alone."""
@@ -50,13 +50,12 @@ _SYLLABLES = re.compile(
     r"(?:(?:[bpmfdtnlgkhjqxrzcsyw]|[zcs]h)?"
     r"(?:i?ang|i?ong|uang|eng|ing|i?ao|i?an|uai|uan|[aeu]i|ou|[aeiu]n|er|i[aeu]|u[aeo]|[aeiouv])'?)+"
 )
-_PARTICLES = frozenset(
-    """
+_PARTICLE_WORDS = """
     de le shi wo ni ta bu zai yi jiu hui ge zhe na dao zuo xiang yong dou hen ye shang xia neng
     hao mei rang gei kan lai qu dui tai zhi xian wode women tamen nimen xianzai shenme suoyi
     yinwei ranhou meiyou zhege
-    """.split()
-)
+"""
+_PARTICLES = frozenset(_PARTICLE_WORDS.split())
 
 
 def foreign(text: str, language: str) -> str | None:
@@ -93,7 +92,7 @@ def _is_latin(character: str) -> bool:
 def _elsewhere(words: Sequence[str]) -> str | None:
     """What words in Latin letters are in if not in English: pinyin or "other"."""
     plain = [_plain(word) for word in words]
-    # As written: no English word has an accent, and without theirs many Vietnamese ones are English.
+    # As written: without their accents many Vietnamese words are English ones.
     own = [word for word in words if word in _ENGLISH]
     syllables = sum(_SYLLABLES.fullmatch(word) is not None for word in plain)
     particles = sum(word in _PARTICLES for word in plain)
