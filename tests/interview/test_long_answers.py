@@ -103,7 +103,7 @@ READERS: dict[str, Callable[[str], object]] = {
 
 
 def seconds(reader: Callable[[str], object], heap: str, length: int) -> float:
-    """CPU time of this thread, without the collector's: what it looks through is the whole suite."""
+    """CPU time of this thread but the collector's, which looks through what other tests left."""
     text = (heap * (length // len(heap) + 1))[:length]
     gc.disable()
     try:
