@@ -72,6 +72,7 @@ HEAPS = {
     "address": "http://a.",
     "another language": "el servidor de la base ",
     "pinyin": "zhe ge wen ti ",
+    "one word of pinyin": "ian",
     "numbered lines": "1) ",
 }
 QUESTION = question(1)

@@ -47,9 +47,10 @@ _LANGUAGES = (
 _ENGLISH = (STOP_WORDS | CONTRACTED) - {"a"}
 """But "a", which is an article or a preposition of half the others too."""
 _SYLLABLES = re.compile(
-    r"(?:(?:[bpmfdtnlgkhjqxrzcsyw]|[zcs]h)?"
-    r"(?:i?ang|i?ong|uang|eng|ing|i?ao|i?an|uai|uan|[aeu]i|ou|[aeiu]n|er|i[aeu]|u[aeo]|[aeiouv])'?)+"
+    r"(?>(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?"
+    r"(?:i?ang|i?ong|uang|eng|ing|i?ao|i?an|uai|uan|[aeu]i|ou|[aeiu]n|er|i[aeu]|u[aeo]|[aeiouv])'?)++"
 )
+"""The longest first and none twice: a word is looked at once."""
 _PARTICLE_WORDS = """
     de le shi wo ni ta bu zai yi jiu hui ge zhe na dao zuo xiang yong dou hen ye shang xia neng
     hao mei rang gei kan lai qu dui tai zhi xian wode women tamen nimen xianzai shenme suoyi

@@ -232,10 +232,13 @@ def _strengths(questions: Sequence[QuestionResult], language: str) -> tuple[str,
 
 
 def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
-    weaknesses = []
+    weaknesses = [
+        statement(language, "unanswered", round=question.round)
+        for question in questions
+        if question.declined
+    ]
     for question in questions:
         if question.declined:
-            weaknesses.append(statement(language, "unanswered", round=question.round))
             continue
         if question.spoken_in:
             named_both = languages(language, question.spoken_in)
