@@ -123,7 +123,15 @@ async def test_a_title_that_nothing_is_near_draws_from_the_whole_bank(tmp_path: 
 
 async def test_topics_are_named_as_the_bank_names_them() -> None:
     passages = [question.passage for question in BANK if question.language == "zh"]
-    for name in ("unit test", "TLS", "microservices", "Git", "deadlocks", "front-end", "data analyst"):
+    for name in (
+        "unit test",
+        "TLS",
+        "microservices",
+        "Git",
+        "deadlocks",
+        "front-end",
+        "data analyst",
+    ):
         term = in_language(name, "zh")
         assert any(term in passage for passage in passages), name
 
