@@ -9,7 +9,7 @@ from itertools import cycle
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Question
 from services.interview.questions.crafts import Craft, Crafts
-from services.interview.questions.index import QuestionIndex
+from services.interview.questions.index import Found, QuestionIndex
 from services.interview.record import Category, Difficulty, InterviewSettings, Mode
 
 ORDER = (
@@ -46,7 +46,9 @@ async def plan(
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
     if settings.own_trade:
         query = None  # No question of the bank is near the title of another craft.
-    fitting = await _fitting(settings, index, query)
+    found = await _fitting(settings, index, query)
+    fitting = [each.question for each in found]
+    scores = {each.question.id: each.score for each in found}
     for category in cycle(categories):
         if len(picked) >= settings.rounds:
             break
@@ -54,7 +56,8 @@ async def plan(
         candidates = [question for question in left if _place(question) is category] or left
         if not candidates:
             break
-        nearest = candidates if query is None else candidates[:CHOICE]
+        # A query that nothing is near is none: its best questions are the first in the bank.
+        nearest = candidates[:CHOICE] if scores[candidates[0].id] else candidates
         picked.append(dice.choice(nearest))
     return picked
 
@@ -82,7 +85,7 @@ def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
 
 async def _fitting(
     settings: InterviewSettings, index: QuestionIndex, query: str | None
-) -> list[Question]:
+) -> Sequence[Found]:
     wanted = wanted_categories(settings)
 
     def accepts(question: Question) -> bool:
@@ -92,8 +95,7 @@ async def _fitting(
         refused = technical if settings.own_trade else question.own_trade
         return spoken and question.category in wanted and easy_enough and not refused
 
-    found = await index.search(query, accepts, limit=len(index))
-    return [result.question for result in found]
+    return await index.search(query, accepts, limit=len(index))
 
 
 def harder_or_easier(
