@@ -7,7 +7,7 @@ from services.interview.conversation.progress import OPENING, after
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Timer
 from services.interview.interviewer.deciding import Move
-from services.interview.record import Phase, State
+from services.interview.record import Patience, Phase, State
 
 REMINDERS = 2
 """A silent candidate is asked again, then offered to skip; then the interview pauses."""
@@ -84,14 +84,32 @@ def still_quiet(scene: Scene) -> None:
     if not (state.idle and scene.live and state.present and place.step.asks and place.line):
         return
     scene.set(quiet=state.quiet + 1)
-    if state.quiet == 0:
+    if not state.speaks:
+        _offer_to_skip(scene)
+    elif state.quiet == 0:
         speaking.say(scene, scene.script.repeated(place.line))
     elif state.quiet < REMINDERS:
-        scene.set(offered=True)
-        speaking.say(scene, scene.script.aside(scene.script.skip_offer(), place))
+        _offer_to_skip(scene)
     else:
         scene.set(quiet=0)
         commanding.pause(scene)
+
+
+def _offer_to_skip(scene: Scene) -> None:
+    scene.set(offered=True)
+    offer = scene.script.aside(scene.script.skip_offer(), scene.place, answered=True)
+    speaking.say(scene, offer)
+
+
+def bear_with_writer(scene: Scene) -> None:
+    """The time is over that was asked for: who writes is asked whether to go on, but not at once.
+
+    Without that who writes is never asked, nor where the last thing they read is a question that
+    stands.
+    """
+    state = scene.state
+    if not state.speaks and not state.ending and scene.place.asked:
+        scene.start(Timer.QUIET, scene.script.pace.quiet_seconds(Patience.PATIENT))
 
 
 def shake(scene: Scene) -> None:
