@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
+from services.client.pieces import BYTES_PER_SECOND, RATE_HZ, Pieces
 from services.runtime.stats import duration
 
-RATE_HZ = 16_000
-"""Samples a second of the audio that clients send."""
-BYTES_PER_SECOND = 2 * RATE_HZ
 MOST_SECONDS = 120.0
 """Of more audio, the beginning is given up: the server keeps no more for a recogniser either."""
 
@@ -44,11 +42,13 @@ class Outbox:
         self._end = 0
         self._audio_bytes = 0
         self._number = 0
+        self._pieces = Pieces()
 
     def speak(self, samples: bytes) -> None:
-        """Takes the next samples."""
-        self._waiting.append(_Audio(samples))
-        self._audio_bytes += len(samples)
+        """Takes the next samples, in any pieces."""
+        for piece in self._pieces.cut(samples):
+            self._waiting.append(_Audio(piece))
+            self._audio_bytes += len(piece)
         while self._audio_bytes > MOST_SECONDS * BYTES_PER_SECOND:
             self._give_up()
 
