@@ -27,7 +27,7 @@ class Questions:
         self._not_taken += 1
 
     def joined_again(self) -> None:
-        """The server perhaps does not tell again what it has taken: better asked twice than never."""
+        """Perhaps the server does not tell again what it has taken: better twice than never."""
         self._not_taken = 0
 
     def awaits_answer(self, event: pb.InterviewEvent) -> bool:

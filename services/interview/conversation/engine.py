@@ -203,13 +203,7 @@ def _fired(scene: Scene, event: events.Fired) -> None:
         case Timer.LOOK_AGAIN:
             turn_taking.consider(scene)
         case Timer.HOLD:
-            if scene.state.speaks:
-                # What is said from here on answers the interview's question. Before who writes
-                # this one stands until they write.
-                scene.set(ending=False)
-            holding.release(scene)
-            going_on.bear_with_writer(scene)
-            turn_taking.consider(scene)
+            going_on.held_long_enough(scene)
         case Timer.REPLY:
             replies.overdue(scene)
         case Timer.SOUND:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.interview.conversation import answers, commanding, replies, speaking, turn_taking
+from services.interview.conversation import (
+    answers,
+    commanding,
+    holding,
+    replies,
+    speaking,
+    turn_taking,
+)
 from services.interview.conversation.progress import OPENING, after
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Timer
@@ -101,15 +108,18 @@ def _offer_to_skip(scene: Scene) -> None:
     speaking.say(scene, offer)
 
 
-def bear_with_writer(scene: Scene) -> None:
-    """The time is over that was asked for: who writes is asked whether to go on, but not at once.
+def held_long_enough(scene: Scene) -> None:
+    """The time is over for which the turn was held open.
 
-    Without that who writes is never asked, nor where the last thing they read is a question that
-    stands.
+    Who speaks and says nothing then is asked again, as ever. Who writes is left alone but for this
+    once, after a patient while; a question whether to end stands before them until they write.
     """
-    state = scene.state
-    if not state.speaks and not state.ending and scene.place.asked:
+    if scene.state.speaks:
+        scene.set(ending=False)
+    holding.release(scene)
+    if not scene.state.speaks and not scene.state.ending and scene.place.asked:
         scene.start(Timer.QUIET, scene.script.pace.quiet_seconds(Patience.PATIENT))
+    turn_taking.consider(scene)
 
 
 def shake(scene: Scene) -> None:
