@@ -184,9 +184,9 @@ class Conversation:
 
     async def say(self, message: pb.CandidateMessage) -> None:
         """Sends anything else, after the audio before it; after a broken connection once more."""
+        number = self._outbox.say(message)
         if message.HasField("typed"):
-            self._questions.typed()
-        self._outbox.say(message)
+            self._questions.typed(number)
         await self._flush()
 
     async def answer(self, text: str) -> None:
@@ -305,8 +305,7 @@ class Conversation:
 
     async def _open_again(self) -> None:
         self._call, self._joined, self._missing = self._converse(), False, True
-        # How far something was played is out of date by now, and what was typed is told perhaps.
+        # Out of date by now.
         self._position = None
-        self._questions.joined_again()
         self._outbox.rewind()
         await self._write(self._join())

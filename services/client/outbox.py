@@ -52,12 +52,13 @@ class Outbox:
         while self._audio_bytes > MOST_SECONDS * BYTES_PER_SECOND:
             self._give_up()
 
-    def say(self, message: pb.CandidateMessage) -> None:
-        """Takes anything else that is not to be lost, and numbers it."""
+    def say(self, message: pb.CandidateMessage) -> int:
+        """Takes anything else that is not to be lost; the number that it goes out under."""
         self._number += 1
         numbered = pb.CandidateMessage(number=self._number)
         numbered.MergeFrom(message)
         self._waiting.append(_Numbered(numbered))
+        return self._number
 
     def next(self) -> pb.CandidateMessage | None:
         """What is to be sent next; None when all was."""

@@ -20,25 +20,22 @@ class Questions:
     def __init__(self) -> None:
         self._asking: set[str] = set()
         self._ended: set[str] = set()
-        self._not_taken = 0
+        self._typed = 0
+        self._kept = 0
 
-    def typed(self) -> None:
-        """Something was typed; the server tells it as a turn when it has taken it."""
-        self._not_taken += 1
-
-    def joined_again(self) -> None:
-        """Perhaps the server does not tell again what it has taken: better twice than never."""
-        self._not_taken = 0
+    def typed(self, number: int) -> None:
+        """A message with something typed goes out under this number."""
+        self._typed = number
 
     def awaits_answer(self, event: pb.InterviewEvent) -> bool:
         """Whether with this event, the next one, a question has been asked to its end."""
         match event.WhichOneof("event"):
             case "utterance_started" if event.utterance_started.phase in ASKING:
                 self._asking.add(event.utterance_started.utterance_id)
-            case "candidate_turn" if event.candidate_turn.turn.typed:
-                self._not_taken = max(0, self._not_taken - 1)
+            case "audio_received":
+                self._kept = max(self._kept, event.audio_received.message)
             case "utterance_ended":
-                return self._asked(event.utterance_ended) and not self._not_taken
+                return self._asked(event.utterance_ended) and self._kept >= self._typed
         return False
 
     def _asked(self, ended: pb.InterviewerUtteranceEnded) -> bool:

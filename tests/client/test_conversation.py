@@ -9,7 +9,7 @@ from contextlib import suppress
 import grpc
 import pytest
 from viva.interview.v1 import conversation_pb2 as cpb
-from viva.interview.v1 import interview_pb2, turn_pb2
+from viva.interview.v1 import interview_pb2
 
 from services.client import Conversation, InterviewFailed, Viva
 from services.runtime.errors import FailedPrecondition, Overloaded, ServiceError, Unavailable
@@ -331,10 +331,6 @@ async def test_a_full_server_is_tried_once_more_at_the_end_of_the_time_for_a_bro
 
 
 async def test_what_was_asked_before_an_answer_was_taken_awaits_no_other() -> None:
-    def taken() -> cpb.InterviewEvent:
-        turn = turn_pb2.Turn(id="t", text="I add an index.", typed=True)
-        return cpb.InterviewEvent(candidate_turn=cpb.CandidateTurn(turn=turn))
-
     async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
         yield begins("question", interview_pb2.PHASE_QUESTION)
         yield ended("question")
@@ -344,7 +340,7 @@ async def test_what_was_asked_before_an_answer_was_taken_awaits_no_other() -> No
         # The candidate has taken their time, and was asked meanwhile whether to go on.
         yield begins("offer", interview_pb2.PHASE_QUESTION)
         yield ended("offer")
-        yield taken()
+        yield cpb.InterviewEvent(audio_received=cpb.AudioReceived(message=1))
         yield begins("next", interview_pb2.PHASE_QUESTION)
         yield ended("next")
         yield reported()

@@ -162,6 +162,14 @@ def test_a_pause_forgets_the_question_whether_to_end() -> None:
     assert world.state.place.step.phase is not Phase.CLOSING
 
 
+def test_what_is_only_shown_is_answered_as_soon_as_it_is_there() -> None:
+    """Programs do so: they go by the end of the question, which is told with it."""
+    world = writing(None)
+    types(world, ANSWER)
+    types(world, ANSWER)
+    assert [turn.round for turn in world.kept.values() if turn.typed] == [1, 2]
+
+
 def test_a_sign_of_listening_belongs_to_no_part() -> None:
     world = writing(PCM)
     line = world.script.aside("Mm-hm.", world.state.place)
