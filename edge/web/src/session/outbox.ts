@@ -33,8 +33,9 @@ type Item = Frame | Numbered;
 
 /**
  * What one client says, under a name of its own: audio, 16-bit little-endian mono samples at `RATE_HZ`,
- * and numbered messages. Where audio lies is settled when it is first sent. After `rewind` what the server has not kept comes again, as it was and
- * where it was: a message does not overtake the words that were said before it.
+ * and numbered messages. Where audio lies is settled when it is first sent. After `rewind` what the server
+ * has not kept comes again, as it was and where it was: a message does not overtake the words that were
+ * said before it.
  */
 export class Outbox {
   /** By which the server tells whose messages and calls are numbered. */
