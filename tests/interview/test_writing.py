@@ -6,7 +6,7 @@ import pytest
 
 from services.interview.conversation import events as e
 from services.interview.conversation.state import OrderKind, Timer
-from services.interview.events import AudioFormat, InterviewerText, TurnHeld, UtteranceStarted
+from services.interview.events import AudioFormat, InterviewerText, TurnHeld
 from services.interview.interviewer import lines
 from services.interview.record import Phase, State
 from tests.interview.test_engine import ANSWER
@@ -48,24 +48,23 @@ def types(world: World, text: str) -> None:
 
 def asked(world: World) -> list[tuple[Phase, str]]:
     """What was said under which part, the newest last."""
-    phases = {event.utterance_id: event.phase for event in world.told if started(event)}
+    phases = {event.utterance_id: event.phase for event in world.started()}
     texts = [event for event in world.told if isinstance(event, InterviewerText)]
     return [(phases[event.utterance_id], event.text) for event in texts]
 
 
-def started(event: object) -> bool:
-    return isinstance(event, UtteranceStarted)
+def held(world: World) -> list[TurnHeld]:
+    return [event for event in world.told if isinstance(event, TurnHeld)]
 
 
 @READ
 def test_a_moment_is_given_in_words_that_may_be_answered(output: AudioFormat | None) -> None:
     world = writing(output)
     types(world, MOMENT)
-    assert any(isinstance(event, TurnHeld) for event in world.told)
-    assert world.state.hold is not None
+    assert [event.until for event in held(world)] == [HELD_SECONDS + world.now]
     assert asked(world)[-1] == (Phase.QUESTION, lines.line(lines.Said.HOLD, "en"))
     types(world, ANSWER)
-    assert world.state.hold is None
+    assert held(world)[-1].until is None
     assert world.state.answered
 
 
