@@ -64,7 +64,8 @@ def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
     """Who is misheard loses an answer, not the interview."""
     holding.hold(scene, CONFIRM_SECONDS)
     scene.set(ending=True, pressed=again)
-    speaking.say(scene, scene.script.aside(scene.script.end_question(), scene.place))
+    question = scene.script.aside(scene.script.end_question(), scene.place, answered=True)
+    speaking.say(scene, question)
 
 
 def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
@@ -80,7 +81,7 @@ def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
         case Intent.REPHRASE if place.line is not None and place.step.asks:
             speaking.say(scene, scene.script.rephrased(place.line))
         case Intent.HOLD:
-            holding.hold(scene, DEFAULT_HOLD_SECONDS)
+            _give_time(scene)
         case Intent.END if not confirmed and place.step.phase is not Phase.CLOSING:
             _ask_whether_to_end(scene, again=False)
         case Intent.END:
@@ -89,6 +90,14 @@ def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
             skip(scene)
         case _:
             pass
+
+
+def _give_time(scene: Scene) -> None:
+    """Who speaks hears it by the silence; who writes sees that they were understood."""
+    holding.hold(scene, DEFAULT_HOLD_SECONDS)
+    if not scene.state.speaks:
+        given = scene.script.aside(scene.script.time_given(), scene.place, answered=True)
+        speaking.say(scene, given)
 
 
 def skip(scene: Scene) -> None:
