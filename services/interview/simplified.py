@@ -17,5 +17,9 @@ _CONVERTER = OpenCC("tw2s")
 
 
 def simplified(text: str) -> str:
-    """The text with simplified characters in the place of traditional ones; as long as before."""
-    return _CONVERTER.convert(text) if _HANZI.search(text) else text
+    """The text with simplified characters in the place of traditional ones."""
+    if not _HANZI.search(text):
+        return text
+    # OpenCC takes a zero for the end of the text.
+    converted: str = "\0".join(map(_CONVERTER.convert, text.split("\0")))
+    return converted

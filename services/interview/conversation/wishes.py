@@ -38,7 +38,7 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
     if state.ending and answer:
         _close(scene, turn)
         return True
-    if state.ending and answer is None and _unclear(scene, turn.text, meant):
+    if state.ending and answer is None and _unclear(scene, turn, meant):
         _apart(scene, turn)
         _ask_whether_to_end(scene, again=True)
         return True
@@ -52,11 +52,12 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
     return True
 
 
-def _unclear(scene: Scene, text: str, meant: Intent) -> bool:
+def _unclear(scene: Scene, turn: Turn, meant: Intent) -> bool:
     """Whether to ask once more if the interview shall end: nothing but a clear yes ends it."""
     if meant is Intent.END:
         return True
-    little = (meant is Intent.SPEECH and _short(text)) or hums(text)
+    says = meant is Intent.SPEECH or turn.typed
+    little = (says and meant not in WISHES and _short(turn.text)) or hums(turn.text)
     return little and not scene.state.pressed
 
 

@@ -13,7 +13,7 @@ CommandName = Literal["repeat", "rephrase", "hold", "skip", "end"]
 MOST_CLAUSES = 5
 MOST_LETTERS = 120
 """Who says more than that says something."""
-MOST_FILLERS = 5
+MOST_FILLERS = 4
 """So many in a row stand around a command: every way to part them is tried."""
 
 
@@ -57,9 +57,9 @@ class Grammar:
         if (silent or utterance.asks) and self.repairs.fullmatch(" ".join(clauses)):
             return "repeat"
         if typed and len(clauses) == 1:
-            for command, whole in self.typed.items():
+            for wish, whole in self.typed.items():
                 if whole.fullmatch(clauses[0]):
-                    return command
+                    return wish
         found: CommandName | None = None
         others: list[str] = []
         clear = False
@@ -101,7 +101,7 @@ def grammar(
 ) -> Grammar:
     """Makes a grammar of patterns: `lead` and `tail` match one filler, with its space."""
     around = f"(?:{lead}){{{{0,{MOST_FILLERS}}}}}(?:{{}})(?:{tail}){{{{0,{MOST_FILLERS}}}}}"
-    because = f"(?:(?:{reasons})(?: |(?![a-z])))?(?:{lead}){{0,{MOST_FILLERS}}}"
+    because = f"(?:(?:{reasons})(?: |(?![a-z])))?(?:{lead}){{0,2}}"
     return Grammar(
         {
             command: re.compile(around.format(f"{because}(?:{core})"))

@@ -52,21 +52,20 @@ class Offer:
     final: bool = False
 
 
-def _phrases(name: str) -> Mapping[Part, re.Pattern[str]]:
-    english, chinese = getattr(offers_english, name), getattr(offers_chinese, name)
+def _phrases(
+    english: Mapping[str, str], chinese: Mapping[str, str]
+) -> Mapping[Part, re.Pattern[str]]:
     return {
-        Part[part.upper()]: re.compile(
-            rf"(?:{english[part]})(?![a-z0-9'])|(?:{chinese[part]})"
-        )
-        for part in english
+        Part[part.upper()]: re.compile(rf"(?:{said})(?![a-z0-9'])|{chinese[part]}")
+        for part, said in english.items()
     }
 
 
-END = Offer(_phrases("END"), final=True)
-SKIP = Offer(_phrases("SKIP"), question=True)
+END = Offer(_phrases(offers_english.END, offers_chinese.END), final=True)
+SKIP = Offer(_phrases(offers_english.SKIP, offers_chinese.SKIP), question=True)
 
 _REQUESTED = re.compile(
-    r"\b(?:can|could|may|might|shall|should|would|let us|please)\b|可以|能|[吧好行]吗?$"
+    r"\b(?:can|could|may|might|shall|should|would|let us|please)\b|可以|能|(?<![对是])吧$|[好行]吗$"
 )
 """Asking for it is no question whether it was offered: "Can we stop here?", "The end?"."""
 _HESITATES = re.compile(r"(?:…|\.\.\.?)\s*$")
@@ -87,11 +86,11 @@ def consent(text: str, offer: Offer, *, hum: bool = False) -> bool | None:
     if not said or len(said) > MOST_LETTERS:
         return None
     parts = _parts(said, offer)
-    found = {part for part in parts if part is not Part.FILLER}
+    found = set(parts) - {Part.FILLER}
     if Part.HUM in found and (not offer.final or hum) and not _HESITATES.search(text):
-        found = {part for part in found if part is not Part.HUM} | {Part.YES}
+        found = found - {Part.HUM} | {Part.YES}
     answer = _answer(parts, found, utterance, offer)
-    doubted = utterance.asks and not _REQUESTED.search(said)
+    doubted = (utterance.asks or said.endswith("吗")) and not _REQUESTED.search(said)
     return None if answer and doubted else answer
 
 
@@ -103,9 +102,7 @@ def hums(text: str) -> bool:
     return Part.HUM in parts and {Part.HUM, Part.FILLER}.issuperset(parts)
 
 
-def _answer(
-    parts: list[Part], found: set[Part], utterance: Utterance, offer: Offer
-) -> bool | None:
+def _answer(parts: list[Part], found: set[Part], utterance: Utterance, offer: Offer) -> bool | None:
     refuses = bool(found & {Part.NO, Part.CONTRARY})
     if found & {Part.OTHER, Part.UNSURE}:
         first = next(part for part in parts if part is not Part.FILLER)

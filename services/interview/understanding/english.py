@@ -8,7 +8,8 @@ from services.interview.understanding.commands import grammar
 
 _LEAD = (
     r"(?:um+|uh+|er+|so|well|okay|ok|oh|hm+|ah+|mm+|sorry|excuse me|please|actually|hey|hello|hi"
-    r"|i am (?:so |very |really )?sorry|i apologi[sz]e|pardon me|pardon|wait|yeah|yes|yep|yup|sure|no|and"
+    r"|i am (?:so |very |really )?sorry|i apologi[sz]e|pardon me|pardon|wait|yeah|yes|yep|yup"
+    r"|sure|no|and"
     r"|but|just|then|maybe|right"
     r"|great|thanks|thank you|(?:that is )?a? ?(?:very |really )?(?:good|great|tough|hard"
     r"|interesting) question|i think|perhaps"
@@ -48,7 +49,9 @@ _A_MOMENT = (
     r" (?:more )?(?:moments?|seconds?|secs?|minutes?|mins?|time|while|bit)"
     r"|(?:a (?:little )?bit |a little )(?:longer|more time)|more time)"
 )
-_SO_LONG = rf"(?:{_A_MOMENT}|(?:just )?(?:\d{{1,2}}|three|five|ten) (?:seconds?|secs?|minutes?|mins?))"
+_SO_LONG = (
+    rf"(?:{_A_MOMENT}|(?:just )?(?:\d{{1,2}}|three|five|ten) (?:seconds?|secs?|minutes?|mins?))"
+)
 _TO_THINK = (
     r"(?: to (?:think|consider|collect my thoughts)(?: (?:about|of|on) (?:it|that|this"
     r"|the question))?(?: through)?)"
@@ -74,7 +77,7 @@ _REPEAT = rf"""
   | (?:(?:are|is) )?(?:you|anybody|anyone) (?:still )?there
   | {_ASK}?(?:say|come|tell me) again{_AGAIN}*
   | {_ASK}(?:start|begin) (?:again|over|from the (?:beginning|start|top))
-  | again | one more time | once more
+  | (?<!quick )(?<!quiet )(?<!fast )(?<!bad )(?<!noisy )again | one more time | once more
   | what (?:was|is) (?:the|your)(?: (?:last|first))? question{_AGAIN}*
   | what was that{_AGAIN}*
   | what (?:did|do) you(?: just)? (?:say|ask)(?: me)?{_AGAIN}*
@@ -107,8 +110,10 @@ _REPHRASE = rf"""
   | i (?:am|was) not (?:quite |really )?following(?: you| {_THAT})?
   | {_YOU} give(?: me)? a hint(?: what you mean)?
   | what (?:does|is) (?:that|this|it|the question) (?:mean|supposed to mean)
-  | (?:i )?(?:do|did|could|can) not (?:quite |really |fully |completely |even )?(?:understand|follow)
-    (?: (?:you|{_THAT}|(?:this|that|the) word(?: \w+)?|what you (?:mean|are asking|want(?: from me)?)))?
+  | (?:i )?(?:do|did|could|can) not (?:quite |really |fully |completely |even )?
+    (?:understand|follow)
+    (?: (?:you|{_THAT}|(?:this|that|the) word(?: \w+)?
+    |what you (?:mean|are asking|want(?: from me)?)))?
   | (?:i )?(?:do|did) not (?:quite |really )?get (?:{_QUESTION}|what you (?:mean|are asking|want))
   | (?:i am )?not (?:quite |really |entirely )?sure (?:what you (?:mean|are asking|want)|
     (?:that )?i understand(?: {_THAT}| you)?)
@@ -139,7 +144,7 @@ _HOLD = rf"""
   | (?:i (?:am|was) )?(?:still |just )*thinking(?: (?:about|of|over|on) {_OBJECT})?
   | i am (?:still |just )*trying to (?:think|remember)(?: (?:of )?{_OBJECT})?
   | (?:i am )?still (?:here|there|with you|listening|on it|working on {_OBJECT})
-  | i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
+  | (?<!now )i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
   | (?:i am )?not (?:quite |really )?ready yet
   | i am not (?:quite |really )?(?:ready|done|finished)(?: (?:yet|thinking))*
   | (?:i (?:am|was) )?(?:still |just )*(?:collecting|gathering|sorting) my thoughts
@@ -200,7 +205,8 @@ _REASONS = rf"""
   | you (?:broke|cut) (?:up|out)
 """
 _REPAIRS = (
-    r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?|(?:i )?beg (?:your )?pardon|i beg your pardon|pardon"
+    r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?|(?:i )?beg (?:your )?pardon"
+    r"|i beg your pardon|pardon"
     r"(?: me)?|excuse me|what|what what|huh)(?: (?:sorry|what))?"
 )
 

@@ -9,13 +9,15 @@ from services.interview.endpointing.moment import Asked
 from services.interview.understanding.wording import Utterance
 
 _AMOUNT = (
-    r"(?:(?:a|one|1|another|half a|a little|some|a bit of|a few|a couple of|two|2|a short|about a) )?"
+    r"(?:(?:a|one|1|another|half a|a little|some|a bit of|a few|a couple of|two|2|a short"
+    r"|about a) )?"
     r"(?:more |longer )?(?:seconds?|secs?|minutes?|mins?|time|while|bit)(?: longer)?"
     r"|(?:a )?(?:few|couple of|little) (?:more )?(?:moments|time)|a moment|(?:a )?(?:bit )?longer"
 )
 _BARE = re.compile(
-    rf"(?:{_AMOUNT}|pass|wait|pause|again|once more|one more time|next|stop|quit|exit|end|finish|here"
-    r"|almost|过|暂停|等|重复|停|在|退出|(?:大概|约)?(?: ?\d{1,2} ?|[一两几])(?:分钟|秒钟?|会儿))"
+    rf"(?:{_AMOUNT}|pass|wait|pause|again|once more|one more time|next|stop|quit|exit|end|finish"
+    r"|here|almost|过|暂停|等|重复|停|在|退出"
+    r"|(?:大概|约)?(?: ?\d{1,2} ?|[一两几])(?:分钟|秒钟?|会儿))"
 )
 """Words that are a wish by themselves, and a fact where one is asked for."""
 _HERE = re.compile(

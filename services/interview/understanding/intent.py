@@ -115,6 +115,8 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
 def _meant(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
     """What words that are the candidate's own mean."""
     if not utterance.words:
+        if situation.typed and utterance.asks:
+            return Intent.REPEAT
         return Intent.BACK_CHANNEL if utterance.laughs else Intent.NOISE
     if final and expected.answers(utterance, situation.answerable):
         return Intent.SPEECH

@@ -15,9 +15,7 @@ def _flat(pattern: str) -> str:
 
 
 _SOFTLY = r"(?:(?:please|just|now|really|also|still|first|quickly|at least|rather) ){0,3}"
-_WISHED = (
-    r"(?:i (?:want|need|wish|have|prefer) to|i would (?:like|love|prefer) to|i would rather)"
-)
+_WISHED = r"(?:i (?:want|need|wish|have|prefer) to|i would (?:like|love|prefer) to|i would rather)"
 _INTENDED = rf"(?:{_WISHED}|i (?:will|can|could|must|should|mean to|am going to)|ill)"
 _TOGETHER = (
     r"(?:(?:can|could|may|might|shall|should) (?:we|i|you)|let us|we (?:can|could|should|may|will)"
@@ -34,23 +32,27 @@ _IT = r"(?: (?:it|this|that))"
 _NEXT = (
     r"(?:(?:the |a |an )?(?:next|different|other|another|new|one more|last) (?:question|one|topic))"
 )
-_THE_QUESTION = r"(?:(?:this|that|the|my|your)(?: (?:last|whole|current))? (?:question|one)|it|this|that)"
+_THE_QUESTION = (
+    r"(?:(?:this|that|the|my|your)(?: (?:last|whole|current))? (?:question|one)|it|this|that)"
+)
 _NOT = r"(?:(?:i |we |you |please )?(?:do|did|would|will|should|can|could|let us|am|are) not|never)"
 
 _YES = r"""
     yes+ | yeah+ | yep | yup | yea | yeh | ya | ye | yas+ | y | aye | sure(?: thing)?
-  | affirmative | agreed | alright | all right | fine | ok | okay | okie | k | please do | go ahead | do (?:it|that|so)
-  | let us(?: do (?:it|that|so))? | why not | sounds good | by all means | si | sí | ja | oui
-  | that (?:is|would be) (?:okay|ok|fine|great|good|nice|perfect|lovely|all right)
+  | affirmative | agreed | alright | all right | fine | ok | okay | okie | k | please do
+  | do (?:it|that|so) | let us(?: do (?:it|that|so)|$) | why not | sounds good | by all means
+  | that is fine | that would be (?:okay|ok|fine|great|good|nice|perfect|lovely|all right)
+  | si | sí | ja | oui
 """
 _EMPHATIC = r"""
     of course | absolutely | definitely | certainly | totally
 """
 _YES_TO_THAT = r"""
-    exactly | correct | right | true | indeed | i do | i would(?: like (?:that|to))? | i am(?: sure)?
-  | i am afraid so | it is | that is (?:right|correct|true|what i want(?:ed)?) | i think so
-  | i (?:guess|suppose) so | yes i (?:do|am|would) | great | perfect | good
-  | (?:you|we|i) (?:can|may) | i have to | i want(?: to| that)? | i am sure of it
+    exactly | correct | right | true | indeed | i do$ | i would(?: like (?:that|to))?$
+  | i am sure(?: of it)? | i am afraid so
+  | that is (?:right|correct|true|what i want(?:ed)?) | i think so
+  | i (?:guess|suppose) so | great | perfect | good
+  | (?:(?:you|we) (?:can|may)|i want(?: to| that))$
 """
 _HUM = r"mhm+|m+h+m+|mm+|uhhuh|uh huh|aha"
 _NO = r"""
@@ -66,14 +68,15 @@ _NO_TO_THAT = r"""
   | i would not | forget it
 """
 _UNSURE = r"""
-    (?:i (?:am|was) )?not (?:really |so |quite |that |entirely )?sure(?: yet)?
+    (?:good|not|fair|long|close) enough
+  | (?:i (?:am|was) )?not (?:really |so |quite |that |entirely )?sure(?: yet)?
   | (?:i )?(?:do|did) not (?:really )?know | maybe | perhaps | (?:it |that )?depends | later
   | what | which | how | why | who | when | where
 """
 _FILLER = r"""
     um+ | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but | hey | please
   | thanks(?: a lot)? | thank you(?: (?:very|so) much)?(?: for (?:your|the) (?:time|questions))?
-  | honestly | then | now | no (?:problem|worries|doubt|hard feelings) | really | dear
+  | honestly | then | now | go ahead | no (?:problem|worries|doubt|hard feelings) | really | dear
   | it is (?:okay|ok|fine|all right) | (?:very )?much | have a (?:nice|good) (?:day|one|evening)
 """
 _DISTURBED = r"""
@@ -103,8 +106,9 @@ _CONTINUE = (
 # What ends is the interview, the place and the time, or nothing: "end this question" is another
 # wish, and "I want to finish" can be either.
 _STOPPED = (
-    rf"(?:(?:end|stop|quit|exit|terminate|conclude|close|cancel|abort)(?: with)?"
+    rf"(?:(?:end|stop|quit|exit|terminate|conclude)(?: with)?"
     rf"(?:{_IT}| {_INTERVIEW}|{_HERE}){{0,3}}"
+    rf"|(?:close|cancel|abort|finish) {_INTERVIEW}{_HERE}?"
     rf"|leave(?: {_INTERVIEW}|{_HERE}){{0,3}}|be done(?:{_HERE}){{0,2}}|call it a day)"
 )
 _FINISHED = (
@@ -117,10 +121,11 @@ _END_ACT = rf"""
     (?:{_IT}|{_HERE}){{0,2}}
   | i (?:have|need|want|must|should|have got|got|am going)(?: to)? (?:really )?(?:go|leave|run)
     (?:{_HERE}){{0,2}}
-  | (?:i am |we are )?(?:all )?(?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{0,3}}
+  | (?:i am |we are |all )(?:all )?(?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{0,3}}
+  | (?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{1,3}}
   | (?:that is|that will be) (?:all|it|enough)(?: (?:from me|for me)|{_HERE}){{0,2}}
   | enough(?: {_INTERVIEW}|{_HERE}){{0,2}}
-  | no more(?: questions)?(?:{_HERE}){{0,2}} | nothing (?:more|else)(?: to (?:say|add))?
+  | no more(?: questions)?(?:{_HERE}){{0,2}} | nothing (?:more|else) to (?:say|add)
   | (?:good ?)?bye+ | bye bye | see you(?: (?:later|soon|around))? | good night
   | (?:(?:i|we) )?(?:do|can|will|would) not (?:really )?(?:(?:want|wish|like|need|have) to )?
     {_CONTINUE}(?: (?:any ?more|any longer))?
@@ -153,7 +158,7 @@ _SKIP_ACT = rf"""
   | {_MAY}(?:go|move|jump|continue|proceed|get)(?: on| ahead| over| straight)? (?:to|with) {_NEXT}
   | {_MAY}move on | {_NEXT} | next | {_MAY}(?:ask|ask me|have|take|do|try|get) {_NEXT}
   | (?:yes|yeah|yep|yup|sure|ok|okay|fine)(?: please)? (?:(?:please|let us) )?
-    (?:go on|continue|carry on)
+    (?:go on|continue|carry on)(?: (?:to|with) {_NEXT})?
 """
 _WITH_IT = (
     rf"(?: (?:{_THE_QUESTION}|again|first|about {_THE_QUESTION}|with it|on|more|anyway|now|myself"
@@ -172,9 +177,9 @@ _SKIP_CONTRARY = rf"""
 _NOTHING_KNOWN = r"""
     (?:i )?(?:really |honestly )?(?:do|can|could) not (?:really )?
     (?:know|answer|remember|think of (?:anything|one|any))
-    (?: (?:it|that|this|(?:this|that) (?:one|question)|the answer))?
+    (?: (?:(?:this|that) (?:one|question)|it|that|this|the answer))?
   | (?:i have )?(?:really |absolutely )?no (?:idea|clue) | nothing comes to mind
-  | i do not want to answer(?: (?:it|that|this|(?:this|that) (?:one|question)))?
+  | i do not want to answer(?: (?:(?:this|that) (?:one|question)|it|that|this))?
 """
 _UNSURE_OF_IT = r"""
     (?:i (?:am|was) )?not (?:really |so |quite |that |entirely )?sure(?: yet)? | maybe | perhaps

@@ -39,7 +39,7 @@ _EXPANSIONS = (
     (re.compile(r"'ve\b"), " have"),
     (re.compile(r"'ll\b"), " will"),
     (re.compile(r"'d\b"), " would"),
-    (re.compile(r"\b(that|what|it|there|here|he|she|who|where)'s\b"), r"\1 is"),
+    (re.compile(r"\b(that|what|it|there|here|he|she|who|where|someone|somebody)'s\b"), r"\1 is"),
 )
 
 _VOCAL = re.compile(
