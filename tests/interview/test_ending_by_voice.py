@@ -184,7 +184,8 @@ def test_an_answer_at_the_offer_is_one(text: str) -> None:
     [
         *("Let me finish.", "Let me wrap up.", "I want to finish the question.", "Wait, no."),
         *("I have enough time.", "End this question.", "Leave it.", "Stop, I am not done."),
-        *("I finish at ten.", "End?", "让我说完。", "结束这个问题。", "停一下。", "对吧？"),
+        *("Okay, so", "Yes, well", "Okay...", "好，那", "I finish at ten.", "End?"),
+        *("让我说完。", "结束这个问题。", "停一下。", "对吧？"),
     ],
 )
 @pytest.mark.parametrize("typed", [False, True])
@@ -280,6 +281,14 @@ def test_the_first_sentence_of_an_answer_at_the_offer_is_no_yes_or_no(text: str)
     world = offered()
     says(world, text)
     assert [turn.text for turn in world.state.place.answer.turns] == [text]
+
+
+@pytest.mark.parametrize("text", ["嗯……", "Okay...", "Yes, so"])
+def test_who_hesitates_at_the_offer_skips_nothing(text: str) -> None:
+    world = offered()
+    says(world, text)
+    world.settle()
+    assert world.state.place.step.round == 1
 
 
 @pytest.mark.parametrize("text", ["I'll try.", "Let me think about it.", "让我试试。", "别跳过。"])

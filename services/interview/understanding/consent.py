@@ -69,6 +69,10 @@ _REQUESTED = re.compile(
 )
 """Asking for it is no question whether it was offered: "Can we stop here?", "The end?"."""
 _HESITATES = re.compile(r"(?:…|\.\.\.?)\s*$")
+_GOES_ON = re.compile(
+    r"(?:^| )(?:so|and|but|well|um+|uh+|er+m?|actually)$|(?:那个?|那么|其实|呃|额)$"
+)
+"""Behind these more will come: "Okay, so"."""
 
 
 def consent(text: str, offer: Offer, *, hum: bool = False) -> bool | None:
@@ -87,11 +91,13 @@ def consent(text: str, offer: Offer, *, hum: bool = False) -> bool | None:
         return None
     parts = _parts(said, offer)
     found = set(parts) - {Part.FILLER}
-    if Part.HUM in found and (not offer.final or hum) and not _HESITATES.search(text):
+    if Part.HUM in found and (not offer.final or hum):
         found = found - {Part.HUM} | {Part.YES}
     answer = _answer(parts, found, utterance, offer)
+    if answer is None or _GOES_ON.search(said):
+        return None
     doubted = (utterance.asks or said.endswith("吗")) and not _REQUESTED.search(said)
-    return None if answer and doubted else answer
+    return None if answer and (doubted or _HESITATES.search(text)) else answer
 
 
 def hums(text: str) -> bool:
