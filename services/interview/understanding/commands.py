@@ -25,7 +25,7 @@ class Grammar:
         cores: The command itself, without what may stand around it.
         reasons: Why it is said ("I don't know"), and politeness; no command by itself.
         repairs: Whole utterances that ask for the last line again ("Sorry?"), where an answer is
-            expected (Dingemanse et al. 2013).
+            expected (Dingemanse et al. 2013). A question mark is seen behind them.
         clear: Makes a request of a command: who is asked, or for what.
         circumstances: Beside a clear request a clause in words of one's own says why, if it is of
             this form.
@@ -54,7 +54,9 @@ class Grammar:
         clauses = utterance.clauses
         if len(clauses) > MOST_CLAUSES or sum(map(len, clauses)) > MOST_LETTERS:
             return None
-        if (silent or utterance.asks) and self.repairs.fullmatch(" ".join(clauses)):
+        if (silent or utterance.asks) and self.repairs.fullmatch(
+            " ".join(clauses) + "?" * utterance.asks
+        ):
             return "repeat"
         if typed and len(clauses) == 1:
             for wish, whole in self.typed.items():
@@ -108,7 +110,7 @@ def grammar(
             for command, core in cores.items()
         },
         re.compile(around.format(f"(?:{reasons})?")),
-        re.compile(repairs),
+        re.compile(rf"(?:{repairs})\??"),
         re.compile(clear),
         re.compile(circumstances),
         re.compile(holding),

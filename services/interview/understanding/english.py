@@ -205,7 +205,7 @@ _REASONS = rf"""
   | you (?:broke|cut) (?:up|out)
 """
 _REPAIRS = (
-    r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?|(?:i )?beg (?:your )?pardon"
+    r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?(?=\?)|(?:i )?beg (?:your )?pardon"
     r"|i beg your pardon|pardon"
     r"(?: me)?|excuse me|what|what what|huh)(?: (?:sorry|what))?"
 )
