@@ -76,7 +76,7 @@ _STEP = re.compile(
     r"|start (?:again|over)|repeat(?: it)?|come back to (?:it|that) later|something else|quit|exit"
     r"|take a (?:short )?break|end it|next|finish)"
 )
-_WISH = re.compile(r"i (?:want|would like|need|wish|hope) to\b.*")
+_WISH = re.compile(r"i (?:want|would like|need|wish|hope) to (?!skip\b).*")
 _SAYING = re.compile(
     r"\bwhat (?:else )?(?:do|does|did|would|will|should|could|have|has|had)\b.*\b"
     r"(?:say|said|tell|told|reply|answer|respond|write)\b(?! (?:is|was|are|were)\b)"
