@@ -27,6 +27,7 @@ from services.interview.practice.vocabulary import vocabulary
 from services.interview.record import Speaker, Turn
 from services.interview.reports.passages import sentences, texts
 from services.interview.simplified import simplified
+from services.interview.understanding.consent import END, SKIP, consent
 from services.interview.understanding.intent import Situation, understand
 from services.interview.understanding.wording import read
 from tests.interview.stage import FakeEmbedder, question
@@ -61,6 +62,10 @@ HEAPS = {
     "requests": "can you please just ",
     "refusals": "sorry i do not know ",
     "mistakes": "i go yesterday ",
+    "politeness": "please ",
+    "typed": "dont qustion 👍 ",
+    "mixed scripts": "ok 好的 ",
+    "traditional": "結束面試",
     "han": "我",
     "han numbers": "一",
     "han words": "请再说一遍",
@@ -85,6 +90,7 @@ def typed(text: str) -> Turn:
 READERS: dict[str, Callable[[str], object]] = {
     "understanding": lambda text: understand(text, Situation("en", None), final=True),
     "utterance": read,
+    "consent": lambda text: (consent(text, END), consent(text, SKIP)),
     "declining": declined,
     "endpointing": lambda text: endpointing.read(text, "en"),
     "endpointing in Chinese": lambda text: endpointing.read(text, "zh"),

@@ -123,7 +123,7 @@ def test_what_is_typed_before_a_question_is_there_answers_nothing(later: float) 
         # The question has just begun.
         world.settle()
         world.pass_time(later)
-    world.happen(e.Typed("Hello, can you hear me?"))
+    world.happen(e.Typed("Hello, nice to meet you."))
     world.settle()
     world.play()
     world.settle()

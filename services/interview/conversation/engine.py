@@ -345,7 +345,7 @@ def _typed(scene: Scene, text: str) -> None:
         scene.set_place(asked=True, repeat=False)
     turn = answers.typed(scene, text)
     scene.set(superseded=turn)
-    meant = understand(text, turn_taking.situation(scene, None), final=True)
+    meant = understand(text, turn_taking.situation(scene, None, typed=True), final=True)
     if scene.live and wishes.taken(scene, turn, meant):
         return
     scene.set(offered=False, ending=False)
