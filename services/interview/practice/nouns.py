@@ -42,5 +42,7 @@ _ALSO_VERBS = """
     bag book chance film game holiday house letter meal page parent person picture place plan
     project question reason room school station story subject thing ticket trip way word
 """
-PLAIN_PLURALS = tuple(each for each in SINGULAR_OF if SINGULAR_OF[each] not in _ALSO_VERBS.split())
-"""Plurals that are no verbs ("this books a table") and no peoples."""
+MANY_THINGS = tuple(each for each in SINGULAR_OF if SINGULAR_OF[each] not in PERIODS)
+"""Plurals that are not one length of time: "there is two hours left" is said."""
+PLAIN_PLURALS = tuple(each for each in MANY_THINGS if SINGULAR_OF[each] not in _ALSO_VERBS.split())
+"""Plurals that are neither verbs ("this books a table") nor a people."""

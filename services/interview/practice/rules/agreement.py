@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from services.interview.practice import verbs
-from services.interview.practice.nouns import COUNTED, PERIODS, SINGULAR_OF
+from services.interview.practice.nouns import COUNTED, MANY_THINGS
 from services.interview.practice.rules.rule import (
     ENDS,
     KIN,
@@ -20,7 +20,7 @@ from services.interview.practice.rules.rule import (
 _BARE = (
     r"\b(?:do|does|did|can|could|will|would|shall|should|may|might|must|need|dare|cannot|let|lets"
     r"|and"
-    r"|or|nor|than|rather|whether|make|made|help|helped|\w+n't|better)(?: not)? $"
+    r"|or|nor|than|rather|whether|make|made|help|helped|\w+n't|better)(?: not)? $|[/&] ?$"
     r"|\b(?:suggest|insist|demand|ask|recommend|propos|request|requir|urg|advis|order|command"
     r"|prefer"
     r"|desir|wish|essential|important|necessary|vital|crucial|imperative|critical|lest|condition)"
@@ -30,7 +30,17 @@ anywhere before it ("they suggested he go")."""
 _STEADY = any_of(*set(verbs.BASES) - {"come", "run", "become", "read", "put"})
 """Bases that are no pasts."""
 _OFTEN = r"(?P<also>(?: (?:also|always|usually|often|never|sometimes|really|still|just|only))?)"
-_STATES = any_of("know", "like", "want", "need", "love", "think", "live", "understand", "prefer")
+_STATES = any_of(
+    "know",
+    r"like(?! (?:you|me|him|her|us|them|that|this)\b)",
+    "want",
+    "need",
+    "love",
+    "think",
+    "live",
+    "understand",
+    "prefer",
+)
 _THIRDS = any_of(
     *(verbs.third_person(base) for base in ("think", "like", "want", "live", "go", "say", "know")),
     *(
@@ -71,7 +81,7 @@ AGREEMENT = (
         unless=_BARE,
     ),
     rule(
-        rf"(?P<who>he|she|that|it){_OFTEN} (?P<base>have)(?! (?:to do with|not)\b)",
+        rf"(?P<who>he|she|it){_OFTEN} (?P<base>have)(?! (?:to do with|not)\b)",
         _third,
         "After he, she and it: has.",
         at=Place.CLAUSE,
@@ -179,13 +189,13 @@ AGREEMENT = (
     ),
     rule(
         rf"there is (?P<what>many(?! an?\b)|several|(?:a lot of|some|lots of|{NUMBER}) "
-        rf"{any_of(*(each for each in SINGULAR_OF if SINGULAR_OF[each] not in PERIODS))})",
+        rf"{any_of(*MANY_THINGS)})",
         r"there are \g<what>",
         "There are, before more than one.",
     ),
     rule(
         rf"there was (?P<what>many(?! an?\b)|several|(?:a lot of|some|lots of|{NUMBER}) "
-        rf"{any_of(*(each for each in SINGULAR_OF if SINGULAR_OF[each] not in PERIODS))})",
+        rf"{any_of(*MANY_THINGS)})",
         r"there were \g<what>",
         "There were, before more than one.",
     ),

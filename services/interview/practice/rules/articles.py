@@ -14,9 +14,11 @@ from services.interview.practice.rules.rule import Place, rule
 _LETTERS = """
     a about after all also always am an and are as at each either even every i if in into is it its
     of off often on our out over unless until up us
+    but by can could did do does for from had has have he here she should so that there these they
+    this those to was we were will with would yet you
 """
 _NO_NOUN = frozenset(_LETTERS.split())
-"""Before these "a" is a letter ("plan A is"), or somebody hesitates."""
+"""Before these "a" is a letter ("plan A is"), "an" is "and" mistyped, or somebody hesitates."""
 _LIKE_YOU = re.compile(
     r"eu(?!ler)|ew|u[bkrst]i|uni(?:[cfloqtvp]|sex|son|di|mo)|una(?:ry|nim)|ur[aeu]|us[aeu]"
     r"|utah|ute|utop|ukr|ukul|ugan|uyg"

@@ -37,7 +37,9 @@ _IRREGULAR = {"childs": "children", "womans": "women", "tooths": "teeth", "foots
 _ONE = {"these": "this", "those": "that"}
 
 
-def _plural(found: re.Match[str]) -> str:
+def _plural(found: re.Match[str]) -> str | None:
+    if found["noun"][0].isupper():
+        return None  # A name: "61 Apple computers".
     return f"{found['lead']} {plural(group(found, 'noun'))}"
 
 
@@ -103,7 +105,7 @@ COUNTING = (
         "More than one: the plural.",
         unless=_NOT_A_NAME,
     ),
-    rule(rf"(?P<lead>many|a few) {_NOUN}{ENDS}", _plural, "More than one: the plural."),
+    rule(rf"(?P<lead>many|a few) {_NOUN}(?!,){ENDS}", _plural, "More than one: the plural."),
     rule(
         rf"(?P<lead>one of (?:{OWN}|these|those)(?: (?:best|good|old|favou?rite|closest))?) "
         rf"(?P<noun>{any_of(*set(COUNTED) - {'family', 'class', 'company', 'day', 'week'})}){ENDS}",

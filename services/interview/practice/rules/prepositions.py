@@ -19,6 +19,7 @@ from services.interview.practice.rules.rule import (
 
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_DATE = r"(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?!,\d)"
 _SPOUSE = any_of(
     *("wife", "husband", "boyfriend", "girlfriend", "doctor", "teacher", "nurse", "lawyer", "man"),
     *("woman", "foreigner", "engineer", "colleague", "classmate", "girl", "boy", "guy"),
@@ -123,13 +124,14 @@ PREPOSITIONS = (
         at=Place.CLAUSE,
     ),
     rule(
-        rf"(?:in|at) (?P<day>(?:{_DAYS})s?)(?= (?:morning|afternoon|evening|night|at)\b|{ENDS[3:]}",
+        rf"(?:in|at) (?P<day>(?:{_DAYS})s?)"
+        rf"(?:{ENDS}|(?= (?:morning|afternoon|evening|night|at)(?![\w'])))",
         _on_day,
         "On a day.",
+        unless=r"\b(?:be|come|came|this|it|him|her|them|stay|stayed) $",
     ),
     rule(
-        rf"in (?P<date>\d\d?(?:st|nd|rd|th)?(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) \d\d?(?:st|nd|rd"
-        rf"|th)?)"
+        rf"in (?P<date>{_DATE}(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) {_DATE})"
         rf"(?:{END}|(?= (?:19|20)\d\d{END}))",
         r"on \g<date>",
         "On a date.",

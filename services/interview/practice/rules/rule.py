@@ -87,7 +87,7 @@ def rule(
     unless: str | None = None,
 ) -> Rule:
     """A rule of patterns without word boundaries; a mend in words is a template of its groups."""
-    compiled = re.compile(rf"(?<![\w'-])(?:{pattern})(?![\w'-])", re.IGNORECASE)
+    compiled = re.compile(rf"(?<![\w'\]/-])(?:{pattern})(?![\w'-]|[./]\w)", re.IGNORECASE)
     barred = None if unless is None else re.compile(unless, re.IGNORECASE)
     if isinstance(mend, str):
         template = mend
