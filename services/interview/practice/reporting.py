@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.interview.interviewer.comparing import compare_reports
-from services.interview.practice.skills import Skill
+from services.interview.interviewer.statements import languages
+from services.interview.practice.skills import FULL_LENGTH, MOST_LISTED, Skill
 from services.interview.practice.vocabulary import Choice, vocabulary
-from services.interview.record import Interview, Speaker
+from services.interview.record import Interview, Turn
 from services.interview.reports.report import Basis, DimensionScore, QuestionResult, Report
 
 LANGUAGE = "en"
@@ -27,7 +28,7 @@ _ADVICE = {
 }
 _WELL = {
     Skill.FLUENCY: "You spoke fluently",
-    Skill.GRAMMAR: "Your grammar was sound",
+    Skill.GRAMMAR: "Your grammar had few of the common mistakes",
     Skill.VOCABULARY: "You used many different words",
 }
 
@@ -36,7 +37,7 @@ def compose(
     interview: Interview, topics: Sequence[QuestionResult], previous: Report | None = None
 ) -> Report:
     """The report of practice with these results; pure."""
-    dimensions = _dimensions(topics)
+    dimensions, judged = _dimensions(topics), _judged(interview, topics)
     overall = sum(topic.score for topic in topics) / len(topics) if topics else None
     report = Report(
         interview_id=interview.id,
@@ -46,12 +47,12 @@ def compose(
         strengths=tuple(
             f"{_WELL[Skill(each.name)]} ({each.score:.0f}): {each.rationale}"
             for each in dimensions
-            if each.score >= STRONG
+            if judged and each.score >= STRONG
         ),
-        weaknesses=_corrected(topics),
-        suggestions=(*_varied(interview), *_advice(dimensions)),
+        weaknesses=(*_elsewhere(topics), *_corrected(topics)),
+        suggestions=(*_varied(interview, topics), *_advice(interview, topics, judged)),
         basis=Basis.SPEECH,
-        summary=_summary(interview, topics, dimensions),
+        summary=_summary(interview, topics, dimensions if judged else ()),
         duration=max((turn.end for turn in interview.turns), default=0.0),
     )
     if previous is None:
@@ -80,11 +81,29 @@ def _corrected(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
         for topic in topics
         for each in topic.corrections
     ]
-    return tuple(told[:MOST_CORRECTED])
+    return tuple(dict.fromkeys(told))[:MOST_CORRECTED]
 
 
-def _varied(interview: Interview) -> list[str]:
-    said = [turn for turn in interview.turns if turn.speaker is Speaker.CANDIDATE]
+def _elsewhere(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
+    return tuple(
+        f"Topic {topic.round}: you spoke {_language(topic)}; this practice is in English."
+        for topic in topics
+        if topic.spoken_in
+    )
+
+
+def _language(topic: QuestionResult) -> str:
+    return languages(LANGUAGE, topic.spoken_in)["spoken"]
+
+
+def _said(interview: Interview, topics: Sequence[QuestionResult]) -> list[Turn]:
+    """What the learner said on some topics."""
+    wanted = {name for topic in topics for name in topic.turn_ids}
+    return [turn for turn in interview.turns if turn.id in wanted]
+
+
+def _varied(interview: Interview, topics: Sequence[QuestionResult]) -> list[str]:
+    said = _said(interview, [topic for topic in topics if not topic.spoken_in])
     return [_variation(choice) for choice in vocabulary(said).choices[:MOST_CHOICES]]
 
 
@@ -92,9 +111,37 @@ def _variation(choice: Choice) -> str:
     return f"Instead of “{choice.said}” try: {choice.better}."
 
 
-def _advice(dimensions: Sequence[DimensionScore]) -> list[str]:
-    weak = sorted(dimensions, key=lambda each: each.score)
-    return [_ADVICE[Skill(each.name)] for each in weak if each.score < STRONG]
+def _length(interview: Interview, topic: QuestionResult) -> int:
+    return vocabulary(_said(interview, [topic])).words
+
+
+def _judged(interview: Interview, topics: Sequence[QuestionResult]) -> tuple[QuestionResult, ...]:
+    """The topics that show what is strong and weak: English was spoken, and enough of it."""
+    return tuple(
+        topic
+        for topic in topics
+        if not topic.spoken_in and _length(interview, topic) >= FULL_LENGTH
+    )
+
+
+def _advice(
+    interview: Interview, topics: Sequence[QuestionResult], judged: Sequence[QuestionResult]
+) -> list[str]:
+    told = ["Speak English on every topic."] if any(topic.spoken_in for topic in topics) else []
+    for topic in topics:
+        if not topic.spoken_in and topic not in judged:
+            words = _length(interview, topic)
+            told.append(
+                f"Say more on topic {topic.round}: {_counted(words, 'word')}"
+                f" {'is' if words == 1 else 'are'} too few to judge by."
+            )
+    weak = sorted(_dimensions(judged), key=lambda each: each.score)
+    mistaken = any(topic.corrections for topic in judged)
+    return told + [
+        _ADVICE[Skill(each.name)]
+        for each in weak
+        if each.score < STRONG and (each.name != Skill.GRAMMAR or mistaken)
+    ]
 
 
 def _summary(
@@ -103,18 +150,35 @@ def _summary(
     rounds = interview.settings.rounds
     if not topics:
         return f"You spoke about none of the {rounds} topics, so there is nothing to report."
-    mistakes = sum(len(topic.corrections) for topic in topics)
-    parts = [f"You spoke about {len(topics)} of {rounds} topics."]
+    parts = [f"You spoke about {len(topics)} of {_counted(rounds, 'topic')}."]
+    heard = [topic for topic in topics if not topic.spoken_in]
+    if len(heard) < len(topics):
+        named = sorted({_language(topic) for topic in topics if topic.spoken_in})
+        where = _counted(len(topics) - len(heard), "topic")
+        parts.append(f"On {where} you spoke {' and '.join(named)}, which shows nothing of English.")
     if dimensions:
-        best = max(dimensions, key=lambda each: each.score)
-        worst = min(dimensions, key=lambda each: each.score)
-        parts.append(f"Your best side was {best.name} ({best.score:.0f} of 100).")
-        if worst.name != best.name and worst.score < STRONG:
-            parts.append(f"There is most to gain in {worst.name} ({worst.score:.0f}).")
+        parts += _sides(dimensions)
+    mistakes = sum(len(topic.corrections) for topic in heard)
     if mistakes:
+        least = "At least " if any(len(t.corrections) == MOST_LISTED for t in heard) else ""
         parts.append(
             "One phrase is better said otherwise."
             if mistakes == 1
-            else f"{mistakes} phrases are better said otherwise."
+            else f"{least}{mistakes} phrases are better said otherwise."
         )
     return " ".join(parts)
+
+
+def _sides(dimensions: Sequence[DimensionScore]) -> list[str]:
+    best = max(dimensions, key=lambda each: each.score)
+    worst = min(dimensions, key=lambda each: each.score)
+    told = []
+    if best.score >= WEAK:
+        told.append(f"Your best side was {best.name} ({best.score:.0f} of 100).")
+        if worst.name != best.name and worst.score < STRONG:
+            told.append(f"There is most to gain in {worst.name} ({worst.score:.0f}).")
+    return told
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from services.interview.interviewer.analysing import figures
 from services.interview.interviewer.rubric import Scale, nearest, score
-from services.interview.interviewer.statements import in_another_language
+from services.interview.interviewer.statements import languages
 from services.interview.interviewer.words import foreign
 from services.interview.practice.corrections import corrections
 from services.interview.practice.vocabulary import Vocabulary, vocabulary
@@ -44,6 +44,8 @@ RIGHT = Scale((-14.0, -9.0, -5.0, -2.0, -0.5))
 DIVERSITY = Scale((0.55, 0.63, 0.70, 0.76, 0.82))
 FULL_LENGTH = 40
 """Words; what is shorter shows that much less of grammar and vocabulary."""
+MOST_LISTED = 100
+"""Corrections of a topic that are kept; nobody reads more."""
 REPEAT_COST = 3.0
 """What a word said twice in a row takes off fluency, for each in 50 words."""
 SHOWN = 4
@@ -67,7 +69,8 @@ def practised(
         sounds: The recording of each turn, where there is one.
     """
     elsewhere = foreign(" ".join(turn.text for turn in turns), question.language)
-    mistakes = corrections(turns)
+    # In another language nothing was practised, and no mistake of this one was made.
+    mistakes = () if elsewhere is not None else corrections(turns)
     words = vocabulary(turns)
     delivery = measure([turn.words for turn in turns], sounds)
     dimensions = (
@@ -76,8 +79,7 @@ def practised(
         _vocabulary(words, turns),
     )
     if elsewhere is not None:
-        # In another language nothing was practised, and no mistake of this one was made.
-        why = in_another_language(question.language, elsewhere)
+        why = f"You spoke {languages(question.language, elsewhere)['spoken']} here, not English."
         dimensions = tuple(replace(each, score=0.0, level=1, rationale=why) for each in dimensions)
     return QuestionResult(
         question_id=question.id,
@@ -91,7 +93,7 @@ def practised(
         basis=Basis.SPEECH,
         delivery=None if delivery is None else figures(delivery),
         spoken_in=elsewhere or "",
-        corrections=mistakes,
+        corrections=mistakes[:MOST_LISTED],
     )
 
 
@@ -149,6 +151,7 @@ def _grammar(
 ) -> DimensionScore:
     per_hundred = 100 * len(mistakes) / max(FULL_LENGTH, words.words)
     told = f"{_counted(mistakes, 'mistake')} found in {_counted(range(words.words), 'word')}."
+    told += _too_few(words)
     evidence = [mistake.evidence for mistake in mistakes]
     return _dimension(
         Skill.GRAMMAR, score(RIGHT.level(-per_hundred)) * _shown(words), told, evidence, turns
@@ -156,13 +159,17 @@ def _grammar(
 
 
 def _vocabulary(words: Vocabulary, turns: Sequence[Turn]) -> DimensionScore:
-    told = f"{words.different} different words of {words.words}."
+    told = f"{words.different} different words of {words.words}.{_too_few(words)}"
     if words.choices:
         plain = ", ".join(f"“{choice.said}”" for choice in words.choices[:SHOWN])
         told += f" Could be varied: {plain}."
     evidence = [place for choice in words.choices for place in choice.evidence]
     measured = score(DIVERSITY.level(words.diversity)) * _shown(words)
     return _dimension(Skill.VOCABULARY, measured, told, evidence, turns)
+
+
+def _too_few(words: Vocabulary) -> str:
+    return f" Under {FULL_LENGTH} words show little." if words.words < FULL_LENGTH else ""
 
 
 def _shown(words: Vocabulary) -> float:
