@@ -135,13 +135,12 @@ def _advice(
                 f"Say more on topic {topic.round}: {_counted(words, 'word')}"
                 f" {'is' if words == 1 else 'are'} too few to judge by."
             )
-    weak = sorted(_dimensions(judged), key=lambda each: each.score)
-    mistaken = any(topic.corrections for topic in judged)
-    return told + [
-        _ADVICE[Skill(each.name)]
-        for each in weak
-        if each.score < STRONG and (each.name != Skill.GRAMMAR or mistaken)
-    ]
+    weak = {each.name for each in _dimensions(judged) if each.score < STRONG}
+    # A sentence that was corrected can be said again, however little else was said.
+    corrected = any(topic.corrections for topic in topics)
+    weak = weak - {Skill.GRAMMAR} | ({Skill.GRAMMAR} if corrected else set())
+    order = sorted(_dimensions(topics), key=lambda each: each.score)
+    return told + [_ADVICE[Skill(each.name)] for each in order if each.name in weak]
 
 
 def _summary(

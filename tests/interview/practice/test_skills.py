@@ -172,6 +172,7 @@ def test_what_is_too_short_to_judge_is_told_so(text: str, told: str) -> None:
 def test_corrected_sentences_are_said_again_only_where_there_are_some() -> None:
     assert not any("corrected" in told for told in praised(WELL).suggestions)
     assert any("corrected" in told for told in praised(POORLY).suggestions)
+    assert any("corrected" in told for told in praised("He go home.").suggestions)
 
 
 def praised(text: str) -> Report:

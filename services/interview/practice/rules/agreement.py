@@ -18,7 +18,7 @@ from services.interview.practice.rules.rule import (
 )
 
 _BARE = (
-    r"\b(?:do|does|did|can|could|will|would|shall|should|may|might|must|need|dare|cannot|let|lets"
+    r"\b(?:\w+'d|do|does|did|can|could|will|would|shall|should|may|might|must|need|dare|cannot|let|lets"
     r"|and"
     r"|or|nor|than|rather|whether|make|made|help|helped|\w+n't|better)(?: not)? $|[/&] ?$"
     r"|\b(?:suggest|insist|demand|ask|recommend|propos|request|requir|urg|advis|order|command"
@@ -163,8 +163,15 @@ AGREEMENT = (
         r"\g<who> have",
         "After I, you, we and they: have.",
         at=Place.CLAUSE,
+        unless=r"\b(?:and|but) $",
     ),
-    rule(r"(?P<who>I) is", r"\g<who> am", "I am, you are, he is.", at=Place.CLAUSE),
+    rule(
+        r"(?P<who>I) is",
+        r"\g<who> am",
+        "I am, you are, he is.",
+        at=Place.CLAUSE,
+        unless=r"\band $",
+    ),
     rule(
         rf"(?P<who>(?:many |most |some |the )?(?:people|children|men|women)) (?P<verb>is|was)"
         rf"(?= {_FEELINGS}\b)",

@@ -14,8 +14,8 @@ from services.interview.practice.rules.rule import Place, rule
 _LETTERS = """
     a about after all also always am an and are as at each either even every i if in into is it its
     of off often on our out over unless until up us
-    but by can could did do does for from had has have he here she should so that there these they
-    this those to was we were will with would yet you
+    but by can could did do does for from had has have he here she should so that then there these
+    they this those to was we were will with would yet you
 """
 _NO_NOUN = frozenset(_LETTERS.split())
 """Before these "a" is a letter ("plan A is"), "an" is "and" mistyped, or somebody hesitates."""
@@ -73,11 +73,13 @@ def article(word: str) -> str | None:
 
 def _other(found: re.Match[str]) -> str | None:
     said, right = found["article"], article(found["word"])
-    if right is None or right == said.lower():
+    if right is None or right == said.lower() or (right == "a" and found["word"][0] in _NAMES):
         return None
     return f"{right} {found['word']}"
 
 
+_NAMES = "BCDFGHJKLMNPQRSTVWXYZ"
+"""Names of any language begin so: "the Ding an sich", "an Nguyen"."""
 _AN = "An, before a vowel that is heard."
 _BEFORE = r"(?P<article>{}) (?P<word>[A-Za-z]+(?:-[A-Za-z]+)*)"
 

@@ -112,7 +112,7 @@ COMPLEMENTS = (
     ),
     rule(
         r"(?P<lead>(?:I|we|they|you|he|she) needs?) (?P<base>buy|go|get|find|learn|eat|see|speak"
-        r"|meet|improve|practise|practice)(?! no)",
+        r"|meet|improve|practise|practice)(?! (?:no|only|not)\b)",
         r"\g<lead> to \g<base>",
         "After this verb comes to.",
         at=Place.CLAUSE,

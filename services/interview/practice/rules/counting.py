@@ -29,7 +29,7 @@ _PLURALS = any_of(*SINGULAR_OF)
 _NOT_A_NAME = (
     r"\b(?:an?|per|each|every|one|top|number|no\.?) $|(?<!^)(?<![.!?] )\b(?-i:[A-Z])\w* $"
     r"|\b(?:war|part|phase|grade|level|type|room|chapter|year|unit|step|version|page|day|week"
-    r"|question|section|line|gate|round|stage|class|group|team)s? $"
+    r"|question|section|line|gate|round|stage|class|group|team)s? $|(?<=\w[.] )$(?<!^)"
 )
 """Before a number these make it a name or a part of a measure: "Python 3", "a two day trip"."""
 _SPAN = rf"(?:(?:{NUMBER}|a few|many|an?) (?:hours?|days?|weeks?|months?|years?)|a long time)"
@@ -73,7 +73,7 @@ COUNTING = (
         "This cannot be counted: it has no s.",
     ),
     rule(
-        rf"an? (?P<what>(?:good |bad |useful |important |new )?{any_of(*NO_ARTICLE)}){ENDS}",
+        rf"an? (?P<what>(?:good |bad |useful |important |new )?{any_of(*NO_ARTICLE)})(?!,){ENDS}",
         r"some \g<what>",
         "This cannot be counted: some, or a piece of.",
     ),
@@ -118,7 +118,7 @@ COUNTING = (
         "One of several: the plural.",
     ),
     rule(
-        rf"(?P<lead>every|each) (?P<plural>{_PLURALS})",
+        rf"(?P<lead>every|each) (?P<plural>(?!sports){_PLURALS})",
         _singular,
         "After every and each: one.",
     ),

@@ -20,6 +20,11 @@ from services.interview.practice.rules.rule import (
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DATE = r"(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?!,\d)"
+_IN_OR_AT = (
+    "be|come|came|coming|stay|sle[ep]|get|got|weigh|check|call|drop|fl[ey]|go|hand|kick|log|look|aim"
+    "|mov|sign|step|stop|turn|went|work"
+)
+"""With these in and at go together: "we slept in Sunday morning", "looking at Monday"."""
 _SPOUSE = any_of(
     *("wife", "husband", "boyfriend", "girlfriend", "doctor", "teacher", "nurse", "lawyer", "man"),
     *("woman", "foreigner", "engineer", "colleague", "classmate", "girl", "boy", "guy"),
@@ -128,7 +133,7 @@ PREPOSITIONS = (
         rf"(?:{ENDS}|(?= (?:morning|afternoon|evening|night|at)(?![\w'])))",
         _on_day,
         "On a day.",
-        unless=r"\b(?:be|come|came|this|it|him|her|them|stay|stayed) $",
+        unless=rf"\b(?:{_IN_OR_AT}|this|it|him|her|them)\w* $",
     ),
     rule(
         rf"in (?P<date>{_DATE}(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) {_DATE})"

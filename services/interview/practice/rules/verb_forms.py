@@ -19,7 +19,6 @@ _NOT_ALSO_BASES = set(verbs.BASE_OF_PAST) - {
     "used",
 }
 _PAST = f"(?P<past>{any_of(*_NOT_ALSO_BASES)})"
-_ANY_PAST = f"(?P<past>{any_of(*set(verbs.BASE_OF_PAST) - {'used', 'did'})})"
 _THIRD = f"(?P<third>{any_of(*set(verbs.BASE_OF_THIRD) - {'needs'})})"
 _VERB_ONLY = any_of(
     *("likes", "wants", "knows", "goes", "has", "makes", "takes", "thinks", "understands", "eats"),
@@ -80,18 +79,20 @@ VERB_FORMS = (
         unless=r"\b(?:when|if|while) $",
     ),
     rule(r"can able to", "can", "Either can or am able to, not both."),
-    rule(rf"(?P<lead>didn't|did not) {_ANY_PAST}", _from_past, _AFTER_DO),
-    rule(rf"(?P<lead>did (?:you|he|she|we|they|I)) {_PAST}", _from_past, _AFTER_DO),
+    rule(rf"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I)) {_PAST}", _from_past, _AFTER_DO),
     rule(
-        r"(?P<lead>did (?:you|he|she|we|they|I)) (?P<past>saw)(?= (?:him|her|it|them|the|my|that|"
-        r"any|this|what|a)\b)",
+        r"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I)) (?P<past>saw|found|left|felt)"
+        r"(?= (?:him|her|it|them|me|us|any|anything|my|that|what|a job|happy|home)\b)",
         _from_past,
         _AFTER_DO,
     ),
+    rule(r"(?P<lead>did you) (?P<past>saw)(?= the\b)", _from_past, _AFTER_DO),
+    rule(r"(?P<lead>didn't|did not) (?P<past>thought|fell)", _from_past, _AFTER_DO),
     rule(
         rf"(?P<lead>doesn't|does not|don't|do not|does (?:he|she|it)) (?P<third>{_VERB_ONLY})",
         _from_third,
         _AFTER_DO,
+        unless=r"\bwho $",
     ),
     rule(
         rf"(?P<lead>{PRONOUN} (?:{_MODAL} not|can't|couldn't|won't|wouldn't|shouldn't|cannot)) "
