@@ -52,6 +52,7 @@ _THIRDS = any_of(
 _TO_PLURAL = {
     "is": "are", "was": "were", "doesn't": "don't", "isn't": "aren't", "wasn't": "weren't",
 }  # fmt: skip
+_ALL_THIRDS = any_of(*set(verbs.BASE_OF_THIRD) - {"has", "needs"})
 _FEELINGS = (
     r"(?:very|so|too|really|always|usually|more|friendly|nice|kind|happy|busy|poor|rich|warm|polite"
     r"|different|tired|afraid|not \w+|\w+ing)"
@@ -60,6 +61,10 @@ _FEELINGS = (
 
 def _third(found: re.Match[str]) -> str:
     return f"{found['who']}{found['also']} {verbs.third_person(group(found, 'base'))}"
+
+
+def _base(found: re.Match[str]) -> str:
+    return f"{found['who']}{found['also']} {verbs.BASE_OF_THIRD[group(found, 'verb')]}"
 
 
 def _many(found: re.Match[str]) -> str:
@@ -157,6 +162,31 @@ AGREEMENT = (
         at=Place.CLAUSE,
         unless=r"\bthank $",
     ),
+    rule(
+        rf"(?P<who>we|they){_OFTEN} (?P<verb>{_ALL_THIRDS})",
+        _base,
+        "After I, you, we and they the verb takes no s.",
+    ),
+    rule(
+        rf"(?P<who>I|you){_OFTEN} (?P<verb>{_ALL_THIRDS})",
+        _base,
+        "After I, you, we and they the verb takes no s.",
+        at=Place.CLAUSE,
+        unless=r"\b(?:and|but) $",
+    ),
+    rule(
+        r"(?P<who>he|she|it) (?P<verb>are|aren't)",
+        lambda found: found["who"] + {"are": " is", "aren't": " isn't"}[group(found, "verb")],
+        "After he, she and it: is.",
+        at=Place.SENTENCE,
+    ),
+    rule(
+        r"(?P<who>he|she) were",
+        r"\g<who> was",
+        "After he and she: was.",
+        at=Place.SENTENCE,
+    ),
+    rule(r"(?P<who>I) are", r"\g<who> am", "I am, you are, he is.", at=Place.SENTENCE),
     rule(r"(?P<who>we|they) has", r"\g<who> have", "After I, you, we and they: have."),
     rule(
         r"(?P<who>I|you) has",
@@ -205,6 +235,12 @@ AGREEMENT = (
         rf"{any_of(*MANY_THINGS)})",
         r"there were \g<what>",
         "There were, before more than one.",
+    ),
+    rule(
+        rf"there is (?P<what>{any_of(*MANY_THINGS)}){ENDS}",
+        r"there are \g<what>",
+        "There are, before more than one.",
+        at=Place.CLAUSE,
     ),
     rule(
         rf"there are (?P<what>an? (?:(?:big|small|new|good|serious|little) )?{any_of(*COUNTED)})"

@@ -9,6 +9,8 @@ from services.interview.practice.rules.rule import KIN, OWN, PRONOUN, Place, any
 
 _BASE = f"(?P<base>{any_of(*verbs.BASES)})"
 _PURE = f"(?P<base>{any_of(*verbs.PURE, 'cook', 'sing', 'swim')})"
+_ALSO_THINGS = {"change", "work", "travel", "help", "love", "play", "talk", "study", "practice"}
+_HABIT = f"(?P<base>{any_of(*set(verbs.BASES) - _ALSO_THINGS)})"
 _ACT = any_of("go", "eat", "learn", "become", "speak", "write", "see", "do", "get", "have", "say")
 _SOMEBODY = "(?P<whom>me|him|us|them|her|you)"
 _SUBJECT = {"me": "I", "him": "he", "us": "we", "them": "they", "her": "she", "you": "you"}
@@ -77,7 +79,7 @@ COMPLEMENTS = (
         "What it is for: to learn, or for learning.",
     ),
     rule(
-        rf"(?P<lead>I(?: am|'m| got)|we(?: are|'re| got)) used to {_PURE}",
+        rf"(?P<lead>I(?: am|'m| got)|we(?: are|'re| got)) used to {_HABIT}",
         lambda found: f"{found['lead']} used to {verbs.gerund(group(found, 'base'))}",
         "To be used to something: the form with -ing.",
         at=Place.CLAUSE,

@@ -78,6 +78,11 @@ COUNTING = (
         "This cannot be counted: some, or a piece of.",
     ),
     rule(
+        rf"an? (?P<what>\w+ (?:advice|information|homework|furniture|luggage)){ENDS}",
+        r"some \g<what>",
+        "This cannot be counted: some, or a piece of.",
+    ),
+    rule(
         rf"(?P<lead>(?:(?:how|so|too|as) )?)many (?P<what>money|information|advice|homework"
         rf"|furniture"
         rf"|knowledge|luggage|traffic|water|food|equipment|feedback){ENDS}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from services.interview.practice import verbs
-from services.interview.practice.rules.rule import PRONOUN, Place, any_of, group, rule
+from services.interview.practice.rules.rule import KIN, OWN, PRONOUN, Place, any_of, group, rule
 
 _BASE = f"(?P<base>{any_of(*verbs.BASES)})"
 _MODAL = r"(?:can|could|will|would|should|must|may|might)"
@@ -20,6 +20,7 @@ _NOT_ALSO_BASES = set(verbs.BASE_OF_PAST) - {
 }
 _PAST = f"(?P<past>{any_of(*_NOT_ALSO_BASES)})"
 _THIRD = f"(?P<third>{any_of(*set(verbs.BASE_OF_THIRD) - {'needs'})})"
+_BASE_OF_GERUND = {verbs.gerund(base): base for base in verbs.BASES}
 _VERB_ONLY = any_of(
     *("likes", "wants", "knows", "goes", "has", "makes", "takes", "thinks", "understands", "eats"),
     *("gets", "gives", "comes", "says", "speaks", "sees", "needs", "lives"),
@@ -79,7 +80,11 @@ VERB_FORMS = (
         unless=r"\b(?:when|if|while) $",
     ),
     rule(r"can able to", "can", "Either can or am able to, not both."),
-    rule(rf"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I)) {_PAST}", _from_past, _AFTER_DO),
+    rule(
+        rf"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I|{OWN} {KIN})) {_PAST}",
+        _from_past,
+        _AFTER_DO,
+    ),
     rule(
         r"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I)) (?P<past>saw|found|left|felt)"
         r"(?= (?:him|her|it|them|me|us|any|anything|my|that|what|a job|happy|home)\b)",
@@ -89,7 +94,9 @@ VERB_FORMS = (
     rule(r"(?P<lead>did you) (?P<past>saw)(?= the\b)", _from_past, _AFTER_DO),
     rule(r"(?P<lead>didn't|did not) (?P<past>thought|fell)", _from_past, _AFTER_DO),
     rule(
-        rf"(?P<lead>doesn't|does not|don't|do not|does (?:he|she|it)) (?P<third>{_VERB_ONLY})",
+        rf"(?P<lead>doesn't|does not|don't|do not|does (?:he|she|it"
+        rf"|{OWN} {KIN}|any(?:one|body)|every(?:one|body)|some(?:one|body))) "
+        rf"(?P<third>{_VERB_ONLY})",
         _from_third,
         _AFTER_DO,
         unless=r"\bwho $",
@@ -103,6 +110,13 @@ VERB_FORMS = (
     rule(
         rf"(?P<lead>{PRONOUN} {_MODAL}) (?:{_PAST}|{_THIRD})",
         lambda found: _from_past(found) if found["past"] else _from_third(found),
+        _AFTER_MODAL,
+        at=Place.CLAUSE,
+        unless=r"\b(?:when|if|while) $",
+    ),
+    rule(
+        rf"(?P<lead>{PRONOUN} {_MODAL}) (?P<ing>{any_of(*_BASE_OF_GERUND)})",
+        lambda found: f"{found['lead']} {_BASE_OF_GERUND[group(found, 'ing')]}",
         _AFTER_MODAL,
         at=Place.CLAUSE,
         unless=r"\b(?:when|if|while) $",
