@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
 from services.runtime.errors import ResourceMissing
 from services.runtime.postgres import embedded, remnants
-from services.runtime.postgres.database import SOCKET, Server, health, until_there
+from services.runtime.postgres.database import SOCKET, Server, failed, health, until_there
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.databases import postgres as running_postgres
 
@@ -61,6 +62,18 @@ async def test_one_that_hangs_is_found_out(postgres: Postgres) -> None:
     finally:
         os.kill(postgres.process.pid, signal.SIGCONT)
     assert await health(server, GUARD_SECONDS) == "SERVING"
+
+
+async def test_a_driver_that_loses_its_connections_state_is_a_fault_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(**_: object) -> None:
+        # Seen where a server was stopped while a connection was made.
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2)")
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    assert await health(Server(None, tmp_path), GUARD_SECONDS) == "UNREACHABLE"
+    assert failed(asyncpg.InternalClientError("any")).reason == "STORE_LOST"
 
 
 def test_a_missing_program_is_told_with_what_to_install() -> None:

@@ -108,6 +108,18 @@ class Server:
             os.close(folder)
 
 
+# The driver's own: of a connection that was lost, or whose state it lost.
+_DRIVERS = asyncpg.InterfaceError | asyncpg.InternalClientError
+FAULTS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""What may go wrong with a database."""
+
+
 def failed(error: BaseException) -> StoreFailed:
     """What a fault of the database is called. Its own words may quote a row: they are not told."""
     state = getattr(error, "sqlstate", None) or ""
@@ -118,19 +130,14 @@ def failed(error: BaseException) -> StoreFailed:
         return StoreFailed("STORE_TIMEOUT", "it did not answer in time")
     if isinstance(error, socket.gaierror):
         return StoreFailed("STORE_LOST", "its host's name has no address")
-    if isinstance(error, OSError | asyncpg.InterfaceError):
+    if isinstance(error, OSError | _DRIVERS):
         return StoreFailed("STORE_LOST", "it cannot be reached")
     return StoreFailed("STORE_ERROR", f"{type(error).__name__} {state}".strip())
 
 
-_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-
-
 def _breaks_off(error: BaseException) -> bool:
     """Whether nobody knows what a connection does after it: cancelled, late, lost."""
-    return not isinstance(error, Exception) or isinstance(
-        error, asyncpg.InterfaceError | OSError | TimeoutError
-    )
+    return not isinstance(error, Exception) or isinstance(error, _DRIVERS | OSError | TimeoutError)
 
 
 class Database:
@@ -173,7 +180,7 @@ class Database:
         except asyncpg.DataError as error:
             # The value's fault, not the store's: it would fail again, and nothing is broken.
             raise InvalidField("request", "has a value that cannot be stored") from error
-        except _FAULTS as error:
+        except FAULTS as error:
             told = failed(error)
             STORE_FAILURES.labels(operation, told.reason).inc()
             log(
@@ -257,7 +264,7 @@ async def _bypasses(address: Mapping[str, Any], seconds: float) -> bool:
                 return bool(await connection.fetchval(BYPASSES))
             finally:
                 connection.terminate()
-    except _FAULTS as error:
+    except FAULTS as error:
         raise failed(error) from error
 
 
@@ -272,7 +279,7 @@ async def health(server: Server, seconds: float) -> str:
                 connection.terminate()
     except asyncpg.PostgresError:  # It starts or stops, or has no connection left.
         return "NOT_SERVING"
-    except _FAULTS:
+    except FAULTS:
         return "UNREACHABLE"
     return "SERVING"
 
@@ -293,7 +300,7 @@ async def answers(server: Server, seconds: float, variable: str) -> None:
     try:
         async with server.address() as address, asyncio.timeout(seconds):
             connection = await asyncpg.connect(**address, timeout=seconds)
-    except _FAULTS as error:
+    except FAULTS as error:
         fault = failed(error)
         if server.url is not None and _is_lasting(error):
             raise ResourceMissing(
@@ -301,7 +308,7 @@ async def answers(server: Server, seconds: float, variable: str) -> None:
                 f"see the user, the password and the database in {variable}",
             ) from None
         raise fault from error
-    with suppress(*_FAULTS):
+    with suppress(*FAULTS):
         await connection.close(timeout=seconds)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.runtime.errors import ResourceMissing
-from services.runtime.postgres.database import Server, failed
+from services.runtime.postgres.database import FAULTS, Server, failed
 from services.runtime.postgres.environment import SCHEMA_OPTION
 
 MIGRATION_SECONDS = 300.0
@@ -121,7 +121,7 @@ async def _with(
                 return done
         except SQLAlchemyError as error:
             raise failed(_cause(error)) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAULTS as error:
             raise failed(error) from error
         finally:
             await engine.dispose()
