@@ -121,7 +121,7 @@ COMPLEMENTS = (
         unless=r"\b(?:think|if|when) $",
     ),
     rule(
-        r"(?P<who>I|we) hope (?P<can>can|could|will)",
+        r"(?P<who>I|we) hope (?P<can>can|could)",
         _hope,
         "Say who: I hope I can.",
         at=Place.CLAUSE,

@@ -43,7 +43,7 @@ WORDING = (
         at=Place.SENTENCE,
     ),
     rule(
-        rf"(?P<who>{PRONOUN}){_GOES} (?P<lead>do|does|did) {_MISTAKES}",
+        rf"(?P<who>{PRONOUN}){_GOES} (?P<lead>do|does|did) {_MISTAKES}{ENDS}",
         lambda found: (
             f"{found['who']}{found['also']} {_MAKE[group(found, 'lead')]} {found['what']}"
         ),
