@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from services.interview.interviewer.comparing import compare_reports
 from services.interview.interviewer.statements import languages
-from services.interview.practice.skills import FULL_LENGTH, MOST_LISTED, Skill
+from services.interview.interviewer.words import tokens
+from services.interview.practice.skills import FULL_LENGTH, MOST_LISTED, Skill, counted
 from services.interview.practice.vocabulary import Choice, vocabulary
 from services.interview.record import Interview, Turn
 from services.interview.reports.report import Basis, DimensionScore, QuestionResult, Report
@@ -112,7 +113,7 @@ def _variation(choice: Choice) -> str:
 
 
 def _length(interview: Interview, topic: QuestionResult) -> int:
-    return vocabulary(_said(interview, [topic])).words
+    return sum(len(tokens(turn.text)) for turn in _said(interview, [topic]))
 
 
 def _judged(interview: Interview, topics: Sequence[QuestionResult]) -> tuple[QuestionResult, ...]:
@@ -132,7 +133,7 @@ def _advice(
         if not topic.spoken_in and topic not in judged:
             words = _length(interview, topic)
             told.append(
-                f"Say more on topic {topic.round}: {_counted(words, 'word')}"
+                f"Say more on topic {topic.round}: {counted(words, 'word')}"
                 f" {'is' if words == 1 else 'are'} too few to judge by."
             )
     weak = {each.name for each in _dimensions(judged) if each.score < STRONG}
@@ -149,11 +150,11 @@ def _summary(
     rounds = interview.settings.rounds
     if not topics:
         return f"You spoke about none of the {rounds} topics, so there is nothing to report."
-    parts = [f"You spoke about {len(topics)} of {_counted(rounds, 'topic')}."]
+    parts = [f"You spoke about {len(topics)} of {counted(rounds, 'topic')}."]
     heard = [topic for topic in topics if not topic.spoken_in]
     if len(heard) < len(topics):
         named = sorted({_language(topic) for topic in topics if topic.spoken_in})
-        where = _counted(len(topics) - len(heard), "topic")
+        where = counted(len(topics) - len(heard), "topic")
         parts.append(f"On {where} you spoke {' and '.join(named)}, which shows nothing of English.")
     if dimensions:
         parts += _sides(dimensions)
@@ -177,7 +178,3 @@ def _sides(dimensions: Sequence[DimensionScore]) -> list[str]:
         if worst.name != best.name and worst.score < STRONG:
             told.append(f"There is most to gain in {worst.name} ({worst.score:.0f}).")
     return told
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

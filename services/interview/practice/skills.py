@@ -118,14 +118,17 @@ def _fluency(delivery: Delivery, turns: Sequence[Turn]) -> DimensionScore:
     ]
     halts.sort(key=lambda each: each.start)
     told = (
-        f"{delivery.words_per_minute:.0f} words per minute, {_counted(delivery.fillers, 'filler')},"
-        f" {_counted(delivery.pauses, 'long pause')}, {_counted(repeats, 'word')} said twice."
+        f"{delivery.words_per_minute:.0f} words per minute,"
+        f" {counted(len(delivery.fillers), 'filler')},"
+        f" {counted(len(delivery.pauses), 'long pause')},"
+        f" {counted(len(repeats), 'word')} said twice."
     )
     return _dimension(Skill.FLUENCY, max(0.0, delivery.fluency - off), told, halts, turns)
 
 
-def _counted(found: Sequence[object], what: str) -> str:
-    return f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
+def counted(count: int, what: str) -> str:
+    """So many of something, as in "1 word"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _repeats(turns: Sequence[Turn]) -> list[Evidence]:
@@ -150,7 +153,7 @@ def _grammar(
     mistakes: Sequence[Correction], words: Vocabulary, turns: Sequence[Turn]
 ) -> DimensionScore:
     per_hundred = 100 * len(mistakes) / max(FULL_LENGTH, words.words)
-    told = f"{_counted(mistakes, 'mistake')} found in {_counted(range(words.words), 'word')}."
+    told = f"{counted(len(mistakes), 'mistake')} found in {counted(words.words, 'word')}."
     told += _too_few(words)
     evidence = [mistake.evidence for mistake in mistakes]
     return _dimension(
