@@ -59,7 +59,7 @@ HEAPS = {
     "requests": "can you please just ",
     "refusals": "sorry i do not know ",
     "mistakes": "i go yesterday ",
-    "agreement": "i is ",
+    "agreement": "so i is ",
     "learners": "He go to market and she have two book. I am agree with informations. ",
     "plain words": "very good ",
     "han": "我",

@@ -202,7 +202,7 @@ def test_a_topic_in_another_language_hides_no_other() -> None:
 
 
 def test_of_countless_mistakes_a_hundred_are_kept_and_all_are_counted() -> None:
-    turn = Turn("t", Speaker.CANDIDATE, "and i is " * 1000, 1.0, 2.0, typed=True)
+    turn = Turn("t", Speaker.CANDIDATE, "so i is " * 1000, 1.0, 2.0, typed=True)
     found = result(turn)
     assert len(found.corrections) == 100
     assert "1000 mistakes" in of(found, Skill.GRAMMAR).rationale
