@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.interview.interviewer.comparing import compare_reports
-from services.interview.interviewer.statements import languages
 from services.interview.interviewer.words import tokens
-from services.interview.practice.skills import FULL_LENGTH, MOST_LISTED, Skill, counted
+from services.interview.practice.skills import (
+    FULL_LENGTH,
+    LANGUAGE,
+    MOST_LISTED,
+    Skill,
+    counted,
+    spoken,
+)
 from services.interview.practice.vocabulary import Choice, vocabulary
 from services.interview.record import Interview, Turn
 from services.interview.reports.report import Basis, DimensionScore, QuestionResult, Report
 
-LANGUAGE = "en"
 STRONG, WEAK = 70.0, 50.0
 MOST_CORRECTED = 8
 """Corrections that are told in sentences; all are in the results."""
@@ -87,14 +92,14 @@ def _corrected(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
 
 def _elsewhere(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
     return tuple(
-        f"Topic {topic.round}: you spoke {_language(topic)}; this practice is in English."
+        f"Topic {topic.round}: {_small(spoken(topic.spoken_in))}."
         for topic in topics
         if topic.spoken_in
     )
 
 
-def _language(topic: QuestionResult) -> str:
-    return languages(LANGUAGE, topic.spoken_in)["spoken"]
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _said(interview: Interview, topics: Sequence[QuestionResult]) -> list[Turn]:
@@ -153,9 +158,9 @@ def _summary(
     parts = [f"You spoke about {len(topics)} of {counted(rounds, 'topic')}."]
     heard = [topic for topic in topics if not topic.spoken_in]
     if len(heard) < len(topics):
-        named = sorted({_language(topic) for topic in topics if topic.spoken_in})
         where = counted(len(topics) - len(heard), "topic")
-        parts.append(f"On {where} you spoke {' and '.join(named)}, which shows nothing of English.")
+        said = dict.fromkeys(_small(spoken(topic.spoken_in)) for topic in topics if topic.spoken_in)
+        parts.append(f"On {where} {', and '.join(said)}.")
     if dimensions:
         parts += _sides(dimensions)
     mistakes = sum(len(topic.corrections) for topic in heard)

@@ -188,8 +188,37 @@ def test_a_report_of_another_language_tells_which_and_nothing_of_english() -> No
     assert report.questions[0].corrections == ()
     assert "Chinese" in report.summary
     assert "side" not in report.summary
-    assert report.weaknesses == ("Topic 1: you spoke Chinese; this practice is in English.",)
+    assert report.weaknesses == ("Topic 1: you spoke Chinese, not English.",)
     assert report.suggestions == ("Speak English on every topic.",)
+
+
+SPANISH = (
+    "Me gusta mucho cocinar los fines de semana. Aprendí de mi abuela cuando tenía diez años, y hoy"
+    " preparo platos tradicionales para toda mi familia. El mes pasado hice una paella enorme para"
+    " veinte personas, y todos quedaron encantados con el resultado."
+)
+KEYS = "asdf qwer zxcv uiop hjkl bnm poiu lkjh mnbv rewq fdsa vcxz tyui ghjk qaz wsx edc rfv tgb yhn ujm"
+
+
+@pytest.mark.parametrize("text", [SPANISH, KEYS])
+def test_what_is_not_english_is_not_judged(text: str) -> None:
+    report = praised(text)
+    assert report.overall_score == 0
+    assert report.strengths == ()
+    assert "English" in report.summary
+    assert "side" not in report.summary
+    assert report.suggestions == ("Speak English on every topic.",)
+
+
+LISTED = (
+    "Hobby? My hobby basketball, football, swimming, computer game, sleep, music, food. Also my cat,"
+    " very cute cat. Weekend I play game with friend."
+)
+
+
+@pytest.mark.parametrize("text", [LISTED, POORLY])
+def test_poor_english_is_english(text: str) -> None:
+    assert praised(text).questions[0].spoken_in == ""
 
 
 def test_a_topic_in_another_language_hides_no_other() -> None:
