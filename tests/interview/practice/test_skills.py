@@ -197,7 +197,7 @@ SPANISH = (
     " preparo platos tradicionales para toda mi familia. El mes pasado hice una paella enorme para"
     " veinte personas, y todos quedaron encantados con el resultado."
 )
-KEYS = "ab asdf qwer zxcv uiop hjkl bnm poiu lkjh mnbv rewq fdsa vcxz tyui ghjk qaz wsx edc rfv tgb y"
+KEYS = "as qwer zxcv uiop hjkl bnm poiu lkjh mnbv re fdsa vc tyui ghjk qaz wsx edc rfv tgb y"
 
 
 @pytest.mark.parametrize("text", [SPANISH, KEYS])
