@@ -62,7 +62,7 @@ def running_servers() -> Mapping[str, Server]:
         if holder(folder) is None:
             raise LookupError("no mesh runs on this machine; `viva up` starts one")
         entries = control.read(folder).entries
-    except NoAnswer:
+    except (NoAnswer, TimeoutError):
         raise LookupError("the mesh on this machine does not answer") from None
     return {
         entry.name: Server(entry.address, f"http://{entry.metrics}/metrics")

@@ -30,12 +30,15 @@ _NUMBERS = frozenset({"port", "pid", "memory", "ready in", "up"})
 
 @contextmanager
 def rights(folder: Path) -> Iterator[None]:
-    """Says in a line when the mesh on the data folder is another user's."""
+    """Says in a line when whose the mesh on the data folder is keeps it from being asked."""
     try:
         yield
     except PermissionError as error:
         place = error.filename or folder
         tell(f"{place}: the mesh there is another user's; ask them, or set VIVA_DATA_DIR")
+        raise typer.Exit(1) from None
+    except TimeoutError as error:
+        tell(f"{error.filename}: {error.strerror}; try again")
         raise typer.Exit(1) from None
 
 
