@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
-from services.cli.launcher.plan import data_dir
 
 
 @dataclass(frozen=True, slots=True)

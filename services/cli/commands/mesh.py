@@ -24,12 +24,13 @@ from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.status import describe, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
 from services.cli.launcher.output import Output
-from services.cli.launcher.plan import STOP_ORDER, Plan, data_dir, make_plan
+from services.cli.launcher.plan import STOP_ORDER, Plan, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.process import StartFailed, stop_seconds
 from services.cli.launcher.programs import NoPlan

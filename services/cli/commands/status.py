@@ -19,9 +19,9 @@ from services.cli.calls import AsJson, as_called, err, out, print_json, run, tel
 from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
 from services.cli.launcher.overview import Overview
-from services.cli.launcher.plan import data_dir
 
 _MODELS_SECONDS = 10.0
 _PIPE_COLUMNS = 1000

@@ -13,7 +13,7 @@ from contextlib import suppress
 from queue import Full, Queue
 from threading import Thread
 from types import TracebackType
-from typing import Self, TextIO
+from typing import IO, Self, TextIO, cast
 
 from rich.console import Console
 
@@ -92,4 +92,5 @@ def _console(stream: TextIO | None, waiting: _Waiting) -> Console:
     # Python has none where the process was started with it closed.
     if stream is None:
         return Console(quiet=True)
-    return Console(file=_Stream(stream, waiting), highlight=False)
+    # A TextIOBase is all that a Console needs.
+    return Console(file=cast("IO[str]", _Stream(stream, waiting)), highlight=False)

@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 
 import psutil
 
 from services.cli.launcher.health import hung, ready
 from services.cli.launcher.logfile import LogFile
+from services.cli.launcher.overview import Status
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.server import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
@@ -42,25 +42,6 @@ def stop_seconds(patience: LauncherSettings) -> float:
 
 class StartFailed(Exception):
     """A process does not come up; the message says which and shows its last words."""
-
-
-@dataclass(slots=True)
-class Status:
-    """What is known of a process.
-
-    Attributes:
-        pid: Its process id; None while it does not run.
-        started: When it was started, in seconds since the epoch.
-        ready_in: Seconds until it was ready; None before.
-        restarts: How often it was started again.
-        called: Whether new calls may go to it; one that is being replaced ends what it is doing.
-    """
-
-    pid: int | None = None
-    started: float = 0.0
-    ready_in: float | None = None
-    restarts: int = 0
-    called: bool = True
 
 
 class Supervised:
