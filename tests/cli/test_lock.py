@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -45,7 +46,7 @@ def test_a_holder_that_has_not_named_itself_yet_is_waited_for(
         unnamed.write("4711")
         unnamed.flush()
 
-    monkeypatch.setattr(lock.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert holder(tmp_path) == 4711
 
 

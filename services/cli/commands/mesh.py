@@ -122,7 +122,7 @@ def _held(plan: Plan) -> Iterator[None]:
             plan.write_configuration()
         except OSError as error:
             place = error.filename or plan.data_dir
-            remedy = _REMEDIES.get(error.errno, "set VIVA_DATA_DIR to a folder of yours")
+            remedy = _REMEDIES.get(error.errno or 0, "set VIVA_DATA_DIR to a folder of yours")
             refuse(f"{place}: {error.strerror}; {remedy}")
         yield
 
