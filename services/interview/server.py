@@ -104,9 +104,12 @@ async def build(
         creation = Creation(bank, index, casting, kept.store, uses)
         name = f"{settings.reachable}/{new_id()}"
         addresses = settings.data_dir / "interview" / "addresses"
+        before = stack.enter_context(predecessors(addresses, name))
+        learning = tasks.create_task(before.run())
+        stack.callback(learning.cancel)
         sessions = Sessions(
             name=name,
-            predecessors=stack.enter_context(predecessors(addresses, name)),
+            predecessors=before,
             lease_seconds=settings.lease_seconds,
             creation=creation,
             casting=casting,
