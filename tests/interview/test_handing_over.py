@@ -13,6 +13,7 @@ import pytest
 from viva.interview.v1 import interview_pb2, interview_service_pb2_grpc
 from viva.interview.v1 import interview_service_pb2 as pb
 
+from services.interview.predecessors import predecessors
 from services.interview.pump import MOST_BYTES, Pump
 from services.interview.questions.bank import Bank
 from services.interview.store.memory import MemoryStore
@@ -153,8 +154,10 @@ async def test_a_server_that_was_started_again_has_what_its_predecessor_had_at_o
     bank: Bank, tmp_path: Path
 ) -> None:
     store = MemoryStore(10)
-    before = "127.0.0.1:7105/before"
-    async with orchestrator(store, bank, tmp_path, predecessors=[before]) as again:
+    address = "127.0.0.1:7105"
+    with predecessors(tmp_path / "interview" / "addresses", before := f"{address}/before"):
+        pass
+    async with orchestrator(store, bank, tmp_path, address=address) as again:
         made = [await again.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
         for each in made:
             await store.acquire(each.id, before, 3600.0)
