@@ -122,7 +122,8 @@ async def test_it_deletes_what_is_old_by_itself(postgres: Postgres, tmp_path: Pa
 async def test_recordings_go_with_what_the_memory_has_no_room_for(tmp_path: Path) -> None:
     async with started(tmp_path, max_interviews=1) as wire:
         first = await wire.create()
-        [folder] = (tmp_path / "interview" / "recordings" / "memory").iterdir()
+        kept = tmp_path / "interview" / "recordings" / "memory"
+        [folder] = (each for each in kept.iterdir() if each.is_dir())
         recording = folder / f"{first.id}.candidate.one"
         recording.touch()
         await wire.create()
