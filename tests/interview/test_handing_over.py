@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from viva.interview.v1 import interview_pb2, interview_service_pb2_grpc
 from viva.interview.v1 import interview_service_pb2 as pb
 
+from services.interview.leases import HeldElsewhere
 from services.interview.predecessors import predecessors
 from services.interview.pump import MOST_BYTES, Pump
 from services.interview.questions.bank import Bank
@@ -25,6 +26,7 @@ from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
 from tests.interview.test_lifecycle import asked
 from tests.server_process import free_port
+from tests.server_process import until as until_true
 
 ANN = {"user": "ann"}
 
@@ -167,6 +169,30 @@ async def test_a_server_that_was_started_again_has_what_its_predecessor_had_at_o
         joining = pb.ConverseRequest(join=join(made[1].id, typed=True))
         async with again.wire.converse(joining) as call:
             await until(call, asked)
+
+
+async def test_a_server_that_was_started_before_its_predecessor_died_has_it_then(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = MemoryStore(10)
+    address = "127.0.0.1:7105"
+    with ExitStack() as living:
+        living.enter_context(
+            predecessors(tmp_path / "interview" / "addresses", before := f"{address}/before")
+        )
+        async with orchestrator(store, bank, tmp_path, address=address) as again:
+            made = await again.wire.create(rounds=1, follow_ups=0)
+            await store.acquire(made.id, before, 3600.0)
+            with pytest.raises(HeldElsewhere):
+                await again.house.end("ann", made.id)
+            living.close()
+
+            async def ended() -> bool:
+                with suppress(HeldElsewhere):
+                    return (await again.house.end("ann", made.id)).interview.state.over
+                return False
+
+            await until_true(ended)
 
 
 # Speak calls.

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from viva.account.v1 import session_service_pb2, session_service_pb2_grpc
+from viva.interview.v1 import interview_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.server import build
@@ -17,13 +18,13 @@ from services.interview.settings import InterviewServerSettings
 from services.interview.store.postgres import PostgresStore
 from services.runtime import watching
 from services.runtime.channel import open_channel, outgoing
-from services.runtime.errors import reasons
 from services.runtime.postgres.database import open_database
 from services.runtime.server import serving
 from tests.interview.calls import Wire, join, refused, typed, until
 from tests.interview.databases import Postgres
 from tests.interview.stage import PATIENCE, FakeRecogniser, FakeSynthesiser
 from tests.interview.test_store_contract import interview
+from tests.refusals import reason
 from tests.server_process import free_port
 from tests.server_process import until as until_true
 
@@ -76,6 +77,10 @@ async def started(data_dir: Path, **told: Any) -> AsyncIterator[Wire]:
         yield Wire(channel, FakeRecogniser(), FakeSynthesiser(), data_dir)
 
 
+def joining(made: interview_pb2.Interview) -> pb.ConverseRequest:
+    return pb.ConverseRequest(join=join(made.id, typed=True))
+
+
 async def test_a_stream_ends_with_its_session_where_there_are_accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +96,7 @@ async def test_a_stream_ends_with_its_session_where_there_are_accounts(
             options = outgoing(PATIENCE, user=user)
             options["metadata"] = (*options["metadata"], ("x-viva-session", f"{user}'s"))
             call = wire.interviews.Converse(None, **options)
-            await call.write(pb.ConverseRequest(join=join(made.id, typed=True)))
+            await call.write(joining(made))
             await until(call, lambda event: event.HasField("utterance_started"))
             return call
 
@@ -99,10 +104,21 @@ async def test_a_stream_ends_with_its_session_where_there_are_accounts(
         accounts.over.add("ann's")
         error = await refused(anns)
         assert error.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert reasons(error) == ["SESSION_ENDED"]
+        assert reason(error) == "SESSION_ENDED"
         await bobs.write(pb.ConverseRequest(candidate=typed("I am still here.")))
         await until(bobs, lambda event: event.HasField("candidate_turn"))
         bobs.cancel()
+
+
+async def test_one_user_is_in_as_many_interviews_as_the_settings_allow(tmp_path: Path) -> None:
+    async with started(tmp_path, max_conversations=3, max_conversations_per_user=1) as wire:
+        first, second = [await wire.create() for _ in range(2)]
+        bobs = await wire.create(user="bob")
+        async with wire.converse(joining(first)) as call, wire.converse(joining(second)) as other:
+            await until(call, lambda event: event.HasField("utterance_started"))
+            assert reason(await refused(other)) == "TOO_MANY_OPEN"
+            async with wire.converse(joining(bobs), user="bob") as his:
+                await until(his, lambda event: event.HasField("utterance_started"))
 
 
 async def test_it_deletes_what_is_old_by_itself(postgres: Postgres, tmp_path: Path) -> None:
