@@ -65,7 +65,8 @@ async def find(
 ) -> User | None:
     """The user of this id; `locked` until the transaction ends."""
     if locked:
-        return (await lock(connection, [user_id])).get(user_id)
+        # Whatever the id's form: the mesh's own callers may write it otherwise.
+        return next(iter((await lock(connection, [user_id])).values()), None)
     return _user(
         await connection.fetchrow(
             f"SELECT {_COLUMNS} FROM account.users WHERE id = $1",  # noqa: S608
