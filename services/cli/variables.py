@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings
 from edge.envoy.settings import EnvoySettings
 from edge.gateway.bridge.settings import BridgeSettings
 from services.cli.launcher.settings import LauncherSettings
-from services.runtime.settings import ServerSettings, load, variable
+from services.runtime.settings import ServerSettings, load, variable, without_user
 
 _SERVERS = ("asr", "tts", "llm", "embed", "interview", "gateway", "reflection")
 _PACKAGES = {"gateway": "edge", "reflection": "edge"}
@@ -27,7 +27,8 @@ class Variable:
     """One of them.
 
     Attributes:
-        value: What it is set to, or is without being set, as JSON can say it; a secret is masked.
+        value: What it is set to, or is without being set, as JSON can say it; a secret is masked,
+            and so is who a URL says one is.
         description: What it is, in a sentence.
     """
 
@@ -63,7 +64,10 @@ def variables(context: typer.Context) -> Mapping[str, Variable]:
     for settings in settings_classes().values():
         values = load(settings).model_dump(mode="json")
         for field, about in settings.model_fields.items():
-            shown = Variable(values[field], about.description or "")
+            value = values[field]
+            if isinstance(value, str) and "://" in value:
+                value = without_user(value)
+            shown = Variable(value, about.description or "")
             found.setdefault(variable(settings, field), shown)
     for name, description in _read_by_commands(context):
         found.setdefault(name, Variable(os.environ.get(name), description))
@@ -89,9 +93,12 @@ def misspelt(context: typer.Context) -> Sequence[str]:
     for name in sorted(name for name in os.environ if name.startswith("VIVA_")):
         if name.upper() in known:
             continue
-        nearest = difflib.get_close_matches(name, sorted(listed), n=1, cutoff=0.8)
+        # Of a server, which is not named in it.
+        meant = sorted({each + name.upper().removeprefix("VIVA_") for each in prefixes} & listed)
+        nearest = meant or difflib.get_close_matches(name, sorted(listed), n=1, cutoff=0.8)
         if nearest:
-            found.append(f"{name} is no setting; {nearest[0]} is")
+            are = "are" if len(nearest) > 1 else "is"
+            found.append(f"{name} is no setting; {', '.join(nearest)} {are}")
         elif name.startswith(tuple(prefixes)):
             found.append(f"{name} is no setting; `viva config` lists those that are")
     return found

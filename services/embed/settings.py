@@ -111,7 +111,9 @@ class EmbedSettings(ServerSettings):
         default=3.0, ge=0, description="How long a text waits for company while the model is free."
     )
     max_queue: int = Field(
-        default=4096, ge=1, description="Most texts waiting; requests beyond are refused."
+        default=4096,
+        ge=1,
+        description="Most texts waiting; requests beyond are refused. A caller has half at most.",
     )
     max_queue_bytes: int = Field(
         default=64 * 1024 * 1024,

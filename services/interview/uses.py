@@ -15,8 +15,9 @@ from typing import Protocol
 import grpc
 
 from services.interview.clients.seams import Quota
-from services.runtime.errors import ServiceError, Unavailable
+from services.runtime.errors import ServiceError
 from services.runtime.logs import log
+from services.runtime.telemetry import trace_alone
 
 _logger = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ CLOSING_SECONDS = 3.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 _TRIES = 60
 """Over 50 minutes: a gateway that is away for longer is not waited for."""
+# What else is answered may be answered otherwise the next time.
+_FOR_GOOD = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
 
 
 class Kept(Protocol):
@@ -71,26 +74,30 @@ class Uses:
 
         The task, which nobody needs to await, raises nothing.
         """
-        task = asyncio.create_task(self._give_back(user, interview_id), name="quota-release")
+        # A context of its own: the call's time may be up, and is no limit here.
+        task = asyncio.create_task(
+            self._give_back(user, interview_id), name="quota-release", context=trace_alone()
+        )
         self._returning.add(task)
         task.add_done_callback(self._returning.discard)
         return task
 
     async def _give_back(self, user: str, interview_id: str) -> None:
-        wait = _FIRST_WAIT
+        wait, cause = _FIRST_WAIT, None
         for _ in range(_TRIES):
             try:
                 if await self._kept.holds(interview_id):
                     return
                 await self._quota.release(user, interview_id)
-            except Unavailable as error:
-                log(_logger, logging.WARNING, "quota not given back yet", cause=error)
             except ServiceError as error:
-                if error.code is not grpc.StatusCode.NOT_FOUND:  # Its user is gone, and all uses.
-                    log(_logger, logging.WARNING, "quota not given back", cause=error)
-                return
+                if error.code is grpc.StatusCode.NOT_FOUND:
+                    return  # Its user is gone, and all uses.
+                cause = error
+                if error.code in _FOR_GOOD:
+                    break
+                log(_logger, logging.WARNING, "quota not given back yet", cause=error)
             else:
                 return
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
-        log(_logger, logging.ERROR, "quota never given back", interview=interview_id)
+        log(_logger, logging.ERROR, "quota never given back", cause=cause, interview=interview_id)

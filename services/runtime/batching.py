@@ -94,8 +94,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             max_batch_seconds: Longest that a batch of several items is predicted to take. A batch
                 that runs cannot be stopped: this is how long urgent work may have to stand behind
                 it, and how exactly work can be fitted to deadlines.
-            max_queue: Most items waiting; more are refused. The last quarter is for interactive
-                callers who hold no more than their fair part, one newcomer's left out.
+            max_queue: Most items waiting; more are refused. A caller may have as many of them as
+                that leaves free, so half at most; a quarter is for interactive work alone.
             max_bytes: Most memory that waiting items may hold, by their `size`; likewise.
             max_wait: Seconds an item waits for company while a worker is free.
             cost: An item's size, above 0, in any unit that the model's time grows with (tokens,
@@ -304,17 +304,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             return
         # One that takes longer than it should is expected to go on for as long as it is late.
         busy = [abs(until - now) for until in self._running.values()]
-        held = self._queue.held.get(new.caller, Held())
-        size = sum(job.size for job in new.jobs)
-        promised = sum(job.size for job in self._queue.promised)
         refusal: Refusal | None = None
-        room = self._room(new, held.items + len(new.jobs), self._max_queue)
-        if self.waiting + len(new.jobs) > max(1, room):
-            refusal = Refusal("queue_full", min(busy, default=0.0))
-        elif self._queue.size + promised + size > self._room(
-            new, held.size + size, self._max_bytes
-        ):
-            refusal = Refusal("memory", min(busy, default=0.0))
+        if full := self._has_no_room(new):
+            refusal = Refusal(full, min(busy, default=0.0))
         else:
             for job in new.jobs:
                 self._queue.push(job)
@@ -340,15 +332,25 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         else:
             self._queue.promise(job)
 
-    def _room(self, new: Submission, held: float, most: float) -> float:
-        """How far a caller who would hold so much may fill what takes so much at `most`.
+    def _has_no_room(self, new: Submission) -> str | None:
+        """What of the queue is full for a submission, items or memory; None if it has room.
 
-        The last quarter is for interactive callers who hold no more than what is fair to those
-        who are there and to one more who may come.
+        A caller may hold as much as that leaves free (dynamic thresholds, as in call_places.py).
+        The first item of one who holds nothing needs no more than to fit.
         """
-        callers = len(self._queue.held.keys() | {new.caller})
-        fair = held <= most / (callers + 1) or not self.waiting
-        return most * (1 if fair and new.priority is Priority.INTERACTIVE else 1 - RESERVED)
+        held = self._queue.held.get(new.caller, Held())
+        first = not held.items and len(new.jobs) == 1
+        part = 1.0 if new.priority is Priority.INTERACTIVE else 1 - RESERVED
+        items = len(new.jobs)
+        free = max(1, part * self._max_queue) - self.waiting - items
+        if free < (0 if first else held.items + items):
+            return "queue_full"
+        size = sum(job.size for job in new.jobs)
+        waiting = self._queue.size + sum(job.size for job in self._queue.promised)
+        free = part * self._max_bytes - waiting - size
+        if free < (0 if first else held.size + size):
+            return "memory"
+        return None
 
     def _is_promised(self, new: Submission, promise: Submission) -> bool:
         """Puts jobs in the place of as many that were promised, if they cost no more."""

@@ -2,7 +2,8 @@
 
 A caller may hold so many times the places that are free, so that whoever comes next finds some
 (dynamic thresholds: Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
-switches", 1998). Nobody is cut off: what is held comes free when its calls end.
+switches", 1998). The last places are for those who hold the fewest. Nobody is cut off: what is held
+comes free when its calls end.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from services.runtime import metrics
 from services.runtime.errors import Overloaded
 from services.runtime.request import Request
 
-USER_SHARE = 1 / 16
-"""For a user: alone a seventeenth of all, 117 of 2,000. Fifty who take all they can leave 96."""
+SHARE = 1 / 16
+"""For a user, and for an address that calls as no user: alone a seventeenth, 118 of 2,000."""
 MESH_SHARE = 3.0
 """For a program of the mesh, which may call for many users: alone three quarters of all."""
 FEW = 8
-"""So many anybody may hold, as long as there is any place."""
+"""So many anybody may hold, until the last places are reached."""
+LAST = 1 / 16
+"""Of all places: of these anybody may hold no more than `SHARE`, or one. Of 2,000 they are 125."""
 
 
 class CallPlaces:
@@ -37,8 +40,13 @@ class CallPlaces:
         Raises:
             Overloaded: There is none, or none for this caller.
         """
-        caller = f"user:{request.user}" if request.user else request.caller
-        self._admit(caller, USER_SHARE if request.user else MESH_SHARE)
+        if request.user:
+            caller, share = f"user:{request.user}", SHARE
+        elif request.address:
+            caller, share = f"address:{request.address}", SHARE
+        else:
+            caller, share = request.caller, MESH_SHARE
+        self._admit(caller, share)
         self._held[caller] += 1
         try:
             yield
@@ -52,7 +60,8 @@ class CallPlaces:
         if free <= 0:
             metrics.REFUSED.labels("calls", "max_concurrent_rpcs").inc()
             raise Overloaded(f"the server runs {self._most} calls, its limit")
-        if held >= max(FEW, share * free):
+        few, share = (FEW, share) if free > LAST * self._most else (1, SHARE)
+        if held >= max(few, share * free):
             metrics.REFUSED.labels("calls", "caller_share").inc()
             raise Overloaded(
                 f"{held} calls of this caller run; what is left of the server's {self._most} is"

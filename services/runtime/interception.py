@@ -25,6 +25,7 @@ from services.runtime.errors import Draining, service_error, to_status
 from services.runtime.logs import log
 from services.runtime.receiving import Context, messages, one_message
 from services.runtime.request import (
+    ADDRESS_KEY,
     CALLER_KEY,
     REQUEST_ID_KEY,
     SESSION_KEY,
@@ -243,6 +244,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             caller=str(sent.get(CALLER_KEY) or context.peer()),
             user=str(sent.get(USER_KEY, "")),
             session=str(sent.get(SESSION_KEY, "")),
+            address=str(sent.get(ADDRESS_KEY, "")),
             method=method,
             deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
             draining=self._draining,

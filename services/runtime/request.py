@@ -11,6 +11,7 @@ REQUEST_ID_KEY = "x-request-id"
 CALLER_KEY = "x-viva-caller"
 USER_KEY = "x-viva-user"
 SESSION_KEY = "x-viva-session"
+ADDRESS_KEY = "x-viva-address"
 
 
 def new_request_id() -> str:
@@ -27,6 +28,7 @@ class Request:
         caller: Who shares the server fairly with others: `x-viva-caller`, else the peer's address.
         user: The user the edge vouches for, `x-viva-user`; empty between services.
         session: The session they are logged in by, `x-viva-session`; empty between services.
+        address: Where the edge saw the call come from, `x-viva-address`; empty between services.
         method: The full method name.
         deadline: On the event loop's clock, in seconds; None without one.
         draining: Set when the server stops: a stream finishes what it is saying, begins nothing
@@ -37,6 +39,7 @@ class Request:
     caller: str = ""
     user: str = ""
     session: str = ""
+    address: str = ""
     method: str = ""
     deadline: float | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)

@@ -154,10 +154,17 @@ def problems(settings: type[BaseSettings], error: ValidationError | SettingsErro
         what = problem["msg"].removeprefix("Value error, ")
         if problem["loc"]:
             at_fault = str(problem["loc"][0])
-            told = "" if _is_secret(settings, at_fault) else f" (it is {problem['input']!r})"
+            given = repr(problem["input"])
+            told = "" if _is_secret(settings, at_fault) else f" (it is {without_user(given)})"
             what = f"{variable(settings, at_fault)}: {what}{told}"
         found.append(what)
     return found
+
+
+def without_user(text: str) -> str:
+    """What may be told of what may be a URL: not what stands before an @, a password perhaps."""
+    _, at, rest = text.rpartition("@")
+    return f"…@{rest}" if at else text
 
 
 def _is_secret(settings: type[BaseSettings], field: str) -> bool:

@@ -30,7 +30,7 @@ def test_streamed_text_is_as_good_as_the_whole_files(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", [0, 1, 2, 4])
 def test_a_lone_short_utterance_has_the_same_text_live_and_whole(
     base: WhisperCTranslate2, vad: SileroVad, number: int
 ) -> None:

@@ -163,13 +163,24 @@ def test_config_has_every_variable_in_a_line_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_variable_that_nothing_reads_is_named_with_the_nearest(tmp_path: Path) -> None:
-    wrong = {"VIVA_ASR_THREAD": "2", "VIVA_DRAIN_SECOND": "9", "VIVA_TTS_LOUDER": "1"}
+    wrong = {
+        "VIVA_ASR_THREAD": "2",
+        "VIVA_DATABASE_URL": "x",
+        "VIVA_DRAIN_SECOND": "9",
+        "VIVA_SMTP_HOST": "mail",
+        "VIVA_TTS_LOUDER": "1",
+    }
     right = {"VIVA_RESULTS": "x", "VIVA_UP_WITHOUT": "tts", "VIVA_ASR_LOG_LEVEL": "ERROR"}
     variables = {**unprepared(tmp_path), **wrong, **right}
     found = findings(variables)
     assert found["variables"]["remedy"].splitlines() == [
         "VIVA_ASR_THREAD is no setting; VIVA_ASR_THREADS is",
+        (
+            "VIVA_DATABASE_URL is no setting;"
+            " VIVA_GATEWAY_DATABASE_URL, VIVA_INTERVIEW_DATABASE_URL are"
+        ),
         "VIVA_DRAIN_SECOND is no setting; VIVA_DRAIN_SECONDS is",
+        "VIVA_SMTP_HOST is no setting; VIVA_GATEWAY_SMTP_HOST is",
         "VIVA_TTS_LOUDER is no setting; `viva config` lists those that are",
     ]
     assert found["settings"]["remedy"] == ""
@@ -193,6 +204,12 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     result = viva(variables, "config")
     assert result.returncode == 2
     assert "VIVA_EMBED_MAX_BATCH_SIZE" in result.stderr
+
+
+def test_config_does_not_tell_the_password_of_a_url(tmp_path: Path) -> None:
+    variables = {**unprepared(tmp_path), "VIVA_LLM_OPENAI_BASE_URL": "http://ann:hunter2@llm/v1"}
+    shown = json.loads(viva(variables, "config", "--json").stdout)
+    assert shown["VIVA_LLM_OPENAI_BASE_URL"]["value"] == "…@llm/v1"
 
 
 def test_the_doctor_names_a_list_that_is_no_json(tmp_path: Path) -> None:

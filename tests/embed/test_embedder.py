@@ -74,9 +74,9 @@ async def test_waiting_texts_hold_only_so_much_memory() -> None:
     words = Tokenizer(WordLevel({"[UNK]": 0, "word": 1}, unk_token="[UNK]"))
     words.pre_tokenizer = Whitespace()
     tokenization = Tokenization(words, max_tokens=1000, instructions={})
-    # One text of 500 tokens has 8 kB, three have too much.
+    # One text of 500 tokens has 8 kB; three are more than one caller may have waiting.
     limits = BatchLimits(
-        size=1, tokens=1000, seconds=1, wait=0, queue=100, queue_bytes=20_000, workers=1
+        size=1, tokens=1000, seconds=1, wait=0, queue=100, queue_bytes=40_000, workers=1
     )
     run.set()
     async with embedding(cast("Encoder", Held()), tokenization, limits) as embedder:

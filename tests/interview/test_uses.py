@@ -14,6 +14,7 @@ import grpc
 import pytest
 from viva.account.v1 import quota_service_pb2 as quota_pb
 from viva.account.v1 import quota_service_pb2_grpc
+from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview import uses
 from services.interview.clients.quota import QuotaClient
@@ -22,6 +23,7 @@ from services.interview.record import LOCAL_USER, Interview
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import Lease
+from services.interview.uses import Uses
 from services.runtime.channel import open_channel
 from services.runtime.errors import QuotaExhausted, Relayed, Unavailable
 from services.runtime.ids import new_uuid
@@ -163,6 +165,92 @@ async def begin(running: Orchestrator, interview_id: str) -> None:
     """Joins an interview, and leaves it."""
     async with running.wire.converse(joining(interview_id)) as call:
         await until(call, lambda event: event.HasField("utterance_started"))
+
+
+class Releases(quota_service_pb2_grpc.QuotaServiceServicer):
+    """A gateway that counts at once, says so never, and takes releases of who waits a second.
+
+    Attributes:
+        refusals: What it answers to the first of them.
+        used: Keys that are counted.
+        counted: Set with the first one.
+    """
+
+    def __init__(self, *refusals: grpc.StatusCode) -> None:
+        self.refusals = list(refusals)
+        self.used: set[str] = set()
+        self.counted = asyncio.Event()
+
+    async def Reserve(self, request: Any, context: Any) -> Any:
+        self.used.add(request.key)
+        self.counted.set()
+        await asyncio.Event().wait()
+
+    async def Release(self, request: Any, context: Any) -> Any:
+        if self.refusals:
+            await context.abort(self.refusals.pop(0), "not now")
+        if context.time_remaining() < 1:
+            await context.abort(Code.DEADLINE_EXCEEDED, "no time for a transaction")
+        self.used.discard(request.key)
+        return quota_pb.ReleaseResponse()
+
+
+@asynccontextmanager
+async def asking(gateway: Releases) -> AsyncIterator[QuotaClient]:
+    """What asks the gateway, which takes calls until the scope ends."""
+    server = grpc.aio.server()
+    quota_service_pb2_grpc.add_QuotaServiceServicer_to_server(gateway, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            yield QuotaClient(channel)
+    finally:
+        await server.stop(0)
+
+
+async def test_what_was_counted_for_a_call_whose_time_is_up_is_given_back(
+    bank: Bank, tmp_path: Path
+) -> None:
+    gateway, ann = Releases(), new_uuid()
+    async with (
+        asking(gateway) as quota,
+        orchestrator(MemoryStore(10), bank, tmp_path, quota=quota) as running,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await running.wire.interviews.CreateInterview(
+                pb.CreateInterviewRequest(), timeout=0.5, metadata=(("x-viva-user", ann),)
+            )
+        assert late.value.code() is Code.DEADLINE_EXCEEDED
+        assert gateway.counted.is_set()
+    assert not gateway.used
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        Code.RESOURCE_EXHAUSTED,
+        Code.INTERNAL,
+        Code.CANCELLED,
+        Code.UNKNOWN,
+        Code.ABORTED,
+        Code.UNAVAILABLE,
+    ],
+)
+async def test_a_gateway_that_does_not_take_a_use_back_is_asked_again(code: Code) -> None:
+    gateway = Releases(code, code)
+    gateway.used.add("one")
+    async with asking(gateway) as quota, Uses(quota, MemoryStore(10)) as using:
+        await using.give_back(new_uuid(), "one")
+    assert not gateway.used
+
+
+@pytest.mark.parametrize("code", [Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.NOT_FOUND])
+async def test_a_gateway_that_will_never_take_a_use_back_is_asked_once(code: Code) -> None:
+    gateway = Releases(code, code)
+    async with asking(gateway) as quota, Uses(quota, MemoryStore(10)) as using:
+        await using.give_back(new_uuid(), "one")
+    assert gateway.refusals == [code]
 
 
 class _Quotas(quota_service_pb2_grpc.QuotaServiceServicer):

@@ -323,6 +323,86 @@ def test_what_waits_may_hold_only_so_much_memory() -> None:
     machine.play(script)
 
 
+@pytest.mark.parametrize(
+    ("priority", "held"),
+    [
+        (Priority.INTERACTIVE, [128, 64, 32, 16, 8, 4, 2, 1, 1]),
+        (Priority.BATCH, [96, 48, 24, 12, 6, 3, 1, 1, 1]),
+    ],
+)
+def test_a_caller_may_have_as_much_waiting_as_that_leaves_free(
+    priority: Priority, held: list[int]
+) -> None:
+    machine = Machine(max_queue=256)
+    waiting: list[int] = []
+
+    async def script() -> None:
+        tasks = [asyncio.create_task(machine.submit(caller="first"))]
+        await asyncio.sleep(0.01)
+        for caller in range(9):
+            before = machine.scheduler.waiting
+            tasks += [
+                asyncio.create_task(machine.submit(caller=f"{caller}", priority=priority))
+                for _ in range(256)
+            ]
+            await asyncio.sleep(0)
+            waiting.append(machine.scheduler.waiting - before)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    machine.play(script)
+    assert waiting == held
+
+
+def test_no_call_fills_the_queue_of_an_idle_server() -> None:
+    machine = Machine(max_queue=256)
+
+    async def script() -> None:
+        with pytest.raises(Overloaded, match="the queue is full"):
+            await machine.scheduler.submit_all([0] * 129)
+        await machine.scheduler.submit_all([0] * 128)
+
+    machine.play(script)
+
+
+def test_who_has_all_the_batch_work_it_may_has_room_for_a_question() -> None:
+    machine = Machine(max_queue=256)
+
+    async def script() -> None:
+        submit = machine.scheduler.submit_all
+        with pytest.raises(Overloaded, match="the queue is full"):
+            await submit([0] * 97, priority=Priority.BATCH)
+        job = asyncio.create_task(submit([0] * 96, priority=Priority.BATCH))
+        await asyncio.sleep(0)
+        await submit([0] * 16)
+        await job
+
+    machine.play(script)
+
+
+def test_callers_who_ask_on_and_on_leave_about_as_much_as_each_of_them_has() -> None:
+    machine = Machine(max_queue=60)
+    free: list[int] = []
+
+    async def flood(caller: int) -> None:
+        while True:
+            with contextlib.suppress(Overloaded):
+                await machine.submit(caller=f"{caller}")
+            await asyncio.sleep(0.2)
+
+    async def script() -> None:
+        floods = [asyncio.create_task(flood(n % 5)) for n in range(300)]
+        await asyncio.sleep(6)
+        for _ in range(60):
+            await asyncio.sleep(0.1)
+            free.append(60 - machine.scheduler.waiting)
+        for task in floods:
+            task.cancel()
+        await asyncio.wait(floods)
+
+    machine.play(script)
+    assert min(free) >= 60 / 6 - 2
+
+
 @pytest.mark.parametrize("within", [None, 5.0])
 @pytest.mark.parametrize("others", [1, 4])
 def test_a_full_queue_locks_nobody_out_who_holds_little_of_it(

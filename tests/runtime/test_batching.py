@@ -339,7 +339,8 @@ async def test_batch_work_leaves_room_for_interactive_work() -> None:
         group.create_task(scheduler.submit("first"))
         await gate.wait_entered()
         for count in (1, 2, 3):
-            group.create_task(scheduler.submit(f"b{count}", priority=Priority.BATCH))
+            job = scheduler.submit(f"b{count}", caller=f"{count}", priority=Priority.BATCH)
+            group.create_task(job)
             await until_waiting(scheduler, count)
         with pytest.raises(Overloaded):
             await scheduler.submit("b4", priority=Priority.BATCH)

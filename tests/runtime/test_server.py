@@ -407,15 +407,18 @@ async def test_calls_beyond_the_limit_are_refused_and_health_checks_are_not() ->
     assert refused_calls("max_concurrent_rpcs") == before + 1
 
 
-async def test_a_user_leaves_calls_for_others_however_many_they_make() -> None:
+@pytest.mark.parametrize("named_by", ["x-viva-user", "x-viva-address"])
+async def test_who_calls_through_the_edge_leaves_calls_for_others_however_many_they_make(
+    named_by: str,
+) -> None:
     speaker, before = Speaker(), refused_calls("caller_share")
     async with AsyncExitStack() as stack:
         _, channel = await stack.enter_async_context(running(speaker, max_concurrent_rpcs=16))
         stub = tts_pb2_grpc.TtsServiceStub(channel)
 
-        def hold(user: str) -> Any:
+        def hold(name: str) -> Any:
             request = tts_pb2.SynthesizeRequest(text="hello")
-            call = stub.Synthesize(request, **outgoing(60, user=user))
+            call = stub.Synthesize(request, timeout=60, metadata=((named_by, name),))
             stack.callback(call.cancel)
             return call
 

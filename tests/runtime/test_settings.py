@@ -155,6 +155,28 @@ def test_a_secret_that_is_wrong_is_not_told(
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://ann:hunter2@collector:4317", "collector:4317"),
+        ("http://ann:a/b@c'hunter2@collector:4317", "collector:4317"),
+        ("ann:hunter2@collector:4317", "collector:4317"),
+        ("collector:4317", "'collector:4317'"),
+    ],
+)
+def test_the_password_of_a_url_that_is_wrong_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, told: str
+) -> None:
+    monkeypatch.setenv("VIVA_OTLP_ENDPOINT", url)
+    with pytest.raises(SystemExit):
+        load(DemoSettings)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("VIVA_OTLP_ENDPOINT: write http://host:port")
+    assert told in line
+    assert "hunter2" not in line
+    assert "ann" not in line
+
+
 def test_a_variable_that_is_empty_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     before = DemoSettings()
     for name in (*ServerSettings.model_fields, "places"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -28,6 +28,7 @@ _PIECE_SECONDS = 0.02
 _SILENCE = b"\0\0" * round(16000 * _PIECE_SECONDS)
 # At a server's gauges, over three seconds.
 _LOOKS = 30
+_REST = 5
 
 
 Start = Callable[[], grpc.aio.Call]
@@ -154,11 +155,19 @@ async def _cancel_one(call: Any, wait: int) -> None:
 
 
 async def _settled(server: Server) -> dict[str, float]:
-    """The server's memory, and the lowest of its gauges in a while: some work comes and goes."""
+    """The server's memory, and its lowest gauges until they rest: some work comes and goes."""
     process = await asyncio.to_thread(server.process)
     lowest: dict[str, float] = {}
-    for _ in range(_LOOKS):
+    looks: list[dict[str, float]] = []
+    while len(looks) < _LOOKS and not _at_rest(looks):
         await asyncio.sleep(0.1)
-        gauges = await server.gauges()
+        looks.append(gauges := await server.gauges())
         lowest = {name: min(value, lowest.get(name, value)) for name, value in gauges.items()}
     return {**lowest, "rss": float(process.memory_info().rss)}
+
+
+def _at_rest(looks: Sequence[dict[str, float]]) -> bool:
+    """Whether no call runs, and nothing has changed in the last looks."""
+    last = looks[-_REST:]
+    same = all(one == last[0] for one in last)
+    return len(last) == _REST and same and not last[0]["viva_rpc_running"]

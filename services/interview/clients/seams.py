@@ -54,8 +54,7 @@ class Quota(Protocol):
         """Gives an interview back that is not held; one that is not counted does no harm.
 
         Raises:
-            Unavailable: That cannot be done now.
-            ServiceError: Nor ever.
+            ServiceError: That was not done; whether a retry can help, its code says.
         """
         ...
 
