@@ -43,6 +43,8 @@ async def time_passes(on: Stage) -> None:
 async def test_a_change_given_up_in_its_midst_does_not_hold_for_ever(on: Stage) -> None:
     member = await on.member()
     await change(on, member, 7)
+    await time_passes(on)
+    assert not await on.rows(_DOUBTS)
     on.owners.told.clear()
     on.owners.late = asyncio.Event()
     changing = asyncio.create_task(change(on, member, 1))
@@ -96,6 +98,7 @@ async def test_what_changes_while_it_is_told_again_is_told_once_more(on: Stage) 
 async def test_it_is_told_until_it_is_heard(on: Stage) -> None:
     member = await on.member()
     await change(on, member, 7)
+    await time_passes(on)
     on.owners.down = True
     with pytest.raises(grpc.aio.AioRpcError):
         await change(on, member, 1)
