@@ -122,6 +122,8 @@ class InterviewSettings:
 
     Attributes:
         mode: The persona's, from the creation on.
+        own_trade: Whether questions about the candidate's own trade take the place of technical
+            ones, of which the bank has none for the position; from the creation on.
     """
 
     language: str = "en"
@@ -137,6 +139,7 @@ class InterviewSettings:
     persona: str = DEFAULT_PERSONA
     patience: Patience = Patience.NORMAL
     mode: Mode = Mode.INTERVIEW
+    own_trade: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,9 +162,8 @@ def test_what_was_known_of_the_language_decides_where_the_window_does_not(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clip", [0, 2])
-def test_reversed_speech_is_taken_for_invented(base: WhisperCTranslate2, clip: int) -> None:
-    backwards = np.ascontiguousarray(read_wav(librivox()[clip].path)[::-1])
+def test_reversed_speech_is_taken_for_invented(base: WhisperCTranslate2) -> None:
+    backwards = np.ascontiguousarray(read_wav(librivox()[2].path)[::-1])
     [heard] = decode_fully(base, [Window(backwards)])
     assert not isinstance(heard, Exception)
     assert guards.is_invented(heard)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.interview.clients.embed import EmbedClient
-from services.interview.questions.bank import load_bank
+from services.interview.questions.bank import Question, load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
+from services.interview.questions.topics import in_language
 from services.interview.record import Category, Difficulty, InterviewSettings
 from tests.interview.stage import FakeEmbedder
 
@@ -41,6 +43,97 @@ async def test_words_are_searched_until_the_vectors_are_there(tmp_path: Path) ->
     assert not index.ready
     found = await index.search("deadlock", lambda _: True, 1)
     assert found[0].question.id == "tech-prog-deadlock"
+
+
+def chinese(question: Question) -> bool:
+    return question.language == "zh"
+
+
+def english(question: Question) -> bool:
+    return question.language == "en" and question.category is not Category.CONVERSATION
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("docker", "zh-sys-container"),
+        ("Unit Tests", "zh-craft-unit-test"),
+        ("code review", "zh-craft-code-review"),
+        ("python", "zh-prog-gc"),
+        ("team conflict", "zh-beh-conflict"),
+        ("Redis 缓存", "zh-tech-cache"),
+        ("SQL injection", "zh-data-sql-injection"),
+    ],
+)
+async def test_english_topics_find_chinese_questions(
+    tmp_path: Path, topic: str, expected: str
+) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    await index.build()
+    found = await index.search(topic, chinese, 5)
+    assert expected in [result.question.id for result in found]
+    assert found[0].score
+
+
+async def test_what_the_model_does_not_read_is_not_found_by_it(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    await index.build()
+    for query, accepts in (("pottery", chinese), ("驯兽师", english), ("Медсестра", english)):
+        found = await index.search(query, accepts, 500)
+        assert {result.score for result in found} == {0.0}, query
+
+
+async def test_chinese_topics_find_english_questions(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    await index.build()
+    found = await index.search("数据库索引", english, 4)
+    assert "tech-data-index" in [result.question.id for result in found]
+
+
+async def test_a_model_that_reads_both_is_asked_for_both(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    embedder.model = "bge-m3"
+    index = QuestionIndex(BANK, embedder, tmp_path)
+    await index.build()
+    embedder.calls.clear()
+    await index.search("驯兽师", lambda _: True, 5)
+    assert embedder.calls == [["驯兽师"]] * 2
+
+
+async def test_in_all_languages_the_querys_own_leads(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    await index.build()
+    for query, own in (("database", "en"), ("数据库", "zh")):
+        found = await index.search(query, lambda _: True, 10)
+        assert {result.question.language for result in found} == {own}
+
+
+async def test_a_title_that_nothing_is_near_draws_from_the_whole_bank(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    await index.build()
+    settings = InterviewSettings(rounds=5, job_title="驯兽师")
+    without = replace(settings, job_title=None)
+    drawn: set[str] = set()
+    for seed in "abcdefgh":
+        planned = await plan(settings, index, [], seed=seed)
+        assert planned == await plan(without, index, [], seed=seed)
+        drawn.update(question.id for question in planned)
+    assert len(drawn) > 25
+
+
+async def test_topics_are_named_as_the_bank_names_them() -> None:
+    passages = [question.passage for question in BANK if question.language == "zh"]
+    for name in (
+        "unit test",
+        "TLS",
+        "microservices",
+        "Git",
+        "deadlocks",
+        "front-end",
+        "data analyst",
+    ):
+        term = in_language(name, "zh")
+        assert any(term in passage for passage in passages), name
 
 
 async def test_a_failing_embedder_is_tried_again(

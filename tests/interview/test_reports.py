@@ -12,10 +12,11 @@ from viva.interview.v1 import report_pb2
 
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.comparing import compare_reports
+from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.statements import shortened
 from services.interview.interviewer.structure import structure
 from services.interview.interviewer.summarising import Reviewer, compose, question_alone
-from services.interview.interviewer.words import foreign, is_chinese
+from services.interview.interviewer.words import is_chinese
 from services.interview.record import (
     Category,
     Interview,

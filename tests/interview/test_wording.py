@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.wording import wording
-from services.interview.interviewer.words import content_words, foreign
+from services.interview.interviewer.words import content_words
 from tests.interview.stage import question
 
 ITEMS = ("reproduce it reliably", "make the case small", "bisect the history", "add a test")

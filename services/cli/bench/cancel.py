@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -158,7 +158,7 @@ async def _settled(server: Server) -> dict[str, float]:
     """The server's memory, and its lowest gauges until they rest: some work comes and goes."""
     process = await asyncio.to_thread(server.process)
     lowest: dict[str, float] = {}
-    looks: list[dict[str, float]] = []
+    looks: list[Mapping[str, float]] = []
     while len(looks) < _LOOKS and not _at_rest(looks):
         await asyncio.sleep(0.1)
         looks.append(gauges := await server.gauges())
@@ -166,7 +166,7 @@ async def _settled(server: Server) -> dict[str, float]:
     return {**lowest, "rss": float(process.memory_info().rss)}
 
 
-def _at_rest(looks: Sequence[dict[str, float]]) -> bool:
+def _at_rest(looks: Sequence[Mapping[str, float]]) -> bool:
     """Whether no call runs, and nothing has changed in the last looks."""
     last = looks[-_REST:]
     same = all(one == last[0] for one in last)

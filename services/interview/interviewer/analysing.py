@@ -13,13 +13,15 @@ from services.interview.interviewer.coverage import (
     compare,
     compare_words,
 )
+from services.interview.interviewer.declining import declined
+from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.rating import Rating, rate
 from services.interview.interviewer.reading import found
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import in_another_language
 from services.interview.interviewer.structure import Structure, structure
 from services.interview.interviewer.wording import Wording, wording
-from services.interview.interviewer.words import content_words, foreign
+from services.interview.interviewer.words import content_words
 from services.interview.questions.bank import Question
 from services.interview.record import Category, Turn
 from services.interview.reports.delivery import HEARD, Delivery, measure
@@ -34,6 +36,7 @@ from services.interview.reports.report import (
     StoryShares,
 )
 from services.interview.reports.sound import Sound
+from services.interview.simplified import simplified
 
 WELL_HEARD = 0.7
 """Mean confidence of the recogniser from which what was not understood was not said."""
@@ -68,10 +71,15 @@ async def analyse(
     Returns:
         The result, and why meanings were not compared, if they were not.
     """
-    answer = " ".join(turn.text for turn in turns)
-    length = len(answer)
-    said = await found(length, lambda: passages(turns))
-    quotes = [passage.quote for passage in said]
+    given = [place for place, turn in enumerate(turns) if not declined(turn.text)]
+    answers = [turns[place] for place in given]
+    if not answers:
+        return _not_answered(round_number, question, asked, turns), None
+    # Read as the bank is written; shown as it was typed.
+    length = sum(len(turn.text) for turn in answers)
+    answer = await found(length, lambda: simplified(" ".join(turn.text for turn in answers)))
+    said = await found(length, lambda: passages(answers))
+    quotes = await found(length, lambda: [simplified(passage.quote) for passage in said])
     failure: DependencyFailed | None = None
     try:
         comparison = await compare(embedder, question, quotes, background=True)
@@ -81,26 +89,27 @@ async def analyse(
     worded = await found(length, lambda: wording(question, answer))
     told = None
     if question.category is Category.BEHAVIORAL:
-        told = await found(length, lambda: structure(sentences(turns)))
-    spoken = measure([turn.words for turn in turns], sounds)
+        told = await found(length, lambda: structure(sentences(answers), simplified))
+    heard = [sounds[place] for place in given if place < len(sounds)]
+    spoken = measure([turn.words for turn in answers], heard)
     rating = rate(question, comparison, worded, told, spoken)
-    where = _Evidence(said, turns, comparison, told, spoken, question.language)
+    where = _Evidence(said, answers, comparison, told, spoken, question.language)
     # A model that reads both languages compares them all the same.
     compared = any(point.covered or point.denied for point in comparison.points)
-    spoken_in = foreign(answer, question.language)
+    spoken_in = await found(length, lambda: foreign(answer, question.language))
     elsewhere = None if compared else spoken_in
     # What is not read as words was not looked at: nobody knows what it says.
     # And where words alone are compared, what is said in other words is missed more often than not.
     by_meaning = comparison.basis is Basis.RUBRIC_EMBEDDING
     looked_at = by_meaning and spoken_in is None and bool(content_words(answer))
     # Whoever answers well says in other words what nothing came near.
-    certain = looked_at and _well_heard(turns) and rating.overall < WELL_ANSWERED
+    certain = looked_at and _well_heard(answers) and rating.overall < WELL_ANSWERED
     result = QuestionResult(
         question_id=question.id,
         round=round_number,
         question=asked,
         category=question.category,
-        score=rating.overall,
+        score=0.0 if elsewhere else rating.overall,
         key_points=tuple(_key_point(point, said, certain=certain) for point in comparison.points),
         dimensions=_in_other_language(
             _dimensions(question, rating, comparison, worded, spoken, where), question, elsewhere
@@ -114,6 +123,28 @@ async def analyse(
         spoken_in=elsewhere or "",
     )
     return result, failure
+
+
+def _not_answered(
+    round_number: int, question: Question, asked: str, turns: Sequence[Turn]
+) -> QuestionResult:
+    """The result of a question that was declined: no point is made, and nothing is judged."""
+    certain = _well_heard(turns)
+    return QuestionResult(
+        question_id=question.id,
+        round=round_number,
+        question=asked,
+        category=question.category,
+        score=0.0,
+        key_points=tuple(
+            KeyPointResult(point, 0.0, covered=False, certain=certain)
+            for point in question.key_points
+        ),
+        dimensions=(),
+        turn_ids=tuple(turn.id for turn in turns),
+        basis=Basis.RUBRIC_LEXICAL,
+        declined=True,
+    )
 
 
 def figures(delivery: Delivery) -> DeliveryFigures:
@@ -237,12 +268,14 @@ def _dimensions(
 def _in_other_language(
     dimensions: tuple[DimensionScore, ...], question: Question, spoken: str | None
 ) -> tuple[DimensionScore, ...]:
-    """The scores of an answer in another language, with that as the reason where it is one."""
+    """The scores of an answer: none in another language but for how it was spoken, and why."""
     if spoken is None:
         return dimensions
     why = in_another_language(question.language, spoken)
     return tuple(
-        each if each.name == Dimension.DELIVERY else replace(each, rationale=why)
+        each
+        if each.name == Dimension.DELIVERY
+        else replace(each, score=0.0, level=1, rationale=why)
         for each in dimensions
     )
 

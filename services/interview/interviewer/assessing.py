@@ -14,6 +14,7 @@ from services.interview.interviewer.wording import wording
 from services.interview.interviewer.words import count
 from services.interview.questions.bank import Question
 from services.interview.reports.passages import texts
+from services.interview.simplified import simplified
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,16 @@ class Assessment:
 async def assess(embedder: Embedder, question: Question, answer: str) -> Assessment:
     """Assesses an answer; falls back to comparing words, never raises for a server that is away."""
     length = len(answer)
-    words = await found(length, lambda: count(answer))
-    if declined(answer) or not words:
+    read = await found(length, lambda: simplified(answer))
+    words = await found(length, lambda: count(read))
+    if declined(read) or not words:
         return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
-    said = await found(length, lambda: texts(answer))
+    said = await found(length, lambda: texts(read))
     try:
         comparison = await compare(embedder, question, said, background=False)
     except DependencyFailed:
         comparison = await found(length, lambda: compare_words(question, said))
-    worded = await found(length, lambda: wording(question, answer))
+    worded = await found(length, lambda: wording(question, read))
     points = comparison.points
     covered = tuple(point.text for point in points if point.covered)
     missed = tuple(point.text for point in points if not point.covered)

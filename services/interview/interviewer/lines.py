@@ -202,6 +202,13 @@ _LAST: Wordings = {
     "en": ("My last question: {}", "And the last question: {}", "One last question. {}"),
     "zh": ("最后一个问题：{}", "还有最后一个问题：{}", "最后请问：{}"),
 }
+_OWN_TRADE = {
+    "en": (
+        " My question bank has no technical questions for it, so I will ask about your experience"
+        " and the way you work."
+    ),
+    "zh": "我的题库里没有这个职位的专业题，所以会请您谈谈经历和做事的方法。",
+}
 _THANKS = {"en": "Thank you. ", "zh": "谢谢。"}
 
 
@@ -217,19 +224,22 @@ def line(said: Said, language: str, seed: str = "") -> str:
 
 
 def opening(settings: InterviewSettings) -> str:
-    """The greeting and what will happen."""
+    """The greeting and what will happen; also that it is not technical, where the bank can't be."""
     if primary(settings.language) == "zh":
         name = f"{settings.candidate_name}，" if settings.candidate_name else ""
         about = f"{settings.job_title}职位的" if settings.job_title else ""
+        own_trade = _OWN_TRADE["zh"] if settings.own_trade else ""
         number = _CHINESE_NUMBERS[settings.rounds]
         return (
-            f"{name}您好，欢迎参加{about}模拟面试。我会问您{number}个问题，请不要着急，慢慢回答。"
+            f"{name}您好，欢迎参加{about}模拟面试。{own_trade}"
+            f"我会问您{number}个问题，请不要着急，慢慢回答。"
         )
     greeting = f"Hello {settings.candidate_name}" if settings.candidate_name else "Hello"
     about = f" for the position of {settings.job_title}" if settings.job_title else ""
+    own_trade = _OWN_TRADE["en"] if settings.own_trade else ""
     questions = "one question" if settings.rounds == 1 else f"{_NUMBERS[settings.rounds]} questions"
     return (
-        f"{greeting}, and welcome. This is a practice interview{about}."
+        f"{greeting}, and welcome. This is a practice interview{about}.{own_trade}"
         f" I have {questions} for you. Take your time with each answer."
     )
 

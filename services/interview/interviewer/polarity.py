@@ -39,7 +39,7 @@ _SUBJECTS_WORDS = """
     i we you he she they it this that there these those
 """
 _SUBJECTS = frozenset(_SUBJECTS_WORDS.split())
-_TOKEN = re.compile(r"n't\b|[a-z][a-z+#'-]*|[,.;:?!()–—]")
+_TOKEN = re.compile(r"n't\b|[a-z][a-z+#'-]*|[,.;:?!()–—\n]")
 _AFFIRMED = re.compile(
     r"\bnot only\b|(?<!do )(?<!don't )\bnot just\b|\bno (doubt|matter|wonder|problem)\b"
     r"|\bnot to mention\b|\bwhy not\b|\bcan(no|')t wait\b|\bwhether or not\b"
@@ -80,7 +80,7 @@ _CHINESE_CUE = re.compile(
 """Some of their characters are parts of other words: 特别, 别人, 无论, 未来."""
 _CHINESE_QUALITY = re.compile(r"不([\u4e00-\u9fff]{2})的(?=[\u4e00-\u9fff])")
 """不可达的对象: what something is like is denied, and nothing of what is said of it."""
-_CHINESE_CLAUSE = re.compile(r"[，。；！？、,.;!?]|但是|而是|因为|所以|然后")
+_CHINESE_CLAUSE = re.compile(r"[，。；！？、,.;!?\n]|但是|而是|因为|所以|然后")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         " language: you answered in {spoken}.",
         "answer_in": "Answer in {own}, the language of the interview.",
         "include": "Answer “{question}” again and include: {point}",
+        "unanswered": "Question {round}: not answered.",
+        "prepare": "Prepare an answer to “{question}”; it could begin with: {point}",
         "nothing": "None of the {rounds} questions was answered, so there is nothing to score.",
         "reached": "You answered {answered} of {rounds} questions and reached {score:.0f} of 100.",
         "sides": "Your best side was {best} ({best_score:.0f}); there is most to gain in {worst}"
@@ -84,6 +86,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "所以没有识别到内容。",
         "answer_in": "请用面试语言{own}回答。",
         "include": "再回答一次“{question}”，并讲到：{point}",
+        "unanswered": "问题{round}：没有回答。",
+        "prepare": "为“{question}”准备一个回答，可以从这一点讲起：{point}",
         "nothing": "{rounds}个问题都没有回答，所以没有评分。",
         "reached": "您回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
         "sides": "最好的是{best}（{best_score:.0f}分），"
@@ -134,6 +138,7 @@ def languages(language: str, spoken: str) -> dict[str, str]:
 
 def shortened(text: str) -> str:
     """The beginning of a quotation, as wide as `QUOTE_CELLS` columns, cut where it may be."""
+    text = " ".join(text.split())
     width, end = 0, len(text)
     for place, character in enumerate(text):
         width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -150,8 +155,14 @@ def shortened(text: str) -> str:
 
 
 _LANGUAGES: Mapping[str, Mapping[str, str]] = {
-    "en": {"en": "English", "zh": "Chinese", "ja": "Japanese", "other": "another language"},
-    "zh": {"en": "英语", "zh": "中文", "ja": "日语", "other": "其他语言"},
+    "en": {
+        "en": "English",
+        "zh": "Chinese",
+        "zh-latn": "pinyin",
+        "ja": "Japanese",
+        "other": "another language",
+    },
+    "zh": {"en": "英语", "zh": "中文", "zh-latn": "拼音", "ja": "日语", "other": "其他语言"},
 }
 _CLAUSE_END = re.compile(r"[,;，；、。！？.!?](?=\s|[\u4e00-\u9fff])")
 _WORD_END = re.compile(r"\S(?=\s)")

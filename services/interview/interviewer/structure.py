@@ -9,7 +9,7 @@ there at all says more than a few percent.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,17 +104,20 @@ class Structure:
         )
 
 
-def structure(sentences: Sequence[Evidence]) -> Structure:
+def structure(
+    sentences: Sequence[Evidence], read: Callable[[str], str] = lambda text: text
+) -> Structure:
     """The parts of a story.
 
     Args:
         sentences: In the order they were said, at least one.
+        read: The form in which a sentence is looked at, where that is not how it was written.
     """
     words = dict.fromkeys(Part, 0)
     first: dict[Part, Evidence] = {}
     part = Part.SITUATION
     for sentence in sentences:
-        for clause in _clauses(sentence.quote):
+        for clause in _clauses(read(sentence.quote)):
             part = _part(clause, part)
             words[part] += count(clause)
             first.setdefault(part, sentence)

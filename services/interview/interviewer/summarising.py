@@ -14,6 +14,7 @@ from services.interview.interviewer.reading import found
 from services.interview.interviewer.rubric import Dimension
 from services.interview.interviewer.statements import (
     advice,
+    in_another_language,
     joined,
     languages,
     named,
@@ -109,7 +110,7 @@ class Reviewer:
         )
         if failure is not None:
             self._failed(failure)
-        if self._judge is None:
+        if self._judge is None or result.declined:
             return result
         try:
             return await self._judge.judge(question, answers, result)
@@ -148,19 +149,20 @@ def compose(
 ) -> Report:
     """The report of an interview with these results; pure."""
     language = interview.settings.language
-    dimensions = _dimensions(questions, language)
-    overall = sum(q.score for q in questions) / len(questions) if questions else None
+    answered = [question for question in questions if not question.declined]
+    dimensions = _dimensions(answered, language)
+    overall = sum(q.score for q in answered) / len(answered) if answered else None
     ended = max((turn.end for turn in interview.turns), default=0.0)
     report = Report(
         interview_id=interview.id,
         overall_score=overall,
         dimensions=dimensions,
         questions=tuple(questions),
-        strengths=_strengths(questions, language),
+        strengths=_strengths(answered, language),
         weaknesses=_weaknesses(questions, language),
-        suggestions=_suggestions(questions, dimensions, language),
-        basis=_basis(questions),
-        summary=_summary(interview, questions, dimensions, overall),
+        suggestions=_suggestions(questions, language),
+        basis=_basis(answered),
+        summary=_summary(interview, answered, overall),
         duration=ended,
     )
     if previous is None:
@@ -230,8 +232,14 @@ def _strengths(questions: Sequence[QuestionResult], language: str) -> tuple[str,
 
 
 def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
-    weaknesses = []
+    weaknesses = [
+        statement(language, "unanswered", round=question.round)
+        for question in questions
+        if question.declined
+    ]
     for question in questions:
+        if question.declined:
+            continue
         if question.spoken_in:
             named_both = languages(language, question.spoken_in)
             weaknesses.append(
@@ -269,13 +277,17 @@ def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str
     return tuple(weaknesses[: 2 * MAX_STATEMENTS])
 
 
+def _understood(questions: Sequence[QuestionResult]) -> list[QuestionResult]:
+    """Those whose answers tell how somebody answers: given, and in the interview's language."""
+    return [each for each in questions if not each.declined and not each.spoken_in]
+
+
 def _missed(question: QuestionResult) -> list[KeyPointResult]:
     return [point for point in question.key_points if not point.covered and not point.denied]
 
 
-def _suggestions(
-    questions: Sequence[QuestionResult], dimensions: Sequence[DimensionScore], language: str
-) -> tuple[str, ...]:
+def _suggestions(questions: Sequence[QuestionResult], language: str) -> tuple[str, ...]:
+    dimensions = _dimensions(_understood(questions), language)
     weak = [d for d in sorted(dimensions, key=_score) if d.score < STRONG]
     suggestions = [advice(language, dimension.name) for dimension in weak[: MAX_STATEMENTS - 2]]
     elsewhere = [question.spoken_in for question in questions if question.spoken_in]
@@ -284,25 +296,28 @@ def _suggestions(
         suggestions.insert(0, first)
     for question in sorted(questions, key=lambda result: result.score):
         if missed := _missed(question):
-            point = missed[0].key_point
+            key = "prepare" if question.declined else "include"
             suggestions.append(
-                statement(language, "include", question=question.question, point=point)
+                statement(language, key, question=question.question, point=missed[0].key_point)
             )
     return tuple(suggestions[:MAX_STATEMENTS])
 
 
 def _summary(
     interview: Interview,
-    questions: Sequence[QuestionResult],
-    dimensions: Sequence[DimensionScore],
+    answered: Sequence[QuestionResult],
     overall: float | None,
 ) -> str:
     language, rounds = interview.settings.language, interview.settings.rounds
     if overall is None:
         return statement(language, "nothing", rounds=rounds)
+    parts = [statement(language, "reached", answered=len(answered), rounds=rounds, score=overall)]
+    dimensions = _dimensions(_understood(answered), language)
+    if not dimensions:
+        parts.append(in_another_language(language, answered[0].spoken_in))
+        return joined(language, *parts)
     best = max(dimensions, key=_score)
     worst = min(dimensions, key=_score)
-    parts = [statement(language, "reached", answered=len(questions), rounds=rounds, score=overall)]
     if best.name != worst.name:
         parts.append(
             statement(

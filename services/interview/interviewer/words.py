@@ -7,9 +7,6 @@ pairs of neighbouring characters stand for them, the usual unit of retrieval wit
 from __future__ import annotations
 
 import re
-import unicodedata
-
-from services.interview.interviewer.personas import primary
 
 _STOP_WORDS = """
     a about above after again all also am an and any are as at be because been before being both
@@ -27,7 +24,7 @@ _CONTRACTED_WORDS = """
     it's let's mustn't shouldn't that's there's they're wasn't we'd we'll we're we've weren't
     what's won't wouldn't you'd you'll you're you've
 """
-_CONTRACTED = frozenset(_CONTRACTED_WORDS.split())
+CONTRACTED = frozenset(_CONTRACTED_WORDS.split())
 
 _CHINESE_STOP = frozenset(
     "的了是在我你他她它们这那有和与就也都很不没会要到对把被让着过吗呢吧啊么什个一上下来去说以及或而但"
@@ -52,11 +49,6 @@ _SUFFIXES = (
     "e",
 )
 
-FEW_TOKENS = 4
-"""A shorter text may be a name or a term in any language."""
-FOREIGN_SHARE = 0.1
-"""Of Chinese at least so many words are characters."""
-
 _MARKS = "\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff"
 """Signs that stand on letters, and letters of scripts that write vowels so."""
 _LETTER = rf"(?:(?![\u4e00-\u9fff])[^\W\d_²³¹]|[{_MARKS}])"
@@ -67,11 +59,6 @@ _TOKEN = re.compile(
     rf"|(?:(?![{_KANA_RANGE}])(?:{_LETTER}|\d))(?:(?![{_KANA_RANGE}])(?:{_LETTER}|[\d'+#-]))*"
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_KANA = re.compile(f"[{_KANA_RANGE}]")
-_KANA_SHARE = 0.1
-"""Of Japanese at least so many characters are kana; Chinese has none."""
-_OTHER_WORD = 4
-"""Letters of a script that writes no spaces which stand for a word, as a lower bound."""
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -80,7 +67,7 @@ def content_words(text: str) -> frozenset[str]:
     for word in _WORD.findall(text.lower().replace("’", "'")):
         if _HAN.match(word):
             found.update(_pairs(word))
-        elif word not in STOP_WORDS and word not in _CONTRACTED:
+        elif word not in STOP_WORDS and word not in CONTRACTED:
             found.add(stem(word.removesuffix("'s")))
     return frozenset(found)
 
@@ -111,35 +98,6 @@ def tokens(text: str) -> list[str]:
 def is_chinese(text: str) -> bool:
     """Whether most of a text is Chinese."""
     return 2 * len(_HAN.findall(text)) > len(tokens(text))
-
-
-def foreign(text: str, language: str) -> str | None:
-    """The language of a text that is not in `language`; None where it may be in it.
-
-    "en", "zh", "ja", or "other" for letters that are neither Latin nor of these.
-
-    By script alone: names and terms in Latin letters make no English of Chinese.
-    """
-    found = tokens(text)
-    kana, written = len(_KANA.findall(text)), len(_HAN.findall(text))
-    letters = [character for character in text if character.isalpha()]
-    other = sum(not _is_latin(character) for character in letters) - kana - written
-    if max(len(found), other // _OTHER_WORD) < FEW_TOKENS:
-        return None
-    if kana > _KANA_SHARE * (kana + written) and 2 * (kana + written) > len(letters):
-        return "ja"
-    if 2 * other > len(letters):
-        return "other"
-    han = sum(1 for token in found if _HAN.match(token))
-    match primary(language):
-        case "zh":
-            return "en" if han < FOREIGN_SHARE * len(found) else None
-        case _:
-            return "zh" if is_chinese(text) else None
-
-
-def _is_latin(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
 def count(text: str) -> int:

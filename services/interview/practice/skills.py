@@ -13,9 +13,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from services.interview.interviewer.analysing import figures
+from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.rubric import Scale, nearest, score
 from services.interview.interviewer.statements import in_another_language
-from services.interview.interviewer.words import foreign
 from services.interview.practice.corrections import corrections
 from services.interview.practice.vocabulary import Vocabulary, vocabulary
 from services.interview.questions.bank import Question

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Question:
     Attributes:
         aims: For each follow-up the place of the key point it asks for; None asks in general. May
             be shorter than `follow_ups`: the rest ask in general.
+        own_trade: Asks about the candidate's own trade, whichever it is: it takes the place of a
+            technical question where the bank has none for the position.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Question:
     follow_ups: tuple[str, ...]
     language: str = "en"
     aims: tuple[int | None, ...] = ()
+    own_trade: bool = False
 
     @property
     def aimed(self) -> tuple[tuple[str, int | None], ...]:
@@ -95,9 +98,8 @@ def load_bank(directory: Path = BANK) -> Bank:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         category = _CATEGORIES[content["category"]]
         language = content.get("language", "en")
-        questions += [
-            _question(entry, category, language, path.name) for entry in content["questions"]
-        ]
+        read = [_question(entry, category, language, path.name) for entry in content["questions"]]
+        questions += [replace(each, own_trade=content.get("own_trade", False)) for each in read]
     return Bank(questions)
 
 

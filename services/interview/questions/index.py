@@ -19,6 +19,7 @@ from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer.coverage import reads
 from services.interview.interviewer.words import content_words, is_chinese
 from services.interview.questions.bank import Bank, Question
+from services.interview.questions.topics import in_language
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ FIRST_BACKOFF = 0.5
 LAST_BACKOFF = 30.0
 """Seconds between attempts to embed the bank, doubling."""
 BATCH = 32
+_OTHER = "other"
+"""Any other language than the bank's; only models that read many read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,17 @@ class QuestionIndex:
         fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
         if query is None:
             return [Found(self._questions[index], None) for index in fitting[:limit]]
-        scores = await self._scores(query)
-        fitting.sort(key=lambda index: -scores[index])
-        return [Found(self._questions[i], float(scores[i])) for i in fitting[:limit]]
+        own = _language(query)
+        scores: dict[int, float] = {}
+        for language in dict.fromkeys(self._questions[index].language for index in fitting):
+            there = [index for index in fitting if self._questions[index].language == language]
+            scores |= zip(there, await self._scores(query, language, there), strict=True)
+        # What was found by words is not as near by the same number: the query's language leads.
+        mixed = not (self.ready and reads(self._model, _OTHER))
+        fitting.sort(
+            key=lambda index: (mixed and self._questions[index].language != own, -scores[index])
+        )
+        return [Found(self._questions[i], scores[i]) for i in fitting[:limit]]
 
     def like(self, question: Question, accepts: Callable[[Question], bool]) -> Sequence[Found]:
         """The accepted questions by their nearness to another one, best first; asks no model."""
@@ -135,18 +146,31 @@ class QuestionIndex:
         fitting.sort(key=lambda index: -scores[index])
         return [Found(self._questions[i], float(scores[i])) for i in fitting]
 
-    async def _scores(self, query: str) -> npt.NDArray[np.float32]:
-        language = "zh" if is_chinese(query) else "en"
-        if self._vectors is not None and reads(self._model, language):
+    async def _scores(self, query: str, language: str, places: Sequence[int]) -> list[float]:
+        """The nearness of the questions at these places, which are in one language."""
+        query = in_language(query, language)
+        # The model has to read both: of what it cannot read the nearest is the nearest by chance.
+        if self._vectors is not None and all(
+            reads(self._model, each) for each in (language, _language(query))
+        ):
             try:
                 vectors = await self._embedder.embed([query], query=True, background=False)
             except DependencyFailed as failure:
                 log(_logger, logging.WARNING, "searching by words", reason=failure.reason)
             else:
                 if vectors.model == self._model:
-                    scores: npt.NDArray[np.float32] = self._vectors @ vectors.values[0]
-                    return scores
-        return by_words(query, (question.passage for question in self._questions))
+                    return list(map(float, self._vectors[places] @ vectors.values[0]))
+        passages = (self._questions[place].passage for place in places)
+        return list(map(float, by_words(query, passages)))
+
+
+def _language(query: str) -> str:
+    """What a query is in, by its script: "en", "zh" or "other"."""
+    if is_chinese(query):
+        return "zh"
+    return (
+        "en" if any(character.isalpha() for character in query if character.isascii()) else _OTHER
+    )
 
 
 def by_words(query: str, passages: Iterable[str]) -> npt.NDArray[np.float32]:

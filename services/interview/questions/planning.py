@@ -8,8 +8,9 @@ from itertools import cycle
 
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Question
-from services.interview.questions.index import QuestionIndex
-from services.interview.record import Category, Difficulty, InterviewSettings
+from services.interview.questions.crafts import Craft, Crafts
+from services.interview.questions.index import Found, QuestionIndex
+from services.interview.record import Category, Difficulty, InterviewSettings, Mode
 
 ORDER = (
     Category.SELF_INTRODUCTION,
@@ -43,17 +44,38 @@ async def plan(
     categories = [category for category in ORDER if category in wanted]
     dice = random.Random(seed)  # noqa: S311 - no secret
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
-    fitting = await _fitting(settings, index, query)
+    if settings.own_trade:
+        query = None  # No question of the bank is near the title of another craft.
+    found = await _fitting(settings, index, query)
+    fitting = [each.question for each in found]
+    scores = {each.question.id: each.score for each in found}
     for category in cycle(categories):
         if len(picked) >= settings.rounds:
             break
         left = [question for question in fitting if question not in picked]
-        candidates = [question for question in left if question.category is category] or left
+        candidates = [question for question in left if _place(question) is category] or left
         if not candidates:
             break
-        nearest = candidates if query is None else candidates[:CHOICE]
+        # A query that nothing is near is none: its best questions are the first in the bank.
+        nearest = candidates[:CHOICE] if scores[candidates[0].id] else candidates
         picked.append(dice.choice(nearest))
     return picked
+
+
+def of_another_craft(settings: InterviewSettings, crafts: Crafts) -> bool:
+    """Whether the bank's technical questions do not fit the position.
+
+    Who asks for categories, topics or questions gets what they ask for, whatever the position is.
+    """
+    asked_for = settings.categories or settings.topics or settings.question_ids
+    if asked_for or settings.job_title is None or settings.mode is not Mode.INTERVIEW:
+        return False
+    return crafts.of(settings.job_title) is Craft.ANOTHER
+
+
+def _place(question: Question) -> Category:
+    """Where it stands in the order: about one's own trade as a technical one."""
+    return Category.TECHNICAL if question.own_trade else question.category
 
 
 def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
@@ -63,16 +85,17 @@ def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
 
 async def _fitting(
     settings: InterviewSettings, index: QuestionIndex, query: str | None
-) -> list[Question]:
+) -> Sequence[Found]:
     wanted = wanted_categories(settings)
 
     def accepts(question: Question) -> bool:
         easy_enough = settings.difficulty is None or question.difficulty <= settings.difficulty
         spoken = question.language == primary(settings.language)
-        return spoken and question.category in wanted and easy_enough
+        technical = question.category is Category.TECHNICAL
+        refused = technical if settings.own_trade else question.own_trade
+        return spoken and question.category in wanted and easy_enough and not refused
 
-    found = await index.search(query, accepts, limit=len(index))
-    return [result.question for result in found]
+    return await index.search(query, accepts, limit=len(index))
 
 
 def harder_or_easier(
@@ -95,7 +118,8 @@ def harder_or_easier(
     others = {question.id for question in plan}
 
     def fits(question: Question) -> bool:
-        same = (question.category, question.language) == (planned.category, planned.language)
+        same = question.category is planned.category and question.language == planned.language
+        same = same and question.own_trade == planned.own_trade
         return same and question.difficulty is difficulty and question.id not in others
 
     tags = set(planned.tags)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from services.interview.record import Speaker, SpokenWord, Turn
 from services.interview.reports.report import Evidence
@@ -22,6 +22,8 @@ _TYPED_WORD = re.compile(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+")
 _CHINESE = "\u4e00-\u9fff，。！？；："
 _INNER_SPACE = re.compile(rf"(?<=[{_CHINESE}]) (?=[{_CHINESE}\d])|(?<=\d) (?=[{_CHINESE}])")
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
+_ITEM = re.compile(r"\s*(?:[-–—*•·▪◦]\s+|\(?\d{1,2}(?:[.):]\s+|[)、]\s*))(?=\S)")
+"""What an item of a list begins with; it is no word of the answer."""
 
 
 def passages(turns: Sequence[Turn]) -> list[Evidence]:
@@ -31,15 +33,20 @@ def passages(turns: Sequence[Turn]) -> list[Evidence]:
     """
     found: list[Evidence] = []
     for turn in turns:
-        alone = sentences([turn])
+        lines = _lines(turn)
+        starts = set(accumulate(map(len, lines)))
+        alone = [sentence for line in lines for sentence in line]
         found += alone
-        found += [_joined(a, b) for a, b in pairwise(alone)]
+        found += [
+            _joined(one, other, "\n" if place in starts else " ")
+            for place, (one, other) in enumerate(pairwise(alone), 1)
+        ]
     return found
 
 
 def sentences(turns: Sequence[Turn]) -> list[Evidence]:
     """The sentences of the turns in order."""
-    return [each for turn in turns for each in (_spoken(turn) if turn.words else _typed(turn))]
+    return [each for turn in turns for line in _lines(turn) for each in line]
 
 
 def texts(answer: str) -> list[str]:
@@ -48,12 +55,19 @@ def texts(answer: str) -> list[str]:
     return [passage.quote for passage in passages([typed])]
 
 
-def _joined(one: Evidence, other: Evidence) -> Evidence:
-    return Evidence(one.turn_id, one.start, other.end, closed_up(f"{one.quote} {other.quote}"))
+def _joined(one: Evidence, other: Evidence, joint: str) -> Evidence:
+    text = closed_up(f"{one.quote}{joint}{other.quote}")
+    return Evidence(one.turn_id, one.start, other.end, text)
 
 
-def _typed(turn: Turn) -> list[Evidence]:
-    parts = [part.strip() for part in _END.split(turn.text)]
+def _lines(turn: Turn) -> list[list[Evidence]]:
+    """The sentences of each line: where one ends a sentence does, lists have no full stops."""
+    return [_spoken(turn)] if turn.words else [_typed(turn, s) for s in turn.text.splitlines()]
+
+
+def _typed(turn: Turn, line: str) -> list[Evidence]:
+    item = _ITEM.match(line)
+    parts = [part.strip() for part in _END.split(line[item.end() if item else 0 :])]
     return [
         Evidence(turn.id, turn.start, turn.end, text)
         for part in parts

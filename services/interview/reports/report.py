@@ -105,8 +105,10 @@ class QuestionResult:
     """A question and how it was answered.
 
     Attributes:
+        score: 0 to 100; 0 where the question was declined, which is no score.
         spoken_in: The language of an answer that is not in the interview's; empty otherwise.
         corrections: Of practice in speaking, in the order in which they were said.
+        declined: Whether the candidate had no answer; such a question counts as not answered.
     """
 
     question_id: str
@@ -122,6 +124,7 @@ class QuestionResult:
     delivery: DeliveryFigures | None = None
     spoken_in: str = ""
     corrections: tuple[Correction, ...] = ()
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

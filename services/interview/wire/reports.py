@@ -71,7 +71,7 @@ def _result(result: QuestionResult) -> report_pb2.QuestionResult:
         round=result.round,
         question=result.question,
         category=question_pb2.QuestionCategory.ValueType(result.category),
-        score=result.score,
+        score=None if result.declined else result.score,
         key_points=[_key_point(point) for point in result.key_points],
         dimensions=[_dimension(dimension) for dimension in result.dimensions],
         turn_ids=result.turn_ids,
@@ -79,6 +79,7 @@ def _result(result: QuestionResult) -> report_pb2.QuestionResult:
         story=None if result.story is None else _story(result.story),
         delivery=None if result.delivery is None else _delivery(result.delivery),
         corrections=[_correction(correction) for correction in result.corrections],
+        declined=result.declined,
     )
 
 

@@ -1,0 +1,199 @@
+"""Whose craft a position is of, and what is asked where it is not the bank's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from viva.interview.v1.interview_service_pb2 import ConverseRequest
+
+from services.interview.interviewer import lines
+from services.interview.questions.bank import load_bank
+from services.interview.questions.crafts import CRAFTS, Craft, load_crafts
+from services.interview.questions.index import QuestionIndex
+from services.interview.questions.planning import harder_or_easier, of_another_craft, plan
+from services.interview.record import Category, Difficulty, InterviewSettings, Mode
+from tests.interview.calls import Wire, join, typed, until
+from tests.interview.stage import FakeEmbedder
+
+BANK = load_bank()
+KNOWN = load_crafts()
+NAMES = {
+    side: [name.strip() for names in languages.values() for name in names.split(",")]
+    for side, languages in yaml.safe_load(CRAFTS.read_text(encoding="utf-8")).items()
+}
+HELD_OUT = yaml.safe_load((Path(__file__).parent / "titles_held_out.yaml").read_text("utf-8"))
+NURSE = InterviewSettings(rounds=10, job_title="Nurse", own_trade=True)
+
+
+def _held_out(language: str) -> dict[str, list[str]]:
+    """By kind, the titles that are not among the names that the words were learned from."""
+    learned = {name.lower() for names in NAMES.values() for name in names}
+    return {
+        kind: [title for title in titles if title.lower() not in learned]
+        for kind, titles in HELD_OUT[language].items()
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nobody_of_the_banks_craft_is_taken_for_another(language: str) -> None:
+    titles = [*HELD_OUT[language]["inside"], *HELD_OUT[language]["elsewhere"]]
+    assert len(titles) >= 120
+    assert [title for title in titles if KNOWN.of(title) is Craft.ANOTHER] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_titles_that_nothing_was_learned_from_are_told_apart(language: str) -> None:
+    titles = _held_out(language)
+    assert sum(map(len, titles.values())) >= 120
+    for kind, craft, least in (("inside", Craft.OURS, 0.9), ("outside", Craft.ANOTHER, 0.8)):
+        right = sum(KNOWN.of(title) is craft for title in titles[kind])
+        assert right / len(titles[kind]) >= least, kind
+
+
+@pytest.mark.parametrize(
+    "title", ["Nurse", "head chef", "Lawyers", "Children's Nurse", "小学教师", "焊工"]
+)
+def test_other_crafts_are_known_by_a_word(title: str) -> None:
+    assert KNOWN.of(title) is Craft.ANOTHER
+
+
+@pytest.mark.parametrize(
+    "title", ["SRE", "DBA", "QA", "ML", ".NET", "C++", "后端", "Ops & DBA", "Nursing app developer"]
+)
+def test_one_word_of_the_banks_craft_settles_a_title(title: str) -> None:
+    assert KNOWN.of(title) is Craft.OURS
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Manager",
+        "Intern",
+        "Product Manager",
+        "Consultant",
+        "实习生",
+        "应届毕业生",
+        "产品经理",
+        "Zwirner",
+    ],
+)
+def test_what_every_craft_has_leaves_it_open(title: str) -> None:
+    assert KNOWN.of(title) is Craft.UNSURE
+
+
+def test_an_engineer_is_of_another_craft_only_by_the_whole_name() -> None:
+    assert KNOWN.of("Logistics coordinator") is Craft.ANOTHER
+    assert KNOWN.of("Engineer, Logistics") is Craft.UNSURE
+    assert KNOWN.of("Senior civil engineer") is Craft.ANOTHER
+    assert KNOWN.of("高级土木工程师") is Craft.ANOTHER
+    # No pair of characters reaches over what every craft has: 化工 is chemical industry.
+    assert KNOWN.of("标准化工程师") is Craft.UNSURE
+
+
+def test_a_name_is_of_one_side() -> None:
+    every = [name for names in NAMES.values() for name in names]
+    assert len(every) == len(set(every))
+    assert [name for name in NAMES["inside"] if KNOWN.of(name) is Craft.ANOTHER] == []
+    assert [name for name in NAMES["outside"] if KNOWN.of(name) is Craft.OURS] == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        InterviewSettings(),
+        InterviewSettings(job_title="SRE"),
+        InterviewSettings(job_title="Nurse", categories=(Category.TECHNICAL,)),
+        InterviewSettings(job_title="Nurse", topics=("databases",)),
+        InterviewSettings(job_title="Nurse", question_ids=("tech-data-index",)),
+        InterviewSettings(job_title="Nurse", mode=Mode.SPEAKING_PRACTICE),
+    ],
+)
+def test_what_is_asked_for_is_obeyed_whatever_the_position(settings: InterviewSettings) -> None:
+    assert not of_another_craft(settings, KNOWN)
+
+
+async def test_another_craft_is_asked_about_itself_and_nothing_technical(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    asked = await plan(NURSE, index, [], "seed")
+    order = ["self_introduction", "own trade", "behavioral", "own trade", "soft_skills"]
+    found = ["own trade" if q.own_trade else q.category.name.lower() for q in asked]
+    assert found == order * 2
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("difficulty", [None, *Difficulty])
+async def test_there_is_enough_to_ask_of_another_craft(
+    language: str, difficulty: Difficulty | None, tmp_path: Path
+) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    for rounds in range(1, 11):
+        settings = InterviewSettings(
+            language=language, rounds=rounds, difficulty=difficulty, own_trade=True
+        )
+        asked = await plan(settings, index, [], "seed")
+        assert len({q.id for q in asked}) == rounds
+        assert {q.language for q in asked} == {language}
+        assert Category.TECHNICAL not in {q.category for q in asked}
+
+
+async def test_the_banks_own_craft_is_not_asked_about_its_trade(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    settings = InterviewSettings(rounds=10, categories=(Category.BEHAVIORAL,))
+    for seed in map(str, range(20)):
+        asked = await plan(settings, index, [], seed)
+        assert not any(q.own_trade for q in asked)
+        for number in range(1, 11):
+            for difficulty in Difficulty:
+                assert not harder_or_easier(asked, number, difficulty, index).own_trade
+
+
+async def test_a_harder_question_about_ones_trade_is_one_too(tmp_path: Path) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    asked = await plan(NURSE, index, [], "seed")
+    place = next(n for n, q in enumerate(asked, 1) if q.own_trade)
+    others = {harder_or_easier(asked, place, difficulty, index) for difficulty in Difficulty}
+    assert len(others) > 1
+    assert all(q.own_trade for q in others)
+
+
+def test_the_candidate_is_told_that_nothing_technical_is_asked() -> None:
+    for language, sentence in (("en", "no technical questions"), ("zh", "没有这个职位的专业题")):
+        settings = InterviewSettings(language=language, job_title="Nurse")
+        assert sentence not in lines.opening(settings)
+        told = InterviewSettings(language=language, job_title="Nurse", own_trade=True)
+        assert sentence in lines.opening(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"job_title": "Nurse"}, "My question bank has no technical questions for it, so"),
+        ({"job_title": "小学教师", "language": "zh"}, "我的题库里没有这个职位的专业题，"),
+    ],
+)
+async def test_it_is_said_in_the_interviews_first_line_and_not_in_its_settings(
+    wire: Wire, settings: dict[str, str], sentence: str
+) -> None:
+    made = await wire.create(key="k", **settings)
+    assert not made.settings.categories  # another interview like this one is chosen anew
+    async with wire.converse(ConverseRequest(join=join(made.id, typed=True))) as call:
+        seen = await until(call, lambda e: e.HasField("utterance_ended"))
+    assert sentence in seen[-1].utterance_ended.turn.text
+    assert (await wire.create(key="k", **settings)).id == made.id
+
+
+async def test_what_is_asked_of_another_craft_is_kept_and_reported(wire: Wire) -> None:
+    made = await wire.create(job_title="Nurse", rounds=2, follow_ups=0)
+    async with wire.converse(ConverseRequest(join=join(made.id, typed=True))) as call:
+
+        async def answer(number: int) -> None:
+            await until(call, lambda e: e.utterance_ended.turn.round == number)
+            await call.write(ConverseRequest(candidate=typed("I look at the patient first.")))
+
+        await answer(1)
+        await answer(2)
+        seen = await until(call, lambda e: e.HasField("report_ready"))
+    asked = [BANK.find(each.question_id) for each in seen[-1].report_ready.report.questions]
+    assert [q is not None and q.own_trade for q in asked] == [False, True]
