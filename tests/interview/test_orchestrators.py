@@ -26,7 +26,7 @@ from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
-from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
+from services.runtime.errors import Aborted, FailedPrecondition, NotFound, Overloaded
 from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
@@ -377,6 +377,30 @@ async def test_an_absent_candidates_interview_is_laid_aside_and_gone_on_with_lat
             await until(call, moved_to(S.INTERVIEW_STATE_LIVE))
             await call.write(says("An answer."))
             await until(call, lambda e: e.HasField("report_ready"))
+
+
+async def test_what_is_taken_up_for_a_join_that_is_refused_is_laid_aside_again(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    limits = Limits(absence_seconds=0.01, abandoned_seconds=0.02)
+    async with orchestrator(store, bank, tmp_path, limits=limits) as running:
+        made = (await running.wire.create(rounds=1, follow_ups=0)).id
+
+        async def arrives(client: str) -> Seat:
+            return await running.house.join(
+                "ann", made, source=None, output=None, resume_token=None, client=client
+            )
+
+        async def laid_aside() -> bool:
+            return running.sessions.here(made) is None and await store.holder(made) is None
+
+        await arrives("one window")
+        running.house.leave(await arrives("another"))
+        await until_true(laid_aside)
+        with pytest.raises(Aborted, match="another client has joined"):
+            await arrives("one window")
+        assert running.sessions.here(made) is not None
+        await until_true(laid_aside)
 
 
 # The store is away.
