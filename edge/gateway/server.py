@@ -27,6 +27,7 @@ from edge.gateway.accounts.housekeeping import Housekeeping
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.passwords import hashing
 from edge.gateway.accounts.resetting import PasswordResets
+from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.servicer import AccountServicer
 from edge.gateway.accounts.throttling import Throttle
 from edge.gateway.accounts.transferring import Transfers
@@ -78,6 +79,7 @@ class Gateway:
     resets: PasswordResets
     deletions: Deletions
     transfers: Transfers
+    retention: Retention
     housekeeping: Housekeeping
     accounts: AccountServicer
     quotas: QuotaServicer
@@ -139,8 +141,16 @@ async def assembled(
         )
         deletions = Deletions(database, sessions, plans, owners, clock)
         transfers = Transfers(database, sessions, plans, owners, deletions, clock)
+        retention = Retention(database, owners, clock)
         access = Access(
-            database, sessions, passwords, throttle, transfers, clock, settings.guests_per_hour
+            database,
+            sessions,
+            passwords,
+            throttle,
+            transfers,
+            retention,
+            clock,
+            settings.guests_per_hour,
         )
         jwks_port = await stack.enter_async_context(
             serving_keys(
@@ -163,7 +173,13 @@ async def assembled(
             tasks=tasks,
         )
         housekeeping = Housekeeping(database, deletions, plans, clock)
-        for duty in (keys.run, deletions.run, transfers.run, housekeeping.run):
+        for duty in (
+            keys.run,
+            deletions.run,
+            transfers.run,
+            retention.run,
+            housekeeping.run,
+        ):
             stack.callback(tasks.create_task(duty()).cancel)
         accounts = AccountServicer(
             database=database,
@@ -174,7 +190,7 @@ async def assembled(
             tokens=tokens,
             plans=plans,
             resets=resets,
-            owners=owners,
+            retention=retention,
             exports=Exports(database, owners, clock),
             deletions=deletions,
             transfers=transfers,
@@ -189,6 +205,7 @@ async def assembled(
             resets=resets,
             deletions=deletions,
             transfers=transfers,
+            retention=retention,
             housekeeping=housekeeping,
             accounts=accounts,
             quotas=QuotaServicer(plans),

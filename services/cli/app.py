@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from services import __version__
-from services.cli.calls import out
-from services.cli.commands import config, doctor, mesh, models, speech, status, text
-from services.cli.commands.account import account
-from services.cli.commands.bench import bench
-from services.cli.commands.fetch import fetch
-from services.cli.commands.interview import interview
-from services.cli.commands.migrate import migrate
-from services.cli.commands.report import report
+from services.cli.lazy_commands import Place, lazy_group
+
+_PANELS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "Interviews": {"interview": ("interview",), "report": ("report",)},
+    "Speech": {"speech": ("transcribe", "say", "voices")},
+    "Text": {"text": ("chat", "embed", "similarity", "rerank")},
+    "The mesh": {
+        "mesh": ("up", "down", "restart"),
+        "status": ("status",),
+        "models": ("models",),
+        "doctor": ("doctor",),
+        "fetch": ("fetch",),
+        "migrate": ("migrate",),
+        "config": ("config",),
+        "account": ("account",),
+        "bench": ("bench",),
+    },
+}
+"""Of every heading of the help, the modules in `services.cli.commands` and their commands."""
 
 app = typer.Typer(
     name="viva",
+    cls=lazy_group(
+        {
+            name: Place(f"services.cli.commands.{module}", panel)
+            for panel, modules in _PANELS.items()
+            for module, names in modules.items()
+            for name in names
+        }
+    ),
     epilog="Start with `viva up`. Exit statuses: 0 done, 1 failed, 2 wrong usage or a refused"
     " field, 3 the mesh does not answer, 4 overloaded, 5 the deadline passed.",
     no_args_is_help=True,
@@ -30,7 +50,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - how typer calls it
     if asked:
-        out.print(__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 
@@ -44,33 +64,6 @@ def viva(
     ] = False,
 ) -> None:
     """Spoken practice interviews and the model-serving mesh under them."""
-
-
-_INTERVIEWS = "Interviews"
-_SPEECH = "Speech"
-_TEXT = "Text"
-_MESH = "The mesh"
-
-app.command(rich_help_panel=_INTERVIEWS)(interview)
-app.command(rich_help_panel=_INTERVIEWS)(report)
-app.command(rich_help_panel=_SPEECH)(speech.transcribe)
-app.command(rich_help_panel=_SPEECH)(speech.say)
-app.command(rich_help_panel=_SPEECH)(speech.voices)
-app.command(rich_help_panel=_TEXT)(text.chat)
-app.command(rich_help_panel=_TEXT)(text.embed)
-app.command(rich_help_panel=_TEXT)(text.similarity)
-app.command(rich_help_panel=_TEXT)(text.rerank)
-app.command(rich_help_panel=_MESH)(mesh.up)
-app.command(rich_help_panel=_MESH)(mesh.down)
-app.command(rich_help_panel=_MESH)(mesh.restart)
-app.command(rich_help_panel=_MESH)(status.status)
-app.command(rich_help_panel=_MESH)(models.models)
-app.command(rich_help_panel=_MESH)(doctor.doctor)
-app.command(rich_help_panel=_MESH)(fetch)
-app.command(rich_help_panel=_MESH)(migrate)
-app.command(rich_help_panel=_MESH)(config.config)
-app.add_typer(account, rich_help_panel=_MESH)
-app.add_typer(bench, rich_help_panel=_MESH)
 
 
 def main() -> None:

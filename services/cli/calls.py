@@ -26,8 +26,8 @@ from rich.markup import escape
 
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.overview import Overview
-from services.cli.launcher.plan import data_dir
 from services.cli.ungrouped import ungrouped
 from services.runtime.channel import open_channel, outgoing
 

@@ -14,7 +14,8 @@ from viva.interview.v1 import conversation_pb2 as pb
 from viva.interview.v1 import interview_service_pb2
 from viva.serving.v1 import serving_pb2
 
-from services.client.outbox import RATE_HZ, Outbox
+from services.client.outbox import Outbox
+from services.client.pieces import RATE_HZ
 from services.client.questions import Questions
 from services.runtime.errors import reasons, retry_seconds
 from services.runtime.stats import duration, seconds
@@ -48,8 +49,8 @@ class Conversation:
         silence_seconds: Without any event for so long it has failed.
         late: Whether the last event was missed first and came after joining again: it tells
             nothing about the clock.
-        awaits_answer: Whether the last event ended a question, or a follow-up, which the candidate
-            is to answer now.
+        awaits_answer: Whether the last event ended something that the candidate is to answer now:
+            a question, a follow-up, whether to end or to skip. Not where an answer was typed since.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class Conversation:
             converse: Opens a call.
             interview_id: Which interview to join.
             output_hz: The rate of the interviewer's audio; None for the voice's own.
-            text_only: No audio either way: the candidate reads, types, and is never asked whether
-                they are still there.
+            text_only: No audio either way: the candidate reads, types, and is not asked whether
+                they are still there, except after time to think that they have asked for.
             silence_seconds: Without any event for so long it has failed.
             note: Told in a sentence when the connection breaks.
         """
@@ -99,6 +100,8 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
+        self._position: pb.CandidateMessage | None = None
         self.late = False
         self.awaits_answer = False
 
@@ -116,6 +119,9 @@ class Conversation:
     ) -> None:
         """Leaves; the interview waits for whoever joins next."""
         self._call.cancel()
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
 
     async def events(self) -> AsyncIterator[pb.InterviewEvent]:
         """Every event once, in order, up to the report.
@@ -170,14 +176,17 @@ class Conversation:
     async def speak(self, samples: bytes) -> None:
         """Sends the candidate's next audio: 16-bit mono at `RATE_HZ`, in any pieces.
 
-        What is said while there is no connection waits, up to two minutes of it.
+        What is said while there is no connection waits, up to two minutes of it. Live audio: a
+        server ends a conversation of which 5 s more have come than time has passed.
         """
         self._outbox.speak(samples)
         await self._flush()
 
     async def say(self, message: pb.CandidateMessage) -> None:
         """Sends anything else, after the audio before it; after a broken connection once more."""
-        self._outbox.say(message)
+        number = self._outbox.say(message)
+        if message.HasField("typed"):
+            self._questions.typed(number)
         await self._flush()
 
     async def answer(self, text: str) -> None:
@@ -185,11 +194,27 @@ class Conversation:
         await self.say(pb.CandidateMessage(typed=pb.TypedAnswer(text=text)))
 
     async def _flush(self) -> None:
+        """Waits until what there is to say is written, by one task for all who wait.
+
+        Whoever waits may be cancelled. What writes is not: grpc.aio would end the call.
+        """
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        writer = self._writer
+        await asyncio.wait([writer])
+        if not writer.cancelled():
+            writer.result()
+
+    async def _write_all(self) -> None:
         # Chosen only when it can be written: joining again changes what is next.
         async with self._writing:
-            while self._joined and (message := self._outbox.next()) is not None:
+            while self._joined and (message := self._next()) is not None:
                 if not await self._write(interview_service_pb2.ConverseRequest(candidate=message)):
                     return
+
+    def _next(self) -> pb.CandidateMessage | None:
+        position, self._position = self._position, None
+        return position or self._outbox.next()
 
     async def heard(self, utterance_id: str, position: float, *, finished: bool) -> None:
         """Acknowledges what was played of the interviewer's audio.
@@ -205,10 +230,8 @@ class Conversation:
             finished=finished,
             client_time=duration(self._loop.time()),
         )
-        message = pb.CandidateMessage(playback=playback)
-        # Out of date by the time of another connection.
-        async with self._writing:
-            await self._write(interview_service_pb2.ConverseRequest(candidate=message))
+        self._position = pb.CandidateMessage(playback=playback)
+        await self._flush()
 
     async def cut(self, away_seconds: float) -> None:
         """Cuts the connection on purpose and joins again after so long; nobody writes meanwhile."""
@@ -282,5 +305,7 @@ class Conversation:
 
     async def _open_again(self) -> None:
         self._call, self._joined, self._missing = self._converse(), False, True
+        # Out of date by now.
+        self._position = None
         self._outbox.rewind()
         await self._write(self._join())

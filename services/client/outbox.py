@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from viva.interview.v1 import conversation_pb2 as pb
 from viva.serving.v1 import serving_pb2
 
+from services.client.pieces import BYTES_PER_SECOND, RATE_HZ, Pieces
 from services.runtime.stats import duration
 
-RATE_HZ = 16_000
-"""Samples a second of the audio that clients send."""
-BYTES_PER_SECOND = 2 * RATE_HZ
 MOST_SECONDS = 120.0
 """Of more audio, the beginning is given up: the server keeps no more for a recogniser either."""
 
@@ -44,20 +42,23 @@ class Outbox:
         self._end = 0
         self._audio_bytes = 0
         self._number = 0
+        self._pieces = Pieces()
 
     def speak(self, samples: bytes) -> None:
-        """Takes the next samples."""
-        self._waiting.append(_Audio(samples))
-        self._audio_bytes += len(samples)
+        """Takes the next samples, in any pieces."""
+        for piece in self._pieces.cut(samples):
+            self._waiting.append(_Audio(piece))
+            self._audio_bytes += len(piece)
         while self._audio_bytes > MOST_SECONDS * BYTES_PER_SECOND:
             self._give_up()
 
-    def say(self, message: pb.CandidateMessage) -> None:
-        """Takes anything else that is not to be lost, and numbers it."""
+    def say(self, message: pb.CandidateMessage) -> int:
+        """Takes anything else that is not to be lost; the number that it goes out under."""
         self._number += 1
         numbered = pb.CandidateMessage(number=self._number)
         numbered.MergeFrom(message)
         self._waiting.append(_Numbered(numbered))
+        return self._number
 
     def next(self) -> pb.CandidateMessage | None:
         """What is to be sent next; None when all was."""

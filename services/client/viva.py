@@ -18,7 +18,7 @@ from viva.interview.v1 import (
 from viva.serving.v1 import serving_pb2
 
 from services.client.conversation import SILENCE_SECONDS, Call, Conversation
-from services.client.outbox import RATE_HZ
+from services.client.pieces import RATE_HZ, Pieces
 from services.runtime.channel import open_channel, outgoing
 
 CALL_SECONDS = 10.0
@@ -120,7 +120,7 @@ class Viva:
         """What is understood of live audio, as it comes.
 
         Args:
-            pieces: 16-bit mono samples at 16 kHz.
+            pieces: 16-bit mono samples at 16 kHz, in any pieces.
             language: The one spoken; None detects it.
 
         Raises:
@@ -136,10 +136,12 @@ class Viva:
                 recognition=asr_pb2.RecognitionConfig(languages=[language] if language else []),
             )
             yield asr_pb2.StreamingRecognizeRequest(config=config)
+            taken = Pieces()
             try:
-                async for piece in pieces:
-                    chunk = serving_pb2.AudioChunk(audio=piece)
-                    yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
+                async for samples in pieces:
+                    for piece in taken.cut(samples):
+                        chunk = serving_pb2.AudioChunk(audio=piece)
+                        yield asr_pb2.StreamingRecognizeRequest(audio=chunk)
             except Exception as error:
                 nonlocal failure
                 failure = error

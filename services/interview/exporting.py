@@ -91,17 +91,18 @@ async def _interview(
 
 
 async def _turns(house: House, user: str, name: str) -> AsyncGenerator[bytes, None]:
-    """All turns as a JSON array, some at a time."""
-    between, start = "[", 0
-    while True:
-        some, following = await house.turns(user, name, _TURNS, start)
+    """All turns as a JSON array, some at a time; of what is deleted meanwhile those before."""
+    between = "["
+    start: int | None = 0
+    while start is not None:
+        try:
+            some, start = await house.turns(user, name, _TURNS, start)
+        except NotFound:
+            break
         for turn in some:
             said = json_format.MessageToDict(records.turn(turn))
             yield between.encode() + b"\n" + _text(said)
             between = ","
-        if not following:
-            break
-        start = following
     yield b"[]" if between == "[" else b"\n]"
 
 

@@ -28,7 +28,8 @@ DELETIONS_REMEMBERED = timedelta(days=30)
 _SOME = 50
 
 
-def _now() -> datetime:
+def wall_clock() -> datetime:
+    """The present, with its time zone."""
     return datetime.now(UTC)
 
 
@@ -42,7 +43,7 @@ class Housekeeping:
         sessions: Sessions,
         recordings: Recordings,
         retention_days: float,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime],
     ) -> None:
         """Takes after how many days without any change an interview is deleted; 0 for never.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -56,7 +56,7 @@ class Leases:
         name: str,
         seconds: float,
         lost: Callable[[Lease], None],
-        predecessors: Collection[str] = (),
+        predecessors: Container[str] = (),
     ) -> None:
         self._store = store
         self._name = name

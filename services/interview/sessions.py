@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -161,7 +161,7 @@ class Sessions:
         pace: Pace,
         limits: Limits,
         tasks: asyncio.TaskGroup,
-        predecessors: Collection[str] = (),
+        predecessors: Container[str] = (),
     ) -> None:
         self._creation = creation
         self._casting = casting
@@ -311,6 +311,8 @@ class Sessions:
     def _drive(self, session: Session) -> None:
         name = session.lease.interview_id
         self._live[name] = session
+        # Until somebody joins: whom it is opened for may be refused, or only pause it.
+        session.attendance.wait()
         # A context of its own: the conversation outlives the call that began it.
         session.task = self._tasks.create_task(
             self._hold(session), name=f"interview-{name}", context=trace_alone()

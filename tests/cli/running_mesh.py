@@ -142,15 +142,24 @@ async def launched(
     variables: dict[str, str],
     program: Sequence[str] = ("-m", "services.cli"),
     options: Sequence[str] = (),
+    output: int = asyncio.subprocess.PIPE,
 ) -> AsyncIterator[Launcher]:
-    """Runs `viva up`; at the end nothing of it is left, whatever happened."""
+    """Runs `viva up`; at the end nothing of it is left, whatever happened.
+
+    Args:
+        variables: Its environment.
+        program: What Python runs.
+        options: Of `viva up`.
+        output: Where it says what it says; the tests that read it leave it a pipe.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *program,
         "up",
         *options,
         env=variables,
-        stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
         stderr=asyncio.subprocess.STDOUT,
     )
     family: list[psutil.Process] = []

@@ -26,7 +26,14 @@ from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.server import EXIT_RESOURCE_MISSING
-from tests.cli.running_mesh import READY, Launcher, all_gone, environment, launched, until
+from tests.cli.running_mesh import (
+    READY,
+    Launcher,
+    all_gone,
+    environment,
+    launched,
+    until,
+)
 from tests.server_process import free_ports
 
 PROGRAM = (str(Path(__file__).with_name("standin_mesh.py")),)
@@ -54,13 +61,13 @@ async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
 
 
 async def test_it_says_where_everything_is_and_status_agrees(standing: Launcher) -> None:
-    mesh = f"localhost:{standing.variables['VIVA_ENVOY_MESH_PORT']}"
-    await standing.read_until(mesh)
+    address = f"localhost:{standing.variables['VIVA_ENVOY_MESH_PORT']}"
+    await standing.read_until(address)
     code, output = await standing.viva("status", "--json")
     status = json.loads(output)
     assert code == 0
     assert status["running"] is True
-    assert status["mesh"] == mesh
+    assert status["mesh"] == address
     servers = {server["name"]: server for server in status["servers"]}
     assert set(servers) == NAMES
     assert {server["health"] for server in servers.values()} == {"SERVING"}
@@ -225,44 +232,99 @@ async def test_a_start_that_fails_is_told_with_the_servers_last_line(tmp_path: P
     ]
 
 
-MISSING = f"echo missing; exit {EXIT_RESOURCE_MISSING}"
-
-
-@pytest.mark.parametrize(
-    ("then", "starts", "last"),
-    [("echo out of luck; exit 1", 3, "out of luck"), (MISSING, 1, "missing"), ("exit 1", 3, None)],
-)
-async def test_what_was_ready_once_and_cannot_start_any_more_is_not_tried_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, starts: int, last: str | None
+@pytest.mark.parametrize("status", [1, EXIT_RESOURCE_MISSING])
+async def test_what_was_ready_once_is_tried_until_it_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    once = tmp_path / "once"
-    command = f"if [ -e {once} ]; then {then}; fi; exec sleep 600"
+    broken = tmp_path / "broken"
+    command = f"if [ -e {broken} ]; then echo out of luck; exit {status}; fi; exec sleep 600"
     program = Program("tts", "tts", ("sh", "-c", command), {}, Endpoint("127.0.0.1", 1))
     events: list[str] = []
     log = LogFile(tmp_path / "tts.log")
 
+    def changed(_: str, event: str) -> None:
+        events.append(event)
+        if len(events) == 12:
+            broken.unlink()
+
     async def ready(_: Program) -> None:
-        if sum(event == "starting" for event in events) > 1:
+        if broken.exists():
             await asyncio.Event().wait()
 
     async def hung(_: Program, __: float) -> None:
-        once.touch()
+        if broken.exists() or events.count("ready") > 1:
+            await asyncio.Event().wait()
+        broken.touch()
+
+    monkeypatch.setattr(process, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(process, "LONGEST_BACKOFF_SECONDS", 0.04)
+    monkeypatch.setattr(process, "ready", ready)
+    monkeypatch.setattr(process, "hung", hung)
+    patience = LauncherSettings(liveness_seconds=1)
+    supervised = Supervised(program, log, changed, patience)
+    running = asyncio.create_task(supervised.run())
+    try:
+
+        async def back() -> bool:
+            assert not running.done()
+            return events.count("ready") == 2
+
+        await until(back)
+    finally:
+        supervised.kill()
+        await running
+        log.close()
+    said = f"; it said last: out of luck; see {log.path}"
+
+    def ended(seconds: float) -> str:
+        return f"ended (exit status {status}), again in {seconds:g} s{said}"
+
+    assert events == [
+        *("starting", "ready", "no answer for 1 s, killed"),
+        "ended (killed by SIGKILL), again in 0.01 s",
+        *("starting", ended(0.02), "starting", ended(0.04), "starting", ended(0.04)),
+        *("starting", ended(0.04), "starting", "ready"),
+    ]
+
+
+async def test_a_server_that_cannot_be_watched_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program("tts", "tts", ("sleep", "600"), {}, Endpoint("127.0.0.1", 1))
+    events: list[str] = []
+    log = LogFile(tmp_path / "tts.log")
+
+    async def ready(_: Program) -> None:
+        if events.count("starting") == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(process, "FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(process, "ready", ready)
-    monkeypatch.setattr(process, "hung", hung)
     supervised = Supervised(program, log, lambda _, event: events.append(event), LauncherSettings())
-    try:
-        with pytest.raises(StartFailed, match="tts does not start"):
-            async with asyncio.timeout(20):
-                await supervised.run()
-    finally:
-        supervised.kill()
-        log.close()
-    assert events.count("ready") == 1
-    assert events.count("starting") == 1 + starts
-    said = f"; it said last: {last}" if last else ""
-    assert events[-1] == f"does not start{said}; see {log.path}"
+    running = asyncio.create_task(supervised.run())
+    await supervised.ready.wait()
+    supervised.kill()
+    await running
+    log.close()
+    assert events[:3] == [
+        "starting",
+        "cannot be watched ([Errno 24] Too many open files), killed",
+        f"ended (killed by SIGKILL), again in 0.01 s; see {log.path}",
+    ]
+
+
+async def test_a_launcher_out_of_files_starts_a_server_again_when_there_are_some(
+    standing: Launcher,
+) -> None:
+    before = await standing.pids("tts")
+    assert before[0] is not None
+    launcher = psutil.Process(standing.process.pid)
+    before_that, most = launcher.rlimit(psutil.RLIMIT_NOFILE)
+    launcher.rlimit(psutil.RLIMIT_NOFILE, (3, most))
+    os.kill(before[0], signal.SIGKILL)
+    await standing.read_until("tts: not started (Too many open files), again in 1 s")
+    launcher.rlimit(psutil.RLIMIT_NOFILE, (before_that, most))
+    await standing.until_replaced("tts", before)
 
 
 async def test_a_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:

@@ -106,6 +106,21 @@ async def test_a_replacement_that_cannot_start_leaves_the_old_one(standing: Laun
     assert ([after.status.pid], after.health) == (before, "SERVING")
 
 
+async def test_a_replaced_server_that_fails_its_starts_is_tried_until_it_starts(
+    standing: Launcher,
+) -> None:
+    code, said = await standing.viva("restart", "llm")
+    assert code == 0, said
+    before = await standing.pids("llm")
+    assert before[0] is not None
+    broken = Path(standing.variables["VIVA_DATA_DIR"]) / "llm.broken"
+    broken.touch()
+    os.kill(before[0], signal.SIGKILL)
+    await standing.read_until("llm: ended (exit status 2), again in 1 s; it said last: viva llm")
+    broken.unlink()
+    await standing.until_replaced("llm", before)
+
+
 async def test_a_restart_that_fails_as_nobody_foresaw_leaves_the_mesh_as_it_was(
     standing: Launcher,
 ) -> None:

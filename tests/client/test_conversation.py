@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -11,8 +12,9 @@ from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_pb2
 
 from services.client import Conversation, InterviewFailed, Viva
-from services.runtime.errors import FailedPrecondition, Overloaded
+from services.runtime.errors import FailedPrecondition, Overloaded, ServiceError, Unavailable
 from services.runtime.stats import duration, seconds
+from services.runtime.validation import validate
 from tests.cli.scripted_interview import (
     Requests,
     ScriptedInterview,
@@ -328,14 +330,114 @@ async def test_a_full_server_is_tried_once_more_at_the_end_of_the_time_for_a_bro
     assert len(server.joined) == 3
 
 
-async def test_whoever_was_never_let_in_is_refused_at_once() -> None:
+async def test_what_was_asked_before_an_answer_was_taken_awaits_no_other() -> None:
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        yield begins("question", interview_pb2.PHASE_QUESTION)
+        yield ended("question")
+        async for request in requests:
+            assert request.candidate.typed.text == "I add an index."
+            break
+        # The candidate has taken their time, and was asked meanwhile whether to go on.
+        yield begins("offer", interview_pb2.PHASE_QUESTION)
+        yield ended("offer")
+        yield cpb.InterviewEvent(audio_received=cpb.AudioReceived(message=1))
+        yield begins("next", interview_pb2.PHASE_QUESTION)
+        yield ended("next")
+        yield reported()
+
+    awaited = []
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        async for event in conversation.events():
+            if conversation.awaits_answer:
+                awaited.append(event.utterance_ended.utterance_id)
+                await conversation.answer("I add an index.")
+    assert awaited == ["question", "next"]
+
+
+async def test_a_writer_that_is_given_up_ends_no_conversation() -> None:
+    reads, heard = asyncio.Event(), list[int]()
+
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        # A server, or a network, that takes nothing for a while.
+        await reads.wait()
+        async for request in requests:
+            heard.append(request.candidate.number)
+            if request.candidate.typed.text == "That is all.":
+                break
+        yield reported()
+
+    notes: list[str] = []
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x", note=notes.append) as conversation,
+    ):
+        reading = asyncio.create_task(until_the_report(conversation))
+        said = 0
+        with pytest.raises(TimeoutError):
+            # Until nothing more goes into the connection.
+            while said < 100:
+                said += 1
+                async with asyncio.timeout(0.2):
+                    await conversation.answer(1_000_000 * "x")
+        reads.set()
+        await conversation.answer("That is all.")
+        kinds = await reading
+    assert kinds[-1] == "report_ready"
+    assert heard == list(range(1, said + 2))
+    assert notes == []
+    assert len(server.joined) == 1
+
+
+@pytest.mark.parametrize("pieces", [[b""], [bytes(641), bytes(639)], [bytes(33 * 32_000)]])
+async def test_audio_may_come_in_any_pieces(pieces: list[bytes]) -> None:
+    heard = bytearray()
+
+    async def script(requests: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        async for request in requests:
+            # As every server does.
+            validate(request)
+            audio = request.candidate.audio.chunk.audio
+            assert len(audio) % 2 == 0
+            heard.extend(audio)
+            if request.candidate.HasField("typed"):
+                break
+        yield reported()
+
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        for piece in pieces:
+            await conversation.speak(piece)
+        await conversation.answer("I add an index.")
+        kinds = await until_the_report(conversation)
+    assert kinds[-1] == "report_ready"
+    assert bytes(heard) == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "joins"),
+    [
+        (Unavailable("the database is away", 0.01), 2),
+        (Overloaded("it holds as many as it takes", 0.01), 1),
+        (FailedPrecondition("WRONG_STATE", "it is over"), 1),
+    ],
+)
+async def test_only_a_server_that_is_away_is_tried_again_by_whoever_was_never_let_in(
+    refusal: ServiceError, joins: int
+) -> None:
     async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
         yield reported()
 
     async with scripted(script) as (address, server), Viva(address) as viva:
-        server.refusals = [Overloaded("it holds as many as it takes", 0.01)]
+        server.refusals = [refusal]
         async with viva.conversation("x") as conversation:
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
+            with suppress(grpc.aio.AioRpcError):
                 await until_the_report(conversation)
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert len(server.joined) == 1
+    assert len(server.joined) == joins

@@ -12,6 +12,7 @@ import pytest
 from viva.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from services.client import Viva
+from services.runtime.validation import validate
 
 PIECE = bytes(640)
 
@@ -35,6 +36,9 @@ class Ears(asr_pb2_grpc.AsrServiceServicer):
         try:
             # Of a call that its caller cancels this ends, or is cancelled: what comes first.
             async for request in request_iterator:
+                # As every server does.
+                validate(request)
+                assert len(request.audio.audio) % 2 == 0
                 pieces += request.HasField("audio")
                 self.listening.set()
         finally:
@@ -101,3 +105,16 @@ async def test_whoever_is_cancelled_stays_cancelled() -> None:
         with pytest.raises(asyncio.CancelledError):
             await listening
         await closed.wait()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sent"),
+    [([b"", PIECE], 1), ([bytes(641), bytes(639)], 2), ([bytes(33 * 32_000)], 33)],
+)
+async def test_audio_may_come_in_any_pieces(pieces: list[bytes], sent: int) -> None:
+    async def microphone() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async with hearing() as (viva, _):
+        assert await heard(viva, microphone()) == [f"{sent} pieces"]

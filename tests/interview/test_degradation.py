@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.interview.assembly import pace
 from services.interview.clients.seams import (
     DependencyFailed,
     PartialHeard,
@@ -33,7 +34,6 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.record import Phase, State
-from services.interview.server import pace
 from services.interview.settings import InterviewServerSettings
 from services.interview.store.store import LeaseLost
 from tests.interview.stage import FAST, FailingStore, Stage, spoken, stage

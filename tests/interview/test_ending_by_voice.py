@@ -177,3 +177,123 @@ def test_an_answer_at_the_offer_is_one(text: str) -> None:
     world = offered()
     says(world, text)
     assert [turn.text for turn in world.state.place.answer.turns] == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Let me finish.", "Let me wrap up.", "I want to finish the question.", "Wait, no."),
+        *("I have enough time.", "End this question.", "Leave it.", "Stop, I am not done."),
+        *("Okay, so", "Yes, well", "Okay...", "好，那", "I finish at ten.", "End?"),
+        *("让我说完。", "结束这个问题。", "停一下。", "对吧？"),
+    ],
+)
+@pytest.mark.parametrize("typed", [False, True])
+def test_words_that_name_an_end_do_not_end_the_interview(text: str, typed: bool) -> None:
+    world = asked_whether_to_end()
+    says(world, text) if not typed else world.happen(e.Typed(text))
+    assert not closing(world)
+    world.settle()
+    world.play()
+    world.settle()
+    assert not closing(world)
+    assert not world.state.answered
+
+
+@pytest.mark.parametrize("text", ["Let me finish.", "停一下。", "Wait a second.", "我先停一下。"])
+def test_who_asks_for_time_instead_of_an_end_gets_it(text: str) -> None:
+    world = asked_whether_to_end()
+    says(world, text)
+    assert world.state.hold is not None
+    assert not world.state.ending
+
+
+@pytest.mark.parametrize("text", ["Okay, next question.", "No, next question.", "好，下一题。"])
+def test_who_wants_the_next_question_instead_of_an_end_gets_it(text: str) -> None:
+    world = asked_whether_to_end()
+    says(world, text)
+    assert world.state.floor is not None
+    assert world.state.floor.line.step.round == 2
+    assert not world.state.ending
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Yes, I don't want to continue.", "Okay, no problem, end it.", "Yes, I have to go."),
+        *(
+            "Yes, my battery is dying.",
+            "是的，我不想继续了。",
+            "是的，結束吧。",
+            "没问题，结束吧。",
+        ),
+    ],
+)
+def test_a_yes_with_its_reason_ends_it(text: str) -> None:
+    world = asked_whether_to_end()
+    says(world, text)
+    assert closing(world)
+
+
+@pytest.mark.parametrize("text", ["Mm-hmm.", "嗯。"])
+def test_a_hum_ends_nothing_before_it_is_said_again(text: str) -> None:
+    world = asked_whether_to_end()
+    says(world, text)
+    assert world.state.ending
+    assert not closing(world)
+    world.play()
+    world.settle()
+    says(world, text)
+    assert closing(world)
+
+
+def test_an_unclear_wish_to_end_is_asked_about_as_often_as_it_is_said() -> None:
+    world = asked_whether_to_end()
+    for _ in range(3):
+        says(world, "I want to finish.")
+        assert world.state.ending
+        assert not closing(world)
+        world.play()
+        world.settle()
+
+
+@pytest.mark.parametrize("text", ["I have to go.", "Sorry, I need to leave.", "我得走了。"])
+def test_who_has_to_go_is_asked(text: str) -> None:
+    assert not closing(asked_whether_to_end(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I think about the customer first.", "First I try to restart it.", "Yes, I have."),
+        *("I stay calm and listen to them.", "Yes, we have that.", "Of course we have that."),
+        *("We answer every mail within a day.", "Next to the till.", "I go to the next bed."),
+        *(
+            "我会耐心回答客人。",
+            "我想一想用户需要什么。",
+            "我会先试试重启。",
+            "没有。",
+            "是的，用过。",
+        ),
+    ],
+)
+def test_the_first_sentence_of_an_answer_at_the_offer_is_no_yes_or_no(text: str) -> None:
+    world = offered()
+    says(world, text)
+    assert [turn.text for turn in world.state.place.answer.turns] == [text]
+
+
+@pytest.mark.parametrize("text", ["嗯……", "Okay...", "Yes, so"])
+def test_who_hesitates_at_the_offer_skips_nothing(text: str) -> None:
+    world = offered()
+    says(world, text)
+    world.settle()
+    assert world.state.place.step.round == 1
+
+
+@pytest.mark.parametrize("text", ["I'll try.", "Let me think about it.", "让我试试。", "别跳过。"])
+def test_who_would_try_is_left_time(text: str) -> None:
+    world = offered()
+    says(world, text)
+    assert world.state.hold is not None
+    assert world.state.place.step.round == 1

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from viva.interview.v1 import interview_pb2, interview_service_pb2_grpc
 from viva.interview.v1 import interview_service_pb2 as pb
+from viva.interview.v1 import interview_service_pb2_grpc
 
+from services.interview.leases import HeldElsewhere
+from services.interview.predecessors import predecessors
 from services.interview.pump import MOST_BYTES, Pump
 from services.interview.questions.bank import Bank
+from services.interview.record import State
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease
 from services.runtime.channel import outgoing
@@ -24,6 +27,7 @@ from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
 from tests.interview.test_lifecycle import asked
 from tests.server_process import free_port
+from tests.server_process import until as until_true
 
 ANN = {"user": "ann"}
 
@@ -153,17 +157,42 @@ async def test_a_server_that_was_started_again_has_what_its_predecessor_had_at_o
     bank: Bank, tmp_path: Path
 ) -> None:
     store = MemoryStore(10)
-    before = "127.0.0.1:7105/before"
-    async with orchestrator(store, bank, tmp_path, predecessors=[before]) as again:
+    address = "127.0.0.1:7105"
+    with predecessors(tmp_path / "interview" / "addresses", before := f"{address}/before"):
+        pass
+    async with orchestrator(store, bank, tmp_path, address=address) as again:
         made = [await again.wire.create(rounds=1, follow_ups=0) for _ in range(2)]
         for each in made:
             await store.acquire(each.id, before, 3600.0)
-        end = pb.EndInterviewRequest(interview_id=made[0].id)
-        ended = await again.wire.interviews.EndInterview(end, **outgoing(PATIENCE, **ANN))
-        assert ended.interview.state == interview_pb2.INTERVIEW_STATE_CANCELLED
+        # Without asking whether the holder answers.
+        assert (await again.house.end("ann", made[0].id)).interview.state is State.CANCELLED
         joining = pb.ConverseRequest(join=join(made[1].id, typed=True))
         async with again.wire.converse(joining) as call:
             await until(call, asked)
+
+
+async def test_a_server_that_was_started_before_its_predecessor_died_has_it_then(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = MemoryStore(10)
+    address = "127.0.0.1:7105"
+    with ExitStack() as living:
+        living.enter_context(
+            predecessors(tmp_path / "interview" / "addresses", before := f"{address}/before")
+        )
+        async with orchestrator(store, bank, tmp_path, address=address) as again:
+            made = await again.wire.create(rounds=1, follow_ups=0)
+            await store.acquire(made.id, before, 3600.0)
+            with pytest.raises(HeldElsewhere):
+                await again.house.end("ann", made.id)
+            living.close()
+
+            async def ended() -> bool:
+                with suppress(HeldElsewhere):
+                    return (await again.house.end("ann", made.id)).interview.state.over
+                return False
+
+            await until_true(ended)
 
 
 # Speak calls.

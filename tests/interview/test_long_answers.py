@@ -23,10 +23,12 @@ from services.interview.interviewer.structure import structure
 from services.interview.interviewer.wording import wording
 from services.interview.interviewer.words import content_words, count
 from services.interview.practice.corrections import mistakes
+from services.interview.practice.skills import practised
 from services.interview.practice.vocabulary import vocabulary
-from services.interview.record import Speaker, Turn
+from services.interview.record import Speaker, SpokenWord, Turn
 from services.interview.reports.passages import sentences, texts
 from services.interview.simplified import simplified
+from services.interview.understanding.consent import END, SKIP, consent
 from services.interview.understanding.intent import Situation, understand
 from services.interview.understanding.wording import read
 from tests.interview.stage import FakeEmbedder, question
@@ -61,6 +63,13 @@ HEAPS = {
     "requests": "can you please just ",
     "refusals": "sorry i do not know ",
     "mistakes": "i go yesterday ",
+    "politeness": "please ",
+    "typed": "dont qustion 👍 ",
+    "mixed scripts": "ok 好的 ",
+    "traditional": "結束面試",
+    "agreement": "so i is ",
+    "learners": "He go to market and she have two book. I am agree with informations. ",
+    "plain words": "very good ",
     "han": "我",
     "han numbers": "一",
     "han words": "请再说一遍",
@@ -82,9 +91,17 @@ def typed(text: str) -> Turn:
     return Turn("turn", Speaker.CANDIDATE, text, 0.0, 0.0, round=1, typed=True)
 
 
+def heard(text: str) -> Turn:
+    """With its words and their times, as recognition gives them."""
+    words = tuple(SpokenWord(w, at / 2, at / 2 + 0.3) for at, w in enumerate(text.split()))
+    end = words[-1].end if words else 0.0
+    return Turn("turn", Speaker.CANDIDATE, text, 0.0, end, words, round=1)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "understanding": lambda text: understand(text, Situation("en", None), final=True),
     "utterance": read,
+    "consent": lambda text: (consent(text, END), consent(text, SKIP)),
     "declining": declined,
     "endpointing": lambda text: endpointing.read(text, "en"),
     "endpointing in Chinese": lambda text: endpointing.read(text, "zh"),
@@ -100,6 +117,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "grounds": lambda text: grounded("What did you do then?", said=text, about="Databases"),
     "mistakes": mistakes,
     "vocabulary": lambda text: vocabulary([typed(text)]),
+    "practice": lambda text: practised(1, QUESTION, "What do you like?", [typed(text)]),
+    "spoken practice": lambda text: practised(1, QUESTION, "What do you like?", [heard(text)]),
 }
 
 

@@ -26,7 +26,7 @@ from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
-from services.runtime.errors import FailedPrecondition, NotFound, Overloaded
+from services.runtime.errors import Aborted, FailedPrecondition, NotFound, Overloaded
 from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
@@ -379,6 +379,30 @@ async def test_an_absent_candidates_interview_is_laid_aside_and_gone_on_with_lat
             await until(call, lambda e: e.HasField("report_ready"))
 
 
+async def test_what_is_taken_up_for_a_join_that_is_refused_is_laid_aside_again(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    limits = Limits(absence_seconds=0.01, abandoned_seconds=0.02)
+    async with orchestrator(store, bank, tmp_path, limits=limits) as running:
+        made = (await running.wire.create(rounds=1, follow_ups=0)).id
+
+        async def arrives(client: str) -> Seat:
+            return await running.house.join(
+                "ann", made, source=None, output=None, resume_token=None, client=client
+            )
+
+        async def laid_aside() -> bool:
+            return running.sessions.here(made) is None and await store.holder(made) is None
+
+        await arrives("one window")
+        running.house.leave(await arrives("another"))
+        await until_true(laid_aside)
+        with pytest.raises(Aborted, match="another client has joined"):
+            await arrives("one window")
+        assert running.sessions.here(made) is not None
+        await until_true(laid_aside)
+
+
 # The store is away.
 
 
@@ -530,6 +554,7 @@ async def test_one_bad_row_or_a_folder_that_is_gone_ends_no_server(
         await store.save(replace(found, state=State.REVIEWING))
         store.bad = (bad.id,)
         (tmp_path / "recordings").rmdir()
+        await running.keeping.delete_old()  # It only notes what the clock shows.
         running_on = asyncio.create_task(running.keeping.run())
         await store.swept.wait()
 

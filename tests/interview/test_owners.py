@@ -157,6 +157,32 @@ async def test_everything_is_exported(running: Orchestrator) -> None:
     assert stretch["file_seconds"] == 0
 
 
+@pytest.mark.parametrize("after", ["", "interview.json", "turns.json", "report.json"])
+async def test_one_that_is_deleted_meanwhile_keeps_nothing_of_the_others_back(
+    running: Orchestrator, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(exporting, "_TURNS", 1)
+    wire = running.wire
+    older = await wire.create(rounds=1, follow_ups=0)
+    gone = await wire.create(rounds=1, follow_ups=0)
+    await answer_all(wire, gone.id, 1)
+    newer = await wire.create(rounds=1, follow_ups=0)  # Which comes first.
+    files: dict[str, bytes] = {}
+    name, deleted = "", False
+    with ThreadPoolExecutor(1) as thread:
+        async for path, content in Exports(running.house, thread).export("ann"):
+            name = path or name
+            files[name] = files.get(name, b"") + content
+            if not deleted and (not after or name == f"interviews/{gone.id}/{after}"):
+                deleted = True
+                await running.house.delete("ann", gone.id)
+    assert deleted
+    assert all(json.loads(content) is not None for content in files.values())
+    for whole in (newer, older):
+        assert json.loads(files[f"interviews/{whole.id}/interview.json"])["id"] == whole.id
+        assert json.loads(files[f"interviews/{whole.id}/turns.json"]) == []
+
+
 async def test_everything_is_removed_and_nothing_of_others(
     running: Orchestrator, store: Store
 ) -> None:

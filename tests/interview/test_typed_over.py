@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 
 import pytest
 
@@ -14,8 +16,9 @@ from services.interview.clients.seams import (
     TurnEnded,
 )
 from services.interview.conversation import events as e
+from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import CandidateTurn, PlaybackControl
-from services.interview.record import Phase, Speaker
+from services.interview.record import Phase, Speaker, State
 from tests.interview.stage import spoken, stage
 from tests.interview.world import PCM, World
 from tests.runtime import virtual_time
@@ -120,7 +123,7 @@ def test_what_is_typed_before_a_question_is_there_answers_nothing(later: float) 
         # The question has just begun.
         world.settle()
         world.pass_time(later)
-    world.happen(e.Typed("Hello, can you hear me?"))
+    world.happen(e.Typed("Hello, nice to meet you."))
     world.settle()
     world.play()
     world.settle()
@@ -132,3 +135,69 @@ def test_what_is_typed_before_a_question_is_there_answers_nothing(later: float) 
     world.settle()
     turn = [event.turn for event in world.told if isinstance(event, CandidateTurn)][-1]
     assert (turn.round, turn.question_id) == (1, "q1")
+
+
+def cut_short_by_a_pause(world: World) -> None:
+    world.order(OrderKind.PAUSE)
+    world.settle()
+    world.pass_time(20.0)
+
+
+def lost_for_long(world: World) -> None:
+    world.happen(e.Left())
+    world.pass_time(60.0)
+    world.order(OrderKind.PAUSE)
+    world.settle()
+    world.happen(e.Joined(PCM))
+
+
+def taken_over(world: World) -> None:
+    world.happen(e.Left())
+    world.state = SessionState.from_json(world.state.to_json())
+    world.pass_time(5.0)
+    world.happen(e.Restored(died=True))
+    world.happen(e.Joined(PCM))
+
+
+@pytest.mark.parametrize("cut_short", [cut_short_by_a_pause, lost_for_long, taken_over])
+def test_a_question_that_was_cut_short_stands_on_the_page_and_is_answered(
+    cut_short: Callable[[World], None],
+) -> None:
+    world = World(follow_ups=0)
+    world.happen(e.Joined(PCM))
+    world.settle()
+    world.play()
+    world.settle()
+    world.pass_time(0.9)
+    assert not world.state.place.asked
+    cut_short(world)
+    world.happen(e.Typed(TYPED))
+    world.settle()
+    (turn,) = [turn for turn in world.kept.values() if turn.typed]
+    assert (turn.round, turn.question_id) == (1, "q1")
+    if world.state.state is State.PAUSED:
+        world.order(OrderKind.RESUME)
+        world.settle()
+    # The next question comes, and not this one again.
+    assert world.state.place.step.round == 2
+
+
+@pytest.mark.parametrize(("asked", "number"), [(True, 1), (False, 0)])
+def test_a_session_of_before_it_was_known_when_a_question_was_shown(
+    asked: bool, number: int
+) -> None:
+    world = World(follow_ups=0)
+    world.happen(e.Joined(PCM))
+    world.settle()
+    world.play()
+    world.settle()
+    if asked:
+        world.play()
+        world.settle()
+    document = json.loads(world.state.to_json())
+    for place in (document["session"]["place"], document["session"]["before"]):
+        del place["shown"]
+        del place["line"]["answered"]
+    world.state = SessionState.from_json(json.dumps(document).encode())
+    world.happen(e.Typed(TYPED))
+    assert [turn.round for turn in world.kept.values() if turn.typed] == [number]

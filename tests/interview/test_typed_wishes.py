@@ -29,7 +29,14 @@ def only_aside(world: World) -> bool:
     return len(candidate) == 1 and candidate[0].round == 0 and not world.state.answered
 
 
-@pytest.mark.parametrize("text", ["Could you repeat the question, please?", "能再说一遍吗？"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Could you repeat the question, please?", "repeat pls", "can u repeat", "??"),
+        *("could you repeat the qustion", "Can you hear me?", "Can you speak slower?"),
+        *("能再说一遍吗？", "再说一遍 please", "repeat 一下", "聽不清楚", "说慢一点"),
+    ],
+)
 def test_the_question_is_repeated(text: str) -> None:
     world = after_typing(text)
     assert world.state.place.line is not None
@@ -37,7 +44,13 @@ def test_the_question_is_repeated(text: str) -> None:
     assert only_aside(world)
 
 
-@pytest.mark.parametrize("text", ["next question please", "skip", "换一个问题。"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("next question please", "skip", "skip pls", "next", "next one pls", "skip this q"),
+        *("换一个问题。", "OK 下一题", "skip 这题", "下一個問題", "pass吧"),
+    ],
+)
 def test_the_question_is_skipped(text: str) -> None:
     world = after_typing(text)
     assert world.state.place.step.round == 2
@@ -45,7 +58,17 @@ def test_the_question_is_skipped(text: str) -> None:
     assert only_aside(world)
 
 
-@pytest.mark.parametrize("text", ["等一下，让我想想。", "Give me a moment, please."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "等一下，让我想想。",
+        "Give me a moment, please.",
+        "hold on pls",
+        "give me 2 min",
+        "brb",
+        "讓我想想",
+    ],
+)
 def test_the_turn_is_held(text: str) -> None:
     world = after_typing(text)
     assert world.state.hold is not None
@@ -61,6 +84,26 @@ def test_the_end_is_asked_about_and_yes_ends_it() -> None:
     assert world.state.floor.line.step.phase is Phase.CLOSING
 
 
+@pytest.mark.parametrize(
+    "text", ["end interview", "quit", "stop", "i wanna stop", "結束面試", "结束吧 thank you"]
+)
+def test_a_short_wish_to_end_is_asked_about(text: str) -> None:
+    world = after_typing(text)
+    assert world.state.ending
+    assert not world.state.answered
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["i dont understand the question", "wdym", "听不懂", "甚麼意思", "What does X mean?"],
+)
+def test_the_question_is_rephrased(text: str) -> None:
+    world = after_typing(text)
+    assert world.state.place.line is not None
+    assert world.state.place.line.text.removeprefix("Let's begin. ") in said(world)
+    assert only_aside(world)
+
+
 def test_an_answer_to_that_goes_on() -> None:
     world = after_typing("Can we stop the interview here?")
     world.happen(e.Typed(ANSWER))
@@ -69,6 +112,12 @@ def test_an_answer_to_that_goes_on() -> None:
     assert world.state.answered
 
 
-@pytest.mark.parametrize("text", [ANSWER, "Yes.", "...", "skip lists", "I don't know."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(ANSWER, "Yes.", "...", "skip lists", "I don't know.", "stop guessing", "next i'd index"),
+        *("quit smoking", "u need an index", "跳过缓存", "next 看日志", "等待锁的查询"),
+    ],
+)
 def test_anything_else_is_an_answer(text: str) -> None:
     assert after_typing(text).state.answered

@@ -9,9 +9,12 @@ from typing import Any
 
 import asyncpg
 
+from edge.gateway.accounts import wire
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.guest import FIELD, Guest
 from edge.gateway.accounts.passwords import Passwords, require_good
+from edge.gateway.accounts.proof import Proof
+from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.transferring import Transfers, require_guest
 from edge.gateway.accounts.user import Kind, User
@@ -59,6 +62,7 @@ class Access:
         passwords: Passwords,
         throttle: Throttle,
         transfers: Transfers,
+        retention: Retention,
         clock: Clock,
         guests_per_hour: int,
     ) -> None:
@@ -67,6 +71,7 @@ class Access:
         self._passwords = passwords
         self._throttle = throttle
         self._transfers = transfers
+        self._retention = retention
         self._clock = clock
         self._new_users = Limit("new users by address", guests_per_hour, _HOUR, _HOUR)
 
@@ -79,7 +84,7 @@ class Access:
         await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
         user = User(new_uuid(), Kind.GUEST, self._clock(), settings=settings)
         async with self._database.transaction("guest", user.id) as connection:
-            await users.add(connection, user)
+            await self._add(connection, user)
             await self._note(connection, user.id, "guest_created", caller)
             return await self._sessions.open(connection, user, caller.user_agent)
 
@@ -132,10 +137,10 @@ class Access:
         settings: Mapping[str, Any] | None,
     ) -> User:
         if guest is None:
-            await users.add(connection, fresh)
+            await self._add(connection, fresh)
             return fresh
         # The lock first: who waits for it must see what was done before.
-        await users.find(connection, fresh.id, locked=True)
+        before = await users.find(connection, fresh.id, locked=True)
         await self._sessions.prove(connection, guest.claims, guest.proof(), FIELD)
         made = await users.make_member(
             connection, fresh.id, fresh.email or "", fresh.password or ""
@@ -144,10 +149,17 @@ class Access:
             raise FailedPrecondition("LOGGED_IN", "this guest is registered already")
         if settings is not None:
             await users.set_settings(connection, fresh.id, settings)
+            if before is None or wire.retention(before.settings) != wire.retention(settings):
+                await self._retention.changed(connection, fresh.id)
         # What a guest's token could do must not be what a member's can.
         await self._sessions.end_all(connection, fresh.id)
         found = await users.find(connection, fresh.id)
         return found or fresh
+
+    async def _add(self, connection: asyncpg.Connection, user: User) -> None:
+        await users.add(connection, user)
+        if wire.retention(user.settings) is not None:
+            await self._retention.changed(connection, user.id)
 
     async def log_in(
         self, email: str, password: str, caller: Caller, guest: Guest | None = None
@@ -162,7 +174,29 @@ class Access:
         """
         if guest is not None:
             require_guest(guest)
-        email = plain(email)
+        while True:
+            proven = await self._proven(plain(email), password, caller)
+            kept = proven.password or ""
+            rehashed = None
+            if self._passwords.is_weak(kept):
+                rehashed = await self._passwords.hash(password)
+            concerned = proven.id if guest is None else EVERYBODY
+            async with self._sessions.ending("log_in", concerned) as connection:
+                # The lock first: who waits for it must see what was done before.
+                both = {proven.id} if guest is None else {proven.id, guest.id}
+                user = (await users.lock(connection, both)).get(proven.id)
+                if user is None or user.password != kept:
+                    continue  # It was set meanwhile, or made anew: is it still the right one?
+                if guest is not None:
+                    await self._transfers.begin(connection, guest, user)
+                    await self._note(connection, user.id, "guest_interviews_brought", caller)
+                if rehashed is not None:
+                    await users.set_password(connection, user.id, rehashed)
+                await self._note(connection, user.id, "logged_in", caller)
+                return await self._sessions.open(connection, user, caller.user_agent)
+
+    async def _proven(self, email: str, password: str, caller: Caller) -> User:
+        """The member with this address, if the password is theirs."""
         async with self._database.transaction("log_in", EVERYBODY) as connection:
             user = await users.find_by_email(connection, email)
         account = _tried(user, email)
@@ -176,18 +210,7 @@ class Access:
                 await self._note(connection, owner, "log_in_failed", caller)
             raise wrong_password()
         await self._throttle.succeeded([place], forget=[account])
-        rehashed = None
-        if user.password is not None and self._passwords.is_weak(user.password):
-            rehashed = await self._passwords.hash(password)
-        concerned = user.id if guest is None else EVERYBODY
-        async with self._sessions.ending("log_in", concerned) as connection:
-            if guest is not None:
-                await self._transfers.begin(connection, guest, user)
-                await self._note(connection, user.id, "guest_interviews_brought", caller)
-            if rehashed is not None:
-                await users.set_password(connection, user.id, rehashed)
-            await self._note(connection, user.id, "logged_in", caller)
-            return await self._sessions.open(connection, user, caller.user_agent)
+        return user
 
     async def change_password(
         self, user: User, session_id: str, current: str, new: str, caller: Caller
@@ -198,18 +221,20 @@ class Access:
             InvalidField: The password so far is another, or the new one is guessed too easily.
             FailedPrecondition: A guest has none.
             TooManyAttempts: It was tried too often.
+            Unauthenticated: The session has ended meanwhile.
         """
-        await self.require_password(user, current, "current_password")
+        proof = await self.prove(user, session_id, current, "current_password")
         require_good(new, user.email or "", "new_password")
         hashed = await self._passwords.hash(new)
         async with self._sessions.ending("change_password", user.id) as connection:
+            await proof.require(connection, self._clock())
             await users.set_password(connection, user.id, hashed)
             await resets.forget_all(connection, user.id)
             ended = await self._sessions.end_all(connection, user.id, but=session_id)
             await self._note(connection, user.id, "password_changed", caller, sessions_ended=ended)
 
-    async def require_password(self, user: User, password: str, field: str) -> None:
-        """Has a user who is in prove it again.
+    async def prove(self, user: User, session_id: str, password: str, field: str) -> Proof:
+        """Has a user who is in give their password again.
 
         Raises:
             InvalidField: It is another password.
@@ -224,6 +249,7 @@ class Access:
         if not right:
             raise InvalidField(field, "is not the password")
         await self._throttle.succeeded([], forget=[account])
+        return Proof(user, session_id, field)
 
     async def _note(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from edge.gateway.accounts.owners import INTERVIEWS, Owners
+from edge.gateway.accounts.proof import Proof
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind
 from edge.gateway.clock import Clock
@@ -54,20 +55,26 @@ class Deletions:
         self._owners = owners
         self._clock = clock
 
-    async def delete(self, user_id: str, actor: str, only: Kind | None = None) -> Removed:
+    async def delete(
+        self, user_id: str, actor: str, only: Kind | None = None, proof: Proof | None = None
+    ) -> Removed:
         """Deletes a user: all rows of theirs now, all else now or later.
 
         Args:
             user_id: The user.
             actor: Who wants it, for the audit log.
             only: What they must be; None for whatever they are.
+            proof: What has to hold still; None where nobody had to prove anything.
 
         Raises:
             NotFound: There is no such user.
+            Unauthenticated, InvalidField: The proof does not hold any more.
             StoreFailed: The database could not do it; the account is still there.
         """
         now = self._clock()
         async with self._sessions.ending("delete", user_id) as connection:
+            if proof is not None:
+                await proof.require(connection, now)
             # First, as whoever else changes what a user is.
             user = await users.find(connection, user_id, locked=True)
             if user is None or only not in (None, user.kind):

@@ -135,13 +135,15 @@ class PasswordResets:
         async with self._throttle.attempting([place]):
             # Hashing is dear: nobody has it done without a token.
             async with self._database.transaction("reset", EVERYBODY) as connection:
-                if not await resets.is_good(connection, digest(token), self._clock()):
-                    raise _bad_token()
+                user_id = await resets.good_for(connection, digest(token), self._clock())
+            if user_id is None:
+                raise _bad_token()
             hashed = await self._passwords.hash(new)
         async with self._sessions.ending("reset", EVERYBODY) as connection:
+            # First, as whoever else changes what a user is.
+            await users.find(connection, user_id, locked=True)
             now = self._clock()
-            user_id = await resets.take(connection, digest(token), now)
-            if user_id is None:
+            if not await resets.take(connection, digest(token), now):
                 raise _bad_token()
             await users.set_password(connection, user_id, hashed)
             await users.prove_email(connection, user_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -20,8 +19,9 @@ from edge.gateway.accounts.caller import Caller, caller, clear_cookie, set_cooki
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.exporting import Exports
 from edge.gateway.accounts.guest import Guest
-from edge.gateway.accounts.owners import Owners
+from edge.gateway.accounts.proof import Proof
 from edge.gateway.accounts.resetting import PasswordResets
+from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.transferring import Transfers
 from edge.gateway.accounts.user import Kind, User
 from edge.gateway.clock import Clock
@@ -30,7 +30,7 @@ from edge.gateway.store import audit, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.access import AccessTokens, Claims
 from edge.gateway.tokens.liveness import LiveSessions
-from edge.gateway.tokens.sessions import Opened, Sessions
+from edge.gateway.tokens.sessions import Opened, Sessions, session_over
 from services.runtime.errors import InvalidField, NotFound, Unauthenticated
 from services.runtime.postgres.database import Database
 
@@ -51,7 +51,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         tokens: AccessTokens,
         plans: Plans,
         resets: PasswordResets,
-        owners: Owners,
+        retention: Retention,
         exports: Exports,
         deletions: Deletions,
         transfers: Transfers,
@@ -64,7 +64,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self._tokens = tokens
         self._plans = plans
         self._resets = resets
-        self._owners = owners
+        self._retention = retention
         self._exports = exports
         self._deletions = deletions
         self._transfers = transfers
@@ -77,7 +77,6 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         """Begins without an account."""
         told = wire.settings_from(request.settings)
         opened = await self._access.guest(told, caller(context))
-        await self._keep_interviews(opened.user.id, {}, told)
         wanted = request.want_refresh_token
         return pb.CreateGuestResponse(credentials=await self._given(opened, context, wanted=wanted))
 
@@ -87,8 +86,6 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         guest = None if who.access_token is None else await self._guest(who, request)
         told = wire.settings_from(request.settings) if request.HasField("settings") else None
         opened = await self._access.register(request.email, request.password, told, guest, who)
-        if told is not None:
-            await self._keep_interviews(opened.user.id, {}, told)
         wanted = request.want_refresh_token
         return pb.RegisterResponse(credentials=await self._given(opened, context, wanted=wanted))
 
@@ -177,29 +174,20 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         claims, user = await self._user(caller(context))
         mask = request.update_mask if request.HasField("update_mask") else None
         wished = wire.merged(user.settings, request.settings, mask)
-        # First, so that a setting is never shown that does not hold.
-        await self._keep_interviews(user.id, user.settings, wished)
+        if wire.retention(user.settings) != wire.retention(wished):
+            # First, so that a setting is never shown that does not hold.
+            await self._retention.require(user.id, wished)
         async with self._database.transaction("UpdateSettings", claims.user_id) as connection:
             # Two changes at once must not undo each other.
             now = await users.find(connection, claims.user_id, locked=True)
             if now is None:
                 raise NotFound("user", claims.user_id)
             new = wire.merged(now.settings, request.settings, mask)
+            if wire.retention(now.settings) != wire.retention(new):
+                await self._retention.changed(connection, user.id)
             await users.set_settings(connection, claims.user_id, new)
             changed = await users.find(connection, claims.user_id)
         return pb.UpdateSettingsResponse(account=await self._account(changed or user))
-
-    async def _keep_interviews(
-        self, user_id: str, before: Mapping[str, Any], after: Mapping[str, Any]
-    ) -> None:
-        """Tells the interviews how long they are kept, where that has changed."""
-        if before.get("retention") == after.get("retention"):
-            return
-        message = wire.settings(after)
-        kept: timedelta | None = None
-        if message.HasField("retention"):
-            kept = message.retention.ToTimedelta()
-        await self._owners.keep_for(user_id, kept)
 
     async def ChangePassword(
         self, request: pb.ChangePasswordRequest, context: _Context
@@ -277,12 +265,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     ) -> pb.DeleteAccountResponse:
         """Deletes the caller's account and all that is kept of them."""
         who = caller(context)
-        _, user = await self._user(who)
-        if user.kind is not Kind.GUEST:
-            if not request.HasField("password"):
-                raise InvalidField("password", "is needed to delete an account")
-            await self._access.require_password(user, request.password, "password")
-        removed = await self._deletions.delete(user.id, "user")
+        claims, user = await self._user(who)
+        if user.kind is Kind.GUEST:
+            proof = Proof(user, claims.session_id, "password")
+        elif request.HasField("password"):
+            proof = await self._access.prove(user, claims.session_id, request.password, "password")
+        else:
+            raise InvalidField("password", "is needed to delete an account")
+        removed = await self._deletions.delete(user.id, "user", proof=proof)
         await _answer_with(context, clear_cookie(secure=who.over_tls))
         return pb.DeleteAccountResponse(
             interviews=removed.interviews,
@@ -298,7 +288,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
             raise Unauthenticated("NO_TOKEN", "log in first: authorization: Bearer …")
         claims = self._tokens.read(who.access_token)
         if not await self._live.is_live(claims.session_id):
-            raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+            raise session_over()
         return claims
 
     async def _guest(self, who: Caller, request: pb.RegisterRequest | pb.LogInRequest) -> Guest:
@@ -311,7 +301,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         async with self._database.transaction("user", claims.user_id) as connection:
             user = await users.find(connection, claims.user_id)
         if user is None:
-            raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
+            raise session_over()
         return claims, user
 
     async def _account(self, user: User) -> account_pb2.Account:

@@ -87,12 +87,8 @@ class Transfers:
             InvalidField: The refresh token is not the guest's newest.
             QuotaExhausted: The user's plan has no room for what the guest has used.
         """
-        # In one order, or two that do this at once could wait for each other.
-        found = {
-            each: await users.find(connection, each, locked=True)
-            for each in sorted((shown.id, user.id))
-        }
-        guest, heir = found[shown.id], found[user.id]
+        found = await users.lock(connection, {shown.id, user.id})
+        guest, heir = found.get(shown.id), found.get(user.id)
         if guest is None or guest.kind is not Kind.GUEST:
             raise FailedPrecondition("LOGGED_IN", "this guest is registered already")
         if heir is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf import json_format
@@ -36,6 +36,12 @@ def settings(kept: Mapping[str, Any]) -> pb.AccountSettings:
     message = pb.AccountSettings()
     json_format.ParseDict(dict(kept), message, ignore_unknown_fields=True)
     return message
+
+
+def retention(kept: Mapping[str, Any]) -> timedelta | None:
+    """How long settings of the record have interviews kept; None where they say nothing of it."""
+    message = settings(kept)
+    return message.retention.ToTimedelta() if message.HasField("retention") else None
 
 
 def settings_from(message: pb.AccountSettings) -> Mapping[str, Any]:

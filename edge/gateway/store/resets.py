@@ -21,20 +21,20 @@ async def add(
     )
 
 
-async def is_good(connection: asyncpg.Connection, digest: bytes, now: datetime) -> bool:
-    """Whether `take` would find a token at this moment."""
-    query = "SELECT EXISTS (SELECT FROM account.reset_token WHERE hash = $1 AND expires > $2)"
-    return bool(await connection.fetchval(query, digest, now))
-
-
-async def take(connection: asyncpg.Connection, digest: bytes, now: datetime) -> str | None:
-    """Uses a token up; whose it was, or None for one that is good no more."""
+async def good_for(connection: asyncpg.Connection, digest: bytes, now: datetime) -> str | None:
+    """Whose password a token sets; None for one that is good no more."""
     user_id = await connection.fetchval(
-        "DELETE FROM account.reset_token WHERE hash = $1 AND expires > $2 RETURNING user_id",
-        digest,
-        now,
+        "SELECT user_id FROM account.reset_token WHERE hash = $1 AND expires > $2", digest, now
     )
     return None if user_id is None else str(user_id)
+
+
+async def take(connection: asyncpg.Connection, digest: bytes, now: datetime) -> bool:
+    """Uses a token up; False for one that is good no more."""
+    done = await connection.execute(
+        "DELETE FROM account.reset_token WHERE hash = $1 AND expires > $2", digest, now
+    )
+    return bool(done == "DELETE 1")
 
 
 async def forget_all(connection: asyncpg.Connection, user_id: str) -> None:

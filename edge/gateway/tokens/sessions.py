@@ -108,7 +108,7 @@ class Sessions:
         old = digest(token)
         held = await store.held(connection, old, arrived)
         if held is None or held.ended:
-            return _over()
+            return session_over()
         now = self._clock()
         if held.rotated is not None and held.rotated > arrived:
             return Aborted(
@@ -117,7 +117,7 @@ class Sessions:
             )
         user = await users.find(connection, held.user_id)
         if user is None:
-            return _over()
+            return session_over()
         unread = await _is_unread(connection, held, now)
         if held.rotated is not None and not unread:
             await store.revoke(connection, held.user_id, held.session_id, now)
@@ -166,7 +166,7 @@ class Sessions:
         if held is None or held.session_id != claims.session_id:
             raise InvalidField(field, "is not of the session that the access token is of")
         if held.ended:
-            raise _over()
+            raise session_over()
         if held.rotated is not None and not await _is_unread(connection, held, now):
             raise InvalidField(field, "was used; take the one that it was replaced by")
 
@@ -222,7 +222,8 @@ async def _is_unread(connection: asyncpg.Connection, token: Held, now: datetime)
     )
 
 
-def _over() -> Unauthenticated:
+def session_over() -> Unauthenticated:
+    """To whom a session is over that an access token is of."""
     return Unauthenticated("SESSION_ENDED", "the session is over; log in again")
 
 

@@ -212,6 +212,7 @@ describe("a page that has the interview no more", () => {
       conversation.act({ kind: "use-here" });
       await settle();
       expect(sockets).toHaveLength(2);
+      expect(sockets[1]?.join.client).not.toBe(sockets[0]?.join.client);
       expect(microphone.isOpen).toBe(true);
       socket().tell(joined({ kept: 10, seq: 1 }));
       await settle();
@@ -309,6 +310,23 @@ it("whoever typed so far speaks from here on: joined again, with a microphone", 
   expect(microphone.isOpen).toBe(true);
   expect(sockets).toHaveLength(2);
   expect(sockets.map(({ join }) => join.input?.sampleRateHz)).toEqual([undefined, 16000]);
+});
+
+it("an answer that was typed, and is not kept yet, is said again by whoever speaks from here on", async () => {
+  const { conversation, sockets, socket } = await room(InterviewState.READY, { spoken: false });
+  socket().tell(joined(), event(1, live));
+  await settle();
+  // From here on the network brings nothing.
+  conversation.act({ kind: "type", text: "My whole answer." });
+  await settle();
+  conversation.speak();
+  await settle();
+  socket().tell(joined({ seq: 1 }));
+  await settle();
+  expect(sockets.map(({ said }) => told(said))).toEqual([["typed 1"], ["typed 1"]]);
+  // The server knows by the name that it is the same, and takes it once.
+  expect(sockets[1]?.join.client).toBe(sockets[0]?.join.client);
+  await conversation.close();
 });
 
 describe("the sound", () => {

@@ -38,7 +38,7 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
     },
     credentials: { renew: () => Promise.resolve("next"), token: () => Promise.resolve("token") },
   };
-  const link = new Link({
+  const options: LinkOptions = {
     wire: wire as unknown as LinkOptions["wire"],
     interviewId: "i",
     outbox,
@@ -52,10 +52,11 @@ function setUp(speak: (call: bigint) => Promise<void> = () => Promise.resolve())
     over: () => over,
     online: () => online,
     random: () => 1,
-  });
+  };
+  const link = new Link(options);
   const done = link.run();
   const report = () => (over = true);
-  return { link, sockets, listens, spoken, facts, got, outbox, done, report };
+  return { link, options, sockets, listens, spoken, facts, got, outbox, done, report };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -366,6 +367,21 @@ describe("where sockets do not get through", () => {
     await settle();
     expect(spoken.at(-1)?.call).toBe(2n);
     link.close();
+  });
+
+  it("another link of the same client goes on with the numbers of its calls", async () => {
+    const { link, options, spoken, listens } = await fallen();
+    link.send(typed("x"));
+    await settle();
+    link.close();
+    const next = new Link(options);
+    void next.run();
+    await vi.advanceTimersByTimeAsync(6_750);
+    listens[1]?.tell(joined({ message: 1n }));
+    next.send(done);
+    await settle();
+    expect(spoken.map(({ call }) => call)).toEqual([1n, 2n]);
+    next.close();
   });
 
   it("Speak begins with the join's answer, where there is nothing else to tell", async () => {

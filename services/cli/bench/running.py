@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
-from services.cli.launcher.plan import data_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def running_servers() -> Mapping[str, Server]:
         if holder(folder) is None:
             raise LookupError("no mesh runs on this machine; `viva up` starts one")
         entries = control.read(folder).entries
-    except NoAnswer:
+    except (NoAnswer, TimeoutError):
         raise LookupError("the mesh on this machine does not answer") from None
     return {
         entry.name: Server(entry.address, f"http://{entry.metrics}/metrics")

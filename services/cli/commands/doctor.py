@@ -22,8 +22,9 @@ from rich.table import Table
 
 from edge.envoy.binary import arguments
 from services.cli.calls import AsJson, out, print_json
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
-from services.cli.launcher.plan import POSTGRES, data_dir, make_plan
+from services.cli.launcher.plan import POSTGRES, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.programs import NoPlan
 from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted

@@ -31,7 +31,7 @@ from services.cli.held import Held
 from services.cli.interview_files import make_folder, timings, write
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
-from services.cli.launcher.plan import data_dir
+from services.cli.launcher.data_folder import data_dir
 from services.cli.live_interview import LiveInterview, hold
 from services.cli.sound_card import BadRecording, NoSoundDevice
 from services.client import InterviewFailed

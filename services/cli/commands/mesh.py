@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -12,21 +13,24 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from services.cli.calls import err, out, refuse, run, tell
+from services.cli.calls import err, refuse, run, tell
 from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.status import describe, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
-from services.cli.launcher.plan import STOP_ORDER, Plan, data_dir, make_plan
+from services.cli.launcher.output import Output
+from services.cli.launcher.plan import STOP_ORDER, Plan, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.process import StartFailed, stop_seconds
 from services.cli.launcher.programs import NoPlan
@@ -34,6 +38,12 @@ from services.cli.launcher.settings import LauncherSettings
 from services.cli.variables import misspelt
 from services.runtime.settings import load
 
+# Another folder would be another, empty database.
+_REMEDIES = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "make room within your quota on its disk",
+    errno.EROFS: "mount its disk to be written to again",
+}
 # For the launcher's own end, when all processes have ended.
 _DOWN_SECONDS = 10.0
 
@@ -82,10 +92,9 @@ def up(
             check_ports(plan)
             run(_up(plan))
     except AlreadyRunning:
-        refuse(
-            f"a mesh already runs on {plan.data_dir} (process {holder(plan.data_dir)});"
-            " `viva down` stops it"
-        )
+        with rights(plan.data_dir):
+            pid = holder(plan.data_dir)
+        refuse(f"a mesh already runs on {plan.data_dir} (process {pid}); `viva down` stops it")
     except (NoPlan, PortTaken) as error:
         refuse(str(error))
     except (FetchFailed, StartFailed) as error:
@@ -113,30 +122,39 @@ def _held(plan: Plan) -> Iterator[None]:
             plan.write_configuration()
         except OSError as error:
             place = error.filename or plan.data_dir
-            refuse(f"{place}: {error.strerror}; set VIVA_DATA_DIR to a folder of yours")
+            remedy = _REMEDIES.get(error.errno or 0, "set VIVA_DATA_DIR to a folder of yours")
+            refuse(f"{place}: {error.strerror}; {remedy}")
         yield
 
 
 async def _up(plan: Plan) -> None:
+    with Output() as output:
+        await _run(plan, output)
+        output.err.print("stopped")
+
+
+async def _run(plan: Plan, output: Output) -> None:
     stop = asyncio.Event()
-    progress = _Progress(plan)
+    progress = _Progress(plan, output.err)
     mesh = Mesh(plan, progress.note)
 
     def asked_to_stop() -> None:
         if stop.is_set():
             mesh.kill()
-        else:
-            err.print("[dim]stopping in order; once more to stop at once[/]")
+            return
         stop.set()
+        output.err.print("[dim]stopping in order; once more to stop at once[/]")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, asked_to_stop)
+        # Under nohup it goes on when its terminal closes.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, asked_to_stop)
 
     async def announce() -> None:
         table = await describe(await mesh.overview())
         progress.close()
-        out.print(table)
+        output.out.print(table)
         scheme = "https" if plan.envoy.tls else "http"
         edge = f"{scheme}://{plan.edge}/"
         link = (
@@ -145,7 +163,7 @@ async def _up(plan: Plan) -> None:
             else ""
         )
         also = f", edge {edge} (gRPC-Web, JSON)" if plan.edge else ""
-        out.print(
+        output.out.print(
             f"\n[bold green]ready to talk[/]  {link}mesh {plan.mesh} (gRPC){also}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
             soft_wrap=True,
@@ -156,7 +174,6 @@ async def _up(plan: Plan) -> None:
             note = partial(progress.note, "interview")
             await _unless(stop, until_let_in(plan.patience.database_seconds, note))
         await mesh.run(announce, stop)
-    err.print("stopped")
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -175,22 +192,23 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 class _Progress:
     """What is said while the mesh comes up, and when something changes later."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._console = console
         self._state = {program.name: "waiting" for program in plan.programs}
         self._began = time.monotonic()
         self.closed = False
-        self.live = Live(self._table(), console=err, transient=True, refresh_per_second=8)
+        self.live = Live(self._table(), console=console, transient=True, refresh_per_second=8)
 
     def note(self, name: str, event: str) -> None:
         """Shows an event of a process."""
         if self.closed:
             now = time.strftime("%H:%M:%S")
-            err.print(f"[dim]{now}[/] {name}: {escape(event)}", soft_wrap=True)
+            self._console.print(f"[dim]{now}[/] {name}: {escape(event)}", soft_wrap=True)
             return
         self._state[name] = event
-        if not err.is_terminal:
+        if not self._console.is_terminal:
             seconds = time.monotonic() - self._began
-            err.print(f"{seconds:6.1f} s  {name}: {escape(event)}", soft_wrap=True)
+            self._console.print(f"{seconds:6.1f} s  {name}: {escape(event)}", soft_wrap=True)
         self.live.update(self._table())
 
     def close(self) -> None:
@@ -217,7 +235,7 @@ def down() -> None:
         os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
             until = time.monotonic() + _longest_stop(load(LauncherSettings))
-            while holder(folder) is not None:
+            while holder(folder) == pid:
                 if time.monotonic() > until:
                     tell(f"process {pid} does not stop; kill -9 {pid}")
                     raise typer.Exit(1)

@@ -19,9 +19,9 @@ from services.cli.calls import AsJson, as_called, err, out, print_json, run, tel
 from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
 from services.cli.launcher.overview import Overview
-from services.cli.launcher.plan import data_dir
 
 _MODELS_SECONDS = 10.0
 _PIPE_COLUMNS = 1000
@@ -30,12 +30,15 @@ _NUMBERS = frozenset({"port", "pid", "memory", "ready in", "up"})
 
 @contextmanager
 def rights(folder: Path) -> Iterator[None]:
-    """Says in a line when the mesh on the data folder is another user's."""
+    """Says in a line when whose the mesh on the data folder is keeps it from being asked."""
     try:
         yield
     except PermissionError as error:
         place = error.filename or folder
         tell(f"{place}: the mesh there is another user's; ask them, or set VIVA_DATA_DIR")
+        raise typer.Exit(1) from None
+    except TimeoutError as error:
+        tell(f"{error.filename}: {error.strerror}; try again")
         raise typer.Exit(1) from None
 
 

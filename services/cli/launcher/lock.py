@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _OWNER_ONLY = 0o700
+# Who takes the lock writes its number at once.
+_UNNAMED_SECONDS = 1.0
+_UNNAMED_POLL_SECONDS = 0.02
 
 
 class AlreadyRunning(Exception):
@@ -47,17 +52,30 @@ def holder(data_dir: Path) -> int | None:
 
     Raises:
         PermissionError: The folder is another user's.
+        TimeoutError: Somebody holds it who does not say who they are.
     """
+    until = time.monotonic() + _UNNAMED_SECONDS
     try:
         with _path(data_dir).open() as handle:
-            try:
-                # Shared, so that two that look at the same time do not see each other.
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(handle.read() or 0)
+            while True:
+                try:
+                    # Shared, so that two that look at the same time do not see each other.
+                    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if pid := int(handle.read() or 0):
+                        return pid
+                else:
+                    return None
+                if time.monotonic() > until:
+                    raise TimeoutError(
+                        errno.ETIMEDOUT,
+                        "it is held by a process that has not named itself yet",
+                        handle.name,
+                    )
+                time.sleep(_UNNAMED_POLL_SECONDS)
+                handle.seek(0)
     except FileNotFoundError:
-        pass
-    return None
+        return None
 
 
 def _path(data_dir: Path) -> Path:

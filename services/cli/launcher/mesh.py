@@ -64,7 +64,7 @@ class Mesh:
             stop: Ends the run.
 
         Raises:
-            StartFailed: A process does not come up; the others are stopped first.
+            StartFailed: A process was never ready; the others are stopped first.
         """
         failures: list[StartFailed] = []
 

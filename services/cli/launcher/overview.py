@@ -6,7 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from services.cli.launcher.process import Status
+
+@dataclass(slots=True)
+class Status:
+    """What is known of a process.
+
+    Attributes:
+        pid: Its process id; None while it does not run.
+        started: When it was started, in seconds since the epoch.
+        ready_in: Seconds until it was ready; None before.
+        restarts: How often it was started again.
+        called: Whether new calls may go to it; one that is being replaced ends what it is doing.
+    """
+
+    pid: int | None = None
+    started: float = 0.0
+    ready_in: float | None = None
+    restarts: int = 0
+    called: bool = True
 
 
 @dataclass(frozen=True, slots=True)

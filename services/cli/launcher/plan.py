@@ -14,12 +14,13 @@ from edge.envoy import binary, bootstrap
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
 from services.cli.launcher.addresses import is_local, own_names, reachable
+from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.addresses import authority
 from services.runtime.listening import is_loopback
-from services.runtime.settings import default_data_dir, load
+from services.runtime.settings import load
 
 METRICS_OFFSET = 100
 """A server's metrics port is its gRPC port and this."""
@@ -99,11 +100,6 @@ class Plan:
         """The clusters that Envoy must find healthy before the mesh is ready: of servers here."""
         clusters = bootstrap.checked_clusters(self.envoy)
         return [name for name, server in clusters.items() if server in self.servers]
-
-
-def data_dir() -> Path:
-    """Where everything is kept: VIVA_DATA_DIR or the default."""
-    return Path(os.environ.get("VIVA_DATA_DIR") or default_data_dir()).expanduser().resolve()
 
 
 def make_plan(

@@ -9,13 +9,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import psutil
 
 from services.cli.launcher.health import hung, ready
 from services.cli.launcher.logfile import LogFile
+from services.cli.launcher.overview import Status
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
 from services.runtime.server import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
@@ -42,25 +42,6 @@ def stop_seconds(patience: LauncherSettings) -> float:
 
 class StartFailed(Exception):
     """A process does not come up; the message says which and shows its last words."""
-
-
-@dataclass(slots=True)
-class Status:
-    """What is known of a process.
-
-    Attributes:
-        pid: Its process id; None while it does not run.
-        started: When it was started, in seconds since the epoch.
-        ready_in: Seconds until it was ready; None before.
-        restarts: How often it was started again.
-        called: Whether new calls may go to it; one that is being replaced ends what it is doing.
-    """
-
-    pid: int | None = None
-    started: float = 0.0
-    ready_in: float | None = None
-    restarts: int = 0
-    called: bool = True
 
 
 class Supervised:
@@ -95,69 +76,62 @@ class Supervised:
     async def run(self) -> None:
         """Starts the program and starts it again whenever it ends, until `stop`.
 
+        Once it was ready, that is for ever: what keeps it from starting may pass, and what else
+        runs is of use meanwhile.
+
         Raises:
-            StartFailed: It cannot start, takes too long, or did not get ready three times in a row;
-                also long after it was ready once.
+            StartFailed: It was never ready, and says what it misses, takes too long, or did not
+                get ready three times in a row.
         """
         backoff = FIRST_BACKOFF_SECONDS
         failed_starts = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            status = await self._run_once()
+            end = await self._run_once()
             if self._stopping.is_set():
                 return
-            if self.status.ready_in is None:
-                failed_starts += 1
-                hopeless = status == EXIT_RESOURCE_MISSING or self._late
-                if hopeless or failed_starts >= MOST_FAILED_STARTS:
-                    # At once: whoever stops the others first has to be patient.
-                    self._changed(self.program.name, f"does not start{self._last_line}")
-                    raise StartFailed(self._last_words(status))
-            else:
-                failed_starts = 0
-            if time.monotonic() - began > STABLE_SECONDS:
+            failed_starts += 1
+            hopeless = end == EXIT_RESOURCE_MISSING or self._late
+            if not self.ready.is_set() and (hopeless or failed_starts >= MOST_FAILED_STARTS):
+                # At once: whoever stops the others first has to be patient.
+                self._changed(self.program.name, f"does not start{self._last_line}")
+                raise StartFailed(self._last_words(end))
+            was_ready = self.status.ready_in is not None
+            if was_ready and time.monotonic() - began > STABLE_SECONDS:
                 backoff = FIRST_BACKOFF_SECONDS
-            if status == EXIT_DEVICE_LOST and self.status.ready_in is not None:
-                self._changed(self.program.name, f"ended ({_words(status)}), again at once")
+            if was_ready and end == EXIT_DEVICE_LOST:
+                self._changed(self.program.name, f"ended ({_words(end)}), again at once")
             else:
-                await self._pause(backoff, status)
+                await self._pause(backoff, end)
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.status.restarts += 1
 
-    async def _pause(self, seconds: float, status: int) -> None:
+    async def _pause(self, seconds: float, end: int | Exception) -> None:
+        what = "not started" if isinstance(end, Exception) else "ended"
         why = "" if self.status.ready_in is not None else self._last_line
-        self._changed(self.program.name, f"ended ({_words(status)}), again in {seconds:g} s{why}")
+        self._changed(self.program.name, f"{what} ({_words(end)}), again in {seconds:g} s{why}")
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
         except TimeoutError:
             pass
 
-    async def _run_once(self) -> int:
-        program = self.program
-        folder = str(program.folder or ".")
-        child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()), folder)
-        async with _pipe() as (output, end):
+    async def _run_once(self) -> int | Exception:
+        """Its exit status, or what kept it from being started."""
+        self.status.ready_in = None
+        self._late = False
+        self._last.clear()
+        async with AsyncExitStack() as held:
             try:
-                self._process = process = await asyncio.create_subprocess_exec(
-                    *child,
-                    *program.command,
-                    env={**os.environ, **program.environment},
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=end,
-                    stderr=asyncio.subprocess.STDOUT,
-                    # The terminal's Ctrl-C is for the launcher, which stops everything in order.
-                    start_new_session=True,
-                )
-            finally:
-                os.close(end)
+                output, end = await held.enter_async_context(_pipe())
+                self._process = process = await self._start(end)
+            # Of files, processes, memory; a RuntimeError says that there is no thread to be had.
+            except (OSError, RuntimeError) as shortage:
+                return shortage
             if self._stopping.is_set():  # asked to stop while it was being started
                 _kill_all(process)
             self.status.pid, self.status.started = process.pid, time.time()
-            self.status.ready_in = None
-            self._late = False
-            self._last.clear()
-            self._changed(program.name, "starting")
+            self._changed(self.program.name, "starting")
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._watch(process))
                 following = tasks.create_task(self.log.follow(output, self._last))
@@ -168,8 +142,32 @@ class Supervised:
                 following.cancel()
         return status
 
+    async def _start(self, output: int) -> asyncio.subprocess.Process:
+        program = self.program
+        folder = str(program.folder or ".")
+        child = (sys.executable, "-m", "services.cli.launcher.child", str(os.getpid()), folder)
+        try:
+            return await asyncio.create_subprocess_exec(
+                *child,
+                *program.command,
+                env={**os.environ, **program.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                # The terminal's Ctrl-C is for the launcher, which stops everything in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Says when the process is ready; kills it if it never is, or when it hangs."""
+        """Kills the process if it is never ready, when it hangs, and if that cannot be seen."""
+        try:
+            await self._until_hung(process)
+        except* OSError as shortage:
+            self._kill(process, f"cannot be watched ({shortage.exceptions[0]}), killed")
+
+    async def _until_hung(self, process: asyncio.subprocess.Process) -> None:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._patience.ready_seconds), asyncio.TaskGroup() as tasks:
@@ -231,8 +229,8 @@ class Supervised:
         said = f"; it said last: {self._last[-1].strip()}" if self._last else ""
         return f"{said}; see {self.log.path}"
 
-    def _last_words(self, status: int) -> str:
-        why = _words(status)
+    def _last_words(self, end: int | Exception) -> str:
+        why = _words(end)
         if self._late:
             last = self._last[-1].strip() if self._last else "nothing"
             why = f"not ready after {self._patience.ready_seconds:g} s; it said last: {last}"
@@ -249,9 +247,13 @@ async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
     """
     reading, writing = os.pipe()
     stream = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)
-    )
+    try:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)
+        )
+    except BaseException:
+        os.close(writing)
+        raise
     try:
         yield stream, writing
     finally:
@@ -263,14 +265,18 @@ def _kill_all(process: asyncio.subprocess.Process) -> None:
 
     PostgreSQL's processes are each in a group of their own: the group would not do.
     """
-    with suppress(psutil.NoSuchProcess):
-        leader = psutil.Process(process.pid)
-        for member in (*leader.children(recursive=True), leader):
+    # An OSError: /proc can't be read while no file is to be had. Its own end takes most along.
+    with suppress(psutil.NoSuchProcess, OSError):
+        for member in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 member.kill()
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
-def _words(status: int) -> str:
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}"
+def _words(end: int | Exception) -> str:
+    if isinstance(end, Exception):
+        return getattr(end, "strerror", None) or str(end)
+    if end < 0:
+        return f"killed by {signal.Signals(-end).name}"
+    return f"exit status {end}"

@@ -203,9 +203,7 @@ def _fired(scene: Scene, event: events.Fired) -> None:
         case Timer.LOOK_AGAIN:
             turn_taking.consider(scene)
         case Timer.HOLD:
-            scene.set(ending=False)
-            holding.release(scene)
-            turn_taking.consider(scene)
+            going_on.held_long_enough(scene)
         case Timer.REPLY:
             replies.overdue(scene)
         case Timer.SOUND:
@@ -334,6 +332,7 @@ def _typed(scene: Scene, text: str) -> None:
         # It was sent before the question was there, and answers nothing; the question comes.
         answers.aside(scene, answers.typed(scene, text))
         return
+    scene.cancel(Timer.QUIET)
     speaking.stop(scene, read=True)
     if scene.state.speech.lost:
         turn_taking.salvage(scene)
@@ -346,7 +345,7 @@ def _typed(scene: Scene, text: str) -> None:
         scene.set_place(asked=True, repeat=False)
     turn = answers.typed(scene, text)
     scene.set(superseded=turn)
-    meant = understand(text, turn_taking.situation(scene, None), final=True)
+    meant = understand(text, turn_taking.situation(scene, None, typed=True), final=True)
     if scene.live and wishes.taken(scene, turn, meant):
         return
     scene.set(offered=False, ending=False)
@@ -356,12 +355,12 @@ def _typed(scene: Scene, text: str) -> None:
 
 
 def _shown(scene: Scene) -> bool:
-    """Whether the candidate can have read the question, all of which is shown when it begins."""
-    floor = scene.state.floor
-    if floor is None or floor.line.step != scene.place.step:
-        return scene.place.asked
-    began = floor.started
-    return scene.place.asked or (began is not None and scene.now - began >= READ_SECONDS)
+    """Whether the candidate can have read the question, all of which is shown when it begins.
+
+    Also where it was cut short, by a pause or a lost connection: what is shown stays there.
+    """
+    shown = scene.place.shown
+    return scene.place.asked or (shown is not None and scene.now - shown >= READ_SECONDS)
 
 
 def _set_patience(scene: Scene, patience: Patience) -> None:

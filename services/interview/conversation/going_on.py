@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from services.interview.conversation import answers, commanding, replies, speaking, turn_taking
+from services.interview.conversation import (
+    answers,
+    commanding,
+    holding,
+    replies,
+    speaking,
+    turn_taking,
+)
 from services.interview.conversation.progress import OPENING, after
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Timer
 from services.interview.interviewer.deciding import Move
-from services.interview.record import Phase, State
+from services.interview.record import Patience, Phase, State
 
 REMINDERS = 2
 """A silent candidate is asked again, then offered to skip; then the interview pauses."""
@@ -84,14 +91,35 @@ def still_quiet(scene: Scene) -> None:
     if not (state.idle and scene.live and state.present and place.step.asks and place.line):
         return
     scene.set(quiet=state.quiet + 1)
-    if state.quiet == 0:
+    if not state.speaks:
+        _offer_to_skip(scene)
+    elif state.quiet == 0:
         speaking.say(scene, scene.script.repeated(place.line))
     elif state.quiet < REMINDERS:
-        scene.set(offered=True)
-        speaking.say(scene, scene.script.aside(scene.script.skip_offer(), place))
+        _offer_to_skip(scene)
     else:
         scene.set(quiet=0)
         commanding.pause(scene)
+
+
+def _offer_to_skip(scene: Scene) -> None:
+    scene.set(offered=True)
+    offer = scene.script.aside(scene.script.skip_offer(), scene.place, answered=True)
+    speaking.say(scene, offer)
+
+
+def held_long_enough(scene: Scene) -> None:
+    """The time is over for which the turn was held open.
+
+    Who speaks and says nothing then is asked again, as ever. Who writes is left alone but for this
+    once, after a patient while; a question whether to end stands before them until they write.
+    """
+    if scene.state.speaks:
+        scene.set(ending=False)
+    holding.release(scene)
+    if not scene.state.speaks and not scene.state.ending and scene.place.asked:
+        scene.start(Timer.QUIET, scene.script.pace.quiet_seconds(Patience.PATIENT))
+    turn_taking.consider(scene)
 
 
 def shake(scene: Scene) -> None:

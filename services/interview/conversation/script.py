@@ -184,7 +184,9 @@ class Script:
         return lines.question(question.text, number, rounds, language, thanked=thanked)
 
     def again(self, line: Line) -> Line:
-        """The same line once more."""
+        """The same line once more; what commits to nothing does not commit then either."""
+        if line.kind is Kind.ASIDE:
+            return line
         return Line(line.step, line.text, Kind.AGAIN, line.content, line.question_id)
 
     def repeated(self, line: Line) -> Line:
@@ -199,9 +201,9 @@ class Script:
         text = lines.rephrased(question, self.settings.language)
         return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
 
-    def aside(self, text: str, place: Place) -> Line:
-        """Words that commit to nothing."""
-        return Line(place.step, text, Kind.ASIDE)
+    def aside(self, text: str, place: Place, *, answered: bool = False) -> Line:
+        """Words that commit to nothing; `answered` says that the candidate is to answer them."""
+        return Line(place.step, text, Kind.ASIDE, answered=answered)
 
     def opener(self, number: int) -> str:
         """A short sign that an answer was taken."""
@@ -211,6 +213,10 @@ class Script:
     def take_your_time(self) -> str:
         """What is said in a long pause."""
         return lines.take_your_time(self.settings.language)
+
+    def time_given(self) -> str:
+        """What is written to a candidate who asks for a moment."""
+        return lines.line(lines.Said.HOLD, self.settings.language)
 
     def skip_offer(self) -> str:
         """What a candidate is asked who says nothing."""

@@ -69,8 +69,12 @@ def _announce(scene: Scene, audio: AudioFormat | None) -> None:
     scene.set(floor=replace(utterance, started=scene.now, format=audio))
     if line.kind is Kind.CONTENT:
         _enter(scene, line)
+    elif line.kind is Kind.AGAIN:
+        # It is what is answered now, and no longer what was offered before.
+        scene.set(offered=False, ending=False)
     # What commits to nothing belongs to no part: nobody answers an "Mm-hm."
-    phase = Phase.UNSPECIFIED if line.kind is Kind.ASIDE else line.step.phase
+    belongs = line.kind is not Kind.ASIDE or line.answered
+    phase = line.step.phase if belongs else Phase.UNSPECIFIED
     scene.tell(UtteranceStarted(utterance.id, audio, phase))
     scene.tell(InterviewerText(utterance.id, line.text))
     if audio is not None and utterance.suspended:
@@ -83,7 +87,7 @@ def _enter(scene: Scene, line: Line) -> None:
     if line.step.phase is Phase.QUESTION:
         scene.ask(line.step.round, line.question_id)
     if before.line is None:
-        scene.set_place(line=line, said=(line.text,))
+        scene.set_place(line=line, shown=scene.now, said=(line.text,))
         return
     levels, level = before.levels, before.level
     if line.step.round != before.step.round or line.step.phase is Phase.CLOSING:
@@ -95,6 +99,7 @@ def _enter(scene: Scene, line: Line) -> None:
     scene.set_place(
         step=line.step,
         line=line,
+        shown=scene.now,
         answer=Answer(),
         asked=False,
         repeat=False,

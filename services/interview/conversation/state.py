@@ -62,13 +62,19 @@ class OrderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the interviewer is to say; from `content` on it is the question, before it courtesy."""
+    """What the interviewer is to say.
+
+    Attributes:
+        content: Where in the text the question begins; before it stands courtesy.
+        answered: Whether an aside is answered all the same: "Shall we skip this question?".
+    """
 
     step: Step
     text: str
     kind: Kind = Kind.CONTENT
     content: int = 0
     question_id: str = ""
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,7 @@ class Place:
 
     Attributes:
         line: The line that brought it here.
+        shown: When that line began, with all of its text; None where an older version came here.
         asked: Whether the question's content was heard.
         repeat: Whether it is to be said once more all the same.
         said: The interviewer's questions so far, this one included.
@@ -197,6 +204,7 @@ class Place:
 
     step: Step = OPENING
     line: Line | None = None
+    shown: float | None = None
     answer: Answer = Answer()
     asked: bool = False
     repeat: bool = False

@@ -198,12 +198,12 @@ def _interrupts(scene: Scene, text: str, *, final: bool) -> bool:
     return understand(text, situation(scene, floor), final=final) not in LISTENING
 
 
-def situation(scene: Scene, floor: Utterance | None) -> Situation:
-    """What the candidate's words are said to."""
+def situation(scene: Scene, floor: Utterance | None, *, typed: bool = False) -> Situation:
+    """What the candidate's words are said, or typed, to."""
     language = scene.script.settings.language
     question = scene.script.asked(scene.place) if scene.place.step.asks else None
     if floor is None or not floor.interruptible:
-        return Situation(language, None, asked=question)
+        return Situation(language, None, asked=question, typed=typed)
     text = speaking.heard_of(scene, floor)
     asked = scene.place.asked or speaking.content_heard(floor.line, text)
     return Situation(language, floor.line.text, text, asked, question)

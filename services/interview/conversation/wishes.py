@@ -9,7 +9,7 @@ from services.interview.conversation.scene import Scene
 from services.interview.interviewer.deciding import Move
 from services.interview.interviewer.words import count
 from services.interview.record import Phase, Turn
-from services.interview.understanding.consent import END, SKIP, consent
+from services.interview.understanding.consent import END, SKIP, consent, hums
 from services.interview.understanding.intent import Intent
 
 CONFIRM_SECONDS = 15.0
@@ -22,7 +22,7 @@ SHORT_WORDS = 9
 def agreed(scene: Scene, text: str) -> bool | None:
     """Whether it says yes or no to what was offered; None if neither, or nothing was."""
     if scene.state.ending:
-        return consent(text, END)
+        return consent(text, END, hum=scene.state.pressed)
     return consent(text, SKIP) if scene.state.offered else None
 
 
@@ -35,18 +35,30 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
         meant: What it means by itself.
     """
     state, answer = scene.state, agreed(scene, turn.text)
-    if state.ending and answer is not None:
-        meant = Intent.END if answer else Intent.REPEAT
-    elif state.offered and answer is not None:
-        meant = Intent.SKIP if answer else Intent.HOLD
-    elif state.ending and not state.pressed and meant is Intent.SPEECH and _short(turn.text):
+    if state.ending and answer:
+        _close(scene, turn)
+        return True
+    if state.ending and answer is None and _unclear(scene, turn, meant):
         _apart(scene, turn)
         _ask_whether_to_end(scene, again=True)
         return True
+    if state.ending and answer is False and meant not in WISHES - {Intent.END}:
+        meant = Intent.REPEAT
+    elif state.offered and answer is not None:
+        meant = Intent.SKIP if answer else Intent.HOLD
     if meant not in WISHES:
         return False
     _grant(scene, turn, meant)
     return True
+
+
+def _unclear(scene: Scene, turn: Turn, meant: Intent) -> bool:
+    """Whether to ask once more if the interview shall end: nothing but a clear yes ends it."""
+    if meant is Intent.END:
+        return True
+    says = meant is Intent.SPEECH or turn.typed
+    little = (says and meant not in WISHES and _short(turn.text)) or hums(turn.text)
+    return little and not scene.state.pressed
 
 
 def _short(text: str) -> bool:
@@ -64,13 +76,22 @@ def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
     """Who is misheard loses an answer, not the interview."""
     holding.hold(scene, CONFIRM_SECONDS)
     scene.set(ending=True, pressed=again)
-    speaking.say(scene, scene.script.aside(scene.script.end_question(), scene.place))
+    question = scene.script.aside(scene.script.end_question(), scene.place, answered=True)
+    speaking.say(scene, question)
+
+
+def _close(scene: Scene, turn: Turn) -> None:
+    _apart(scene, turn)
+    scene.set(ending=False, offered=False)
+    speaking.say(scene, scene.script.line(Step(Phase.CLOSING, scene.place.step.round)))
 
 
 def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
+    if meant is Intent.END and scene.place.step.phase is Phase.CLOSING:
+        _close(scene, turn)
+        return
     _apart(scene, turn)
     place = scene.place
-    confirmed = scene.state.ending
     scene.set(ending=False, offered=False)
     match meant:
         case Intent.REPEAT if place.line is not None:
@@ -80,15 +101,21 @@ def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
         case Intent.REPHRASE if place.line is not None and place.step.asks:
             speaking.say(scene, scene.script.rephrased(place.line))
         case Intent.HOLD:
-            holding.hold(scene, DEFAULT_HOLD_SECONDS)
-        case Intent.END if not confirmed and place.step.phase is not Phase.CLOSING:
-            _ask_whether_to_end(scene, again=False)
+            _give_time(scene)
         case Intent.END:
-            speaking.say(scene, scene.script.line(Step(Phase.CLOSING, place.step.round)))
+            _ask_whether_to_end(scene, again=False)
         case _ if place.step.phase is not Phase.CLOSING:
             skip(scene)
         case _:
             pass
+
+
+def _give_time(scene: Scene) -> None:
+    """Who speaks hears it by the silence; who writes sees that they were understood."""
+    holding.hold(scene, DEFAULT_HOLD_SECONDS)
+    if not scene.state.speaks:
+        given = scene.script.aside(scene.script.time_given(), scene.place, answered=True)
+        speaking.say(scene, given)
 
 
 def skip(scene: Scene) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from services.interview.practice.rules import RULES
 from services.interview.record import SpokenWord, Turn
@@ -26,45 +28,34 @@ def _in_turn(turn: Turn) -> Iterator[Correction]:
     text = " ".join(word.text.strip() for word in words)
     if not text:
         text = " ".join(_FILLERS.sub("", turn.text).split())
+    # Where each word begins in the joined text.
+    places = list(accumulate((len(word.text.strip()) + 1 for word in words), initial=0))
     for start, end, better, reason in mistakes(text):
         said = text[start:end]
-        yield Correction(
-            said, _as_written(better), reason, _evidence(turn, words, start, end, said)
-        )
+        first, last = bisect_right(places, start) - 1, bisect_left(places, end)
+        yield Correction(said, better, reason, _evidence(turn, words[first:last], said))
 
 
 def mistakes(text: str) -> list[tuple[int, int, str, str]]:
     """The mistakes in a text, in order: where each begins and ends, how it is said, and why."""
-    small = text.lower().replace("’", "'")
-    taken: list[tuple[int, int, str, str]] = []
+    plain = text.replace("’", "'")
+    taken = bytearray(len(plain))
+    found: list[tuple[int, int, str, str]] = []
     for rule in RULES:
-        for found in rule.pattern.finditer(small):
-            better = rule.mend(found)
-            start, end = _said(found)
-            if better is None or any(start < until and at < end for at, until, *_ in taken):
-                continue
-            taken.append((start, end, better, rule.reason))
-    return sorted(taken)
+        for start, end, better in rule.find(plain):
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
+                found.append((start, end, _as_written(plain[start:end], better), rule.reason))
+    return sorted(found)
 
 
-def _said(found: re.Match[str]) -> tuple[int, int]:
-    """Where a mistake stands, without the word before it that a rule looked at."""
-    before = found.groupdict().get("before") or ""
-    return found.start() + len(before), found.end()
+def _as_written(said: str, better: str) -> str:
+    """With a capital where there was one, and I in a capital."""
+    better = re.sub(r"\bi\b(?=$|[ ,'])", "I", better)
+    return better[0].upper() + better[1:] if said[0].isupper() else better
 
 
-def _as_written(text: str) -> str:
-    return re.sub(r"\bi\b(?=$|[ ,'])", "I", text)
-
-
-def _evidence(turn: Turn, words: Sequence[SpokenWord], start: int, end: int, said: str) -> Evidence:
-    """The stretch of the words from one place in their joined text to another."""
-    place, covered = 0, []
-    for word in words:
-        length = len(word.text.strip())
-        if place < end and start < place + length:
-            covered.append(word)
-        place += length + 1
+def _evidence(turn: Turn, covered: Sequence[SpokenWord], said: str) -> Evidence:
     if not covered:
         return Evidence(turn.id, turn.start, turn.end, said)
     return Evidence(turn.id, covered[0].start, covered[-1].end, quote(covered))

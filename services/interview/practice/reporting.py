@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.interview.interviewer.comparing import compare_reports
-from services.interview.practice.skills import Skill
+from services.interview.interviewer.words import tokens
+from services.interview.practice.skills import (
+    FULL_LENGTH,
+    LANGUAGE,
+    MOST_LISTED,
+    Skill,
+    counted,
+    spoken,
+)
 from services.interview.practice.vocabulary import Choice, vocabulary
-from services.interview.record import Interview, Speaker
+from services.interview.record import Interview, Turn
 from services.interview.reports.report import Basis, DimensionScore, QuestionResult, Report
 
-LANGUAGE = "en"
 STRONG, WEAK = 70.0, 50.0
 MOST_CORRECTED = 8
 """Corrections that are told in sentences; all are in the results."""
@@ -27,7 +34,7 @@ _ADVICE = {
 }
 _WELL = {
     Skill.FLUENCY: "You spoke fluently",
-    Skill.GRAMMAR: "Your grammar was sound",
+    Skill.GRAMMAR: "Your grammar had few of the common mistakes",
     Skill.VOCABULARY: "You used many different words",
 }
 
@@ -36,7 +43,7 @@ def compose(
     interview: Interview, topics: Sequence[QuestionResult], previous: Report | None = None
 ) -> Report:
     """The report of practice with these results; pure."""
-    dimensions = _dimensions(topics)
+    dimensions, judged = _dimensions(topics), _judged(interview, topics)
     overall = sum(topic.score for topic in topics) / len(topics) if topics else None
     report = Report(
         interview_id=interview.id,
@@ -46,12 +53,12 @@ def compose(
         strengths=tuple(
             f"{_WELL[Skill(each.name)]} ({each.score:.0f}): {each.rationale}"
             for each in dimensions
-            if each.score >= STRONG
+            if judged and each.score >= STRONG
         ),
-        weaknesses=_corrected(topics),
-        suggestions=(*_varied(interview), *_advice(dimensions)),
+        weaknesses=(*_elsewhere(topics), *_corrected(topics)),
+        suggestions=(*_varied(interview, topics), *_advice(interview, topics, judged)),
         basis=Basis.SPEECH,
-        summary=_summary(interview, topics, dimensions),
+        summary=_summary(interview, topics, dimensions if judged else ()),
         duration=max((turn.end for turn in interview.turns), default=0.0),
     )
     if previous is None:
@@ -80,11 +87,29 @@ def _corrected(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
         for topic in topics
         for each in topic.corrections
     ]
-    return tuple(told[:MOST_CORRECTED])
+    return tuple(dict.fromkeys(told))[:MOST_CORRECTED]
 
 
-def _varied(interview: Interview) -> list[str]:
-    said = [turn for turn in interview.turns if turn.speaker is Speaker.CANDIDATE]
+def _elsewhere(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
+    return tuple(
+        f"Topic {topic.round}: {_small(spoken(topic.spoken_in))}."
+        for topic in topics
+        if topic.spoken_in
+    )
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _said(interview: Interview, topics: Sequence[QuestionResult]) -> list[Turn]:
+    """What the learner said on some topics."""
+    wanted = {name for topic in topics for name in topic.turn_ids}
+    return [turn for turn in interview.turns if turn.id in wanted]
+
+
+def _varied(interview: Interview, topics: Sequence[QuestionResult]) -> list[str]:
+    said = _said(interview, [topic for topic in topics if not topic.spoken_in])
     return [_variation(choice) for choice in vocabulary(said).choices[:MOST_CHOICES]]
 
 
@@ -92,9 +117,36 @@ def _variation(choice: Choice) -> str:
     return f"Instead of “{choice.said}” try: {choice.better}."
 
 
-def _advice(dimensions: Sequence[DimensionScore]) -> list[str]:
-    weak = sorted(dimensions, key=lambda each: each.score)
-    return [_ADVICE[Skill(each.name)] for each in weak if each.score < STRONG]
+def _length(interview: Interview, topic: QuestionResult) -> int:
+    return sum(len(tokens(turn.text)) for turn in _said(interview, [topic]))
+
+
+def _judged(interview: Interview, topics: Sequence[QuestionResult]) -> tuple[QuestionResult, ...]:
+    """The topics that show what is strong and weak: English was spoken, and enough of it."""
+    return tuple(
+        topic
+        for topic in topics
+        if not topic.spoken_in and _length(interview, topic) >= FULL_LENGTH
+    )
+
+
+def _advice(
+    interview: Interview, topics: Sequence[QuestionResult], judged: Sequence[QuestionResult]
+) -> list[str]:
+    told = ["Speak English on every topic."] if any(topic.spoken_in for topic in topics) else []
+    for topic in topics:
+        if not topic.spoken_in and topic not in judged:
+            words = _length(interview, topic)
+            told.append(
+                f"Say more on topic {topic.round}: {counted(words, 'word')}"
+                f" {'is' if words == 1 else 'are'} too few to judge by."
+            )
+    weak = {each.name for each in _dimensions(judged) if each.score < STRONG}
+    # A sentence that was corrected can be said again, however little else was said.
+    corrected = any(topic.corrections for topic in topics)
+    weak = weak - {Skill.GRAMMAR} | ({Skill.GRAMMAR} if corrected else set())
+    order = sorted(_dimensions(topics), key=lambda each: each.score)
+    return told + [_ADVICE[Skill(each.name)] for each in order if each.name in weak]
 
 
 def _summary(
@@ -103,18 +155,31 @@ def _summary(
     rounds = interview.settings.rounds
     if not topics:
         return f"You spoke about none of the {rounds} topics, so there is nothing to report."
-    mistakes = sum(len(topic.corrections) for topic in topics)
-    parts = [f"You spoke about {len(topics)} of {rounds} topics."]
+    parts = [f"You spoke about {len(topics)} of {counted(rounds, 'topic')}."]
+    heard = [topic for topic in topics if not topic.spoken_in]
+    if len(heard) < len(topics):
+        where = counted(len(topics) - len(heard), "topic")
+        said = dict.fromkeys(_small(spoken(topic.spoken_in)) for topic in topics if topic.spoken_in)
+        parts.append(f"On {where} {', and '.join(said)}.")
     if dimensions:
-        best = max(dimensions, key=lambda each: each.score)
-        worst = min(dimensions, key=lambda each: each.score)
-        parts.append(f"Your best side was {best.name} ({best.score:.0f} of 100).")
-        if worst.name != best.name and worst.score < STRONG:
-            parts.append(f"There is most to gain in {worst.name} ({worst.score:.0f}).")
+        parts += _sides(dimensions)
+    mistakes = sum(len(topic.corrections) for topic in heard)
     if mistakes:
+        least = "At least " if any(len(t.corrections) == MOST_LISTED for t in heard) else ""
         parts.append(
             "One phrase is better said otherwise."
             if mistakes == 1
-            else f"{mistakes} phrases are better said otherwise."
+            else f"{least}{mistakes} phrases are better said otherwise."
         )
     return " ".join(parts)
+
+
+def _sides(dimensions: Sequence[DimensionScore]) -> list[str]:
+    best = max(dimensions, key=lambda each: each.score)
+    worst = min(dimensions, key=lambda each: each.score)
+    told = []
+    if best.score >= WEAK:
+        told.append(f"Your best side was {best.name} ({best.score:.0f} of 100).")
+        if worst.name != best.name and worst.score < STRONG:
+            told.append(f"There is most to gain in {worst.name} ({worst.score:.0f}).")
+    return told

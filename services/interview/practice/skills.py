@@ -15,7 +15,8 @@ from itertools import pairwise
 from services.interview.interviewer.analysing import figures
 from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.rubric import Scale, nearest, score
-from services.interview.interviewer.statements import in_another_language
+from services.interview.interviewer.statements import languages
+from services.interview.interviewer.words import STOP_WORDS, tokens
 from services.interview.practice.corrections import corrections
 from services.interview.practice.vocabulary import Vocabulary, vocabulary
 from services.interview.questions.bank import Question
@@ -44,6 +45,15 @@ RIGHT = Scale((-14.0, -9.0, -5.0, -2.0, -0.5))
 DIVERSITY = Scale((0.55, 0.63, 0.70, 0.76, 0.82))
 FULL_LENGTH = 40
 """Words; what is shorter shows that much less of grammar and vocabulary."""
+MOST_LISTED = 100
+"""Corrections of a topic that are kept; nobody reads more."""
+LANGUAGE = "en"
+UNKNOWN = "other"
+"""Another language, or none, as `QuestionResult.spoken_in` tells it."""
+LEAST_WORDS = 20
+FUNCTION_WORDS = 0.15
+"""Words like "the" and "is" are a quarter and more of so many English words, of Spanish and German
+under an eighth, of keys pressed at random none."""
 REPEAT_COST = 3.0
 """What a word said twice in a row takes off fluency, for each in 50 words."""
 SHOWN = 4
@@ -66,8 +76,10 @@ def practised(
         turns: What the learner said, at least one turn.
         sounds: The recording of each turn, where there is one.
     """
-    elsewhere = foreign(" ".join(turn.text for turn in turns), question.language)
-    mistakes = corrections(turns)
+    said = " ".join(turn.text for turn in turns)
+    elsewhere = foreign(said, question.language) or (UNKNOWN if _unlike_english(said) else None)
+    # In another language nothing was practised, and no mistake of this one was made.
+    mistakes = () if elsewhere is not None else corrections(turns)
     words = vocabulary(turns)
     delivery = measure([turn.words for turn in turns], sounds)
     dimensions = (
@@ -76,8 +88,7 @@ def practised(
         _vocabulary(words, turns),
     )
     if elsewhere is not None:
-        # In another language nothing was practised, and no mistake of this one was made.
-        why = in_another_language(question.language, elsewhere)
+        why = f"{spoken(elsewhere)}, so there is nothing to judge."
         dimensions = tuple(replace(each, score=0.0, level=1, rationale=why) for each in dimensions)
     return QuestionResult(
         question_id=question.id,
@@ -91,8 +102,21 @@ def practised(
         basis=Basis.SPEECH,
         delivery=None if delivery is None else figures(delivery),
         spoken_in=elsewhere or "",
-        corrections=mistakes,
+        corrections=mistakes[:MOST_LISTED],
     )
+
+
+def spoken(language: str) -> str:
+    """What is said of a topic on which not English was spoken."""
+    if language == UNKNOWN:
+        return "What you said was not recognised as English"
+    return f"You spoke {languages(LANGUAGE, language)['spoken']}, not English"
+
+
+def _unlike_english(text: str) -> bool:
+    words = tokens(text)
+    share = sum(word in STOP_WORDS for word in words) / max(1, len(words))
+    return len(words) >= LEAST_WORDS and share < FUNCTION_WORDS
 
 
 def _whole(turns: Sequence[Turn]) -> tuple[Evidence, ...]:
@@ -116,14 +140,17 @@ def _fluency(delivery: Delivery, turns: Sequence[Turn]) -> DimensionScore:
     ]
     halts.sort(key=lambda each: each.start)
     told = (
-        f"{delivery.words_per_minute:.0f} words per minute, {_counted(delivery.fillers, 'filler')},"
-        f" {_counted(delivery.pauses, 'long pause')}, {_counted(repeats, 'word')} said twice."
+        f"{delivery.words_per_minute:.0f} words per minute,"
+        f" {counted(len(delivery.fillers), 'filler')},"
+        f" {counted(len(delivery.pauses), 'long pause')},"
+        f" {counted(len(repeats), 'word')} said twice."
     )
     return _dimension(Skill.FLUENCY, max(0.0, delivery.fluency - off), told, halts, turns)
 
 
-def _counted(found: Sequence[object], what: str) -> str:
-    return f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
+def counted(count: int, what: str) -> str:
+    """So many of something, as in "1 word"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _repeats(turns: Sequence[Turn]) -> list[Evidence]:
@@ -148,7 +175,8 @@ def _grammar(
     mistakes: Sequence[Correction], words: Vocabulary, turns: Sequence[Turn]
 ) -> DimensionScore:
     per_hundred = 100 * len(mistakes) / max(FULL_LENGTH, words.words)
-    told = f"{_counted(mistakes, 'mistake')} found in {_counted(range(words.words), 'word')}."
+    told = f"{counted(len(mistakes), 'mistake')} found in {counted(words.words, 'word')}."
+    told += _too_few(words)
     evidence = [mistake.evidence for mistake in mistakes]
     return _dimension(
         Skill.GRAMMAR, score(RIGHT.level(-per_hundred)) * _shown(words), told, evidence, turns
@@ -156,13 +184,17 @@ def _grammar(
 
 
 def _vocabulary(words: Vocabulary, turns: Sequence[Turn]) -> DimensionScore:
-    told = f"{words.different} different words of {words.words}."
+    told = f"{words.different} different words of {words.words}.{_too_few(words)}"
     if words.choices:
         plain = ", ".join(f"“{choice.said}”" for choice in words.choices[:SHOWN])
         told += f" Could be varied: {plain}."
     evidence = [place for choice in words.choices for place in choice.evidence]
     measured = score(DIVERSITY.level(words.diversity)) * _shown(words)
     return _dimension(Skill.VOCABULARY, measured, told, evidence, turns)
+
+
+def _too_few(words: Vocabulary) -> str:
+    return f" Under {FULL_LENGTH} words show little." if words.words < FULL_LENGTH else ""
 
 
 def _shown(words: Vocabulary) -> float:

@@ -17,22 +17,33 @@ _IRREGULAR = """
     wake woke woken, wear wore worn, win won won, write wrote written
 """
 _REGULAR = """
-    arrive ask call carry change cook dance decide enjoy explain finish help improve learn like live
-    look love miss move need play prefer start stay stop study talk travel try use visit wait walk
-    want watch work
+    agree arrive ask believe call carry change clean cook dance decide enjoy explain finish follow
+    happen hate help hope improve introduce invite join learn like listen live look love manage miss
+    move need open pass plan play practice practise prefer prepare protect receive remember return
+    save share shop smoke solve start stay stop study suggest talk travel try use visit wait walk
+    want wash watch wish work worry
 """
 _FORMS = {
     base: (past, participle)
     for base, past, participle in (entry.split() for entry in _IRREGULAR.split(","))
 }
-IRREGULAR_PASTS = {past: base for base, (past, _) in _FORMS.items() if past != base}
-"""Bases by their past, where the two differ."""
+BASES = (*(base for base in _FORMS if base != "be"), *_REGULAR.split())
 PARTICIPLES = {past: participle for past, participle in _FORMS.values() if past != participle}
 """Participles by the past, where the two differ."""
-BASES = (*(base for base in _FORMS if base != "be"), *_REGULAR.split())
+
+_NOUNS_TOO = """
+    break call change cook dance dream drink drive fall feel find fly help hope like listen look
+    love move need pass pay plan play practice return ride run save sell share shop sing sit sleep
+    smoke stand start stay stop study swim talk travel try use visit wait walk wash watch win wish
+    work worry
+"""
+PURE = tuple(base for base in BASES if base not in _NOUNS_TOO.split())
+"""Those that are hardly ever nouns."""
 
 _VOWELS = "aeiou"
-_DOUBLED = frozenset({"stop", "prefer", "get", "run", "sit", "swim", "win", "begin", "forget"})
+_DOUBLED = frozenset(
+    {"stop", "prefer", "get", "run", "sit", "swim", "win", "begin", "forget", "put", "shop", "plan"}
+)
 
 
 def third_person(base: str) -> str:
@@ -55,10 +66,23 @@ def past(base: str) -> str:
     return f"{base}{base[-1]}ed" if base in _DOUBLED else f"{base}ed"
 
 
+def participle(base: str) -> str:
+    """The form after have, as in "she has gone"."""
+    return _FORMS[base][1] if base in _FORMS else past(base)
+
+
 def gerund(base: str) -> str:
     """The form with -ing, as in "she likes going"."""
     if base in _DOUBLED:
         return f"{base}{base[-1]}ing"
-    if base.endswith("e") and base not in {"be", "see"}:
+    if base.endswith("e") and base not in {"be", "see", "agree"}:
         return f"{base[:-1]}ing"
     return f"{base}ing"
+
+
+BASE_OF_THIRD = {third_person(base): base for base in BASES}
+"""Bases by the form after he, she and it."""
+BASE_OF_PAST = {past(base): base for base in BASES if past(base) != base}
+"""Bases by their past, where the two differ."""
+BASE_OF_PARTICIPLE = {participle(base): base for base in BASES} | {"been": "be"}
+"""Bases by the form after have."""

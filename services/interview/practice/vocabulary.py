@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.interview.interviewer.words import tokens
@@ -32,22 +32,27 @@ PLAIN = {
     "difficult": "demanding, tricky, challenging",
     "thing": "a more exact word: matter, object, idea",
     "things": "a more exact word: matters, objects, ideas",
-    "get": "receive, become, obtain",
+    "get": "receive, obtain, buy",
     "very": "extremely, particularly, remarkably",
     "really": "truly, particularly, remarkably",
     "maybe": "perhaps, possibly, I suppose",
     "like": "enjoy, am fond of, prefer",
 }
-"""Plain words with others that say more. "Like" is counted as a verb only."""
+"""Plain words with others that say more. "Like" is counted as a verb, "get" before a thing only:
+"get up" has no other word."""
 
-_LIKE = re.compile(r"(?:i|we|they|you|would|also|really|don't) like", re.IGNORECASE)
+_LIKES = frozenset({"i", "we", "they", "you", "also", "really", "don't"})
+_THING_FOLLOWS = frozenset({"a", "an", "the", "my", "some", "more", "many", "new", "any"})
 _STRONGER = {
-    "good": "excellent", "bad": "terrible", "big": "huge", "small": "tiny", "happy": "delighted",
-    "tired": "exhausted", "hungry": "starving", "cold": "freezing", "hot": "boiling",
-    "interesting": "fascinating", "beautiful": "gorgeous", "angry": "furious", "clean": "spotless",
-    "dirty": "filthy", "funny": "hilarious", "old": "ancient", "scared": "terrified",
+    "good": "excellent", "bad": "terrible", "big": "huge", "small": "tiny", "tired": "exhausted",
+    "hungry": "starving", "interesting": "fascinating", "beautiful": "gorgeous",
+    "angry": "furious", "clean": "spotless", "dirty": "filthy", "funny": "hilarious",
+    "scared": "terrified",
 }  # fmt: skip
-_VERY = re.compile(rf"\bvery ({'|'.join(_STRONGER)})\b", re.IGNORECASE)
+"""What "very" with an adjective may be said as, whoever or whatever it is said of."""
+_NO = re.compile(r"(?:not|never|nobody|nothing|hardly|cannot|without|.*n't)")
+_NEGATED_FOR = 6
+"""So many words after a negation it still holds: "I don't think it was very good"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,45 +96,57 @@ def _diversity(said: Sequence[str]) -> float:
 
 
 def _choices(turns: Sequence[Turn]) -> tuple[Choice, ...]:
-    found: list[Choice] = []
-    places: dict[str, list[Evidence]] = defaultdict(list)
+    stronger: dict[str, list[Evidence]] = defaultdict(list)
+    plain: dict[str, list[Evidence]] = defaultdict(list)
     for turn in turns:
-        found += [
-            Choice(match[0].lower(), _STRONGER[match[1].lower()], (_at(turn, match[0]),))
-            for match in _VERY.finditer(turn.text)
-        ]
-        for word in _occurrences(turn):
-            places[word.text].append(Evidence(turn.id, word.start, word.end, word.text))
-    often = sorted(places.items(), key=lambda each: -len(each[1]))
-    found += [
-        Choice(word, PLAIN[word], tuple(where[:SHOWN]))
-        for word, where in often
-        if len(where) >= OFTEN
-    ]
-    return tuple(found)
+        words = [(_letters(word), word) for word in _words(turn)]
+        negated = 0
+        for (before, _), (this, word), (after, following) in _neighbours(words):
+            negated = _NEGATED_FOR if _NO.fullmatch(this) else max(0, negated - 1)
+            if this == "very" and after in _STRONGER and not negated:
+                said = f"{this} {after}"
+                stronger[said].append(Evidence(turn.id, word.start, following.end, said))
+            if _is_plain(before, this, after):
+                plain[this].append(Evidence(turn.id, word.start, word.end, this))
+            if word.text.rstrip().endswith((".", "!", "?")):
+                negated = 0
+    often = sorted(plain.items(), key=lambda each: -len(each[1]))
+    return (
+        *(
+            Choice(said, _STRONGER[said.removeprefix("very ")], tuple(where[:SHOWN]))
+            for said, where in stronger.items()
+        ),
+        *(
+            Choice(word, PLAIN[word], tuple(where[:SHOWN]))
+            for word, where in often
+            if len(where) >= OFTEN
+        ),
+    )
 
 
-def _occurrences(turn: Turn) -> list[SpokenWord]:
-    """The plain words of a turn; of a typed one all stand at its own place."""
-    spoken = turn.words or tuple(SpokenWord(w, turn.start, turn.end) for w in turn.text.split())
-    verbs = len(_LIKE.findall(turn.text))
-    found = []
-    for word in spoken:
-        plain = re.sub(r"[^a-z']", "", word.text.lower())
-        if plain == "like":
-            verbs -= 1
-            if verbs < 0:
-                continue
-        if plain in PLAIN:
-            found.append(SpokenWord(plain, word.start, word.end))
-    return found
+def _words(turn: Turn) -> Sequence[SpokenWord]:
+    """The words of a turn; of a typed one all stand at its own place."""
+    return turn.words or [SpokenWord(word, turn.start, turn.end) for word in turn.text.split()]
 
 
-def _at(turn: Turn, quote: str) -> Evidence:
-    wanted = quote.lower().split()
-    plain = [re.sub(r"[^a-z']", "", word.text.lower()) for word in turn.words]
-    for place in range(len(plain) - len(wanted) + 1):
-        if plain[place : place + len(wanted)] == wanted:
-            first, last = turn.words[place], turn.words[place + len(wanted) - 1]
-            return Evidence(turn.id, first.start, last.end, quote)
-    return Evidence(turn.id, turn.start, turn.end, quote)
+def _letters(word: SpokenWord) -> str:
+    return re.sub(r"[^a-z']", "", word.text.lower().replace("’", "'"))
+
+
+_Word = tuple[str, SpokenWord]
+
+
+def _neighbours(words: Sequence[_Word]) -> Iterator[tuple[_Word, _Word, _Word]]:
+    """Each word with the one before and the one after it; an empty one where there is none."""
+    none = ("", SpokenWord("", 0.0, 0.0))
+    return zip([none, *words], words, [*words[1:], none], strict=False)
+
+
+def _is_plain(before: str, word: str, after: str) -> bool:
+    match word:
+        case "like":
+            return before in _LIKES
+        case "get":
+            return after in _THING_FOLLOWS
+        case _:
+            return word in PLAIN

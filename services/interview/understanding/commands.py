@@ -13,6 +13,8 @@ CommandName = Literal["repeat", "rephrase", "hold", "skip", "end"]
 MOST_CLAUSES = 5
 MOST_LETTERS = 120
 """Who says more than that says something."""
+MOST_FILLERS = 4
+"""So many in a row stand around a command: every way to part them is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Grammar:
         cores: The command itself, without what may stand around it.
         reasons: Why it is said ("I don't know"), and politeness; no command by itself.
         repairs: Whole utterances that ask for the last line again ("Sorry?"), where an answer is
-            expected (Dingemanse et al. 2013).
+            expected (Dingemanse et al. 2013). A question mark is seen behind them.
         clear: Makes a request of a command: who is asked, or for what.
         circumstances: Beside a clear request a clause in words of one's own says why, if it is of
             this form.
         holding: The same beside "hold on", where content often follows.
+        typed: Whole utterances that are commands when they are typed; a word that is said may be
+            the rest of another.
         reports: Whoever reports what was said does not ask for it.
     """
 
@@ -37,9 +41,12 @@ class Grammar:
     clear: re.Pattern[str]
     circumstances: re.Pattern[str]
     holding: re.Pattern[str]
+    typed: Mapping[CommandName, re.Pattern[str]]
     reports: re.Pattern[str]
 
-    def command(self, utterance: Utterance, *, silent: bool) -> CommandName | None:
+    def command(
+        self, utterance: Utterance, *, silent: bool, typed: bool = False
+    ) -> CommandName | None:
         """The command that the whole utterance is; None when anything else is said, too.
 
         Of several ("Hold on, can you repeat that?") the last counts.
@@ -47,8 +54,14 @@ class Grammar:
         clauses = utterance.clauses
         if len(clauses) > MOST_CLAUSES or sum(map(len, clauses)) > MOST_LETTERS:
             return None
-        if (silent or utterance.asks) and self.repairs.fullmatch(" ".join(clauses)):
+        if (silent or utterance.asks) and self.repairs.fullmatch(
+            " ".join(clauses) + "?" * utterance.asks
+        ):
             return "repeat"
+        if typed and len(clauses) == 1:
+            for wish, whole in self.typed.items():
+                if whole.fullmatch(clauses[0]):
+                    return wish
         found: CommandName | None = None
         others: list[str] = []
         clear = False
@@ -85,20 +98,22 @@ def grammar(
     clear: str,
     circumstances: str,
     holding: str,
+    typed: Mapping[CommandName, str],
     reports: str,
 ) -> Grammar:
     """Makes a grammar of patterns: `lead` and `tail` match one filler, with its space."""
-    around = f"(?:{lead})*(?:{{}})(?:{tail})*"
-    because = f"(?:(?:{reasons})(?: |(?![a-z])))?"
+    around = f"(?:{lead}){{{{0,{MOST_FILLERS}}}}}(?:{{}})(?:{tail}){{{{0,{MOST_FILLERS}}}}}"
+    because = f"(?:(?:{reasons})(?: |(?![a-z])))?(?:{lead}){{0,2}}"
     return Grammar(
         {
-            command: re.compile(around.format(f"{because}(?:{lead})*(?:{core})"))
+            command: re.compile(around.format(f"{because}(?:{core})"))
             for command, core in cores.items()
         },
         re.compile(around.format(f"(?:{reasons})?")),
-        re.compile(repairs),
+        re.compile(rf"(?:{repairs})\??"),
         re.compile(clear),
         re.compile(circumstances),
         re.compile(holding),
+        {command: re.compile(whole) for command, whole in typed.items()},
         re.compile(reports),
     )

@@ -8,7 +8,8 @@ from services.interview.understanding.commands import grammar
 
 _LEAD = (
     r"(?:um+|uh+|er+|so|well|okay|ok|oh|hm+|ah+|mm+|sorry|excuse me|please|actually|hey|hello|hi"
-    r"|i am (?:so |very |really )?sorry|i apologi[sz]e|pardon me|pardon|wait|yeah|yes|no|and"
+    r"|i am (?:so |very |really )?sorry|i apologi[sz]e|pardon me|pardon|wait|yeah|yes|yep|yup"
+    r"|sure|no|and"
     r"|but|just|then|maybe|right"
     r"|great|thanks|thank you|(?:that is )?a? ?(?:very |really )?(?:good|great|tough|hard"
     r"|interesting) question|i think|perhaps"
@@ -43,10 +44,13 @@ _THAT = (
     rf"(?: of {_QUESTION})?)"
 )
 _A_MOMENT = (
-    r"(?:(?:a|one|just a|just one|another|half a|a little|some|a bit of|a few|a couple of|two"
+    r"(?:(?:a|one|1|just a|just one|another|half a|a little|some|a bit of|a few|a couple of|two|2"
     r"|a short)"
-    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|min|time|while|bit)"
+    r" (?:more )?(?:moments?|seconds?|secs?|minutes?|mins?|time|while|bit)"
     r"|(?:a (?:little )?bit |a little )(?:longer|more time)|more time)"
+)
+_SO_LONG = (
+    rf"(?:{_A_MOMENT}|(?:just )?(?:\d{{1,2}}|three|five|ten) (?:seconds?|secs?|minutes?|mins?))"
 )
 _TO_THINK = (
     r"(?: to (?:think|consider|collect my thoughts)(?: (?:about|of|on) (?:it|that|this"
@@ -54,7 +58,7 @@ _TO_THINK = (
 )
 _HERE = r"(?: (?:here|now|this|it|there|today|at this point|early|with (?:this|it)))"
 _INTERVIEW = r"(?:(?:the|this|our) (?:interview|session|call|conversation))"
-_ONE = r"(?:(?:this|that|the)(?: (?:last|current))? (?:one|question)|that|it|this)"
+_ONE = r"(?:(?:this|that|the)(?: (?:last|current))? (?:one|question)|question|that|it|this)"
 _NEXT = r"(?:(?:the |a |an)?(?:next|different|other|another|new) (?:question|one|topic))"
 _KNOWN = (
     r"(?: (?:that|this|it|the answer(?: to (?:that|this|it))?|(?:this|that) (?:one|question)"
@@ -64,22 +68,30 @@ _KNOWN = (
 _REPEAT = rf"""
     {_ASK}?(?:repeat|repeating)(?: {_THAT})?{_AGAIN}*
   | {_ASK}(?:hear|have) {_THAT}{_AGAIN}+ | {_ASK}?(?:go over|run) {_THAT}(?: by me)?{_AGAIN}+
-  | {_ASK}?(?:say|saying|ask|asking|read|reading|tell me) {_THAT}{_AGAIN}+
+  | {_ASK}?(?:say|saying|ask|asking|read|reading|tell me|type|write|send) {_THAT}{_AGAIN}+
+  | {_YOU} (?:speak|talk|go|say (?:it|that)|ask (?:it|that)|read(?: (?:it|that))?)
+    (?: (?:a (?:little |bit )*)?(?:more )?(?:slow(?:er|ly)|loud(?:er|ly)|up)){{1,2}}
+    (?: a (?:bit|little))?
+  | (?:slower|louder|more slowly) please
+  | (?:can|do|did) you (?:still )?hear me(?: (?:now|okay|well|all right))?
+  | (?:(?:are|is) )?(?:you|anybody|anyone) (?:still )?there
   | {_ASK}?(?:say|come|tell me) again{_AGAIN}*
   | {_ASK}(?:start|begin) (?:again|over|from the (?:beginning|start|top))
-  | again | one more time | once more
+  | (?<!quick )(?<!quiet )(?<!fast )(?<!bad )(?<!noisy )again | one more time | once more
   | what (?:was|is) (?:the|your)(?: (?:last|first))? question{_AGAIN}*
   | what was that{_AGAIN}*
   | what (?:did|do) you(?: just)? (?:say|ask)(?: me)?{_AGAIN}*
   | (?:sorry|wait|excuse\ me) (?:what|pardon)
-  | i (?:did|could|do|can) not (?:quite |really |even |fully )?(?:hear|catch|get)
+  | (?:i )?(?:did|could|do|can) not (?:quite |really |even |fully )?(?:hear|catch|get)
     (?: (?:you|anything|{_THAT}|the (?:end|beginning|rest|last (?:part|bit))))?
     (?: (?:of (?:it|that|{_QUESTION})))?
     (?: (?:properly|clearly|well|right|very well))?
   | i (?:have )?missed {_THAT}(?: of (?:it|that|{_QUESTION}))?
 """
 _REPHRASE = rf"""
-    in other words | meaning(?: what)?
+    in other words | meaning(?: what)? | (?:in )?(?:simple|simpler|easier|other) words please
+  | what does (?:the (?:word|term) )?\w+(?: \w+)? mean(?: (?:here|exactly|in this context))?
+  | what is meant by \w+(?: \w+)?
   | {_ASK}?(?:rephrase|rephrasing|reword|paraphrase)(?: {_THAT})?
     (?: differently| a (?:little|bit)| in .{{0,20}}words)?
   | {_YOU} (?:clarify|clarifying|explain|explaining|simplify|elaborate(?: on)?)(?: to me)?
@@ -98,12 +110,14 @@ _REPHRASE = rf"""
   | i (?:am|was) not (?:quite |really )?following(?: you| {_THAT})?
   | {_YOU} give(?: me)? a hint(?: what you mean)?
   | what (?:does|is) (?:that|this|it|the question) (?:mean|supposed to mean)
-  | i (?:do|did|could) not (?:quite |really |fully |completely )?(?:understand|follow)
-    (?: (?:you|{_THAT}|what you (?:mean|are asking|want(?: from me)?)))?
-  | i (?:do|did) not (?:quite |really )?get (?:{_QUESTION}|what you (?:mean|are asking|want))
-  | i am not (?:quite |really |entirely )?sure (?:what you (?:mean|are asking|want)|
+  | (?:i )?(?:do|did|could|can) not (?:quite |really |fully |completely |even )?
+    (?:understand|follow)
+    (?: (?:you|{_THAT}|(?:this|that|the) word(?: \w+)?
+    |what you (?:mean|are asking|want(?: from me)?)))?
+  | (?:i )?(?:do|did) not (?:quite |really )?get (?:{_QUESTION}|what you (?:mean|are asking|want))
+  | (?:i am )?not (?:quite |really |entirely )?sure (?:what you (?:mean|are asking|want)|
     (?:that )?i understand(?: {_THAT}| you)?)
-  | i am (?:a (?:bit|little) )?confused(?: by (?:it|that|{_QUESTION}))?
+  | i am (?:(?:a (?:bit|little)|so|really) )?(?:confused|lost)(?: by (?:it|that|{_QUESTION}))?
   | {_QUESTION} is not (?:quite )?clear(?: to me)?
 """
 _OBJECT = (
@@ -111,9 +125,12 @@ _OBJECT = (
     r"(?:question|answer|example|case|one))"
 )
 _HOLD = rf"""
-    (?:please )?(?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
-  | {_YOU} (?:give|allow|grant) me {_A_MOMENT}{_TO_THINK}?
-  | {_A_MOMENT} | moment | wait(?: wait)*(?: for)?(?: {_A_MOMENT})?
+    (?:please |just )*(?:give|allow|grant) me {_SO_LONG}{_TO_THINK}?
+  | {_YOU} (?:give|allow|grant) me {_SO_LONG}{_TO_THINK}?
+  | {_A_MOMENT} | moment | (?:i will )?be right back(?: {_SO_LONG})?
+  | let me (?:just |first |please )*finish(?: (?:first|talking|speaking|what i (?:was|am) saying
+    |my (?:answer|sentence|thoughts?|point)))*
+  | (?:i am )?(?:still )?typing(?: (?:it|my answer))? | wait(?: wait)*(?: for)?(?: {_A_MOMENT})?
   | (?:{_YOU} )?(?:wait|hold on|hang on|hold that thought|bear with me)(?: for)?(?: {_A_MOMENT})?
   | let me (?:just |quickly )?(?:think|consider)(?: (?:about |on )?(?:it|that|this))?
     (?: through)?(?: for)?(?: {_A_MOMENT})?
@@ -121,12 +138,14 @@ _HOLD = rf"""
   | let me (?:just |quickly |first )*(?:collect|gather|sort|organi[sz]e) my (?:thoughts|ideas)
     (?: for {_A_MOMENT})?
   | {_WE} (?:have|take|get|need) {_A_MOMENT}{_TO_THINK}?
-  | i (?:need|want|would like) {_A_MOMENT}{_TO_THINK}?
+  | (?:hold on|hang on|wait) i am (?:still |just )*(?:thinking|typing)
+  | (?:i )?(?:need|want|would like) {_SO_LONG}{_TO_THINK}?
   | i (?:need|want|have) to think(?: (?:about )?(?:it|that|this))?(?: for)?(?: {_A_MOMENT})?
   | (?:i (?:am|was) )?(?:still |just )*thinking(?: (?:about|of|over|on) {_OBJECT})?
   | i am (?:still |just )*trying to (?:think|remember)(?: (?:of )?{_OBJECT})?
   | (?:i am )?still (?:here|there|with you|listening|on it|working on {_OBJECT})
-  | i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
+  | (?<!now )i am (?:right )?here | i (?:can )?(?:still )?hear(?:d)? you(?: (?:well|fine|clearly))?
+  | (?:i am )?not (?:quite |really )?ready yet
   | i am not (?:quite |really )?(?:ready|done|finished)(?: (?:yet|thinking))*
   | (?:i (?:am|was) )?(?:still |just )*(?:collecting|gathering|sorting) my thoughts
   | (?:i am )?(?:still |just )*(?:formulating|preparing|thinking of) my answer
@@ -135,10 +154,12 @@ _HOLD = rf"""
     (?: (?:here|it|this|the interview))?(?: for)?(?: {_A_MOMENT})?
 """
 _SKIP = rf"""
-    {_NEXT} | something else
+    next (?:question|one|topic) | the next question
+  | (?:a |an |the )?(?:different|other|another|new) question
+  | (?:{_NEXT}|something else) please
   | {_ASK}?(?:skip|skipping)(?: over)?(?: {_ONE})? | pass | {_ASK}(?:pass)(?: on {_ONE})?
   | pass on {_ONE}
-  | {_ASK}?(?:move|moving) on(?: to {_NEXT})?
+  | {_ASK}?move on(?: to {_NEXT})? | moving on to {_NEXT}
   | {_ASK}?(?:go|get|jump|continue|proceed|move)(?: on| ahead| over| straight)?(?: to| with) {_NEXT}
   | {_ASK}(?:have|get|do|take|try|ask(?: me)?) (?:{_NEXT}|something else)
   | ask me (?:{_NEXT}|something else)
@@ -158,17 +179,20 @@ _END = rf"""
     {_REQUEST_TO} {_LEAVE}{_HERE}*
   | {_WE} {_LEAVE} {_INTERVIEW}{_HERE}*
   | {_REQUEST_TO} be done{_HERE}+
-  | {_ASK}(?:stop|end|finish|quit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
-  | (?:stop|end|finish|quit|terminate|cancel|close) (?:with )?(?:the|this|our) interview{_HERE}*
+  | {_ASK}(?:stop|end|finish|quit|exit|terminate|cancel|close) (?:with )?{_INTERVIEW}{_HERE}*
+  | (?:stop|end|finish|quit|exit|leave|terminate|cancel|close) (?:with )?
+    (?:(?:the|this|our) )?interview{_HERE}*
   | let us call it a day
   | that is all for today | that is enough for (?:today|now)
   | i (?:have to|need to|must|have got to|got to) (?:go|leave|stop) (?:right )?now
+  | (?:(?<!then )i (?:(?:really|also) )?)?(?:have to|need to|must|have got to) (?:go|leave|run)
   | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
     (?: any ?more)?
 """
 _REASONS = rf"""
     i (?:really |honestly )?(?:do|can|could) not (?:really )?
     (?:know|answer|say|remember|think of (?:anything|one|any)){_KNOWN}?
+  | (?:do|can) not know | nothing comes to mind
   | (?:i have )?no idea | i am not (?:really )?sure(?: about (?:it|that|this))?
   | i am sorry | sorry | excuse me | pardon me | please | thanks
   | thank you(?: (?:so|very) much)? | wait | no
@@ -181,7 +205,8 @@ _REASONS = rf"""
   | you (?:broke|cut) (?:up|out)
 """
 _REPAIRS = (
-    r"(?:(?:um+|uh+|oh|ah+|hm+) )*(?:sorry|(?:i )?beg (?:your )?pardon|i beg your pardon|pardon"
+    r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?(?=\?)|(?:i )?beg (?:your )?pardon"
+    r"|i beg your pardon|pardon"
     r"(?: me)?|excuse me|what|what what|huh)(?: (?:sorry|what))?"
 )
 
@@ -205,12 +230,18 @@ COMMANDS = grammar(
     repairs=_REPAIRS,
     clear=r"\b(?:you|please|question|interview|let us|let me|hold on|hang on|wait|moment|second"
     r"|minute|(?:can|could|may|might|shall) (?:i|we)|i (?:want|would like|need|have) to)\b",
-    circumstances=r"(?:(?:sorry|because|as|i am sorry|i am afraid) )*"
-    r"(?:i (?:was|am|did|do|got|lost|missed|can|could|feel)|my \w+|the \w+|there (?:is|was)"
+    circumstances=r"(?:(?:sorry|because|as|i am sorry|i am afraid) ){0,3}"
+    r"(?:i (?:was|am|did|do|have|got|lost|missed|can|could|feel)|my \w+|the \w+|there (?:is|was)"
     r"|it (?:is|was)|you (?:cut|broke)|someone|somebody)\b.{0,50}",
     holding=r"(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
     r"|let me (?:just |quickly )?(?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}"
-    r"|i (?:need|have) to (?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}",
+    r"|i (?:need|have|had) to (?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}",
+    typed={
+        "skip": r"next|next please",
+        "hold": r"here|secs?|sec please|almost",
+        "end": r"(?:please )?(?:quit|exit|stop|end|finish|stop (?:it|this)|end (?:it|this)|bye+"
+        r"|goodbye)(?: please| now)?",
+    },
     reports=r"\b(?:s[ai][iy]d?|says|asked|asks|told|tell|answered|replied|wrote|called|customers?"
     r"|clients?|boss|manager|team|we|they|he|she|users?)\b",
 )

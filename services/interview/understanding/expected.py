@@ -9,17 +9,20 @@ from services.interview.endpointing.moment import Asked
 from services.interview.understanding.wording import Utterance
 
 _AMOUNT = (
-    r"(?:(?:a|one|another|half a|a little|some|a bit of|a few|a couple of|two|a short|about a) )?"
-    r"(?:more |longer )?(?:seconds?|secs?|minutes?|min|time|while|bit)(?: longer)?"
+    r"(?:(?:a|one|1|another|half a|a little|some|a bit of|a few|a couple of|two|2|a short"
+    r"|about a) )?"
+    r"(?:more |longer )?(?:seconds?|secs?|minutes?|mins?|time|while|bit)(?: longer)?"
     r"|(?:a )?(?:few|couple of|little) (?:more )?(?:moments|time)|a moment|(?:a )?(?:bit )?longer"
 )
 _BARE = re.compile(
-    rf"(?:{_AMOUNT}|pass|wait|pause|again|once more|one more time|过|暂停|等|重复|停)"
+    rf"(?:{_AMOUNT}|pass|wait|pause|again|once more|one more time|next|stop|quit|exit|end|finish"
+    r"|here|almost|过|暂停|等|重复|停|在|退出"
+    r"|(?:大概|约)?(?: ?\d{1,2} ?|[一两几])(?:分钟|秒钟?|会儿))"
 )
 """Words that are a wish by themselves, and a fact where one is asked for."""
 _HERE = re.compile(
     r"i am (?:right )?here|(?:i (?:can )?)?(?:still )?hear you(?: (?:well|fine|clearly))?"
-    r"|我?(?:(?:还|仍然?)?在的?|能?听得?(?:到|见))|(?:i am )?still (?:here|there)"
+    r"|here|我?(?:(?:还|仍然?)?在的?|能?听得?(?:到|见))|(?:i am )?still (?:here|there)"
 )
 _HESITATION = re.compile(
     r"\b(?:u+h+|u+m+|e+r+m?|h+m+|m+|a+h+|o+h+|w+o+w+|ooh+|(?:ha)+h?|(?:he)+h?|heh|huh)\b"
@@ -42,7 +45,8 @@ _PERCEPTION = (
 _PERCEIVED = re.compile(_PERCEPTION)
 _STATEMENT = re.compile(
     r"(?:(?:no|yes|yeah|well) )*(?:"
-    r"i (?:did|could|was|am|do) (?:not )?.*\b(?:it|them|confused)\b.*|i missed it|i (?:did|do) not"
+    r"(?:i )?(?:did|could|was|am|do) (?:not )?.*\b(?:it|them|confused)\b.*|i missed it"
+    r"|i (?:did|do) not"
     r"|(?:yes )?(?:again|once more)(?: yes)?"
     r"|(?:i am )?(?:still |almost |not )+(?:quite |really )?"
     r"(?:on it|working on .*|done|finished|ready)"
@@ -54,6 +58,8 @@ _ENDED = re.compile(
     r"(?:已经|就|就这样|我们|都)?(?:结束|停|停止|终止|中止|暂停|跳过|过|不继续|不想继续|不想做|走)了"
     r"|(?:we|they|it|i)(?: \w+){0,3}"
     r"|i do not want to (?:continue|go on|carry on).*|i (?:have|need) to (?:go|leave|stop).*"
+    r"|i want(?:ed)? (?:to (?:move on|stop|leave|go)|.*(?:else|different|new)).*"
+    r"|我?(?:不想(?:做|干|继续)了?|(?:得|要|该)走了?|想停一下)"
 )
 _THING = re.compile(
     r"(?:the |a |an |some |to )*(?:(?:next|different|other|another|new) (?:one|topic)|another one"
@@ -62,8 +68,15 @@ _THING = re.compile(
     r"|(?:换一?个(?:方式|说法)?|多?一?点时间|下一个|别的(?:问题)?|重复(?:一遍|一次)?|停止|再说一遍|跳过)"
 )
 _STEP_ZH = re.compile(
-    r"(?:我们?|就|会|先)*(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停)"
+    r"(?:我们?|就|会|先){0,4}(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停|停下来|过|不继续|再来一次|退出)了?"
 )
+_STEP = re.compile(
+    r"(?:(?:i|we)(?: would| will)? )?(?:(?:just|then|simply|first|maybe) ){0,2}"
+    r"(?:pause|stop|wait|move on|moving on|skip (?:it|this|that)|pass|try again|again|ask again"
+    r"|start (?:again|over)|repeat(?: it)?|come back to (?:it|that) later|something else|quit|exit"
+    r"|take a (?:short )?break|end it|next|finish)"
+)
+_WISH = re.compile(r"i (?:want|would like|need|wish|hope) to (?!skip\b).*")
 _SAYING = re.compile(
     r"\bwhat (?:else )?(?:do|does|did|would|will|should|could|have|has|had)\b.*\b"
     r"(?:say|said|tell|told|reply|answer|respond|write)\b(?! (?:is|was|are|were)\b)"
@@ -80,11 +93,20 @@ _HAPPENING = re.compile(
     r"|\bwhat (?:was|were) the (?:outcome|result)|\bwhat happened\b"
     r"|\bwhy (?:did|do|have|are|were)\b|怎么样|后来|结果|为什么|怎么了"
 )
+_DOING = re.compile(
+    r"\bwhat (?:do|would|will|should|did|can|could|must) (?:you|we|one|they)\b.*\bdo\b"
+    r"|\bwhat (?:do|would|should) you do\b|\bwhat happens\b"
+    r"|\bhow (?:do|would|did|should|can|will) (?:you|we|one) (?:react|respond|deal|handle|cope"
+    r"|proceed|go about|help|calm|manage|finish|end)\b"
+)
+_WANTING = re.compile(r"\bwhat (?:do|would|did) you (?:most )?(?:want|like|wish|need|hope) to\b")
 _DOING_ZH = re.compile(r"怎么(?:办|处理|应对|解决|做)|如何(?:处理|应对|解决)")
 _CASES = (
     (_NEEDING, _THING),
     (_HAPPENING, _ENDED),
     (_DOING_ZH, _STEP_ZH),
+    (_DOING, _STEP),
+    (_WANTING, _WISH),
 )
 """Questions, and the short answers to them that elsewhere are wishes."""
 

@@ -59,6 +59,7 @@ class Situation:
         heard: The part of it that was heard so far.
         question_heard: Whether the question's content was heard: then short words may answer it.
         asked: The question that is being answered; None where none is.
+        typed: Whether it was typed: then a bare "next" or "quit" is a wish.
     """
 
     language: str
@@ -66,6 +67,7 @@ class Situation:
     heard: str = ""
     question_heard: bool = False
     asked: Asked | None = None
+    typed: bool = False
 
     @property
     def answerable(self) -> Asked | None:
@@ -113,10 +115,12 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
 def _meant(utterance: Utterance, situation: Situation, *, final: bool) -> Intent:
     """What words that are the candidate's own mean."""
     if not utterance.words:
+        if situation.typed and utterance.asks:
+            return Intent.REPEAT
         return Intent.BACK_CHANNEL if utterance.laughs else Intent.NOISE
     if final and expected.answers(utterance, situation.answerable):
         return Intent.SPEECH
-    if final and (command := _command(utterance, silent=situation.line is None)):
+    if final and (command := _command(utterance, situation)):
         return command
     if not utterance.contents:
         return _listening(utterance, situation, final=final)
@@ -137,9 +141,13 @@ _MEANINGLESS = frozenset({"a", "an", "and", "bye", "i", "it", "of", "the", "to",
 """What Whisper makes of breath and clicks; alone none of them says anything."""
 
 
-def _command(utterance: Utterance, *, silent: bool) -> Intent | None:
-    grammar = chinese.COMMANDS if utterance.chinese else english.COMMANDS
-    found = grammar.command(utterance, silent=silent)
+def _command(utterance: Utterance, situation: Situation) -> Intent | None:
+    if utterance.chinese:
+        grammar, utterance = chinese.COMMANDS, chinese.unmixed(utterance)
+    else:
+        grammar = english.COMMANDS
+    silent = situation.line is None
+    found = grammar.command(utterance, silent=silent, typed=situation.typed)
     return None if found is None else _COMMANDS[found]
 
 

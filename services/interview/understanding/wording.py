@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.interview.simplified import simplified
+from services.interview.understanding.chat import spelled_out
+
 _ANNOTATION = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|（[^（）]*）|【[^【】]*】|\*[^*]+\*|[♪♫]+")
 """What Whisper writes for sounds that are no speech."""
 _LAUGHTER = re.compile(r"laugh|chuckl|giggl|笑")
@@ -36,13 +39,8 @@ _EXPANSIONS = (
     (re.compile(r"'ve\b"), " have"),
     (re.compile(r"'ll\b"), " will"),
     (re.compile(r"'d\b"), " would"),
-    (re.compile(r"\b(that|what|it|there|here|he|she|who|where)'s\b"), r"\1 is"),
+    (re.compile(r"\b(that|what|it|there|here|he|she|who|where|someone|somebody)'s\b"), r"\1 is"),
 )
-_SIMPLIFIED = str.maketrans(
-    "請問題說聽麼麻煩樣見過換個這們結謝觀幫給點時間對錯講嗎後話複",
-    "请问题说听么麻烦样见过换个这们结谢观帮给点时间对错讲吗后话复",
-)
-"""What the patterns below need of it: some recognisers write Chinese in traditional characters."""
 
 _VOCAL = re.compile(
     r"m+h+m+|m{2,}|h+m+|u+h+|u+m+|e+r+m?|a+h+|o+h+|aha+|uhhuh|huh|mhm|w+o+w+|(?:ha)+h?|(?:he)+h?"
@@ -84,7 +82,7 @@ class Utterance:
             character.
         clauses: The same, cut at punctuation; each a string with spaces between English words.
         contents: The words that are no sign of listening, laughter or hesitation.
-        chinese: Whether most of it is in Chinese characters.
+        chinese: Whether half of it and more is in Chinese characters.
         laughs: Whether somebody laughs.
         agrees: Whether it says "yes", "exactly", "great" or the like somewhere.
         asks: Whether it ends with a question mark.
@@ -107,10 +105,10 @@ class Utterance:
 
 
 def read(text: str) -> Utterance:
-    """Reads recognised text."""
+    """Reads text that was recognised, or typed."""
     annotations = "".join(_ANNOTATION.findall(text)).lower()
     spoken = _ANNOTATION.sub(" ", text).lower().replace("’", "'").replace("-", "")
-    spoken = _DRAWN_OUT.sub(r"\1\1\1", spoken.translate(_SIMPLIFIED))
+    spoken = _DRAWN_OUT.sub(r"\1\1\1", spelled_out(simplified(spoken)))
     for contraction, expansion in _EXPANSIONS:
         spoken = contraction.sub(expansion, spoken)
     clauses = tuple(
@@ -131,7 +129,7 @@ def _utterance(clauses: tuple[str, ...], *, laughs: bool, asks: bool) -> Utteran
         words=tuple(word for word in words if not _SOUND.fullmatch(word)),
         clauses=clauses,
         contents=contents,
-        chinese=2 * hanzi > len(words),
+        chinese=2 * hanzi >= len(words) > 0,
         laughs=laughs or any(_LAUGH.fullmatch(word) for word in words),
         agrees=agrees,
         asks=asks,

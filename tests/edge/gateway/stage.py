@@ -40,7 +40,7 @@ PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple battery horse"
 TABLES = (
     "users", "session", "refresh_token", "reset_token", "reservation", "deletion", "audit",
-    "failures", "signing_key", "remembered_use", "transfer", "sweep",
+    "failures", "signing_key", "remembered_use", "transfer", "retention", "sweep",
 )  # fmt: skip
 Metadata = tuple[tuple[str, str], ...]
 
@@ -87,6 +87,10 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
     deleted: list[str] = field(default_factory=list)
     transferred: list[tuple[str, str]] = field(default_factory=list)
     retention: dict[str, float | None] = field(default_factory=dict)
+    late: asyncio.Event | None = None
+    """What answers about the retention wait for, when it is kept already."""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _up(self, context: Any) -> None:
         if self.down:
@@ -122,6 +126,13 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
         await self._up(context)
         kept = request.retention.ToTimedelta().total_seconds()
         self.retention[request.user_id] = kept if request.HasField("retention") else None
+        self.told.set()
+        if self.late is not None:
+            try:
+                await self.late.wait()
+            except asyncio.CancelledError:
+                self.given_up.set()
+                raise
         return owner_service_pb2.SetRetentionResponse()
 
 

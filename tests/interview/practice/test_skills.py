@@ -13,7 +13,7 @@ from services.interview.practice.skills import Skill, practised
 from services.interview.practice.vocabulary import vocabulary
 from services.interview.questions.bank import load_bank
 from services.interview.record import Interview, InterviewSettings, Mode, Speaker, SpokenWord, Turn
-from services.interview.reports.report import DimensionScore, QuestionResult
+from services.interview.reports.report import DimensionScore, QuestionResult, Report
 from services.interview.wire.reports import report as wire
 from tests.interview.stage import spoken
 
@@ -129,7 +129,7 @@ def test_the_report_corrects_and_praises() -> None:
     turn = said(POORLY)
     report = compose(interview(turn), [result(turn)])
     assert "“He don't”" in report.weaknesses[1]
-    assert "“he doesn't”" in report.weaknesses[1]
+    assert "“He doesn't”" in report.weaknesses[1]
     assert any("very good" in told and "excellent" in told for told in report.suggestions)
     assert not report.questions[0].key_points
     corrected = wire(report).questions[0].corrections
@@ -138,6 +138,106 @@ def test_the_report_corrects_and_praises() -> None:
     praised = compose(interview(said(WELL)), [result(said(WELL))])
     assert any("grammar" in told for told in praised.strengths)
     assert not praised.weaknesses
+
+
+def test_a_strong_word_is_offered_only_where_it_means_the_same() -> None:
+    for left in (
+        "I'm not very good at it. My grandfather is very old.",
+        "I don't think that it was very big.",
+    ):
+        assert vocabulary([said(left)]).choices == ()
+    offered = vocabulary([said("It was not cheap. It was very good. No, really, very good!")])
+    assert [(each.said, len(each.evidence)) for each in offered.choices] == [("very good", 2)]
+
+
+def test_get_is_a_plain_word_only_with_what_one_gets() -> None:
+    risen = "I get up early, get ready, get to work and get on with it until I get home."
+    assert vocabulary([said(risen)]).choices == ()
+    got = vocabulary([said("I get a letter. I get the paper. I get some bread.")]).choices
+    assert [choice.said for choice in got] == ["get"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("Yes.", "1 word is"), ("My hobby is reading books at home.", "7 words are")]
+)
+def test_what_is_too_short_to_judge_is_told_so(text: str, told: str) -> None:
+    turn = said(text)
+    report = compose(interview(turn), [result(turn)])
+    assert report.suggestions == (f"Say more on topic 1: {told} too few to judge by.",)
+    assert "best side" not in report.summary
+    assert not report.weaknesses
+    assert "show little" in of(result(turn), Skill.GRAMMAR).rationale
+
+
+def test_corrected_sentences_are_said_again_only_where_there_are_some() -> None:
+    assert not any("corrected" in told for told in praised(WELL).suggestions)
+    assert any("corrected" in told for told in praised(POORLY).suggestions)
+    assert any("corrected" in told for told in praised("He go home.").suggestions)
+
+
+def praised(text: str) -> Report:
+    turn = said(text)
+    return compose(interview(turn), [result(turn)])
+
+
+CHINESE = "上个周末我和朋友去了公园，玩得很开心，我们还一起吃了晚饭。i is"
+
+
+def test_a_report_of_another_language_tells_which_and_nothing_of_english() -> None:
+    report = praised(CHINESE)
+    assert report.questions[0].corrections == ()
+    assert "Chinese" in report.summary
+    assert "side" not in report.summary
+    assert report.weaknesses == ("Topic 1: you spoke Chinese, not English.",)
+    assert report.suggestions == ("Speak English on every topic.",)
+
+
+SPANISH = (
+    "Me gusta mucho cocinar los fines de semana. Aprendí de mi abuela cuando tenía diez años, y hoy"
+    " preparo platos tradicionales para toda mi familia. El mes pasado hice una paella enorme para"
+    " veinte personas, y todos quedaron encantados con el resultado."
+)
+KEYS = "as qwer zxcv uiop hjkl bnm poiu lkjh mnbv re fdsa vc tyui ghjk qaz wsx edc rfv tgb y"
+
+
+@pytest.mark.parametrize("text", [SPANISH, KEYS])
+def test_what_is_not_english_is_not_judged(text: str) -> None:
+    report = praised(text)
+    assert report.overall_score == 0
+    assert report.strengths == ()
+    assert "English" in report.summary
+    assert "side" not in report.summary
+    assert report.suggestions == ("Speak English on every topic.",)
+
+
+LISTED = (
+    "Hobby? My hobby basketball, football, swimming, computer game, sleep, music, food. Also my"
+    " cat, very cute cat. Weekend I play game with friend."
+)
+
+
+@pytest.mark.parametrize("text", [LISTED, POORLY])
+def test_poor_english_is_english(text: str) -> None:
+    assert praised(text).questions[0].spoken_in == ""
+
+
+def test_a_topic_in_another_language_hides_no_other() -> None:
+    turns = said(POORLY), said(CHINESE, 99.0, "t2")
+    results = [practised(n, TOPIC, TOPIC.text, [turn]) for n, turn in enumerate(turns, 1)]
+    report = compose(interview(*turns), results)
+    assert "On 1 topic you spoke Chinese" in report.summary
+    assert len(report.weaknesses) > 1
+    assert any("corrected" in told for told in report.suggestions)
+
+
+def test_of_countless_mistakes_a_hundred_are_kept_and_all_are_counted() -> None:
+    turn = Turn("t", Speaker.CANDIDATE, "so i is " * 1000, 1.0, 2.0, typed=True)
+    found = result(turn)
+    assert len(found.corrections) == 100
+    assert "1000 mistakes" in of(found, Skill.GRAMMAR).rationale
+    report = compose(interview(turn), [found])
+    assert "At least 100 phrases" in report.summary
+    assert len(report.weaknesses) == 1
 
 
 def test_a_report_of_nothing_scores_nothing() -> None:

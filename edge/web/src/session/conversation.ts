@@ -155,8 +155,6 @@ export class Conversation {
   }
 
   private join(): void {
-    // What an earlier link left was another client's, and is not said by this one.
-    if (this.running) this.outbox = new Outbox();
     const { outbox } = this;
     const link = new Link({
       wire: this.wire,
@@ -169,7 +167,11 @@ export class Conversation {
         ...(this.token ? { resumeToken: this.token } : {}),
       }),
       event: (event) => this.take({ kind: "event", event }),
-      fact: (fact) => this.take({ kind: "link", fact }),
+      fact: (fact) => {
+        // Whoever comes back from there is another client, and says nothing that this one has left.
+        if (fact.kind === "elsewhere" || fact.kind === "refused") this.outbox = new Outbox();
+        this.take({ kind: "link", fact });
+      },
       forgetToken: () => {
         this.token = undefined;
         this.state.value = { ...this.state.value, lastSeq: 0n };

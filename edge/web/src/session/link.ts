@@ -64,13 +64,11 @@ class Bell {
 export class Link {
   private position: Message | undefined;
   private readonly bell = new Bell();
-  private readonly client = crypto.randomUUID();
   private readonly closing = new AbortController();
   private attempt: AbortController | undefined;
   private socketsWithoutMessage = 0;
   private failures = 0;
   private renewed = false;
-  private speakCall = 0n;
   /** Whether this connection's join was answered: until then nobody knows where new audio begins. */
   private joined = false;
   /** Whether what is told first was for somebody else: this page, or its memory, is new. */
@@ -218,7 +216,7 @@ export class Link {
   private async overCalls(): Promise<void> {
     const attempt = this.begin();
     const join = this.joining();
-    if (!join.resumeToken) this.speakCall = 0n;
+    if (!join.resumeToken) this.options.outbox.countCallsAnew();
     let got = false;
     let speaking: Promise<void> | undefined;
     try {
@@ -264,7 +262,7 @@ export class Link {
   private joining(): MessageInitShape<typeof JoinInterviewSchema> {
     const join = this.options.join();
     if (!join.resumeToken) this.anew = true;
-    return { ...join, client: this.client };
+    return { ...join, client: this.options.outbox.client };
   }
 
   private opened(way: "socket" | "calls", answer: InterviewEvent | undefined, impatient?: ReturnType<typeof setTimeout>): void {
@@ -315,7 +313,9 @@ export class Link {
 
   /** Speak, one call after the other; one that failed comes again under its number. */
   private async speak(attempt: AbortController): Promise<void> {
+    const { outbox } = this.options;
     let unanswered: Message[] = [];
+    let call = 0n;
     while (!attempt.signal.aborted) {
       if (unanswered.length === 0) {
         unanswered = this.gathered();
@@ -323,11 +323,11 @@ export class Link {
           await this.bell.wait();
           continue;
         }
-        this.speakCall += 1n;
+        call = outbox.nextCall();
       }
       try {
         await this.options.wire.interviews.speak(
-          { interviewId: this.options.interviewId, messages: unanswered, call: this.speakCall, client: this.client },
+          { interviewId: this.options.interviewId, messages: unanswered, call, client: outbox.client },
           { signal: attempt.signal, timeoutMs: SPEAK_MS },
         );
         unanswered = [];

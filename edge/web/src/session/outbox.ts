@@ -32,11 +32,15 @@ interface Numbered {
 type Item = Frame | Numbered;
 
 /**
- * Audio, 16-bit little-endian mono samples at `RATE_HZ`, and numbered messages. Where audio lies is
- * settled when it is first sent. After `rewind` what the server has not kept comes again, as it was and
- * where it was: a message does not overtake the words that were said before it.
+ * What one client says, under a name of its own: audio, 16-bit little-endian mono samples at `RATE_HZ`,
+ * and numbered messages. Where audio lies is settled when it is first sent. After `rewind` what the server
+ * has not kept comes again, as it was and where it was: a message does not overtake the words that were
+ * said before it.
  */
 export class Outbox {
+  /** By which the server tells whose messages and calls are numbered. */
+  readonly client = crypto.randomUUID();
+  private calls = 0n;
   private told: Item[] = [];
   private waiting: Item[] = [];
   private end = 0;
@@ -56,6 +60,17 @@ export class Outbox {
   say(message: Message): void {
     this.number += 1n;
     this.waiting.push({ number: this.number, message: { ...message, number: this.number } });
+  }
+
+  /** The number of the next Speak call. */
+  nextCall(): bigint {
+    this.calls += 1n;
+    return this.calls;
+  }
+
+  /** The server counts the calls anew. */
+  countCallsAnew(): void {
+    this.calls = 0n;
   }
 
   /** What is to be sent next; undefined when all was, or less than a piece has gathered. */

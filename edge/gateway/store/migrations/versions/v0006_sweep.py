@@ -7,8 +7,8 @@ from alembic import op
 from services.runtime.postgres.row_security import role
 from services.runtime.postgres.sweeping import table
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

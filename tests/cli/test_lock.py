@@ -1,0 +1,94 @@
+"""A data folder has one holder, and may not be writable."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.app import app
+from services.cli.commands import mesh
+from services.cli.launcher import lock
+from services.cli.launcher.lock import AlreadyRunning, holder
+from services.cli.launcher.plan import Plan
+from tests.cli.running_mesh import unprepared
+
+
+@pytest.fixture
+def unnamed(tmp_path: Path) -> Iterator[TextIO]:
+    """Held by somebody who has not written a number into it yet."""
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / "mesh.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+
+
+def test_a_folder_has_one_holder(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    with lock.lock(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+        with pytest.raises(AlreadyRunning), lock.lock(tmp_path):
+            pass
+    assert holder(tmp_path) is None
+
+
+def test_a_holder_that_has_not_named_itself_yet_is_waited_for(
+    tmp_path: Path, unnamed: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_: float) -> None:
+        unnamed.write("4711")
+        unnamed.flush()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert holder(tmp_path) == 4711
+
+
+@pytest.mark.usefixtures("unnamed")
+def test_nobody_is_signalled_for_a_holder_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill(2) with 0 means everybody in the caller's own process group."""
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: signalled.append(pid))
+    monkeypatch.setattr(lock, "_UNNAMED_SECONDS", 0.05)
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+    for command in (["down"], ["restart"], ["status"]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 1
+        assert "has not named itself yet; try again" in " ".join(result.output.split())
+    assert signalled == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EROFS, "mount its disk"),
+        (errno.EACCES, "set VIVA_DATA_DIR"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    """A full disk's folder holds the interviews: another one would be empty."""
+
+    def write_configuration(_: Plan) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for name, value in unprepared(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Plan, "write_configuration", write_configuration)
+    monkeypatch.setattr(mesh, "fetch_missing", lambda: None)
+    result = CliRunner().invoke(app, ["up"])
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert f"{tmp_path}: {os.strerror(number)}; {remedy}" in said
+    assert ("VIVA_DATA_DIR" in said) == (number == errno.EACCES)
