@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from viva.interview.v1 import (
@@ -26,7 +27,7 @@ from services.interview.creation import Creation
 from services.interview.exporting import Exports
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
-from services.interview.housekeeping import Housekeeping
+from services.interview.housekeeping import Housekeeping, wall_clock
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
 from services.interview.owner_servicer import OwnerServicer
@@ -61,6 +62,7 @@ class Surroundings:
         kept: The record.
         quota: What users may create.
         watch: Runs beside the streams of a session; None without accounts.
+        clock: What interviews are old by.
     """
 
     partners: Partners
@@ -69,6 +71,7 @@ class Surroundings:
     kept: Kept
     quota: Quota = NoQuota()  # noqa: RUF009 - it has no state
     watch: Watch | None = None
+    clock: Callable[[], datetime] = wall_clock
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ async def assembled(
             sessions,
             house,
             recordings,
-            Housekeeping(store, house, sessions, recordings, settings.retention_days),
+            Housekeeping(store, house, sessions, recordings, settings.retention_days, around.clock),
             _services(
                 InterviewServicer(house, forwarding),
                 QuestionServicer(around.bank, around.index),

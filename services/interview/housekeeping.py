@@ -13,6 +13,7 @@ from services.interview.rebuilding import UNREADABLE
 from services.interview.recordings.recordings import Recordings
 from services.interview.sessions import Sessions
 from services.interview.store.store import LeaseLost, Store
+from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import FailedPrecondition, ServiceError
 from services.runtime.logs import log
 
@@ -27,6 +28,11 @@ DELETIONS_REMEMBERED = timedelta(days=30)
 _SOME = 50
 
 
+def wall_clock() -> datetime:
+    """The present, with its time zone."""
+    return datetime.now(UTC)
+
+
 class Housekeeping:
     """`run` does it all, for as long as the server lives."""
 
@@ -37,16 +43,18 @@ class Housekeeping:
         sessions: Sessions,
         recordings: Recordings,
         retention_days: float,
+        clock: Callable[[], datetime],
     ) -> None:
         """Takes after how many days without any change an interview is deleted; 0 for never.
 
-        An owner may wish theirs to go sooner.
+        An owner may wish theirs to go sooner. The clock shows the present, with its time zone.
         """
         self._store = store
         self._house = house
         self._sessions = sessions
         self._recordings = recordings
         self._retention = timedelta(days=retention_days) if retention_days else None
+        self._clock = clock
 
     async def run(self) -> None:
         """Does what is due, again and again. What fails is tried again when it is due next."""
@@ -77,8 +85,12 @@ class Housekeeping:
                 # Anything else: another was faster, or there is no room now.
 
     async def delete_old(self) -> None:
-        """Deletes what is older than it may be, with everything of it."""
-        now = datetime.now(UTC)
+        """Deletes what is older than it may be, with everything of it, if the clock is believed."""
+        now = self._clock()
+        sweeps, believed = await self._store.judge_sweep(now)
+        if not believed:
+            tell_doubt(_logger, sweeps, now)
+            return
         await self._store.forget_deletions(now - DELETIONS_REMEMBERED)
         while some := await self._store.expired(now, self._retention, _SOME):
             deleted = 0

@@ -22,6 +22,9 @@ CALL_SECONDS = Histogram(
     buckets=_LATENCY,
 )
 CALLS_RUNNING = Gauge("viva_rpc_running", "Calls that are running.", ["method"])
+SESSIONS_UNCHECKED = Gauge(
+    "viva_sessions_unchecked", "Streams of which nobody can say whether their session goes on."
+)
 TASKS = Gauge("viva_tasks", "Live asyncio tasks of the process.")
 
 ENGINE_HEALTHY = Gauge("viva_engine_healthy", "1 while the engine works, 0 while not.", ["engine"])

@@ -7,11 +7,16 @@ have been logged out meanwhile.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from services.runtime.errors import ServiceError, Unauthenticated
+from services.runtime.logs import log
+from services.runtime.metrics import SESSIONS_UNCHECKED
+
+_logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """How often a session is asked about. The answer may be 20 s old where another gateway ended it,
@@ -29,6 +34,8 @@ class SessionWatch:
     def __init__(self, is_live: Callable[[str], Awaitable[bool]]) -> None:
         """Takes who says whether a session goes on, or raises a ServiceError."""
         self._is_live = is_live
+        self._unchecked = 0
+        self._away = False
 
     async def __call__(self, session: str) -> None:
         """Runs as long as the session.
@@ -36,17 +43,49 @@ class SessionWatch:
         Raises:
             Unauthenticated: It is over.
         """
-        pause = CHECK_SECONDS
         while True:
-            await asyncio.sleep(pause)
-            try:
-                live = await self._is_live(session)
-            except ServiceError:
-                pause = AGAIN_SECONDS
-                continue
-            if not live:
+            await asyncio.sleep(CHECK_SECONDS)
+            if not await self._asked(session):
                 raise Unauthenticated("SESSION_ENDED", "the session is over; log in again")
-            pause = CHECK_SECONDS
+
+    async def _asked(self, session: str) -> bool:
+        """Whether the session goes on, by the first who can say."""
+        try:
+            live = await self._is_live(session)
+        except ServiceError as error:
+            self._tell_away(error)
+        else:
+            self._tell_back()
+            return live
+        self._count(+1)
+        try:
+            live = await self._until_told(session)
+        finally:
+            self._count(-1)
+        self._tell_back()
+        return live
+
+    async def _until_told(self, session: str) -> bool:
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            with suppress(ServiceError):
+                return await self._is_live(session)
+
+    def _count(self, more: int) -> None:
+        self._unchecked += more
+        SESSIONS_UNCHECKED.inc(more)
+
+    def _tell_away(self, error: ServiceError) -> None:
+        """Logs that nobody can say, once an outage."""
+        if not self._away:
+            self._away = True
+            log(_logger, logging.WARNING, "sessions cannot be checked", cause=error)
+
+    def _tell_back(self) -> None:
+        """Logs that all who were asked about have been told of; the outage is over."""
+        if self._away and not self._unchecked:
+            self._away = False
+            log(_logger, logging.INFO, "sessions can be checked again")
 
 
 @asynccontextmanager

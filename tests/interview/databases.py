@@ -44,7 +44,7 @@ class Postgres:
         """The server's database, without a row of anybody's."""
         admin = await self.connect(DATABASE)
         try:
-            await admin.execute("TRUNCATE interview, deletion, owner CASCADE")
+            await admin.execute("TRUNCATE interview, deletion, owner, sweep CASCADE")
         finally:
             await admin.close()
         return self.server()

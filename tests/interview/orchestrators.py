@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from services.interview.assembly import InterviewServer, Surroundings, assembled
 from services.interview.clients.seams import NoQuota, Quota
 from services.interview.conversation.pace import Partners
 from services.interview.house import House
-from services.interview.housekeeping import Housekeeping
+from services.interview.housekeeping import Housekeeping, wall_clock
 from services.interview.questions.bank import Bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.keys import KeyRing
@@ -65,6 +66,7 @@ async def orchestrator(
     quota: Quota = NoQuota(),  # noqa: B008 - it has no state
     watch: Watch | None = None,
     address: str | None = None,
+    clock: Callable[[], datetime] = wall_clock,
 ) -> AsyncIterator[Orchestrator]:
     """An orchestrator on this store, until the scope ends.
 
@@ -96,6 +98,7 @@ async def orchestrator(
         Kept(store, data_dir / "recordings", KEYS),
         quota,
         watch,
+        clock,
     )
     built: list[InterviewServer] = []
 

@@ -475,7 +475,8 @@ async def test_old_interviews_are_deleted_with_all_that_is_kept_of_them(
             while isinstance(await call.read(), pb.ConverseResponse):
                 pass
         assert list((tmp_path / "recordings").iterdir())
-        await running.keeping.delete_old()
+        for _ in range(2):  # The first only notes what the clock shows.
+            await running.keeping.delete_old()
         assert await store.find("ann", made.id) is None
         assert list((tmp_path / "recordings").iterdir()) == []
 
@@ -553,6 +554,7 @@ async def test_one_bad_row_or_a_folder_that_is_gone_ends_no_server(
         await store.save(replace(found, state=State.REVIEWING))
         store.bad = (bad.id,)
         (tmp_path / "recordings").rmdir()
+        await running.keeping.delete_old()  # It only notes what the clock shows.
         running_on = asyncio.create_task(running.keeping.run())
         await store.swept.wait()
 

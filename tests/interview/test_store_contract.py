@@ -42,6 +42,7 @@ from services.interview.store.store import (
     Recorded,
     Store,
 )
+from services.runtime.clock_jumps import Sweeps
 from services.runtime.ids import new_id
 from services.runtime.postgres.database import open_database
 from tests.interview.databases import Postgres
@@ -436,6 +437,22 @@ async def test_what_is_old_is_told_of_all_users(store: Store) -> None:
     assert not await store.expired(NOW, timedelta(), 10)
     found = await store.expired(datetime.now(UTC) + timedelta(seconds=5), timedelta(), 10)
     assert list(found) == [("ann", old.id), ("bob", other.id)]
+
+
+async def test_sweeps_are_judged_by_what_was_seen_of_the_clock_before(store: Store) -> None:
+    day = timedelta(days=1)
+    assert await store.judge_sweep(NOW) == (Sweeps(NOW), False)
+    assert await store.judge_sweep(NOW + day) == (Sweeps(NOW + day), True)
+    jumped = NOW + 400 * day
+    doubted = Sweeps(NOW + day, jumped)
+    assert await store.judge_sweep(jumped) == (doubted, False)
+    assert await store.judge_sweep(jumped + day / 2) == (doubted, False)
+    assert await store.judge_sweep(NOW + 2 * day) == (Sweeps(NOW + 2 * day), True)
+
+
+async def test_sweeps_at_once_are_judged_one_after_the_other(store: Store) -> None:
+    judged = await asyncio.gather(*(store.judge_sweep(NOW) for _ in range(4)))
+    assert sorted(believed for _, believed in judged) == [False, True, True, True]
 
 
 async def test_a_review_that_nobody_goes_on_with_is_told(store: Store) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
+from prometheus_client import REGISTRY
 
 from services.runtime.channel import open_channel
 from services.runtime.errors import Unauthenticated, Unavailable
@@ -50,6 +51,51 @@ def test_a_stream_is_over_within_the_minute_that_its_session_is(over: float) -> 
 def test_it_goes_on_while_nobody_can_say_and_no_longer() -> None:
     assert 600 <= ended_at(20.0, away=(10.0, 600.0)) < 600 + MINUTE
     assert ended_at(5000.0, away=(10.0, 600.0)) >= 5000
+
+
+def test_an_outage_is_told_once_and_the_streams_that_nobody_can_check_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="services.runtime.watching")
+
+    def unchecked() -> float | None:
+        return REGISTRY.get_sample_value("viva_sessions_unchecked")
+
+    async def streams() -> None:
+        away = False
+
+        async def is_live(_: str) -> bool:
+            if away:
+                raise Unavailable("the gateway is away")
+            return True
+
+        watch = SessionWatch(is_live)
+        running = [asyncio.create_task(watch("s")) for _ in range(3)]
+        for outage in (1, 2):
+            await asyncio.sleep(100)
+            assert unchecked() == 0
+            away = True
+            await asyncio.sleep(100)
+            assert unchecked() == len(running)
+            # It is the same outage though one leaves in it, and another comes.
+            running.pop().cancel()
+            running.append(asyncio.create_task(watch("s")))
+            await asyncio.sleep(100)
+            assert unchecked() == len(running)
+            told = [record.levelname for record in caplog.records]
+            assert told == ["WARNING", "INFO"] * (outage - 1) + ["WARNING"]
+            away = False
+        await asyncio.sleep(100)
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    virtual_time.run(streams())
+    assert unchecked() == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        "sessions cannot be checked",
+        "sessions can be checked again",
+    ] * 2
 
 
 async def test_a_scope_that_is_done_is_left_as_ever_and_its_watch_with_it() -> None:

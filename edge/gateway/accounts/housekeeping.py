@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,8 +12,12 @@ from edge.gateway.accounts.user import Kind
 from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
+from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import ServiceError
+from services.runtime.postgres import sweeping
 from services.runtime.postgres.database import EVERYBODY, Database
+
+_logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
 _ENDED_SESSIONS_KEPT = timedelta(days=30)
@@ -40,8 +45,13 @@ class Housekeeping:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Does it once."""
+        """Does it once, if the clock is believed."""
         now = self._clock()
+        async with self._database.transaction("sweep", EVERYBODY) as connection:
+            sweeps, believed = await sweeping.judge(connection, "account.sweep", now)
+        if not believed:
+            tell_doubt(_logger, sweeps, now)
+            return
         async with self._database.transaction("sweep", EVERYBODY) as connection:
             await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)
             await resets.forget_expired(connection, now)

@@ -22,6 +22,7 @@ from services.interview.store.store import (
     Rewrapped,
     Summary,
 )
+from services.runtime.clock_jumps import Sweeps, judged
 
 
 @dataclass
@@ -62,6 +63,7 @@ class MemoryStore:
         self._keys: dict[tuple[str, str], str] = {}
         self._deleted: dict[tuple[str, str], tuple[datetime, Deletion]] = {}
         self._retention: dict[str, timedelta] = {}
+        self._sweeps: Sweeps | None = None
 
     def _of(self, user: str, interview_id: str) -> _Kept | None:
         kept = self._kept.get(interview_id)
@@ -291,6 +293,11 @@ class MemoryStore:
 
         found = [kept.interview for kept in self._kept.values() if over(kept)]
         return [(interview.user, interview.id) for interview in found[:limit]]
+
+    async def judge_sweep(self, now: datetime) -> tuple[Sweeps, bool]:
+        """Whether what is old by this clock may be deleted."""
+        self._sweeps, believed = judged(self._sweeps, now)
+        return self._sweeps, believed
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""

@@ -26,6 +26,8 @@ from services.interview.store.store import (
     Summary,
 )
 from services.interview.store.writing import Written
+from services.runtime.clock_jumps import Sweeps
+from services.runtime.postgres import sweeping
 from services.runtime.postgres.database import EVERYBODY, Database
 
 _SUMMARY = f"""
@@ -354,6 +356,11 @@ class PostgresStore:
                 limit,
             )
         return [(row["user_id"], row["id"].hex) for row in found]
+
+    async def judge_sweep(self, now: datetime) -> tuple[Sweeps, bool]:
+        """Whether what is old by this clock may be deleted."""
+        async with self._database.transaction("judge_sweep", EVERYBODY) as connection:
+            return await sweeping.judge(connection, "sweep", now)
 
     async def unreviewed(self, limit: int) -> Sequence[tuple[str, str]]:
         """User and id of interviews whose report nobody writes any more."""

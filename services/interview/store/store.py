@@ -18,6 +18,7 @@ from typing import Protocol
 from services.interview.events import Entry
 from services.interview.record import Interview, Speaker, Turn
 from services.interview.reports.report import Report
+from services.runtime.clock_jumps import Sweeps
 
 KEY_LIFE = timedelta(days=1)
 """How long an idempotency key names the interview it created."""
@@ -282,6 +283,13 @@ class Store(Protocol):
             now: The present.
             kept_for: How long that is, unless the owner wants them kept shorter; None: for ever.
             limit: How many at most.
+        """
+        ...
+
+    async def judge_sweep(self, now: datetime) -> tuple[Sweeps, bool]:
+        """Whether what is old by this clock may be deleted, as `clock_jumps.judged`; remembers it.
+
+        All processes on the store are judged together.
         """
         ...
 

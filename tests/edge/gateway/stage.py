@@ -32,6 +32,7 @@ from services.runtime.errors import DOMAIN, Busy, to_status
 from services.runtime.server import serving
 from tests.interview.databases import Postgres
 from tests.refusals import details, status_of
+from tests.server_process import until
 
 PATIENCE = 30.0
 EMAIL = "ann@example.org"
@@ -39,7 +40,7 @@ PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple battery horse"
 TABLES = (
     "users", "session", "refresh_token", "reset_token", "reservation", "deletion", "audit",
-    "failures", "signing_key", "remembered_use", "transfer", "retention",
+    "failures", "signing_key", "remembered_use", "transfer", "retention", "sweep",
 )  # fmt: skip
 Metadata = tuple[tuple[str, str], ...]
 
@@ -202,6 +203,12 @@ class Stage:
         request = pb.RefreshRequest(refresh_token=token, want_refresh_token=True)
         return _credentials(await self.accounts.Refresh(request, timeout=PATIENCE))
 
+    async def sweep(self) -> None:
+        """Sweeps now and a day later, when also a clock that was moved far is believed."""
+        await self.gateway.housekeeping.sweep()
+        self.clock.advance(days=1)
+        await self.gateway.housekeeping.sweep()
+
     async def account(self, token: str) -> account_pb2.Account:
         request = pb.GetAccountRequest()
         response = await self.accounts.GetAccount(request, timeout=PATIENCE, metadata=bearer(token))
@@ -252,7 +259,7 @@ async def emptied(postgres: Postgres) -> None:
             await admin.execute(
                 f"TRUNCATE {', '.join(f'account.{table}' for table in TABLES)} CASCADE"
             )
-        await admin.execute("TRUNCATE interview, deletion, owner CASCADE")
+        await admin.execute("TRUNCATE interview, deletion, owner, sweep CASCADE")
     finally:
         await admin.close()
 
@@ -285,11 +292,22 @@ async def stage(postgres: Postgres, data_dir: Path, **changes: Any) -> AsyncIter
             accounts: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             quotas: Any = quota_service_pb2_grpc.QuotaServiceStub(channel)
             sessions: Any = session_service_pb2_grpc.SessionServiceStub(channel)
+            await _swept(built[0])
             yield Stage(
                 built[0], accounts, quotas, sessions, clock, mail, owners, postgres, running.port
             )
     finally:
         await backend.stop(0)
+
+
+async def _swept(gateway: Gateway) -> None:
+    """Returns when the gateway has done its own first sweep, which notes the time."""
+
+    async def noted() -> bool:
+        async with gateway.database.connection("test") as connection:
+            return bool(await connection.fetchval("SELECT count(trusted) FROM account.sweep"))
+
+    await until(noted)
 
 
 @asynccontextmanager

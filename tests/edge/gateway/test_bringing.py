@@ -136,7 +136,7 @@ async def test_interviews_that_cannot_be_reached_follow_and_are_not_swept_before
     assert (response.brought.interviews, response.brought.pending) == (0, True)
     assert response.credentials.account.interviews.used == 1
     on.clock.advance(days=3)
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert not on.owners.deleted
     await on.gateway.transfers.go_on()
     [row] = await on.rows(_WAITING)
@@ -182,7 +182,7 @@ async def test_an_account_that_is_deleted_meanwhile_leaves_them_to_the_guests_en
     assert not await on.rows(_WAITING)
     on.owners.down = False
     on.clock.advance(days=2)
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert guest.account.id in on.owners.deleted
     assert not on.owners.transferred
 

@@ -136,10 +136,42 @@ async def test_a_guest_whom_nobody_can_be_any_more_is_deleted(on: Stage) -> None
     on.clock.advance(days=29)
     still = await on.guest()
     on.clock.advance(days=2)
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert on.owners.deleted == [gone.account.id]
     left = {str(row["id"]) for row in await on.rows("SELECT id FROM account.users")}
     assert left == {still.account.id, member.account.id}
+
+
+async def test_a_clock_that_jumps_ahead_deletes_nobody(
+    on: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await on.guest()
+    was = on.clock.moment
+    on.clock.advance(days=400)
+    for _ in range(3):
+        await on.gateway.housekeeping.sweep()
+        on.clock.advance(hours=1)
+    assert not on.owners.deleted
+    assert await on.rows("SELECT FROM account.session")
+    [doubt] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "nothing is deleted by age" in doubt.getMessage()
+    # Right again: the account is as if nothing had been.
+    on.clock.moment = was + timedelta(hours=4)
+    await on.gateway.housekeeping.sweep()
+    await on.refresh(made.refresh_token)
+    assert not on.owners.deleted
+
+
+async def test_a_machine_that_was_off_deletes_a_day_later(on: Stage) -> None:
+    gone = await on.guest()
+    on.clock.advance(days=31)
+    await on.gateway.housekeeping.sweep()
+    on.clock.advance(hours=23)
+    await on.gateway.housekeeping.sweep()
+    assert not on.owners.deleted
+    on.clock.advance(hours=1)
+    await on.gateway.housekeeping.sweep()
+    assert on.owners.deleted == [gone.account.id]
 
 
 async def test_all_such_guests_go_in_one_sweep_whatever_becomes_of_one(
@@ -158,7 +190,7 @@ async def test_all_such_guests_go_in_one_sweep_whatever_becomes_of_one(
         return await delete(self, user_id, actor, only)
 
     monkeypatch.setattr(Deletions, "delete", overtaken)
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert sorted(on.owners.deleted) == sorted(guests[1:])
 
 
@@ -172,7 +204,7 @@ async def test_what_is_old_is_forgotten_though_no_guest_can_be_deleted(
     on.clock.advance(days=61)
     monkeypatch.setattr(Deletions, "delete", fails)
     with pytest.raises(RuntimeError):
-        await on.gateway.housekeeping.sweep()
+        await on.sweep()
     assert not await on.rows("SELECT FROM account.session")
 
 

@@ -72,13 +72,13 @@ async def test_when_the_month_is_over_it_is_forgotten(on: Stage) -> None:
     on.clock.moment = datetime(2026, 4, 1, tzinfo=UTC)
     assert await counted(on) == 0
     assert await on.rows("SELECT FROM account.remembered_use")
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert not await on.rows("SELECT FROM account.remembered_use")
 
 
 async def test_this_month_is_not_forgotten(on: Stage) -> None:
     await delete(on, await used_up(on, 5))
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert await counted(on) == 5
 
 

@@ -129,7 +129,7 @@ async def test_attempts_are_forgotten(on: Stage) -> None:
     await on.gateway.housekeeping.sweep()
     assert await on.rows("SELECT FROM account.failures")
     on.clock.advance(days=2)
-    await on.gateway.housekeeping.sweep()
+    await on.sweep()
     assert not await on.rows("SELECT FROM account.failures")
 
 

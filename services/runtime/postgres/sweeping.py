@@ -1,0 +1,36 @@
+"""The row by which all processes on a database agree whether a sweep's clock is believed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import asyncpg
+
+from services.runtime.clock_jumps import Sweeps, judged
+
+
+def table(name: str) -> str:
+    """The statement that makes the table of that one row. It is nobody's: no wall around it."""
+    return f"""
+        CREATE TABLE {name} (
+            id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+            trusted timestamptz,
+            doubted timestamptz
+        )
+    """
+
+
+async def judge(connection: asyncpg.Connection, name: str, now: datetime) -> tuple[Sweeps, bool]:
+    """`judged` by the row, which is locked until the caller's transaction ends."""
+    await connection.execute(
+        f"INSERT INTO {name} DEFAULT VALUES ON CONFLICT DO NOTHING"  # noqa: S608
+    )
+    row = await connection.fetchrow(f"SELECT trusted, doubted FROM {name} FOR UPDATE")  # noqa: S608
+    last = None if row["trusted"] is None else Sweeps(row["trusted"], row["doubted"])
+    sweeps, believed = judged(last, now)
+    await connection.execute(
+        f"UPDATE {name} SET trusted = $1, doubted = $2",  # noqa: S608
+        sweeps.trusted,
+        sweeps.doubted,
+    )
+    return sweeps, believed
