@@ -23,8 +23,11 @@ from services.runtime.stream_status import tell_readers_alone
 
 SILENCE_SECONDS = 600.0
 """Without any event for so long an interview has failed; the server has its own patience."""
-REJOIN_SECONDS = 30.0
-"""How long a broken connection is tried again: a server or proxy that crashed is back sooner."""
+REJOIN_SECONDS = 90.0
+"""How long a broken connection is tried again: a server that hangs is found out after 30 s, started
+anew, and has its models to load."""
+JOIN_SECONDS = 30.0
+"""The same for whoever was never let in: nobody may listen at that address."""
 REJOIN_PAUSE_SECONDS = 0.5
 STALE = "RESUME_TOKEN_STALE"
 """Why a join is refused after which the conversation goes on without its token."""
@@ -281,7 +284,8 @@ class Conversation:
                 "the interview server was started again and no longer knows the interview"
             )
         self._broken_since = self._broken_since or now
-        left = self._broken_since + REJOIN_SECONDS - now
+        patience = REJOIN_SECONDS if self._let_in else min(JOIN_SECONDS, REJOIN_SECONDS)
+        left = self._broken_since + patience - now
         if self._resume_token is not None and STALE in reasons(error):
             # Nothing that was said is lost with it: only what was shown once.
             self._resume_token = None
