@@ -25,7 +25,7 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from services.runtime.server import EXIT_RESOURCE_MISSING
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 from tests.cli.running_mesh import (
     READY,
     Launcher,
