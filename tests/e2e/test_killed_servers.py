@@ -14,7 +14,7 @@ from viva.interview.v1 import turn_pb2
 
 from services.cli.held import Held
 from services.cli.live_interview import LiveInterview, hold
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 PICKED = (0, 3)
@@ -120,7 +120,7 @@ def test_of_an_answer_under_way_nothing_is_lost_with_the_interview_server(mesh: 
 def test_an_interview_can_be_disturbed_from_the_command_line(mesh: RealMesh) -> None:
     answers = [str(librivox()[number].path) for number in PICKED]
     out = mesh.scratch / "disturbed"
-    held = mesh.viva(
+    held = mesh.run(
         *("interview", "--answers", *answers, "--rounds", "1", "--follow-ups", "0"),
         *("--out", str(out), "--interrupt-at", "2", "--drop-connection-at", "9"),
         *("--kill", "embed@5", "--hang", "llm@4+3"),
