@@ -109,7 +109,7 @@ def test_envoy_and_postgres_may_die_and_the_client_comes_back_to_the_same_interv
 
 @dataclass(frozen=True)
 class Lost:
-    """Two interviews whose server was killed in mid-answer, one of them held by `viva interview`."""
+    """Two interviews whose server was killed in mid-answer; `viva interview` held one of them."""
 
     held: Held
     command_status: int
