@@ -14,7 +14,7 @@ export default defineConfig({
     baseURL: process.env.VIVA_EDGE ?? "http://127.0.0.1:8080",
     permissions: ["microphone"],
     screenshot: "only-on-failure",
-    // It is written of whatever passes too, and takes as long as what it tells of.
+    // It is written of what passes as well, and takes as long as the rest.
     trace: process.env.VIVA_TRACE ? "retain-on-failure" : "off",
     launchOptions: {
       executablePath: process.env.VIVA_CHROMIUM_PATH ?? "",
