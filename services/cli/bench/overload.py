@@ -10,7 +10,6 @@ import asyncio
 import io
 import time
 import wave
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -228,7 +227,7 @@ async def _shown(name: str) -> _Shown:
         return _Shown({}, 0.0)
     async with httpx.AsyncClient() as client:
         text = (await client.get(page)).text
-    refused: Counter[float] = Counter()
+    refused: dict[float, float] = {}
     computed = 0.0
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -238,7 +237,8 @@ async def _shown(name: str) -> _Shown:
                 sample.name == "rpc_server_call_duration_seconds_bucket"
                 and sample.labels["rpc_response_status_code"] == "RESOURCE_EXHAUSTED"
             ):
-                refused[float(sample.labels["le"])] += sample.value
+                bound = float(sample.labels["le"])
+                refused[bound] = refused.get(bound, 0.0) + sample.value
     return _Shown(refused, computed)
 
 
