@@ -15,8 +15,8 @@ AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit
 
 # Test processes at the same time: 2 make use of a second core, and need the memory of two (8 GB).
 JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
-# These start whole meshes and hold conversations in real time: they wait more than they compute.
-MESHES := tests/cli tests/edge tests/faults tests/e2e
+# These wait more than they compute: for conversations in real time, a browser, Envoy. e2e and web share one real mesh.
+MESHES := tests/edge tests/faults tests/e2e tests/web
 
 # The schedule of faults of `make test-faults`; 0 draws one.
 SEED ?= 0

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.real_mesh import RealMesh
 
 # `make test` says the same of the same code every time. `pytest --hypothesis-profile=explore` draws
 # new examples; what it finds becomes an `@example`.
@@ -72,3 +77,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
+    """The real mesh, one for all who need it: it takes half a minute of the processor to start."""
+    # What it needs takes time to import, and most tests need none.
+    from tests.cli.running_mesh import environment
+    from tests.real_mesh import running
+
+    variables = environment(tmp_path_factory.mktemp("mesh"))
+    with running(variables, tmp_path_factory.mktemp("scratch")) as started:
+        yield started

@@ -19,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.runtime.channel import open_channel
-from services.runtime.server import EXIT_RESOURCE_MISSING
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD_SECONDS = 60.0

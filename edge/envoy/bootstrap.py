@@ -14,6 +14,7 @@ from google.protobuf import json_format
 
 from edge.envoy.admin import admin, admin_cluster, admin_listener
 from edge.envoy.certificate import self_signed
+from edge.envoy.claims import AUTHORIZATION_SERVICE
 from edge.envoy.clusters import collector_cluster, http_cluster, service_cluster
 from edge.envoy.contracts import (
     GATEWAY,
@@ -25,7 +26,7 @@ from edge.envoy.contracts import (
 from edge.envoy.edge_listener import bridge_listener, edge_listener
 from edge.envoy.edge_routes import BRIDGE_CLUSTER
 from edge.envoy.endpoints import file_of, publish
-from edge.envoy.identity import AUTHORIZATION_CLUSTER, AUTHORIZATION_SERVICE, KEYS_CLUSTER
+from edge.envoy.identity import AUTHORIZATION_CLUSTER, KEYS_CLUSTER
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.overload import overload_manager, runtime
 from edge.envoy.settings import EnvoySettings

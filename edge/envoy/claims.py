@@ -20,6 +20,9 @@ EXT_AUTHZ = "envoy.filters.http.ext_authz"
 CLAIMS = "claims"
 """Namespace and key of Envoy's dynamic metadata under which the verified claims are."""
 
+AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization"
+"""Whom Envoy asks whether a verified token still counts."""
+
 METHOD = "method"
 """The context extension that names the method a route leads to, `/package.Service/Method`."""
 

@@ -35,7 +35,6 @@ JWT_AUTHN = JWT_FILTER
 KEYS_CLUSTER = "gateway-keys"
 KEYS_PATH = "/.well-known/jwks.json"
 AUTHORIZATION_CLUSTER = "authorization"
-AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization"
 
 _PROVIDER = "viva"
 _ANYBODY = "anybody"

@@ -20,9 +20,10 @@ from edge.reflection.replicas import Whereabouts
 from edge.reflection.settings import ReflectionSettings
 from services.runtime import logs
 from services.runtime.errors import ResourceMissing
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 from services.runtime.listening import listen
 from services.runtime.reflection import add_reflection
-from services.runtime.server import EXIT_RESOURCE_MISSING, new_server, stop
+from services.runtime.server import new_server, stop
 from services.runtime.settings import load
 
 _logger = logging.getLogger(__name__)

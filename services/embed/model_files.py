@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from services.embed.pooling import Pooling
 from services.embed.tokenization import Purpose
-from services.embed.vectors import Pooling
 from services.runtime.errors import ResourceMissing
 
 # Of sentence-transformers' modules.json, by the last part of the type's name.

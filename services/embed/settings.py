@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.embed.vectors import Pooling
+from services.embed.pooling import Pooling
 from services.runtime.settings import ServerSettings
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.embed.pooling import Pooling
+
 Floats = NDArray[np.float32]
-
-
-class Pooling(StrEnum):
-    """How a text's vector comes from its tokens' vectors."""
-
-    MEAN = "mean"
-    CLS = "cls"
 
 
 def pool(hidden: Floats, lengths: Sequence[int], pooling: Pooling) -> Floats:

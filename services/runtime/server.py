@@ -23,6 +23,7 @@ from grpc_health.v1._async import HealthServicer
 from services.runtime import logs, metrics
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
+from services.runtime.exit_statuses import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
 from services.runtime.interception import CallInterceptor
 from services.runtime.listening import listen
 from services.runtime.metrics_page import metrics_page
@@ -34,8 +35,6 @@ from services.runtime.watching import Watch
 
 _logger = logging.getLogger(__name__)
 
-EXIT_RESOURCE_MISSING = 2
-EXIT_DEVICE_LOST = 3
 _OVERALL = ""
 # For answers on their way, and for those who watch the health of a server that stops.
 _PARTING_SECONDS = 2.0

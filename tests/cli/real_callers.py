@@ -9,9 +9,10 @@ import asyncio
 import json
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -128,7 +129,10 @@ def recognizing(speech: bytes) -> Call:
 
 @asynccontextmanager
 async def calling(address: str, servers: Sequence[str]) -> AsyncIterator[Tally]:
-    """Has a caller of each server call until the scope ends."""
+    """Has a caller of each server call until the scope ends.
+
+    Each rests as long as it called: a server that is being started needs the processor as well.
+    """
     tally = Tally()
     stop = asyncio.Event()
     async with open_channel(address) as channel:
@@ -144,6 +148,7 @@ async def calling(address: str, servers: Sequence[str]) -> AsyncIterator[Tally]:
         async def caller(server: str) -> None:
             moved = False
             while not stop.is_set():
+                began = time.monotonic()
                 try:
                     await calls[server](channel)
                 except (grpc.aio.AioRpcError, DependencyFailed) as failure:
@@ -155,6 +160,8 @@ async def calling(address: str, servers: Sequence[str]) -> AsyncIterator[Tally]:
                 else:
                     moved = False
                     tally.answered[server] += 1
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), time.monotonic() - began)
 
         async with asyncio.TaskGroup() as callers:
             for server in servers:

@@ -22,6 +22,8 @@ from tests.prepared_models import with_prepared_models
 from tests.server_process import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
+VIVA = ("-m", "services.cli")
+"""What Python runs."""
 READY = "ready to talk"
 """What the last line of `viva up` says."""
 SERVERS = ("embed", "asr", "tts", "llm", "interview", "gateway", "reflection")
@@ -77,9 +79,10 @@ class Launcher:
 
     async def viva(self, *arguments: str) -> tuple[int, str]:
         """Runs another command against the same mesh: exit status and everything it printed."""
+        program = self.program if arguments[0] == "up" else VIVA
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *self.program,
+            *program,
             *arguments,
             env=self.variables,
             stdout=asyncio.subprocess.PIPE,
@@ -140,7 +143,7 @@ class Launcher:
 @asynccontextmanager
 async def launched(
     variables: dict[str, str],
-    program: Sequence[str] = ("-m", "services.cli"),
+    program: Sequence[str] = VIVA,
     options: Sequence[str] = (),
     output: int = asyncio.subprocess.PIPE,
 ) -> AsyncIterator[Launcher]:

@@ -22,9 +22,9 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from edge.envoy.claims import AUTHORIZATION_SERVICE
 from edge.envoy.contracts import GATEWAY, contracts
-from edge.envoy.identity import AUTHORIZATION_SERVICE
-from services.runtime.server import EXIT_DEVICE_LOST
+from services.runtime.exit_statuses import EXIT_DEVICE_LOST
 
 # So that calls are running whenever somebody looks.
 PACE_SECONDS = 0.02

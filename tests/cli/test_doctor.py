@@ -13,20 +13,10 @@ import pytest
 
 from services.cli.commands import doctor
 from services.cli.launcher.weights import fault
+from tests.cli.in_process import viva
 from tests.cli.running_mesh import unprepared
 
 pytestmark = pytest.mark.slow
-
-
-def viva(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=variables,
-        timeout=120,
-    )
 
 
 def findings(variables: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -184,7 +174,10 @@ def test_a_variable_that_nothing_reads_is_named_with_the_nearest(tmp_path: Path)
         "VIVA_TTS_LOUDER is no setting; `viva config` lists those that are",
     ]
     assert found["settings"]["remedy"] == ""
-    up = viva(variables, "up", "--without", "ears")
+    command = [sys.executable, "-m", "services.cli", "up", "--without", "ears"]
+    up = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=variables, timeout=120
+    )
     assert up.returncode == 2
     warning, refusal = up.stderr.splitlines()
     assert warning.startswith("warning: VIVA_ASR_THREAD is no setting; VIVA_ASR_THREADS is")

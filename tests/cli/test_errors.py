@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,23 +19,14 @@ from services.cli.calls import as_called
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.server import Service, serving
 from services.runtime.settings import ServerSettings
+from tests.cli import in_process
+from tests.cli.in_process import Said
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def viva(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}", "COLUMNS": "100"}
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        input=text,
-        timeout=60,
-    )
+def viva(*arguments: str, text: str = "") -> Said:
+    return in_process.viva({**os.environ, "COLUMNS": "100"}, *arguments, text=text)
 
 
 class Cut(ServiceError):
@@ -68,7 +57,7 @@ class Refusing(embed_pb2_grpc.EmbedServiceServicer):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A server in a thread of its own, since the command runs in a process of its own."""
+    """A server in a thread of its own, since each command has an event loop of its own."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     ports: asyncio.Queue[int] = asyncio.Queue()

@@ -25,7 +25,7 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.process import StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from services.runtime.server import EXIT_RESOURCE_MISSING
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 from tests.cli.running_mesh import (
     READY,
     Launcher,
@@ -85,28 +85,20 @@ async def test_a_second_one_says_what_runs(standing: Launcher) -> None:
 
 
 async def test_a_server_that_dies_is_started_again(standing: Launcher) -> None:
-    before = (await standing.servers())["tts"]
-    os.kill(before["pid"], signal.SIGKILL)
-
-    async def back() -> bool:
-        now = (await standing.servers())["tts"]
-        return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
-
-    await until(back)
+    before = await standing.pids("tts")
+    assert before[0] is not None
+    os.kill(before[0], signal.SIGKILL)
+    await standing.until_replaced("tts", before)
     assert (await standing.servers())["tts"]["restarts"] == 1
     await standing.read_until("tts: ended")
     assert "SIGKILL" in standing.said
 
 
 async def test_envoy_is_started_again_as_well(standing: Launcher) -> None:
-    before = (await standing.servers())["envoy"]
-    os.kill(before["pid"], signal.SIGKILL)
-
-    async def back() -> bool:
-        now = (await standing.servers())["envoy"]
-        return now["pid"] not in {None, before["pid"]} and now["health"] == "SERVING"
-
-    await until(back)
+    before = await standing.pids("envoy")
+    assert before[0] is not None
+    os.kill(before[0], signal.SIGKILL)
+    await standing.until_replaced("envoy", before)
 
 
 async def test_servers_can_be_made_to_fail_and_hang(standing: Launcher, tmp_path: Path) -> None:
@@ -164,7 +156,8 @@ async def test_ctrl_c_stops_everything(launcher: Launcher) -> None:
 
 async def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(launcher: Launcher) -> None:
     family = launcher.children()
-    hanging = (await launcher.servers())["interview"]["pid"]
+    [hanging] = await launcher.pids("interview")
+    assert hanging is not None
     os.kill(hanging, signal.SIGSTOP)
     launcher.process.send_signal(signal.SIGINT)
     await launcher.read_until("once more")

@@ -210,13 +210,18 @@ async def test_a_server_that_envoy_has_nobody_to_call_for_is_not_well(standing: 
     publish("llm", Replicas(()), endpoints)
 
     async def told() -> bool:
-        code, table = await standing.viva("status")
-        return code == 1 and "envoy not" in " ".join(table.split())
+        [envoy] = await standing.replicas("envoy")
+        return envoy.health != "SERVING"
 
     await until(told)
+    code, table = await standing.viva("status")
+    assert code == 1
+    assert "envoy not" in " ".join(table.split())
     publish("llm", before, endpoints)
 
     async def well() -> bool:
-        return (await standing.viva("status"))[0] == 0
+        [envoy] = await standing.replicas("envoy")
+        return envoy.health == "SERVING"
 
     await until(well)
+    assert (await standing.viva("status"))[0] == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli.running_mesh import ROOT
 
 # Of what only `viva bench` and the servers need: a second of everybody's time.
@@ -38,3 +40,8 @@ def test_a_command_waits_for_nothing_that_others_need() -> None:
     found = _imported("commands['similarity']")
     wanted = "services.cli.commands.text"
     assert {wanted, "services.cli.commands.mesh", *_HEAVY, *_OF_THE_MESH} & found == {wanted}
+
+
+@pytest.mark.parametrize("program", ["commands['up']", "import services.runtime.postgres.embedded"])
+def test_what_starts_servers_is_none(program: str) -> None:
+    assert not {"numpy", "protovalidate", "services.runtime.server"} & _imported(program)

@@ -38,10 +38,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     subprocess.run([*pip, *build], check=True, env=_without_tree())
     (wheel,) = folder.glob("*.whl")
     place = folder / "environment"
-    venv.create(place, with_pip=True)
+    venv.create(place)
     python = place / "bin" / "python"
-    lock = ["install", "--quiet", "--no-deps", str(wheel)]
-    subprocess.run([str(python), *pip[1:], *lock], check=True, env=_without_tree())
+    install = ["--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
+    subprocess.run([*pip, *install], check=True, env=_without_tree())
     (packages,) = place.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return Installed(wheel, python)

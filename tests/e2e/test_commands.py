@@ -8,7 +8,7 @@ import jiwer
 import soundfile
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 normalize = EnglishTextNormalizer()

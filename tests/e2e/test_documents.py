@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from services.cli.app import app
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 COLUMNS = 100

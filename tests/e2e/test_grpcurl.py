@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 
 SERVICES = {
     "viva.asr.v1.AsrService",

@@ -10,7 +10,7 @@ import signal
 import httpx
 
 from tests.cli.real_callers import calling
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 
 REPLACED = ("embed", "tts", "asr")
 
@@ -33,7 +33,7 @@ def test_servers_that_are_replaced_under_load_lose_no_call(mesh: RealMesh) -> No
 
     async def replaced() -> None:
         async with calling(mesh.address, REPLACED) as tally:
-            done = await asyncio.to_thread(mesh.viva, "restart", *REPLACED)
+            done = await asyncio.to_thread(mesh.run, "restart", *REPLACED)
         assert done.returncode == 0, done.stderr
         assert tally.lost == []
         assert set(tally.answered) == set(REPLACED)

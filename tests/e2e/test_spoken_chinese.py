@@ -13,7 +13,7 @@ from services.cli.held import Held
 from services.cli.live_interview import LiveInterview, hold
 from services.interview.interviewer.words import is_chinese
 from tests.e2e.candidate import speak, written
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 
 CANDIDATE = "zm_yunjian"
 """Not this interviewer's voice, and none that recognition or turn taking was fitted on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 ROUNDS = 2
@@ -51,7 +50,7 @@ def left(mesh: RealMesh, tmp_path_factory: pytest.TempPathFactory) -> Left:
     recordings = librivox()
     out = tmp_path_factory.mktemp("interview")
     answers = [str(recordings[number].path) for number in PICKED]
-    held: subprocess.CompletedProcess[str] = mesh.viva(
+    held = mesh.run(
         *("interview", "--answers", *answers, "--rounds", str(ROUNDS), "--out", str(out))
     )
     assert held.returncode == 0, held.stderr + held.stdout

@@ -9,8 +9,8 @@ import signal
 from viva.interview.v1 import conversation_pb2 as pb
 
 from services.cli.live_interview import LiveInterview, hold
-from tests.e2e.conftest import RealMesh
 from tests.e2e.test_killed_servers import LONGEST_SECONDS, PICKED, answering, assert_understood
+from tests.real_mesh import RealMesh
 from tests.recordings import librivox
 
 HANG_SECONDS = 12.0

@@ -38,10 +38,14 @@ def routes(content: dict[str, Any], listener: str, host: int = 0) -> list[dict[s
     return result
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write(EnvoySettings(), tmp_path_factory.mktemp("envoy")).read_text()
+
+
 @pytest.fixture
-def content(tmp_path: Path) -> dict[str, Any]:
-    written = write(EnvoySettings(), tmp_path)
-    loaded = json.loads(written.read_text())
+def content(written: str) -> dict[str, Any]:
+    loaded = json.loads(written)
     assert isinstance(loaded, dict)
     return loaded
 

@@ -22,9 +22,10 @@ from services.embed.engines.selection import (
     model_files,
     tokenization,
 )
+from services.embed.pooling import Pooling
 from services.embed.settings import EmbedSettings
 from services.embed.tokenization import NamedText, Overflow, Purpose, TokenizedText
-from services.embed.vectors import Pooling, normalized
+from services.embed.vectors import normalized
 from services.runtime.errors import ResourceMissing
 from tests.embed.checkpoints import bge_like, relaid, tiny_bert
 

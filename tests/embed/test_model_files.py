@@ -10,9 +10,9 @@ import pytest
 
 from services.embed.engines.selection import load_cross_encoder, load_encoder, model_files
 from services.embed.model_files import read_model_files
+from services.embed.pooling import Pooling
 from services.embed.settings import PACKAGED_MODEL, EmbedSettings
 from services.embed.tokenization import Purpose
-from services.embed.vectors import Pooling
 from services.runtime.errors import ResourceMissing
 from tests.embed.checkpoints import tiny_bert
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from services.embed.vectors import Pooling, cosines, normalized, pool, shortened
+from services.embed.pooling import Pooling
+from services.embed.vectors import cosines, normalized, pool, shortened
 
 rows = arrays(np.float32, (3, 8), elements=st.floats(-100, 100, width=32))
 

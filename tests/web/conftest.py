@@ -21,10 +21,7 @@ import pytest
 import soxr
 
 from hatch_build import build_web, install_node_packages, write_web_types
-from tests.e2e.conftest import mesh
 from tests.recordings import librivox
-
-__all__ = ["mesh"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "edge/web"

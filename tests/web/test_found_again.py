@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running_mesh import environment
-from tests.e2e.conftest import running
+from tests.real_mesh import RealMesh
 from tests.web.conftest import Browser
 
 pytestmark = pytest.mark.slow
 
 
 def test_an_interview_is_found_again_after_a_restart_and_a_guests_comes_along(
-    browser: Browser, built: Path, tmp_path: Path
+    browser: Browser, built: Path, mesh: RealMesh, tmp_path: Path
 ) -> None:
     assert (built / "index.html").exists()
-    variables = environment(tmp_path / "data")
-    for spec in ("registering.spec.ts", "coming-back.spec.ts"):
-        with running(variables, tmp_path) as mesh:
-            browser.run(spec, {"VIVA_EDGE": mesh.edge, "VIVA_RESULTS": str(tmp_path / "results")})
+    variables = {"VIVA_EDGE": mesh.edge, "VIVA_RESULTS": str(tmp_path / "results")}
+    browser.run("registering.spec.ts", variables)
+    mesh.restart()
+    browser.run("coming-back.spec.ts", variables)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import RealMesh
+from tests.real_mesh import RealMesh
 from tests.web.conftest import Browser, speaking
 
 pytestmark = pytest.mark.slow

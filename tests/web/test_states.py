@@ -1,6 +1,7 @@
 """Every state of the room, and the pages before it, in both languages, themes and sizes.
 
-`VIVA_SHOTS=FOLDER` leaves a picture of each in every combination of them.
+`VIVA_SHOTS=FOLDER` leaves a picture of each in every combination of them; `VIVA_TRACE=1` leaves a
+trace of what fails, in each of these tests' results.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from edge.gateway.bridge.upstream import Upstream
 from services.runtime import logs
 from services.runtime.addresses import bare
 from services.runtime.errors import ResourceMissing
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 from services.runtime.listening import require_allowed, taken
 from services.runtime.metrics_page import metrics_page
-from services.runtime.server import EXIT_RESOURCE_MISSING
 from services.runtime.settings import load
 
 _logger = logging.getLogger(__name__)

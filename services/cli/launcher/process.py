@@ -18,7 +18,7 @@ from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.overview import Status
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
-from services.runtime.server import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
+from services.runtime.exit_statuses import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0

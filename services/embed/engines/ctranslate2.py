@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from services.embed.checkpoint import find_checkpoint
 from services.embed.engines import EngineInfo
 from services.embed.model_files import ModelFiles
+from services.embed.pooling import Pooling
 from services.embed.settings import ComputeType
 from services.embed.tokenization import TokenizedText
 from services.embed.tokenizer_files import load_tokenizer
-from services.embed.vectors import Pooling, pool
+from services.embed.vectors import pool
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from services.embed.checkpoint import Format, find_checkpoint
 from services.embed.engines import EngineInfo
 from services.embed.model_files import ModelFiles
+from services.embed.pooling import Pooling
 from services.embed.tokenization import TokenizedText, pad
-from services.embed.vectors import Pooling, pool
+from services.embed.vectors import pool
 from services.runtime.errors import ResourceMissing
 
 try:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.embed.engines.ctranslate2 import prepare
 from services.embed.engines.selection import model_files
+from services.embed.pooling import Pooling
 from services.embed.settings import EmbedSettings
-from services.embed.vectors import Pooling
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
 

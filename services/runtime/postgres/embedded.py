@@ -26,9 +26,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.runtime.errors import ResourceMissing
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
 from services.runtime.postgres.database import DATABASE, SUPERUSER
 from services.runtime.postgres.remnants import clear
-from services.runtime.server import EXIT_RESOURCE_MISSING
 
 FOLDER = "postgres"
 """In the data folder."""

@@ -14,7 +14,8 @@ export default defineConfig({
     baseURL: process.env.VIVA_EDGE ?? "http://127.0.0.1:8080",
     permissions: ["microphone"],
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
+    // It is written of what passes as well, and takes as long as the rest.
+    trace: process.env.VIVA_TRACE ? "retain-on-failure" : "off",
     launchOptions: {
       executablePath: process.env.VIVA_CHROMIUM_PATH ?? "",
       args: [

@@ -17,8 +17,10 @@ export async function toTheCheck(page: Page): Promise<void> {
 export async function talkByTyping(page: Page, answer: string): Promise<void> {
   await toTheCheck(page);
   await page.getByRole("button", { name: "Type instead of speaking" }).first().click();
-  // What is said before the first question is no answer to it.
+  // What is said before the first question, or sooner than anyone can have read it, is no answer to it.
   await expect(page.getByRole("img", { name: "Question 1 of 1" })).toBeVisible();
+  await expect(page.locator(".captions .interviewer").nth(1)).toBeVisible();
+  await expect(page.locator(".presence.speaking")).toBeVisible();
   await expect(page.locator(".presence.listening")).toBeVisible();
   await page.getByLabel("Your answer").fill(answer);
   await page.keyboard.press("Control+Enter");
