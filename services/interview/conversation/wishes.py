@@ -22,7 +22,7 @@ SHORT_WORDS = 9
 def agreed(scene: Scene, text: str) -> bool | None:
     """Whether it says yes or no to what was offered; None if neither, or nothing was."""
     if scene.state.ending:
-        return consent(text, END, hum=scene.state.pressed)
+        return consent(text, END, pressed=scene.state.pressed)
     return consent(text, SKIP) if scene.state.offered else None
 
 
