@@ -172,7 +172,7 @@ _SKIP = rf"""
   | ask me (?:{_NEXT}|something else)
   | i would (?:prefer|like) {_NEXT}
   | {_ASK}(?:come|go|get) back to {_ONE}(?: one)? later
-  | i (?:would (?:really )?(?:prefer|rather)|prefer) not(?: to)? (?:answer|discuss|talk about)
+  | (?:i )?(?:would (?:really )?(?:prefer|rather)|prefer) not(?: to)? (?:answer|discuss|talk about)
     (?: {_ONE})?
   | i do not (?:really )?(?:want|wish) to (?:answer|discuss|talk about) {_ONE}
   | (?:can|could|may) i not answer(?: {_ONE})?
@@ -201,7 +201,7 @@ _END = rf"""
   | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
     (?: any ?more)?
   | (?:i am|we are) (?:all )?(?:done|finished|through) with (?:the|this|our) interview
-  | i (?:do not (?:really )?want to|can not) do (?:(?:this|it)(?: interview)?|the interview)
+  | (?:i )?(?:do not (?:really )?want to|can not) do (?:(?:this|it)(?: interview)?|the interview)
     (?: any ?more| any longer)
   | i do not (?:really )?want to do (?:the|this) interview
   | i am (?:leaving|quitting) (?:the|this) interview
@@ -213,7 +213,7 @@ _REASONS = rf"""
   | (?:i have )?no idea | i am not (?:really )?sure(?: about (?:it|that|this))?
   | i am sorry | sorry | excuse me | pardon me | please | thanks
   | thank you(?: (?:so|very) much)? | wait | no
-  | okay | ok | oh | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right | hello | hi
+  | okay | ok | oh | (?:good ?)?bye | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right | hello | hi
   | actually | all right | alright
   | (?:that is )?a? ?(?:very |really )?
     (?:good|great|tough|hard|difficult|interesting) (?:question|one)

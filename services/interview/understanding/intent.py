@@ -96,7 +96,8 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
     if len(text) > max(LONG_LETTERS, 2 * len(situation.line or "")):
         return Intent.SPEECH
     utterance = read(text)
-    if utterance.invented and not situation.typed:
+    quoted = final and expected.answers(utterance, situation.answerable)
+    if utterance.invented and not (situation.typed or quoted):
         return Intent.NOISE
     if situation.line is not None:
         rest = without_echo(

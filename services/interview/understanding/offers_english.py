@@ -84,7 +84,7 @@ _UNSURE = rf"""
   | what | which | how | why | who | when | where
 """
 _FILLER = r"""
-    um+ | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but | hey | please
+    um+ | w?oops | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but | hey | please
   | thanks(?: a lot)? | thank you(?: (?:very|so) much)?(?: for (?:your|the) (?:time|questions))?
   | honestly | then | now | damn(?: it)? | god | hell | (?:for )?(?:god|heaven)s? sake | no (?:problem|worries|doubt|hard feelings) | really | dear
   | it is (?:okay|ok|fine|all right) | (?:very )?much | have a (?:nice|good) (?:day|one|evening)

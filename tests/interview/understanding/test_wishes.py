@@ -107,7 +107,7 @@ def _at_end(sample: Sample) -> str:
 
 def _at_skip(sample: Sample) -> str:
     world = _after(_offered_to_skip(), sample)
-    if world.state.offered and world.state.floor is not None:
+    if world.state.offered and world.state.pressed:
         return "neither"
     found = _otherwise(world, nothing="nothing")
     return {"SKIP": "yes", "HOLD": "no"}.get(found, found)
