@@ -67,9 +67,10 @@ def _unclear(scene: Scene, turn: Turn, meant: Intent) -> bool:
 
 def _open(scene: Scene, turn: Turn, meant: Intent) -> bool:
     """Whether to offer once more to skip: "Not really." may answer the offer or the question."""
-    if scene.state.pressed or meant in WISHES:
+    if scene.state.pressed or meant in WISHES - {Intent.REPEAT}:
         return False
-    return (meant is Intent.SPEECH or turn.typed) and doubtful(turn.text, SKIP)
+    says = meant in {Intent.SPEECH, Intent.REPEAT} or turn.typed
+    return says and doubtful(turn.text, SKIP)
 
 
 def _short(text: str) -> bool:

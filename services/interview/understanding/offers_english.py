@@ -182,7 +182,7 @@ _SKIP_CONTRARY = rf"""
     |have a (?:go|try|think)|give it a (?:go|try|shot)|take a guess|see){_WITH_IT}
   | (?:{_NOT}|not|no need to) (?:(?:want|wish|need|like|have) to )?skip(?: {_THE_QUESTION})?
   | i (?:would rather not|would prefer not to) skip(?: {_THE_QUESTION})?
-  | stay (?:with|on) {_THE_QUESTION} | {_MAY}{_CONTINUE} with {_THE_QUESTION}
+  | stay (?:with|on) {_THE_QUESTION} | (?:{_INTENDED} )?{_MAY}{_CONTINUE} with {_THE_QUESTION}
   | i (?:have|got|have got) (?:an idea|one|something)
   | {_WAIT}
   | (?:i am )?(?:still |just )?thinking | i am not (?:ready|done)(?: yet)?
@@ -218,12 +218,14 @@ PLAIN_YES = _flat(
     |absolutely|definitely|certainly|of course|correct|exactly|right|indeed)"""
 )
 CONDITION = _flat(
-    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if|when
+    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if|when|say|tell|explain|add|mention|try
     |unless|until|till|once|only|another|questions?|ask|answer|later|instead|next|same)\b
     |\b(?<!can )not\b"""
 )
-_SHALL = (
-    r"(?:(?:really|just|do|definitely|truly|still) )*(?:have(?: got)? to|need to|must|got to|should)"
+_SHALL = r"(?:(?:really|just|do|definitely|truly|still) )*(?:have(?: got)? to|need to|must|got to|should)"
+_OFF = (
+    r"(?:really )?(?:be|go|leave|run|rush|hurry|head|stop|end|finish|quit|get|pick|fetch|collect"
+    r"|catch|drive|attend|start|feed|cook|eat|sleep|see|take|bring|return)"
 )
 _STOPS = r"(?:end|stop|quit|finish|leave|go|be done)"
 _FAMILIAR = (
@@ -234,7 +236,7 @@ _FAMILIAR = (
 )
 WHY = _flat(
     rf"""(?:(?:because|since|as|for) )?(?:
-    i {_SHALL} (?!(?:say|admit|tell|explain|mention|add|confess|think)\b)
+    i {_SHALL} {_OFF}\b
     |i (?:(?:really|just|do|definitely|truly|still) )*(?:want to|would like to|would rather) {_STOPS}
     |i am (?:(?:quite|very|so|really|already|being) )*(?:expected|needed|wanted|late|leaving|going
     |off|done|sure|certain|tired|exhausted|sick|in a hurry|out of)\b
