@@ -9,8 +9,8 @@ import pytest
 from services.interview.conversation import events as e
 from services.interview.record import Phase
 from services.interview.understanding.consent import END, SKIP, consent
-from tests.interview.test_engine import asked
 from tests.interview.test_ending_by_voice import asked_whether_to_end, closing, offered, says
+from tests.interview.test_engine import asked
 from tests.interview.world import World
 
 REFUSALS = (

@@ -88,7 +88,8 @@ _REQUESTED = re.compile(
 """Asking for it is no question whether it was offered: "Can we stop here?", "The end?"."""
 _HESITATES = re.compile(r"(?:…|\.\.\.?)\s*$")
 _GOES_ON = re.compile(
-    r"(?:^| )(?:(?<!afraid )(?<!think )(?<!guess )(?<!suppose )so|and|but|well|um+|uh+|er+m?|actually)$|(?:那个?|那么|其实|呃|额)$"
+    r"(?:^| )(?:(?<!afraid )(?<!think )(?<!guess )(?<!suppose )so|and|but|well|um+|uh+|er+m?"
+    r"|actually)$|(?:那个?|那么|其实|呃|额)$"
 )
 """Behind these more will come: "Okay, so"."""
 

@@ -213,7 +213,8 @@ _REASONS = rf"""
   | (?:i have )?no idea | i am not (?:really )?sure(?: about (?:it|that|this))?
   | i am sorry | sorry | excuse me | pardon me | please | thanks
   | thank you(?: (?:so|very) much)? | wait | no
-  | okay | ok | oh | (?:good ?)?bye | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right | hello | hi
+  | okay | ok | oh | (?:good ?)?bye | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right
+  | hello | hi
   | actually | all right | alright
   | (?:that is )?a? ?(?:very |really )?
     (?:good|great|tough|hard|difficult|interesting) (?:question|one)
@@ -251,12 +252,15 @@ COMMANDS = grammar(
     reasons=_flat(_REASONS),
     repairs=_REPAIRS,
     clear=r"\b(?:you|please|question|interview|let us|let me|hold on|hang on|hold that thought|wait"
-    r"|moment|second|sec|minute|min|(?:can|could|may|might|shall) (?:i|we)|i (?:want|would like|need|have) to)\b",
+    r"|moment|second|sec|minute|min|(?:can|could|may|might|shall) (?:i|we)"
+    r"|i (?:want|would like|need|have) to)\b",
     circumstances=r"(?:(?:sorry|because|as|i am sorry|i am afraid) ){0,3}"
-    r"(?:i (?:was|am|did|do|have|got|lost|missed|can|could|feel|zoned)|lost connection|my \w+|the \w+|there (?:is|was)"
+    r"(?:i (?:was|am|did|do|have|got|lost|missed|can|could|feel|zoned)|lost connection"
+    r"|my \w+|the \w+|there (?:is|was)"
     r"|it (?:is|was)|you (?:cut|broke)|someone|somebody)\b.{0,50}",
     holding=r"(?:sorry )?(?:the|my) (?:door(?:bell)?|phone|baby|dog|cat|kids?|child|children|alarm"
-    r"|delivery|postman|courier)|i need (?:some )?(?:water|air|coffee)|(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
+    r"|delivery|postman|courier)|i need (?:some )?(?:water|air|coffee)"
+    r"|(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
     r"|let me (?:just |quickly )?(?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}"
     r"|i (?:need|have|had) to (?:close|open|get|fetch|turn|check|take|answer|grab|move"
     r"|use)\b.{0,30}",

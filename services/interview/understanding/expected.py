@@ -57,7 +57,8 @@ _STATEMENT = re.compile(
 _ENDED = re.compile(
     r"(?:已经|就|就这样|我们|都)?(?:结束|停|停止|终止|中止|暂停|跳过|过|不继续|不想继续|不想做|走)了"
     r"|(?:we|they|it|i)(?: \w+){0,3}"
-    r"|i do not want to (?:continue|go on|carry on|do (?:this|it)).*|i (?:have|need) to (?:go|leave|stop).*"
+    r"|i do not want to (?:continue|go on|carry on|do (?:this|it)).*"
+    r"|i (?:have|need) to (?:go|leave|stop).*"
     r"|i want(?:ed)? (?:to (?:move on|stop|leave|go)|.*(?:else|different|new)).*"
     r"|我?(?:不想(?:做|干|继续)了?|(?:得|要|该)走了?|想停一下)"
 )

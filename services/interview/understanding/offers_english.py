@@ -60,7 +60,8 @@ _YES_TO_THAT = r"""
 """
 _HUM = r"mhm+|m+h+m+|mm+|uhhuh|uh huh|aha"
 _NO = r"""
-    no+ | nope | nah | naw | n | no (?:way|thanks|thank you|need(?: to)?|please) | negative
+    no (?:way|thanks|thank you|need(?: to)?|please) | no+ | nope | nah | naw | n | negative
+  | (?:that (?:will|would) not be|it is not|not) necessary | there is no need
   | not (?:now|yet|today|here)(?: please)? | please (?:not|do not) | do not(?: do (?:it|that))?
   | let us not | better not | non | nein
 """
@@ -84,15 +85,18 @@ _UNSURE = rf"""
   | what | which | how | why | who | when | where
 """
 _FILLER = r"""
-    um+ | w?oops | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but | hey | please
+    um+ | w?oops | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but
+  | hey | please
   | thanks(?: a lot)? | thank you(?: (?:very|so) much)?(?: for (?:your|the) (?:time|questions))?
-  | honestly | then | now | damn(?: it)? | god | hell | (?:for )?(?:god|heaven)s? sake | no (?:problem|worries|doubt|hard feelings) | really | dear
+  | honestly | then | now | damn(?: it)? | god | hell | (?:for )?(?:god|heaven)s? sake
+  | no (?:problem|worries|doubt|hard feelings) | really | dear
   | it is (?:okay|ok|fine|all right) | (?:very )?much | have a (?:nice|good) (?:day|one|evening)
 """
 _DISTURBED = r"""
     i am (?:(?:very|really|so|a bit|a little|too|just|quite) ){0,2}
     (?:tired|exhausted|late|busy|sick|hungry|out of time|not feeling (?:so |very )?(?:well|good))
-  | (?:i am )?out of time | i (?:do not|have not) (?:got |have )?(?:(?:any|much|more) ){0,2}time(?: left)?
+  | (?:i am )?out of time
+  | i (?:do not|have not) (?:got |have )?(?:(?:any|much|more) ){0,2}time(?: left)?
   | i (?:do not|am not) feel(?:ing)? (?:(?:so|very|too) )?(?:well|good)
   | my (?:battery|bus|train|phone|laptop|taxi|ride|break|time|boss|lunch|food) (?:is|are)
     (?: (?:almost|nearly|about))?(?: (?:here|dying|empty|dead|low|coming|calling(?: me)?|waiting
@@ -133,8 +137,9 @@ _END_ACT = rf"""
   | enough(?: {_INTERVIEW}|{_HERE}){{0,2}}
   | no more(?: questions)?(?:{_HERE}){{0,2}} | nothing (?:more|else) to (?:say|add)
   | (?:good ?)?bye+ | bye bye | see you(?: (?:later|soon|around))? | good night
-  | (?:do not (?:really )?|(?:(?:i|we) )?(?:(?:can|will|would) not (?:really )?(?:(?:want|like) to )?
-    |do not (?:really )?(?:want|wish|like|need|have) to )){_CONTINUE}(?: (?:any ?more|any longer))?
+  | (?:do not (?:really )?
+    |(?:(?:i|we) )?(?:(?:can|will|would) not (?:really )?(?:(?:want|like) to )?
+    |do not (?:really )?(?:want|wish|like|need|have) to )){_CONTINUE}(?: any ?(?:more|longer))?
   | i would rather not {_CONTINUE}
 """
 _SPOKEN_OF = r"(?!interview|session|practice|whole)"
@@ -177,12 +182,13 @@ _WITH_IT = (
     r"|min|bit|little)(?: (?:longer|more))?)){0,4}"
 )
 _SKIP_CONTRARY = rf"""
-    (?:{_INTENDED}|let me|can i|could i|may i|we can|give me a chance to)(?: ){_SOFTLY}
+    (?:{_INTENDED} )?{_MAY}{_CONTINUE} with {_THE_QUESTION}
+  | (?:{_INTENDED}|let me|can i|could i|may i|we can|give me a chance to)(?: ){_SOFTLY}
     (?:answer|try|think|attempt|respond|stay|do|explain|go on|continue|finish
     |have a (?:go|try|think)|give it a (?:go|try|shot)|take a guess|see){_WITH_IT}
   | (?:{_NOT}|not|no need to) (?:(?:want|wish|need|like|have) to )?skip(?: {_THE_QUESTION})?
   | i (?:would rather not|would prefer not to) skip(?: {_THE_QUESTION})?
-  | stay (?:with|on) {_THE_QUESTION} | (?:{_INTENDED} )?{_MAY}{_CONTINUE} with {_THE_QUESTION}
+  | stay (?:with|on) {_THE_QUESTION}
   | i (?:have|got|have got) (?:an idea|one|something)
   | {_WAIT}
   | (?:i am )?(?:still |just )?thinking | i am not (?:ready|done)(?: yet)?
@@ -197,8 +203,7 @@ _VAGUE = rf"""
   | (?:absolutely|certainly|of course|definitely|rather) not | never mind | forget it
   | i do not (?:think so|(?:want|wish|need|like) (?:to|that|it))$
   | i would (?:(?:rather|prefer) )?not(?: (?:like )?(?:to|that))?$ | (?:i am|i will) (?:good|fine)$
-  | (?:that is )?not necessary | there is no need | (?:please )?{_CONTINUE}
-  | let us (?:please )?{_CONTINUE}
+  | (?:(?:let us|please) ){{0,2}}{_CONTINUE}
 """
 _NOTHING_KNOWN = r"""
     (?:i )?(?:really |honestly )?(?:do|can|could) not (?:really )?
@@ -218,11 +223,12 @@ PLAIN_YES = _flat(
     |absolutely|definitely|certainly|of course|correct|exactly|right|indeed)"""
 )
 CONDITION = _flat(
-    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if|when|say|tell|explain|add|mention|try
-    |unless|until|till|once|only|another|questions?|ask|answer|later|instead|next|same)\b
+    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if
+    |when|say|tell|explain|add|mention|try|unless|until|till|once|only|another|questions?|ask|answer|later|instead|next|same)\b
     |\b(?<!can )not\b"""
 )
-_SHALL = r"(?:(?:really|just|do|definitely|truly|still) )*(?:have(?: got)? to|need to|must|got to|should)"
+_REALLY = r"(?:(?:really|just|do|definitely|truly|still) )*"
+_SHALL = rf"{_REALLY}(?:have(?: got)? to|need to|must|got to|should)"
 _OFF = (
     r"(?:really )?(?:be|go|leave|run|rush|hurry|head|stop|end|finish|quit|get|pick|fetch|collect"
     r"|catch|drive|attend|start|feed|cook|eat|sleep|see|take|bring|return)"
@@ -237,19 +243,22 @@ _FAMILIAR = (
 WHY = _flat(
     rf"""(?:(?:because|since|as|for) )?(?:
     i {_SHALL} {_OFF}\b
-    |i (?:(?:really|just|do|definitely|truly|still) )*(?:want to|would like to|would rather) {_STOPS}
+    |i {_REALLY}(?:want to|would like to|would rather) {_STOPS}
     |i am (?:(?:quite|very|so|really|already|being) )*(?:expected|needed|wanted|late|leaving|going
     |off|done|sure|certain|tired|exhausted|sick|in a hurry|out of)\b
     |i can not (?:stay|go on|continue|do (?:this|it))\b
     |i (?:have )?(?:already |just )?(?:told you|said)(?: so)?\b
-    |my {_FAMILIAR} (?:is|are|needs?|wants?|has|have|just|starts?|begins?|leaves?|will|hurts?|died)\b
-    |(?:someone|somebody) (?:is|needs|wants|has|at)\b|there is (?:someone|somebody|an emergency|no time)
-    |it (?:was|is|has been) (?:(?:so|very|really|such) )*(?:a )?(?:nice|great|good|lovely|pleasure|late)
+    |my {_FAMILIAR} (?:is|are|needs?|wants?|has|have|just|starts?|begins?|leaves?|will|hurts?
+    |died)\b
+    |(?:someone|somebody) (?:is|needs|wants|has|at)\b
+    |there is (?:someone|somebody|an emergency|no time)
+    |it (?:was|is|has been) (?:(?:so|very|really|such) )*(?:a )?(?:nice|great|good|lovely|pleasure
+    |late)
     )"""
 )
 TELLS = _flat(
-    r"""\b(?:we|our|(?:i|they|he|she|it) (?:\w+ed|did|had|was|were|made|took|went|led|built|ran|wrote
-    |am an?|use|work|like|love|know|think|do|have an?|have been|would|will|can))\b"""
+    r"""\b(?:we|our|(?:i|they|he|she|it) (?:(?!need)\w+ed|did|had|was|were|made|took|went|led|built
+    |ran|wrote|am an?|use|work|like|love|know|think|do|have an?|have been|would|will|can))\b"""
 )
 """It may be an answer to the question before."""
 
