@@ -93,6 +93,8 @@ def test_who_types_goodbye_wants_to_end_and_who_is_heard_to_say_it_may_not(text:
         ("听不见客人说话。", OPEN),
         ("R is there, and Python.", OPEN),
         ("我们继续做下去。", OPEN),
+        ("继续。", OPEN),
+        ("Don't stop.", OPEN),
     ],
 )
 def test_an_answer_in_such_words_is_one(text: str, question: str, typed: bool) -> None:
