@@ -9,6 +9,7 @@ from services.interview.conversation import (
     replies,
     speaking,
     turn_taking,
+    wishes,
 )
 from services.interview.conversation.progress import OPENING, after
 from services.interview.conversation.scene import Scene
@@ -92,20 +93,14 @@ def still_quiet(scene: Scene) -> None:
         return
     scene.set(quiet=state.quiet + 1)
     if not state.speaks:
-        _offer_to_skip(scene)
+        wishes.offer_to_skip(scene)
     elif state.quiet == 0:
         speaking.say(scene, scene.script.repeated(place.line))
     elif state.quiet < REMINDERS:
-        _offer_to_skip(scene)
+        wishes.offer_to_skip(scene)
     else:
         scene.set(quiet=0)
         commanding.pause(scene)
-
-
-def _offer_to_skip(scene: Scene) -> None:
-    scene.set(offered=True)
-    offer = scene.script.aside(scene.script.skip_offer(), scene.place, answered=True)
-    speaking.say(scene, offer)
 
 
 def held_long_enough(scene: Scene) -> None:

@@ -350,7 +350,7 @@ class SessionState:
         quiet: How often a silent candidate was asked already.
         offered: Whether the candidate was offered to skip the question.
         ending: Whether the candidate was asked if the interview shall end.
-        pressed: Whether they were asked that a second time.
+        pressed: Whether they were asked the one or the other a second time.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
         counter: Numbers whatever needs a number.

@@ -9,7 +9,7 @@ from services.interview.conversation.scene import Scene
 from services.interview.interviewer.deciding import Move
 from services.interview.interviewer.words import count
 from services.interview.record import Phase, Turn
-from services.interview.understanding.consent import END, SKIP, consent, hums
+from services.interview.understanding.consent import END, SKIP, consent, doubtful, hums
 from services.interview.understanding.intent import Intent
 
 CONFIRM_SECONDS = 15.0
@@ -22,7 +22,7 @@ SHORT_WORDS = 9
 def agreed(scene: Scene, text: str) -> bool | None:
     """Whether it says yes or no to what was offered; None if neither, or nothing was."""
     if scene.state.ending:
-        return consent(text, END, hum=scene.state.pressed)
+        return consent(text, END, pressed=scene.state.pressed)
     return consent(text, SKIP) if scene.state.offered else None
 
 
@@ -41,6 +41,10 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
     if state.ending and answer is None and _unclear(scene, turn, meant):
         _apart(scene, turn)
         _ask_whether_to_end(scene, again=True)
+        return True
+    if state.offered and answer is None and _open(scene, turn, meant):
+        _apart(scene, turn)
+        offer_to_skip(scene, again=True)
         return True
     if state.ending and answer is False and meant not in WISHES - {Intent.END}:
         meant = Intent.REPEAT
@@ -61,6 +65,14 @@ def _unclear(scene: Scene, turn: Turn, meant: Intent) -> bool:
     return little and not scene.state.pressed
 
 
+def _open(scene: Scene, turn: Turn, meant: Intent) -> bool:
+    """Whether to offer once more to skip: "Not really." may answer the offer or the question."""
+    if scene.state.pressed or meant in WISHES - {Intent.REPEAT}:
+        return False
+    says = meant in {Intent.SPEECH, Intent.REPEAT} or turn.typed
+    return says and doubtful(turn.text, SKIP)
+
+
 def _short(text: str) -> bool:
     return count(text) <= SHORT_WORDS
 
@@ -78,6 +90,13 @@ def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
     scene.set(ending=True, pressed=again)
     question = scene.script.aside(scene.script.end_question(), scene.place, answered=True)
     speaking.say(scene, question)
+
+
+def offer_to_skip(scene: Scene, *, again: bool = False) -> None:
+    """Who has said nothing for long, or nothing clear to that, is asked if they want to go on."""
+    scene.set(offered=True, pressed=again)
+    offer = scene.script.aside(scene.script.skip_offer(), scene.place, answered=True)
+    speaking.say(scene, offer)
 
 
 def _close(scene: Scene, turn: Turn) -> None:

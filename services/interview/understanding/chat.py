@@ -36,7 +36,12 @@ _SHORT = {
     "okey": "okay",
     "okie": "okay",
     "kk": "ok",
+    "tht": "that",
+    "rpt": "repeat",
+    "cuz": "because",
+    "coz": "because",
     "👍": " yes ",
+    "✅": " yes ",
     "👌": " ok ",
     "👎": " no ",
     "甚么": "什么",
@@ -51,6 +56,9 @@ _LET_US = re.compile(
     r"(?<![a-z])lets(?= (?:just |please )?(?:skip|stop|end|go|move|continue|finish|do|call|try"
     r"|wrap|keep|carry|pause|take|see)\b)"
 )
+_ARE_YOU = re.compile(r"(?<![\w'])r (?=(?:you|u)(?![\w']))")
+"""By itself it is a language."""
+_I_WOULD = re.compile(r"(?<![\w'])id (?=(?:rather|prefer|like|love)(?![\w']))")
 _QUESTION = re.compile(
     r"(?<![a-z])((?:this|that|the|your|next|last|another|more) )(?:q|qn|ques)(?![a-z])"
 )
@@ -62,7 +70,8 @@ _WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF41,
 
 def spelled_out(text: str) -> str:
     """Text in lower case as it would have been said; what is no such habit stays as it is."""
-    text = _SHORTENED.sub(lambda found: _SHORT[found[0]], text.translate(_WIDE))
+    text = _I_WOULD.sub("i'd ", _ARE_YOU.sub("are ", text.translate(_WIDE)))
+    text = _SHORTENED.sub(lambda found: _SHORT[found[0]], text)
     text = _LET_US.sub("let's", _BARE_NOT.sub(r"\1n't", text))
     return _MISTYPED.sub(_meant, _QUESTION.sub(r"\1question", text))
 

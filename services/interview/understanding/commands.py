@@ -13,6 +13,8 @@ CommandName = Literal["repeat", "rephrase", "hold", "skip", "end"]
 MOST_CLAUSES = 5
 MOST_LETTERS = 120
 """Who says more than that says something."""
+MOST_TYPED_CLAUSES = 2
+"""A word that is a wish when it is typed, and a politeness."""
 MOST_FILLERS = 4
 """So many in a row stand around a command: every way to part them is tried."""
 
@@ -25,7 +27,8 @@ class Grammar:
         cores: The command itself, without what may stand around it.
         reasons: Why it is said ("I don't know"), and politeness; no command by itself.
         repairs: Whole utterances that ask for the last line again ("Sorry?"), where an answer is
-            expected (Dingemanse et al. 2013). A question mark is seen behind them.
+            expected (Dingemanse et al. 2013), or that the interview goes on: "Don't end it." A
+            question mark is seen behind them.
         clear: Makes a request of a command: who is asked, or for what.
         circumstances: Beside a clear request a clause in words of one's own says why, if it is of
             this form.
@@ -58,9 +61,9 @@ class Grammar:
             " ".join(clauses) + "?" * utterance.asks
         ):
             return "repeat"
-        if typed and len(clauses) == 1:
+        if typed and len(clauses) <= MOST_TYPED_CLAUSES:
             for wish, whole in self.typed.items():
-                if whole.fullmatch(clauses[0]):
+                if whole.fullmatch(" ".join(clauses)):
                     return wish
         found: CommandName | None = None
         others: list[str] = []

@@ -1,35 +1,53 @@
 """Yes or no to an offer of the interviewer's: "Shall I end the interview?", "Shall we skip it?".
 
 What is said is cut into phrases that say yes or no, name what is offered or its contrary, give a
-reason, or only fill. A yes holds nothing else: "Yes, we used Redis" is no consent, and "Let me
-finish" names no end. Who contradicts themselves, or says anything that is none of these, has said
-neither; then it is asked again, or taken for an answer.
+reason, or only fill. None runs over the end of a clause: "I don't want to. Continue." names no end.
+A yes holds nothing else but why: "Yes, we used Redis" is no consent, and "Let me finish" names no
+end. Who contradicts themselves, or says anything that is none of these, has said neither; then it
+is asked again, or taken for an answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from services.interview.understanding import offers_chinese, offers_english
-from services.interview.understanding.wording import Utterance, is_hanzi, read
+from services.interview.understanding.wording import (
+    Utterance,
+    is_hanzi,
+    joined,
+    read,
+    words_of,
+)
 
 MOST_LETTERS = 100
 """Who says more than that says something else."""
 MOST_WORDS, MOST_HANZI = 9, 14
 """A "no" may go on for so long: "No, I was talking to my colleague"."""
+MOST_WORDS_WHY, MOST_HANZI_WHY = 12, 20
+"""And a "yes" with its reason."""
+
+_APART = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|[\r\n]+")
+"""Who types parts clauses with blanks in Chinese, and with lines in any language."""
 
 
 class Part(Enum):
-    """What a phrase does in the reply to an offer."""
+    """What a phrase does in the reply to an offer.
+
+    What is FIRM is a yes beside one ("Definitely."); what is VAGUE is neither, and may be said of
+    something else ("Not really.").
+    """
 
     YES = auto()
     NO = auto()
     ACT = auto()
     CONTRARY = auto()
     REASON = auto()
+    FIRM = auto()
+    VAGUE = auto()
     UNSURE = auto()
     FILLER = auto()
     HUM = auto()
@@ -43,8 +61,8 @@ class Offer:
     Attributes:
         phrases: How its parts are said; the longest phrase counts.
         question: Whether a question may be answered instead. Then a "no" with content of its own
-            answers that: "No, we used Postgres."
-        final: Whether it can't be undone. Then a hum is no yes yet.
+            answers that: "No, we used Postgres." And "Definitely." is no yes yet.
+        final: Whether it can't be undone. Then a hum is no yes yet, and a yes may give its reason.
     """
 
     phrases: Mapping[Part, re.Pattern[str]]
@@ -70,30 +88,34 @@ _REQUESTED = re.compile(
 """Asking for it is no question whether it was offered: "Can we stop here?", "The end?"."""
 _HESITATES = re.compile(r"(?:…|\.\.\.?)\s*$")
 _GOES_ON = re.compile(
-    r"(?:^| )(?:so|and|but|well|um+|uh+|er+m?|actually)$|(?:那个?|那么|其实|呃|额)$"
+    r"(?:^| )(?:(?<!afraid )(?<!think )(?<!guess )(?<!suppose )so|and|but|well|um+|uh+|er+m?"
+    r"|actually)$|(?:那个?|那么|其实|呃|额)$"
 )
 """Behind these more will come: "Okay, so"."""
 
 
-def consent(text: str, offer: Offer, *, hum: bool = False) -> bool | None:
+def consent(text: str, offer: Offer, *, pressed: bool = False) -> bool | None:
     """Whether the words say yes to an offer; None if they say neither yes nor no.
 
     Args:
         text: What was said or typed.
         offer: What was offered.
-        hum: Whether "mm-hm" is a yes to what can't be undone, because it was asked about before.
+        pressed: Whether it was offered before. Then "mm-hm" is a yes to what can't be undone, and
+            so is a plain "yes" beside words that tell of nothing else.
     """
     if len(text) > 2 * MOST_LETTERS:
         return None
-    utterance = read(text)
+    utterance = _read(text)
     said = " ".join(utterance.clauses)
     if not said or len(said) > MOST_LETTERS:
         return None
-    parts = _parts(said, offer)
-    found = set(parts) - {Part.FILLER}
-    if Part.HUM in found and (not offer.final or hum):
+    parts = _parts(utterance.clauses, offer)
+    found = _found(parts)
+    if Part.HUM in found and (not offer.final or pressed):
         found = found - {Part.HUM} | {Part.YES}
     answer = _answer(parts, found, utterance, offer)
+    if answer is None and offer.final and not found & _AGAINST:
+        answer = _yes_and_why(parts, utterance, pressed=pressed) or None
     if answer is None or _GOES_ON.search(said):
         return None
     doubted = (utterance.asks or said.endswith("吗")) and not _REQUESTED.search(said)
@@ -104,41 +126,93 @@ def hums(text: str) -> bool:
     """Whether it is "mm-hm" or 嗯 and nothing else: perhaps a yes, perhaps a noise."""
     if len(text) > MOST_LETTERS or _HESITATES.search(text):
         return False
-    parts = _parts(" ".join(read(text).clauses), END)
-    return Part.HUM in parts and {Part.HUM, Part.FILLER}.issuperset(parts)
+    found = {part for part, _ in _parts(_read(text).clauses, END)}
+    return Part.HUM in found and {Part.HUM, Part.FILLER}.issuperset(found)
 
 
-def _answer(parts: list[Part], found: set[Part], utterance: Utterance, offer: Offer) -> bool | None:
+def doubtful(text: str, offer: Offer) -> bool:
+    """Whether it agrees or refuses, or is only polite, and leaves open to what: "Not really."."""
+    if len(text) > MOST_LETTERS:
+        return False
+    parts = _parts(_read(text).clauses, offer)
+    found = _found(parts)
+    if not found <= {Part.YES, Part.NO, Part.ACT, Part.CONTRARY, Part.FIRM, Part.VAGUE}:
+        return False
+    return bool(parts) and (not found or bool(found & {Part.FIRM, Part.VAGUE}))
+
+
+_AGAINST = frozenset({Part.NO, Part.CONTRARY, Part.VAGUE, Part.UNSURE})
+
+
+def _read(text: str) -> Utterance:
+    return read(_APART.sub("; ", text))
+
+
+def _found(parts: list[tuple[Part, str]]) -> set[Part]:
+    return {part for part, _ in parts} - {Part.FILLER}
+
+
+def _answer(
+    parts: list[tuple[Part, str]], found: set[Part], utterance: Utterance, offer: Offer
+) -> bool | None:
     refuses = bool(found & {Part.NO, Part.CONTRARY})
     if found & {Part.OTHER, Part.UNSURE}:
-        first = next(part for part in parts if part is not Part.FILLER)
+        first = next(part for part, _ in parts if part is not Part.FILLER)
         plain = first is Part.NO and not found & {Part.ACT, Part.UNSURE}
         return False if plain and not offer.question and _short(utterance) else None
+    if Part.VAGUE in found and not refuses:
+        return None
     if refuses:
         contradicts = Part.ACT in found or (Part.REASON in found and Part.CONTRARY not in found)
         return None if contradicts else False
-    return True if found & {Part.YES, Part.ACT} else None
+    firm = Part.FIRM in found and not offer.question
+    return True if firm or found & {Part.YES, Part.ACT} else None
 
 
 def _short(utterance: Utterance) -> bool:
     return len(utterance.words) <= (MOST_HANZI if utterance.chinese else MOST_WORDS)
 
 
-def _parts(said: str, offer: Offer) -> list[Part]:
+def _yes_and_why(parts: list[tuple[Part, str]], utterance: Utterance, *, pressed: bool) -> bool:
+    """Whether it is a plain yes with words of one's own that say why, and set no condition."""
+    said = [at for at, (part, _) in enumerate(parts) if part is not Part.FILLER]
+    if len(said) < 2 or not _PLAIN_YES.fullmatch(parts[said[0]][1]):
+        return False
+    behind = joined([words for _, words in parts[said[0] + 1 :]])
+    most = MOST_HANZI_WHY if utterance.chinese else MOST_WORDS_WHY
+    if len(words_of(behind)) > most or _CONDITION.search(behind):
+        return False
+    if _WHY.match(joined([words for _, words in parts[said[1] :]])):
+        return True
+    apart = all(part in {Part.YES, Part.FILLER} for part, _ in _parts(utterance.clauses[:1], END))
+    return pressed and apart and not _TELLS.search(behind)
+
+
+_PLAIN_YES = re.compile(f"{offers_english.PLAIN_YES}|{offers_chinese.PLAIN_YES}")
+_CONDITION = re.compile(f"{offers_english.CONDITION}|{offers_chinese.CONDITION}")
+_WHY = re.compile(f"{offers_english.WHY}|{offers_chinese.WHY}")
+_TELLS = re.compile(f"{offers_english.TELLS}|{offers_chinese.TELLS}")
+
+
+def _parts(clauses: Sequence[str], offer: Offer) -> list[tuple[Part, str]]:
     """The phrases of what was said, in their order; a word of its own is OTHER."""
-    parts, place = [], 0
-    while place < len(said):
-        if said[place] == " ":
+    return [found for clause in clauses for found in _parts_of(clause, offer)]
+
+
+def _parts_of(clause: str, offer: Offer) -> Iterator[tuple[Part, str]]:
+    place = 0
+    while place < len(clause):
+        if clause[place] == " ":
             place += 1
             continue
         part, length = Part.OTHER, 0
         for candidate, pattern in offer.phrases.items():
-            match = pattern.match(said, place)
+            match = pattern.match(clause, place)
             if match is not None and match.end() - place > length:
                 part, length = candidate, match.end() - place
-        parts.append(part)
-        place += length or _word(said, place)
-    return parts
+        length = length or _word(clause, place)
+        yield part, clause[place : place + length]
+        place += length
 
 
 def _word(said: str, place: int) -> int:

@@ -24,6 +24,7 @@ _TAIL = (
 _SOFTLY = r"(?: (?:please|just|maybe|possibly|kindly|perhaps|quickly))*"
 _YOU = (
     r"(?:(?:can|could|would|will) you(?: mind)?|would you be able to|do you mind|please"
+    r"|would you be so kind(?: as)? to"
     r"|i would like you to"
     r"|i need you to|is it possible to|you could|you can)" + _SOFTLY
 )
@@ -73,9 +74,14 @@ _REPEAT = rf"""
     (?: (?:a (?:little |bit )*)?(?:more )?(?:slow(?:er|ly)|loud(?:er|ly)|up)){{1,2}}
     (?: a (?:bit|little))?
   | (?:slower|louder|more slowly) please
-  | (?:can|do|did) you (?:still )?hear me(?: (?:now|okay|well|all right))?
+  | (?:(?:can|do|did) you|are you able to) (?:still )?hear me
+    (?: (?:now|okay|well|all right|at all|or not))*
+  | am i (?:still )?(?:audible|coming through|connected)(?: now)?
+  | is my (?:mic|mike|microphone|sound|audio) (?:on|working|okay|ok)(?: now)?
   | (?:(?:are|is) )?(?:you|anybody|anyone) (?:still )?there
-  | {_ASK}?(?:say|come|tell me) again{_AGAIN}*
+  | {_ASK}?(?:say|come|tell me|ask(?: me)?) again{_AGAIN}*
+  | (?:you|the line|your (?:voice|sound|audio)) (?:just )?(?:broke|cut) (?:up|out)
+    (?: there| for a (?:moment|second|bit))?
   | {_ASK}(?:start|begin) (?:again|over|from the (?:beginning|start|top))
   | (?<!quick )(?<!quiet )(?<!fast )(?<!bad )(?<!noisy )again | one more time | once more
   | what (?:was|is) (?:the|your)(?: (?:last|first))? question{_AGAIN}*
@@ -131,6 +137,7 @@ _HOLD = rf"""
   | let me (?:just |first |please )*finish(?: (?:first|talking|speaking|what i (?:was|am) saying
     |my (?:answer|sentence|thoughts?|point)))*
   | (?:i am )?(?:still )?typing(?: (?:it|my answer))? | wait(?: wait)*(?: for)?(?: {_A_MOMENT})?
+  | i need to use the (?:bathroom|toilet|restroom|loo)
   | (?:{_YOU} )?(?:wait|hold on|hang on|hold that thought|bear with me)(?: for)?(?: {_A_MOMENT})?
   | let me (?:just |quickly )?(?:think|consider)(?: (?:about |on )?(?:it|that|this))?
     (?: through)?(?: for)?(?: {_A_MOMENT})?
@@ -165,6 +172,11 @@ _SKIP = rf"""
   | ask me (?:{_NEXT}|something else)
   | i would (?:prefer|like) {_NEXT}
   | {_ASK}(?:come|go|get) back to {_ONE}(?: one)? later
+  | (?:i )?(?:would (?:really )?(?:prefer|rather)|prefer) not(?: to)? (?:answer|discuss|talk about)
+    (?: {_ONE})?
+  | i do not (?:really )?(?:want|wish) to (?:answer|discuss|talk about) {_ONE}
+  | (?:can|could|may) i not answer(?: {_ONE})?
+  | {_ASK}(?:(?:talk|speak|chat) about|ask me about) something else | ask me about something else
 """
 _LEAVE = r"(?:stop|end|finish|quit|leave|abort|cancel|close|conclude|wrap(?: it| this| things)? up)"
 _REQUEST_TO = (
@@ -188,6 +200,11 @@ _END = rf"""
   | (?:(?<!then )i (?:(?:really|also) )?)?(?:have to|need to|must|have got to) (?:go|leave|run)
   | i do not want to (?:continue|go on|carry on)(?: (?:with )?(?:this|it|{_INTERVIEW}))?
     (?: any ?more)?
+  | (?:i am|we are) (?:all )?(?:done|finished|through) with (?:the|this|our) interview
+  | (?:i )?(?:do not (?:really )?want to|can not) do (?:(?:this|it)(?: interview)?|the interview)
+    (?: any ?more| any longer)
+  | i do not (?:really )?want to do (?:the|this) interview
+  | i am (?:leaving|quitting) (?:the|this) interview
 """
 _REASONS = rf"""
     i (?:really |honestly )?(?:do|can|could) not (?:really )?
@@ -196,7 +213,8 @@ _REASONS = rf"""
   | (?:i have )?no idea | i am not (?:really )?sure(?: about (?:it|that|this))?
   | i am sorry | sorry | excuse me | pardon me | please | thanks
   | thank you(?: (?:so|very) much)? | wait | no
-  | okay | ok | oh | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right | hello | hi
+  | okay | ok | oh | (?:good ?)?bye | um+ | uh+ | hm+ | er+ | ah+ | well | so | yeah | yes | right
+  | hello | hi
   | actually | all right | alright
   | (?:that is )?a? ?(?:very |really )?
     (?:good|great|tough|hard|difficult|interesting) (?:question|one)
@@ -208,6 +226,11 @@ _REPAIRS = (
     r"(?:(?:um+|uh+|oh|ah+|hm+) ){0,3}(?:sorry|hello(?: hello)?(?=\?)|(?:i )?beg (?:your )?pardon"
     r"|i beg your pardon|pardon"
     r"(?: me)?|excuse me|what|what what|huh)(?: (?:sorry|what))?"
+    r"|(?:(?:no|wait|sorry|oh|okay|ok|yes|please) ){0,3}(?:(?:i )?do not (?:want (?:you )?to )?"
+    r"(?:(?:end|stop|finish|quit|cancel|close) (?:the|this|our) interview|end it)"
+    r"|let us (?:please )?(?:continue|go on|carry on)(?: with (?:it|the interview)| the interview)?"
+    r"|(?:continue|resume|go on with|carry on with) (?:with )?(?:the|this|our) interview)"
+    r"(?: please)?"
 )
 
 
@@ -228,19 +251,25 @@ COMMANDS = grammar(
     tail=_TAIL,
     reasons=_flat(_REASONS),
     repairs=_REPAIRS,
-    clear=r"\b(?:you|please|question|interview|let us|let me|hold on|hang on|wait|moment|second"
-    r"|minute|(?:can|could|may|might|shall) (?:i|we)|i (?:want|would like|need|have) to)\b",
+    clear=r"\b(?:you|please|question|interview|let us|let me|hold on|hang on|hold that thought|wait"
+    r"|moment|second|sec|minute|min|(?:can|could|may|might|shall) (?:i|we)"
+    r"|i (?:want|would like|need|have) to)\b",
     circumstances=r"(?:(?:sorry|because|as|i am sorry|i am afraid) ){0,3}"
-    r"(?:i (?:was|am|did|do|have|got|lost|missed|can|could|feel)|my \w+|the \w+|there (?:is|was)"
+    r"(?:i (?:was|am|did|do|have|got|lost|missed|can|could|feel|zoned)|lost connection"
+    r"|my \w+|the \w+|there (?:is|was)"
     r"|it (?:is|was)|you (?:cut|broke)|someone|somebody)\b.{0,50}",
-    holding=r"(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
+    holding=r"(?:sorry )?(?:the|my) (?:door(?:bell)?|phone|baby|dog|cat|kids?|child|children|alarm"
+    r"|delivery|postman|courier)|i need (?:some )?(?:water|air|coffee)"
+    r"|(?:there is|someone|somebody|the \w+|my \w+) .{0,12}(?:\bat the|ing|rang)\b.{0,20}"
     r"|let me (?:just |quickly )?(?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}"
-    r"|i (?:need|have|had) to (?:close|open|get|fetch|turn|check|take|answer|grab|move)\b.{0,30}",
+    r"|i (?:need|have|had) to (?:close|open|get|fetch|turn|check|take|answer|grab|move"
+    r"|use)\b.{0,30}",
     typed={
         "skip": r"next|next please",
         "hold": r"here|secs?|sec please|almost",
-        "end": r"(?:please )?(?:quit|exit|stop|end|finish|stop (?:it|this)|end (?:it|this)|bye+"
-        r"|goodbye)(?: please| now)?",
+        "end": r"(?:please )?(?:quit|exit|stop|end|finish|stop (?:it|this)|end (?:it|this))"
+        r"(?: please| now)?|(?:ok |okay |thanks |thank you )?(?:good ?)?bye(?: ?bye)?"
+        r"(?: (?:thanks|thank you))?",
     },
     reports=r"\b(?:s[ai][iy]d?|says|asked|asks|told|tell|answered|replied|wrote|called|customers?"
     r"|clients?|boss|manager|team|we|they|he|she|users?)\b",

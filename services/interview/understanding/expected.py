@@ -57,7 +57,8 @@ _STATEMENT = re.compile(
 _ENDED = re.compile(
     r"(?:已经|就|就这样|我们|都)?(?:结束|停|停止|终止|中止|暂停|跳过|过|不继续|不想继续|不想做|走)了"
     r"|(?:we|they|it|i)(?: \w+){0,3}"
-    r"|i do not want to (?:continue|go on|carry on).*|i (?:have|need) to (?:go|leave|stop).*"
+    r"|i do not want to (?:continue|go on|carry on|do (?:this|it)).*"
+    r"|i (?:have|need) to (?:go|leave|stop).*"
     r"|i want(?:ed)? (?:to (?:move on|stop|leave|go)|.*(?:else|different|new)).*"
     r"|我?(?:不想(?:做|干|继续)了?|(?:得|要|该)走了?|想停一下)"
 )
@@ -68,7 +69,7 @@ _THING = re.compile(
     r"|(?:换一?个(?:方式|说法)?|多?一?点时间|下一个|别的(?:问题)?|重复(?:一遍|一次)?|停止|再说一遍|跳过)"
 )
 _STEP_ZH = re.compile(
-    r"(?:我们?|就|会|先){0,4}(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停|停下来|过|不继续|再来一次|退出)了?"
+    r"(?:我们?|就|会|先){0,4}(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停|停下来|过|不继续|再来一次|退出|聊点别的|组织语言)了?"
 )
 _STEP = re.compile(
     r"(?:(?:i|we)(?: would| will)? )?(?:(?:just|then|simply|first|maybe) ){0,2}"

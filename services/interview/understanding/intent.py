@@ -96,8 +96,10 @@ def understand(text: str, situation: Situation, *, final: bool) -> Intent:
     if len(text) > max(LONG_LETTERS, 2 * len(situation.line or "")):
         return Intent.SPEECH
     utterance = read(text)
-    if utterance.invented:
-        return Intent.NOISE
+    if utterance.invented and not situation.typed:
+        # Whisper hears "Bye." in noise; but it may be what one says at the end of a call.
+        quoted = final and expected.answers(utterance, situation.answerable)
+        return Intent.SPEECH if quoted else Intent.NOISE
     if situation.line is not None:
         rest = without_echo(
             utterance,

@@ -15,7 +15,10 @@ def _flat(pattern: str) -> str:
 
 
 _SOFTLY = r"(?:(?:please|just|now|really|also|still|first|quickly|at least|rather) ){0,3}"
-_WISHED = r"(?:i (?:want|need|wish|have|prefer) to|i would (?:like|love|prefer) to|i would rather)"
+_WISHED = (
+    r"(?:i (?:(?:really|do|truly) ){0,2}(?:want|need|wish|have|prefer) to"
+    r"|i would (?:really )?(?:like|love|prefer) to|i would rather)"
+)
 _INTENDED = rf"(?:{_WISHED}|i (?:will|can|could|must|should|mean to|am going to)|ill)"
 _TOGETHER = (
     r"(?:(?:can|could|may|might|shall|should) (?:we|i|you)|let us|we (?:can|could|should|may|will)"
@@ -49,14 +52,16 @@ _EMPHATIC = r"""
 """
 _YES_TO_THAT = r"""
     exactly | correct | right | true | indeed | i do$ | i would(?: like (?:that|to))?$
-  | i am sure(?: of it)? | i am afraid so
+  | (?:i am )?(?:(?:quite|very|absolutely|totally|pretty) )?(?:sure|certain)(?: (?:of|about) it)?
+  | (?:i am )?afraid (?:so|i (?:do|must|have to))$
   | that is (?:right|correct|true|what i want(?:ed)?) | i think so
   | i (?:guess|suppose) so | great | perfect | good
   | (?:(?:you|we) (?:can|may)|i want(?: to| that))$
 """
 _HUM = r"mhm+|m+h+m+|mm+|uhhuh|uh huh|aha"
 _NO = r"""
-    no+ | nope | nah | naw | n | no (?:way|thanks|thank you|need(?: to)?|please) | negative
+    no (?:way|thanks|thank you|need(?: to)?|please) | no+ | nope | nah | naw | n | negative
+  | (?:that (?:will|would) not be|it is not|not) necessary | there is no need
   | not (?:now|yet|today|here)(?: please)? | please (?:not|do not) | do not(?: do (?:it|that))?
   | let us not | better not | non | nein
 """
@@ -64,24 +69,34 @@ _NO_TO_THAT = r"""
     never(?: mind)? | not (?:at all|really|exactly|necessarily|so fast) | i do not(?: think so)?
   | (?:absolutely|certainly|of course|definitely|rather) not | i did not(?: (?:mean|say|want)
     (?: (?:that|it|to))?)?
-  | i do not (?:want (?:to|that|it)|mean (?:that|it)) | i would (?:rather|prefer) not(?: to)?
-  | i would not | forget it
+  | i do not (?:(?:want|wish|need) (?:to|that|it)|mean (?:that|it))
+  | i would (?:rather|prefer) not(?: to)? | forget it | i would not(?: (?:like|want) (?:to|that))?
+  | (?:i|we) (?:really )?(?:do|can|will|would) not$ | i never (?:said|meant|wanted) (?:that|it|to)
 """
-_UNSURE = r"""
-    (?:good|not|fair|long|close) enough
+_CONTINUE = (
+    rf"(?:continue|go on|going on|carry on|keep (?:on )?(?:going|talking|asking)|proceed|resume"
+    rf"|keep it (?:going|up))(?: (?:with )?(?:{_INTERVIEW}|{_THE_QUESTION}|please|now|then"
+    rf"|a (?:bit|little)(?: longer)?|further|asking)){{0,3}}"
+)
+_UNSURE = rf"""
+    (?:good|not|fair|long|close) enough | (?:i|we) do not {_CONTINUE}
   | (?:i (?:am|was) )?not (?:really |so |quite |that |entirely )?sure(?: yet)?
   | (?:i )?(?:do|did) not (?:really )?know | maybe | perhaps | (?:it |that )?depends | later
   | what | which | how | why | who | when | where
 """
 _FILLER = r"""
-    um+ | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but | hey | please
+    um+ | w?oops | uh+ | er+m? | h+m+ | ah+ | oh+ | well | so | sorry | actually | and | but
+  | hey | please
   | thanks(?: a lot)? | thank you(?: (?:very|so) much)?(?: for (?:your|the) (?:time|questions))?
-  | honestly | then | now | go ahead | no (?:problem|worries|doubt|hard feelings) | really | dear
+  | honestly | then | now | damn(?: it)? | god | hell | (?:for )?(?:god|heaven)s? sake
+  | no (?:problem|worries|doubt|hard feelings) | really | dear
   | it is (?:okay|ok|fine|all right) | (?:very )?much | have a (?:nice|good) (?:day|one|evening)
 """
 _DISTURBED = r"""
     i am (?:(?:very|really|so|a bit|a little|too|just|quite) ){0,2}
     (?:tired|exhausted|late|busy|sick|hungry|out of time|not feeling (?:so |very )?(?:well|good))
+  | (?:i am )?out of time
+  | i (?:do not|have not) (?:got |have )?(?:(?:any|much|more) ){0,2}time(?: left)?
   | i (?:do not|am not) feel(?:ing)? (?:(?:so|very|too) )?(?:well|good)
   | my (?:battery|bus|train|phone|laptop|taxi|ride|break|time|boss|lunch|food) (?:is|are)
     (?: (?:almost|nearly|about))?(?: (?:here|dying|empty|dead|low|coming|calling(?: me)?|waiting
@@ -96,11 +111,6 @@ _A_MOMENT = (
 _WAIT = (
     rf"(?:(?:wait|hold on|hang on)(?: {_A_MOMENT})?|{_A_MOMENT}|i need {_A_MOMENT}"
     rf"|(?:please )?(?:give|allow) me {_A_MOMENT}(?: to (?:think|answer))?)"
-)
-_CONTINUE = (
-    rf"(?:continue|go on|going on|carry on|keep (?:on )?(?:going|talking|asking)|proceed|resume"
-    rf"|keep it (?:going|up))(?: (?:with )?(?:{_INTERVIEW}|{_THE_QUESTION}|please|now|then"
-    rf"|a (?:bit|little)(?: longer)?|further|asking)){{0,3}}"
 )
 
 # What ends is the interview, the place and the time, or nothing: "end this question" is another
@@ -119,16 +129,17 @@ _END_ACT = rf"""
     {_MAY}{_STOPPED} | {_MAY}{_FINISHED} | let me (?:just )?(?:go|leave|stop|quit)(?:{_HERE}){{0,2}}
   | {_SOFTLY}(?:{_TOGETHER} )?{_SOFTLY}(?:finish|wrap (?:(?:it|this|things) )?up)
     (?:{_IT}|{_HERE}){{0,2}}
-  | i (?:have|need|want|must|should|have got|got|am going)(?: to)? (?:really )?(?:go|leave|run)
-    (?:{_HERE}){{0,2}}
+  | i (?:(?:really|do) )?(?:have|need|want|must|should|have got|got|am going)(?: to)? (?:really )?
+    (?:go|leave|run|be (?:going|off))(?:{_HERE}){{0,2}}
   | (?:i am |we are |all )(?:all )?(?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{0,3}}
   | (?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{1,3}}
   | (?:that is|that will be) (?:all|it|enough)(?: (?:from me|for me)|{_HERE}){{0,2}}
   | enough(?: {_INTERVIEW}|{_HERE}){{0,2}}
   | no more(?: questions)?(?:{_HERE}){{0,2}} | nothing (?:more|else) to (?:say|add)
   | (?:good ?)?bye+ | bye bye | see you(?: (?:later|soon|around))? | good night
-  | (?:(?:i|we) )?(?:do|can|will|would) not (?:really )?(?:(?:want|wish|like|need|have) to )?
-    {_CONTINUE}(?: (?:any ?more|any longer))?
+  | (?:do not (?:really )?
+    |(?:(?:i|we) )?(?:(?:can|will|would) not (?:really )?(?:(?:want|like) to )?
+    |do not (?:really )?(?:want|wish|like|need|have) to )){_CONTINUE}(?: any ?(?:more|longer))?
   | i would rather not {_CONTINUE}
 """
 _SPOKEN_OF = r"(?!interview|session|practice|whole)"
@@ -149,7 +160,13 @@ _END_CONTRARY = rf"""
     (?: (?:first|up|please|then)){{0,2}}
   | (?:i will|ill) (?:finish|wrap up)(?: first)?
   | {_MAY}(?:(?:just|ask|ask me|go(?: on)? to|to|have|take|try|get|do) )?{_NEXT}
-  | next | {_MAY}skip(?: {_THE_QUESTION})? | my mistake | i misspoke
+  | next | {_MAY}skip(?: {_THE_QUESTION})? | my (?:mistake|bad|fault) | i misspoke
+  | (?:(?:some|a few|many) )?more questions | cancel(?:{_IT})? | undo(?:{_IT})? | typo
+  | (?:i (?:pressed|hit|clicked|tapped|chose|used|typed|said) )?(?:the )?wrong (?:
+    button|key|word|one|window|thing) | mis ?click(?:ed)? | i take (?:that|it) back
+  | (?:i )?(?:have )?change(?:d)? my mind | by (?:mistake|accident)
+  | (?:that|it|this) (?:was|is) (?:not what i (?:meant|wanted|said)
+    |(?:a|my|just a) (?:mistake|misunderstanding|typo|joke|slip)|an accident)
 """
 
 _SKIP_ACT = rf"""
@@ -157,8 +174,7 @@ _SKIP_ACT = rf"""
   | {_MAY}leave {_THE_QUESTION}(?: out)?
   | {_MAY}(?:go|move|jump|continue|proceed|get)(?: on| ahead| over| straight)? (?:to|with) {_NEXT}
   | {_MAY}move on | {_NEXT} | next | {_MAY}(?:ask|ask me|have|take|do|try|get) {_NEXT}
-  | (?:yes|yeah|yep|yup|sure|ok|okay|fine)(?: please)? (?:(?:please|let us) )?
-    (?:go on|continue|carry on)(?: (?:to|with) {_NEXT})?
+  | i would (?:like|prefer) {_NEXT}
 """
 _WITH_IT = (
     rf"(?: (?:{_THE_QUESTION}|again|first|about {_THE_QUESTION}|with it|on|more|anyway|now|myself"
@@ -166,13 +182,28 @@ _WITH_IT = (
     r"|min|bit|little)(?: (?:longer|more))?)){0,4}"
 )
 _SKIP_CONTRARY = rf"""
-    (?:{_INTENDED}|let me|can i|could i|may i|we can|give me a chance to)(?: ){_SOFTLY}
+    (?:{_INTENDED} )?{_MAY}{_CONTINUE} with {_THE_QUESTION}
+  | (?:{_INTENDED}|let me|can i|could i|may i|we can|give me a chance to)(?: ){_SOFTLY}
     (?:answer|try|think|attempt|respond|stay|do|explain|go on|continue|finish
     |have a (?:go|try|think)|give it a (?:go|try|shot)|take a guess|see){_WITH_IT}
   | (?:{_NOT}|not|no need to) (?:(?:want|wish|need|like|have) to )?skip(?: {_THE_QUESTION})?
-  | stay (?:with|on) {_THE_QUESTION} | {_MAY}{_CONTINUE}
+  | i (?:would rather not|would prefer not to) skip(?: {_THE_QUESTION})?
+  | stay (?:with|on) {_THE_QUESTION}
+  | i (?:have|got|have got) (?:an idea|one|something)
   | {_WAIT}
   | (?:i am )?(?:still |just )?thinking | i am not (?:ready|done)(?: yet)?
+"""
+# To the question or to the offer: whether to skip it, or to answer it.
+_VAGUE = rf"""
+    exactly | correct | right | true | indeed | i do$ | i would(?: like (?:that|to))?$
+  | i would like that | i am sure(?: of it)? | (?:i am )?afraid so | that is (?:right|correct|true)
+  | i (?:guess|suppose) so | great | perfect | good | whatever | (?:it is )?up to you
+  | if you (?:want|like|wish)(?: to)? | as you (?:like|wish|want)
+  | (?:(?:you|we) (?:can|may)|i want(?: to| that))$ | not (?:really|exactly|necessarily|at all)
+  | (?:absolutely|certainly|of course|definitely|rather) not | never mind | forget it
+  | i do not (?:think so|(?:want|wish|need|like) (?:to|that|it))$
+  | i would (?:(?:rather|prefer) )?not(?: (?:like )?(?:to|that))?$ | (?:i am|i will) (?:good|fine)$
+  | (?:(?:let us|please) ){{0,2}}{_CONTINUE}
 """
 _NOTHING_KNOWN = r"""
     (?:i )?(?:really |honestly )?(?:do|can|could) not (?:really )?
@@ -186,8 +217,55 @@ _UNSURE_OF_IT = r"""
   | (?:it |that )?depends | later | what | which | how | why | who | when | where
 """
 
+# A yes, and the reason for it, to what can't be undone.
+PLAIN_YES = _flat(
+    r"""(?:yes+|yeah+|yep|yup|yea|yeh|ya|ye|y|aye|sure(?: thing)?|ok|okay|alright|all right|fine
+    |absolutely|definitely|certainly|of course|correct|exactly|right|indeed)"""
+)
+CONDITION = _flat(
+    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if
+    |when|say|tell|explain|add|mention|try|unless|until|till|once|only|another|questions?|ask|answer|later|instead|next|same)\b
+    |\b(?<!can )not\b"""
+)
+_REALLY = r"(?:(?:really|just|do|definitely|truly|still) )*"
+_SHALL = rf"{_REALLY}(?:have(?: got)? to|need to|must|got to|should)"
+_OFF = (
+    r"(?:really )?(?:be|go|leave|run|rush|hurry|head|stop|end|finish|quit|get|pick|fetch|collect"
+    r"|catch|drive|attend|start|feed|cook|eat|sleep|see|take|bring|return)"
+)
+_STOPS = r"(?:end|stop|quit|finish|leave|go|be done)"
+_FAMILIAR = (
+    r"(?:kids?|child|children|sons?|daughters?|baby|wife|husband|mother|mum|mom|father|dad|parents?"
+    r"|family|dog|cat|boss|partner|girlfriend|boyfriend|bus|train|ride|taxi|flight|shift|class"
+    r"|lunch|dinner|food|break|appointment|meeting|battery|phone|laptop|computer|internet"
+    r"|connection|wifi|head|time)"
+)
+WHY = _flat(
+    rf"""(?:(?:because|since|as|for) )?(?:
+    i {_SHALL} {_OFF}\b
+    |i {_REALLY}(?:want to|would like to|would rather) {_STOPS}
+    |i am (?:(?:quite|very|so|really|already|being) )*(?:expected|needed|wanted|late|leaving|going
+    |off|done|sure|certain|tired|exhausted|sick|in a hurry|out of)\b
+    |i can not (?:stay|go on|continue|do (?:this|it))\b
+    |i (?:have )?(?:already |just )?(?:told you|said)(?: so)?\b
+    |my {_FAMILIAR} (?:is|are|needs?|wants?|has|have|just|starts?|begins?|leaves?|will|hurts?
+    |died)\b
+    |(?:someone|somebody) (?:is|needs|wants|has|at)\b
+    |there is (?:someone|somebody|an emergency|no time)
+    |it (?:was|is|has been) (?:(?:so|very|really|such) )*(?:a )?(?:nice|great|good|lovely|pleasure
+    |late)
+    )"""
+)
+TELLS = _flat(
+    r"""\b(?:we|our|(?:i|they|he|she|it) (?:(?!need)\w+ed|did|had|was|were|made|took|went|led|built
+    |ran|wrote|am an?|use|work|like|love|know|think|do|have an?|have been|would|will|can))\b"""
+)
+"""It may be an answer to the question before."""
+
 END: Mapping[str, str] = {
     "yes": _flat(f"{_YES}|{_EMPHATIC}|{_YES_TO_THAT}"),
+    "firm": "go ahead",
+    "vague": "(?!)",
     "hum": _HUM,
     "no": _flat(f"{_NO}|{_NO_TO_THAT}"),
     "act": _flat(_END_ACT),
@@ -198,12 +276,13 @@ END: Mapping[str, str] = {
 }
 SKIP: Mapping[str, str] = {
     "yes": _flat(_YES),
+    "firm": _flat(f"{_EMPHATIC}|go ahead"),
+    "vague": _flat(_VAGUE),
     "hum": _HUM,
     "no": _flat(_NO),
     "act": _flat(_SKIP_ACT),
     "contrary": _flat(_SKIP_CONTRARY),
     "reason": _flat(_NOTHING_KNOWN),
     "unsure": _flat(_UNSURE_OF_IT),
-    # "Of course" may answer the question: it is a yes beside one only.
-    "filler": _flat(f"{_FILLER}|{_EMPHATIC}"),
+    "filler": _flat(_FILLER),
 }

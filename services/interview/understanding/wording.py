@@ -14,7 +14,9 @@ _ANNOTATION = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|（[^（）]*）|【[^【】]
 _LAUGHTER = re.compile(r"laugh|chuckl|giggl|笑")
 _DRAWN_OUT = re.compile(r"([^\W\d]{1,2}?)\1{3,}")
 """A sound on and on. It means what it means three times, and costs the patterns less."""
-_CLAUSE_ENDS = re.compile(r"[.?!,;:…。？！，；：、]+|\s[-–—]\s")
+_CLAUSE_ENDS = re.compile(r"[.?!,;:…—。？！，；：、]+|\s[-–]+\s")
+_HYPHEN = re.compile(r"(?<![\s-])-|-(?![\s-])")
+"""Unlike a dash it has no blanks on both sides."""
 _LETTER = r"(?:(?![\u4e00-\u9fff])[^\W_])"
 _WORD = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)*|[\u4e00-\u9fff]")
 """Of any script: who answers in Russian says something, too."""
@@ -107,7 +109,8 @@ class Utterance:
 def read(text: str) -> Utterance:
     """Reads text that was recognised, or typed."""
     annotations = "".join(_ANNOTATION.findall(text)).lower()
-    spoken = _ANNOTATION.sub(" ", text).lower().replace("’", "'").replace("-", "")
+    spoken = _ANNOTATION.sub(" ", text).lower().replace("’", "'")
+    spoken = _HYPHEN.sub("", spoken)
     spoken = _DRAWN_OUT.sub(r"\1\1\1", spelled_out(simplified(spoken)))
     for contraction, expansion in _EXPANSIONS:
         spoken = contraction.sub(expansion, spoken)

@@ -106,7 +106,10 @@ def _at_end(sample: Sample) -> str:
 
 
 def _at_skip(sample: Sample) -> str:
-    found = _otherwise(_after(_offered_to_skip(), sample), nothing="nothing")
+    world = _after(_offered_to_skip(), sample)
+    if world.state.offered and world.state.pressed:
+        return "neither"
+    found = _otherwise(world, nothing="nothing")
     return {"SKIP": "yes", "HOLD": "no"}.get(found, found)
 
 
@@ -119,8 +122,8 @@ def _otherwise(world: World, *, nothing: str) -> str:
     return "answer" if world.state.place.answer.turns else nothing
 
 
-def _samples() -> Iterator[Sample]:
-    file = Path(__file__).with_name("wishes.yaml")
+def _samples(name: str) -> Iterator[Sample]:
+    file = Path(__file__).with_name(name)
     for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
         state, language = group["state"], group["language"]
         question = group.get("question", OPEN[language])
@@ -129,7 +132,8 @@ def _samples() -> Iterator[Sample]:
             yield Sample(state, language, group.get("typed", False), question, text, means)
 
 
-SAMPLES: Sequence[Sample] = tuple(_samples())
+SAMPLES: Sequence[Sample] = tuple(_samples("wishes.yaml"))
+REFUSALS: Sequence[Sample] = tuple(_samples("refusals.yaml"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -142,3 +146,15 @@ def test_nothing_is_lost_by_a_misunderstanding_and_little_asked_again(
     wrong = [(s.text, s.found) for s in here if s.found not in s.means]
     assert not [(s.text, s.found) for s in here if s.costly]
     assert len(wrong) <= CHEAP_SHARE * len(here), wrong
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_refusals_reasons_and_everyday_words_cost_nothing_either(state: str) -> None:
+    here = [s for s in REFUSALS if s.state == state]
+    wrong = [(s.text, s.found) for s in here if s.found not in s.means]
+    assert not [(s.text, s.found) for s in here if s.costly]
+    assert len(wrong) <= CHEAP_SHARE * len(here), wrong
+
+
+def test_the_second_set_is_large() -> None:
+    assert len(REFUSALS) >= 300
