@@ -40,3 +40,5 @@ if __name__ == "__main__":
         asyncio.run(main(*sys.argv[1:] or [None]))
     except grpc.aio.AioRpcError as error:
         sys.exit(f"{error.code().name}: {error.details()}")
+    except soundfile.LibsndfileError as error:
+        sys.exit(str(error))
