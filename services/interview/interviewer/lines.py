@@ -279,7 +279,7 @@ def closing(settings: InterviewSettings, *, answered: bool = True) -> str:
         return f"谢谢您{name}，我的问题问完了。您的报告马上就好，再见！"
     name = f", {settings.candidate_name}" if settings.candidate_name else ""
     if not answered:
-        return f"Thank you{name}, we stop here. Nothing was answered, so there is no report. Goodbye!"
+        return f"Thank you{name}, we stop here. Without an answer there is no report. Goodbye!"
     return f"Thank you{name}, that was my last question. Your report is on its way. Goodbye!"
 
 
