@@ -151,7 +151,7 @@ test("on a phone nothing that is told pushes the controls out of sight, and capt
     expect(found.below, name).toEqual([]);
     // The one who speaks, and two lines of what they say.
     expect(found.captions, `${name}: captions, px`).toBeGreaterThanOrEqual(96);
-    if (await page.locator(".notice").count()) expect(found.notices, `${name}: notices, px`).toBeGreaterThanOrEqual(72);
+    if (await page.locator(".notice").count()) expect(found.notices, `${name}: notices, px`).toBeGreaterThanOrEqual(64);
   };
   for (const viewport of PHONES) {
     await page.setViewportSize(viewport);
