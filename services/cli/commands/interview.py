@@ -201,7 +201,7 @@ def _faults(asked: Mapping[Disturbance, list[str] | None]) -> tuple[Fault, ...]:
     if faults:
         try:
             here = {entry.server for entry in control.read(data_dir()).entries if entry.status}
-        except (NoAnswer, FileNotFoundError):
+        except (NoAnswer, OSError):
             tell("no mesh runs on this machine to be made to fail; `viva up` starts one")
             raise typer.Exit(3) from None
         if unknown := sorted({one.server for one in faults} - here):
