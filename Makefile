@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# Twice quiet: errors alone.
+PIP := $(BIN)/pip install -qq --disable-pip-version-check
 # What a lock file names, and nothing else, checked by its hashes.
 LOCKED := $(PIP) --no-deps --require-hashes -r
 LAUNCHER := services/cli/launcher
@@ -71,13 +72,17 @@ setup-check: $(VENV)/.check ## Install what checks and quick tests need into .ve
 setup-test: $(VENV)/.test ## Install what every test needs into .venv
 
 $(VENV)/.run: pyproject.toml requirements/run.lock $(LAUNCHER)/weights.lock $(LAUNCHER)/overwritten.lock hatch_build.py $(PROTOS)
-	@echo "setting up $(VENV): packages and models, about 600 MB the first time"
+	@echo "setting up $(VENV), about 600 MB the first time; it takes some minutes"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'
 	@$(PYTHON) -m venv $(VENV)
+	@echo "  libraries"
 	@$(LOCKED) requirements/run.lock
+	@echo "  models"
 	@$(LOCKED) $(LAUNCHER)/weights.lock
 	@$(LOCKED) $(LAUNCHER)/overwritten.lock --force-reinstall
+	@echo "  Viva itself"
 	@$(PIP) --no-build-isolation --no-deps -e .
+	@echo "  voices"
 	@$(BIN)/python hatch_build.py --voices
 	@touch $@
 
@@ -87,6 +92,7 @@ build/page.built: $(VENV)/.run $(PAGE) $(PROTOS)
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.run requirements/test.lock
+	@echo "  what checks and quick tests need"
 	@$(LOCKED) requirements/test.lock
 	@touch $@
 

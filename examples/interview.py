@@ -8,7 +8,7 @@ import sys
 
 import grpc
 
-from services.client import Viva
+from services.client import InterviewFailed, Viva
 
 
 async def main(address: str) -> None:
@@ -33,3 +33,5 @@ if __name__ == "__main__":
         asyncio.run(main(*sys.argv[1:] or ["localhost:7000"]))
     except grpc.aio.AioRpcError as error:
         sys.exit(f"{error.code().name}: {error.details()}")
+    except InterviewFailed as error:
+        sys.exit(str(error))

@@ -13,11 +13,14 @@ import soxr
 from services.client import Viva
 
 
-async def recording(path: str) -> AsyncIterator[bytes]:
+def recording(path: str) -> bytes:
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = soxr.resample(samples.mean(axis=1), rate, 16_000)
     # A second of silence ends the last sentence.
-    pcm = (np.concatenate([mono, np.zeros(16_000)]).clip(-1, 1) * 32767).astype("<i2").tobytes()
+    return (np.concatenate([mono, np.zeros(16_000)]).clip(-1, 1) * 32767).astype("<i2").tobytes()
+
+
+async def cut(pcm: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(pcm), 3200):
         yield pcm[start : start + 3200]
 
@@ -28,7 +31,7 @@ async def main(path: str | None) -> None:
 
         pieces: AsyncIterator[bytes] = DeviceMicrophone().chunks()
     else:
-        pieces = recording(path)
+        pieces = cut(recording(path))
     async with Viva(os.environ.get("VIVA_ADDRESS", "localhost:7000")) as viva:
         async for heard in viva.recognize(pieces, language="en"):
             if heard.HasField("end_of_turn"):
@@ -40,3 +43,5 @@ if __name__ == "__main__":
         asyncio.run(main(*sys.argv[1:] or [None]))
     except grpc.aio.AioRpcError as error:
         sys.exit(f"{error.code().name}: {error.details()}")
+    except soundfile.LibsndfileError as error:
+        sys.exit(str(error))

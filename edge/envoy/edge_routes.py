@@ -59,6 +59,7 @@ _EXPOSED_HEADERS = (
     "retry-after",
     "x-request-id",
 )
+_OTHER_HOST = "this host name is not served here; VIVA_ENVOY_ALLOWED_HOSTS lists those that are"
 _HTTP_SEGMENT = re.compile(r"\{[^}]*\}")
 # /package.Service/Method, as no file of the page is called.
 _METHOD_PATH = r"/[A-Za-z][\w.]*\.[A-Z]\w*/\w+"
@@ -78,9 +79,7 @@ def edge_routes(settings: EnvoySettings, name: str, public: Sequence[Contract]) 
     ]
     own = _host(settings, name, settings.allowed_hosts, routes)
     own.typed_per_filter_config[CORS].CopyFrom(packed(_cors(settings, public)))
-    others = _refused(
-        settings, "other host", _Match(prefix="/"), 403, "this host name is not served here"
-    )
+    others = _refused(settings, "other host", _Match(prefix="/"), 403, _OTHER_HOST)
     configuration = _configuration(
         settings, name, [own, _host(settings, "other-hosts", ["*"], [others])]
     )

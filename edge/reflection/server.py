@@ -15,7 +15,7 @@ from grpc_health.v1.health import SERVICE_NAME
 
 from edge.envoy.contracts import REFLECTION_SERVICES, contracts
 from edge.envoy.settings import EnvoySettings
-from edge.reflection.observation import Observation
+from edge.reflection.observation import OVERALL, Observation
 from edge.reflection.replicas import Whereabouts
 from edge.reflection.settings import ReflectionSettings
 from services.runtime import logs
@@ -44,6 +44,9 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
 
     async def report(service: str, serving: bool) -> None:  # noqa: FBT001 - the callback's shape
         await health.set(service, _STATUS.SERVING if serving else _STATUS.NOT_SERVING)
+        if service == OVERALL:
+            event = "all servers serve" if serving else "waiting for the other servers"
+            logs.log(_logger, logging.INFO, event)
 
     places = Whereabouts(services, mesh)
     names = [contract.name for contract in services]
@@ -51,9 +54,9 @@ async def serving(settings: ReflectionSettings, mesh: EnvoySettings) -> AsyncIte
     for name in REFLECTION_SERVICES:
         await health.set(name, _STATUS.SERVING)
     async with asyncio.TaskGroup() as tasks:
-        observing = tasks.create_task(observation.run())
         await server.start()
         logs.log(_logger, logging.INFO, "serving", name="reflection", port=port)
+        observing = tasks.create_task(observation.run())
         try:
             yield port
         finally:

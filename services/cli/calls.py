@@ -59,6 +59,8 @@ DEFAULT_ADDRESS = "localhost:7000"
 
 def _here(context: typer.Context, parameter: typer.CallbackParam, address: str) -> str:
     """Where nobody named one: the mesh that runs here may not have the usual address."""
+    if "://" in address:
+        refuse(f"--address {address}: write HOST:PORT, without {address.partition('://')[0]}://")
     source = context.get_parameter_source(parameter.name or "")
     if source is None or source.name != "DEFAULT" or context.resilient_parsing:
         return address

@@ -11,7 +11,7 @@ from typing import Self
 
 import grpc
 from viva.interview.v1 import conversation_pb2 as pb
-from viva.interview.v1 import interview_service_pb2
+from viva.interview.v1 import interview_pb2, interview_service_pb2
 from viva.serving.v1 import serving_pb2
 
 from services.client.outbox import Outbox
@@ -100,6 +100,7 @@ class Conversation:
         self._broken_since: float | None = None
         self._missing = False
         self._cut_off = False
+        self._cancelled = False
         self._loop = asyncio.get_running_loop()
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
@@ -127,13 +128,13 @@ class Conversation:
             await asyncio.gather(self._writer, return_exceptions=True)
 
     async def events(self) -> AsyncIterator[pb.InterviewEvent]:
-        """Every event once, in order, up to the report.
+        """Every event once, in order, up to the report, or to the end if nothing was answered.
 
         Where the server has lost what was told last, what it has kept comes once more.
 
         Raises:
             TimeoutError: Nothing came for `silence_seconds`.
-            InterviewFailed: The stream ended without a report, or the server has lost the
+            InterviewFailed: The stream ended before the interview did, or the server has lost the
                 interview.
             grpc.aio.AioRpcError: The server refused, or stayed away for too long.
         """
@@ -154,6 +155,8 @@ class Conversation:
                     self._cut_off = False
                 continue
             if not isinstance(response, interview_service_pb2.ConverseResponse):
+                if self._cancelled:
+                    return
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
             self._broken_since, self._let_in = None, True
@@ -163,6 +166,9 @@ class Conversation:
             self._resume_token = event.resume_token or self._resume_token
             if event.HasField("audio_received"):
                 await self._received(event.audio_received, call)
+            if event.HasField("state_changed"):
+                ended = event.state_changed.state == interview_pb2.INTERVIEW_STATE_CANCELLED
+                self._cancelled = ended
             self.awaits_answer = self._questions.awaits_answer(event)
             yield event
             if event.HasField("report_ready"):

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.runtime.errors import ResourceMissing
+from services.runtime.logs import log
+
+_logger = logging.getLogger(__name__)
 
 
 class WeightsStore:
@@ -36,6 +40,8 @@ class WeightsStore:
         with self._lock(place.name):
             if place.is_dir():
                 return place
+            # It may take minutes: whoever waits for the server reads why.
+            log(_logger, logging.INFO, f"preparing {name}, once")
             scratch = self._directory / f".{place.name}.building"
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()

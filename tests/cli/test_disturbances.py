@@ -73,7 +73,7 @@ def test_servers_fail_only_where_a_mesh_runs(
     assert malformed.returncode == 2
     assert "write SERVER@SECONDS" in malformed.stderr
     nowhere = viva(*arguments, "asr@1")
-    assert nowhere.returncode == 2
+    assert nowhere.returncode == 3
     assert "no mesh runs on this machine" in nowhere.stderr
 
 

@@ -225,6 +225,19 @@ async def test_a_start_that_fails_is_told_with_the_servers_last_line(tmp_path: P
     ]
 
 
+async def test_of_a_log_line_its_event_is_told(tmp_path: Path) -> None:
+    line = '{"time": "…", "level": "INFO", "service": "tts", "event": "preparing kokoro, once"}'
+    program = Program("tts", "tts", ("sh", "-c", f"echo '{line}'; exit 6"), {}, Endpoint("h", 1))
+    log = LogFile(tmp_path / "tts.log")
+    events: list[str] = []
+    supervised = Supervised(program, log, lambda _, event: events.append(event), LauncherSettings())
+    with pytest.raises(StartFailed):
+        await supervised.run()
+    log.close()
+    said = f"; it said last: preparing kokoro, once; see {log.path}"
+    assert events[1] == f"ended (exit status 6), again in 0.5 s{said}"
+
+
 @pytest.mark.parametrize("status", [1, EXIT_RESOURCE_MISSING])
 async def test_what_was_ready_once_is_tried_until_it_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int

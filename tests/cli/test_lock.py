@@ -66,6 +66,19 @@ def test_nobody_is_signalled_for_a_holder_without_a_name(
     assert signalled == []
 
 
+@pytest.mark.parametrize("command", ["down", "restart", "status"])
+def test_a_data_folder_that_is_a_file_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("VIVA_DATA_DIR", str(file))
+    result = CliRunner().invoke(app, [command])
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert said == f"error: {file}: not a folder; set VIVA_DATA_DIR to a folder of yours"
+
+
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [

@@ -249,6 +249,33 @@ def test_an_edge_with_tls_answers_to_this_machines_names_where_others_reach_it(
         make_plan()
 
 
+NAMES = ["192.168.1.20", "[fd00::1]", "127.0.0.1", "[::1]", "desk.local", "desk"]
+
+
+@pytest.mark.parametrize(
+    ("listens", "led"),
+    [
+        ("127.0.0.1", []),
+        ("0.0.0.0", ["192.168.1.20", "desk.local", "desk"]),
+        ("::", ["192.168.1.20", "[fd00::1]", "desk.local", "desk"]),
+        ("192.168.1.20", ["192.168.1.20", "desk.local", "desk"]),
+    ],
+)
+def test_every_name_that_others_reach_the_edge_by_is_a_link(
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, listens: str, led: list[str]
+) -> None:
+    monkeypatch.setattr("services.cli.launcher.plan.own_names", lambda: NAMES)
+    monkeypatch.setenv("VIVA_ENVOY_EDGE_HOST", listens)
+    plan = make_plan(tls=True)
+    port = plan.envoy.edge_port
+    links = [f"https://{name}:{port}" for name in led]
+    assert list(plan.links) == links
+    # What a message leads to opens on the phone that it is read on.
+    [gateway] = [program for program in plan.programs if program.name == "gateway"]
+    usual = f"https://localhost:{port}"
+    assert gateway.environment["VIVA_GATEWAY_PUBLIC_URL"] == next(iter(links), usual)
+
+
 @pytest.mark.parametrize(
     ("server", "variable"),
     [

@@ -162,7 +162,7 @@ async def test_what_cannot_be_written_is_named_and_leaves_the_old_one(standing: 
 
 async def test_who_is_unknown_cannot_be_restarted(standing: Launcher) -> None:
     code, said = await standing.viva("restart", "ears")
-    assert code == 1
+    assert code == 2
     assert "no ears runs here; these do: embed, asr" in said
 
 

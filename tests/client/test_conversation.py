@@ -99,6 +99,24 @@ async def test_new_audio_begins_where_others_have_spoken_up_to() -> None:
     assert offsets == pytest.approx([310.0, 310.0 + CHUNK_SECONDS])
 
 
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED"])
+async def test_an_interview_in_which_nothing_was_answered_ends_quietly(state: str) -> None:
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        number = interview_pb2.InterviewState.Value(f"INTERVIEW_STATE_{state}")
+        yield cpb.InterviewEvent(state_changed=cpb.StateChanged(state=number))
+
+    async with (
+        scripted(script) as (address, _),
+        Viva(address) as viva,
+        viva.conversation("x", text_only=True) as conversation,
+    ):
+        if state == "CANCELLED":
+            assert await until_the_report(conversation) == ["audio_received", "state_changed"]
+        else:
+            with pytest.raises(InterviewFailed):
+                await until_the_report(conversation)
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 async def test_what_is_typed_is_said_again_until_it_is_kept(kept: int) -> None:
     heard: list[list[tuple[int, str | None]]] = []

@@ -190,6 +190,7 @@ async def test_services_of_the_mesh_are_not_reachable(site: Site, path: str) -> 
 async def test_other_hosts_are_refused(site: Site, host: str) -> None:
     response = await site.client.get("/v1/interviews/seven", headers={"host": host})
     assert response.status_code == 403
+    assert "VIVA_ENVOY_ALLOWED_HOSTS" in response.json()["message"]
     _, port = site.mesh.edge.rsplit(":", 1)
     own = await site.client.get("/v1/interviews/seven", headers={"host": f"localhost:{port}"})
     assert own.status_code == 200

@@ -58,6 +58,9 @@ async def test_what_fails_is_one_line() -> None:
     complained = await ran(sys.executable, EXAMPLES / "interview.py", nobody, status=1)
     assert complained.startswith("UNAVAILABLE: ")
     assert len(complained.splitlines()) == 1
+    complained = await ran(sys.executable, EXAMPLES / "transcribe.py", "nofile.wav", status=1)
+    assert "nofile.wav" in complained
+    assert len(complained.splitlines()) == 1
 
 
 async def test_a_written_interview() -> None:

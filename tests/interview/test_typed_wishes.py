@@ -6,7 +6,7 @@ import pytest
 
 from services.interview.conversation import events as e
 from services.interview.interviewer import lines
-from services.interview.record import Phase
+from services.interview.record import Phase, State
 from tests.interview.test_engine import ANSWER, asked
 from tests.interview.world import World
 
@@ -82,6 +82,33 @@ def test_the_end_is_asked_about_and_yes_ends_it() -> None:
     world.happen(e.Typed("Yes, please."))
     assert world.state.floor is not None
     assert world.state.floor.line.step.phase is Phase.CLOSING
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_report_is_promised_to_whoever_answered(answered: bool) -> None:
+    world = after_typing(ANSWER) if answered else asked()
+    for text in ("Can we stop the interview here?", "Yes, please."):
+        if world.state.floor is not None:
+            world.play()
+            world.settle()
+        world.happen(e.Typed(text))
+        world.settle()
+    assert said(world) == lines.closing(world.script.settings, answered=answered)
+    world.play()
+    world.settle()
+    assert world.state.state is (State.COMPLETED if answered else State.CANCELLED)
+
+
+def test_no_report_is_promised_to_whoever_skipped_everything() -> None:
+    world = asked()
+    for _ in world.script.rounds:
+        world.happen(e.Typed("next question please"))
+        world.settle()
+        world.play()
+        world.settle()
+    assert world.state.state is State.CANCELLED
+    told = [turn.text for turn in world.kept.values()]
+    assert told[-1] == lines.closing(world.script.settings, answered=False)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,21 @@ def test_a_model_is_built_once(tmp_path: Path) -> None:
     assert store.prepare("m", "1", never) == place
 
 
+def test_whoever_waits_reads_what_is_prepared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    store = WeightsStore(tmp_path)
+
+    def build(folder: Path) -> None:
+        assert caplog.messages == ["preparing kokoro-82m, once"]
+        _build(folder)
+
+    store.prepare("kokoro-82m", "1", build)
+    store.prepare("kokoro-82m", "1", build)
+    assert len(caplog.messages) == 1
+
+
 def test_another_version_is_another_folder(tmp_path: Path) -> None:
     store = WeightsStore(tmp_path)
     assert store.prepare("m", "1", _build) != store.prepare("m", "2", _build)

@@ -15,7 +15,7 @@ it("topics are parted by the commas of both languages", () => {
 });
 
 it("a ring shows whole words: initials, a given name, or what the interviewer is", () => {
-  expect(["Young mentor", "李明远", "专业男面试官", "英语口语老师", ""].map(initials)).toEqual(["YM", "明远", "专业", "英语", "V"]);
+  expect(["Young mentor", "李明远", "专业男面试官", "专业女面试官", "英语口语老师", ""].map(initials)).toEqual(["YM", "明远", "男", "女", "英语", "V"]);
 });
 
 it("the page speaks the first language it knows, or the one that was chosen", () => {

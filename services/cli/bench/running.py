@@ -15,6 +15,10 @@ from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
 
 
+class NoMesh(LookupError):
+    """No mesh of this machine can be measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server process on this machine.
@@ -55,15 +59,15 @@ def running_servers() -> Mapping[str, Server]:
     """The servers of the mesh that runs here.
 
     Raises:
-        LookupError: None does, or its servers show no metrics.
+        NoMesh: None does, or it does not answer.
     """
     folder = data_dir()
     try:
         if holder(folder) is None:
-            raise LookupError("no mesh runs on this machine; `viva up` starts one")
+            raise NoMesh("no mesh runs on this machine; `viva up` starts one")
         entries = control.read(folder).entries
     except (NoAnswer, TimeoutError):
-        raise LookupError("the mesh on this machine does not answer") from None
+        raise NoMesh("the mesh on this machine does not answer") from None
     return {
         entry.name: Server(entry.address, f"http://{entry.metrics}/metrics")
         for entry in entries

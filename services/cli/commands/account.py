@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.calls import AsJson, out, print_json, refuse, run, running_here, tell
+from services.cli.calls import AsJson, out, print_json, refuse, run, running_here
+from services.cli.record import cannot_use
 from services.runtime.settings import load
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def _with(work: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
     try:
         return run(doing())
     except StoreFailed as error:
-        tell(f"{settings.server.shown}: {error.message}")
-        raise typer.Exit(3) from None
+        cannot_use(settings.server, error)
 
 
 def _done(message: str) -> None:

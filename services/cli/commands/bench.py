@@ -17,6 +17,7 @@ from rich.markup import escape
 from services.cli.bench import frame
 from services.cli.bench.asr_conditions import CONDITIONS
 from services.cli.bench.recordings import RecordingsUnavailableError
+from services.cli.bench.running import NoMesh
 from services.cli.calls import DEFAULT_ADDRESS, Address, AsJson, err, print_json, refuse, run, tell
 from services.cli.sound_card import BadRecording
 
@@ -37,6 +38,9 @@ def measure(work: Coroutine[Any, Any, frame.BenchResult], out: Path, *, as_json:
     try:
         with err.status("measuring …"):
             result = run(work)
+    except NoMesh as missing:
+        tell(str(missing))
+        raise typer.Exit(3) from None
     except (LookupError, RecordingsUnavailableError, BadRecording) as missing:
         tell(str(missing))
         raise typer.Exit(1) from None

@@ -201,8 +201,9 @@ def _faults(asked: Mapping[Disturbance, list[str] | None]) -> tuple[Fault, ...]:
     if faults:
         try:
             here = {entry.server for entry in control.read(data_dir()).entries if entry.status}
-        except (NoAnswer, FileNotFoundError):
-            refuse("no mesh runs on this machine; its servers cannot be made to fail")
+        except (NoAnswer, OSError):
+            tell("no mesh runs on this machine to be made to fail; `viva up` starts one")
+            raise typer.Exit(3) from None
         if unknown := sorted({one.server for one in faults} - here):
             refuse(f"no {unknown[0]} runs here; these do: {', '.join(sorted(here))}")
     return faults

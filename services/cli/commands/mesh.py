@@ -23,7 +23,7 @@ from services.cli.calls import err, refuse, run, tell
 from services.cli.commands.fetch import fetch_missing
 from services.cli.commands.status import describe, rights
 from services.cli.launcher import control
-from services.cli.launcher.control import NoAnswer, RestartFailed
+from services.cli.launcher.control import NoAnswer, RestartFailed, UnknownServer
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.database import until_let_in
 from services.cli.launcher.fetching import FetchFailed
@@ -157,11 +157,12 @@ async def _run(plan: Plan, output: Output) -> None:
         output.out.print(table)
         scheme = "https" if plan.envoy.tls else "http"
         edge = f"{scheme}://{plan.edge}/"
-        link = (
-            f"open [bold]{edge}[/] in a browser\n"
-            if plan.edge and any(p.server == "bridge" for p in plan.programs)
-            else ""
-        )
+        link = ""
+        if plan.edge and any(p.server == "bridge" for p in plan.programs):
+            link = f"open [bold]{edge}[/] in a browser\n"
+            if plan.links:
+                others = "\n".join(f"  [bold]{escape(one)}/[/]" for one in plan.links)
+                link += f"from a phone or another machine, one of\n{others}\n"
         also = f", edge {edge} (gRPC-Web, JSON)" if plan.edge else ""
         output.out.print(
             f"\n[bold green]ready to talk[/]  {link}mesh {plan.mesh} (gRPC){also}\n"
@@ -270,6 +271,8 @@ def restart(
             raise typer.Exit(3)
         try:
             control.restart(folder, servers or [], note)
+        except UnknownServer as error:
+            refuse(str(error))
         except RestartFailed as error:
             tell(str(error))
             raise typer.Exit(1) from None

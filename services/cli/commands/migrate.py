@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.calls import err, run, tell
+from services.cli.record import cannot_use
 from services.interview.settings import InterviewServerSettings
 from services.runtime.settings import load
 
@@ -59,8 +60,7 @@ def _bring(what: str, server: Server, tables: Config, *, check: bool) -> bool:
     try:
         found = run(doing(server, tables))
     except StoreFailed as error:
-        tell(f"{server.shown}: {error.message}")
-        raise typer.Exit(3) from None
+        cannot_use(server, error)
     except ResourceMissing as error:
         tell(str(error))
         raise typer.Exit(1) from None

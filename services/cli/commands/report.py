@@ -52,7 +52,11 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show what an interview showed: scores, what was said, what was missing, what to do."""
-    found = _read(Path(interview)) if interview and Path(interview).exists() else None
+    found = None
+    if interview and Path(interview).exists():
+        found = _read(Path(interview))
+    elif interview and ("/" in interview or "." in interview):  # no id has these
+        refuse(f"{interview}: no such file")
     if found is None:
         found = run(_fetch(address, interview, timeout))
     if as_json:

@@ -76,7 +76,11 @@ def transcribe(
     as_json: AsJson = False,
 ) -> None:
     """Turn speech into text."""
+    if pauses and not (stream and as_json):
+        refuse("--pauses: pauses are among the events of --stream --json; give those as well")
     audio = read_file(file)
+    if not audio:
+        refuse(f"{file}: the file is empty")
     config = asr_pb2.RecognitionConfig(
         model=model,
         languages=language,

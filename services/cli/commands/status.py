@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.calls import AsJson, as_called, err, out, print_json, run, tell
+from services.cli.calls import AsJson, as_called, err, out, print_json, refuse, run, tell
 from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
@@ -37,6 +37,8 @@ def rights(folder: Path) -> Iterator[None]:
         place = error.filename or folder
         tell(f"{place}: the mesh there is another user's; ask them, or set VIVA_DATA_DIR")
         raise typer.Exit(1) from None
+    except NotADirectoryError:
+        refuse(f"{folder}: not a folder; set VIVA_DATA_DIR to a folder of yours")
     except TimeoutError as error:
         tell(f"{error.filename}: {error.strerror}; try again")
         raise typer.Exit(1) from None

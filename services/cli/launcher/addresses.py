@@ -7,6 +7,8 @@ import socket
 
 import psutil
 
+from services.runtime.addresses import bare
+
 
 def reachable(host: str) -> str:
     """The IP address at which this machine reaches a server that listens on `host`.
@@ -44,15 +46,58 @@ def free(host: str, port: int) -> bool:
 
 
 def own_names() -> list[str]:
-    """The names and IP addresses by which others on its networks reach this machine."""
+    """The names and IP addresses by which others on its networks reach this machine.
+
+    First the address that it calls others from.
+    """
     addresses = [
+        *_calling_address(),
+        *_interface_addresses(),
+    ]
+    # An address with a zone is of a link, and no host of a URL.
+    usable = [address for address in dict.fromkeys(addresses) if "%" not in address]
+    written = [f"[{address}]" if ":" in address else address for address in usable]
+    name = socket.gethostname()
+    return [*written, f"{name}.local", name]
+
+
+def leads_here(name: str, host: str) -> bool:
+    """Whether others who call this machine by `name` reach a listener on `host`.
+
+    Args:
+        name: A name or IP address, as `own_names` writes it.
+        host: An IP address, or a name with one.
+
+    Raises:
+        OSError: `host` has no address.
+    """
+    try:
+        address = ipaddress.ip_address(bare(name))
+    except ValueError:
+        return name.partition(".")[0] != "localhost"
+    try:
+        listener = ipaddress.ip_address(bare(host))
+    except ValueError:
+        listener = ipaddress.ip_address(reachable(host))
+    if address.is_loopback or not listener.is_unspecified:
+        return address == listener and not address.is_loopback
+    return address.version <= listener.version
+
+
+def _calling_address() -> list[str]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing; the address is one for documentation (RFC 5737).
+            probe.connect(("192.0.2.1", 9))
+        except OSError:  # there is no way out
+            return []
+        return [str(probe.getsockname()[0])]
+
+
+def _interface_addresses() -> list[str]:
+    return [
         entry.address
         for entries in psutil.net_if_addrs().values()
         for entry in entries
         if entry.family in {socket.AF_INET, socket.AF_INET6}
     ]
-    # An address with a zone is of a link, and no host of a URL.
-    usable = [address for address in addresses if "%" not in address]
-    written = [f"[{address}]" if ":" in address else address for address in usable]
-    name = socket.gethostname()
-    return [name, f"{name}.local", *written]

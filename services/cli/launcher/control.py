@@ -42,6 +42,10 @@ class RestartFailed(Exception):
     """A server was not replaced; the message says why. What ran before still runs."""
 
 
+class UnknownServer(RestartFailed):
+    """No such server runs here."""
+
+
 class SignalFailed(Exception):
     """A server was not signalled; the message says why."""
 
@@ -96,7 +100,7 @@ async def _answer(
                     lambda name, event: send({"name": name, "event": event}),
                 )
             except RestartFailed as error:
-                send({"error": str(error)})
+                send({"error": str(error), "unknown": isinstance(error, UnknownServer)})
             else:
                 send({"done": True})
         case {"do": "signal", "server": str(server), "signal": str(name)}:
@@ -128,6 +132,7 @@ def restart(data_dir: Path, servers: Sequence[str], note: Note) -> None:
 
     Raises:
         NoAnswer: No launcher answers, or it ended meanwhile.
+        UnknownServer: One does not run here; nothing was replaced.
         RestartFailed: A server was not replaced.
     """
     with _asked(data_dir, {"do": "restart", "servers": list(servers)}, None) as lines:
@@ -135,8 +140,8 @@ def restart(data_dir: Path, servers: Sequence[str], note: Note) -> None:
             match line:
                 case {"name": str(name), "event": str(event)}:
                     note(name, event)
-                case {"error": str(error)}:
-                    raise RestartFailed(error)
+                case {"error": str(error), **rest}:
+                    raise (UnknownServer if rest.get("unknown") else RestartFailed)(error)
                 case {"done": True}:
                     return
     raise NoAnswer(str(data_dir))

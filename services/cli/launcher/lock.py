@@ -52,6 +52,7 @@ def holder(data_dir: Path) -> int | None:
 
     Raises:
         PermissionError: The folder is another user's.
+        NotADirectoryError: It is a file.
         TimeoutError: Somebody holds it who does not say who they are.
     """
     until = time.monotonic() + _UNNAMED_SECONDS

@@ -11,7 +11,7 @@ from contextlib import suppress
 from signal import Signals
 
 from services.cli.launcher import control
-from services.cli.launcher.control import Note, RestartFailed, SignalFailed
+from services.cli.launcher.control import Note, RestartFailed, SignalFailed, UnknownServer
 from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
 from services.cli.launcher.health import Clusters, health
 from services.cli.launcher.logfile import LogFile
@@ -164,7 +164,7 @@ class Mesh:
             raise RestartFailed("a restart is already under way")
         if unknown := [name for name in servers if name not in self.plan.servers]:
             here = ", ".join(self.plan.servers)
-            raise RestartFailed(f"no {' or '.join(unknown)} runs here; these do: {here}")
+            raise UnknownServer(f"no {' or '.join(unknown)} runs here; these do: {here}")
         self._told.append(note)
         # Its own task, so that it goes on when whoever asked for it goes away.
         self._restarting = self._tasks.create_task(self._replace_all(servers))
@@ -274,6 +274,7 @@ class Mesh:
             self._started,
             self.plan.mesh,
             self.plan.edge,
+            tuple(self.plan.links),
             self.plan.envoy.tls,
             (*here, *away),
         )

@@ -56,6 +56,7 @@ class Overview:
         started: When it was started, in seconds since the epoch.
         mesh: The mesh listener's address.
         edge: The edge listener's address; None without one.
+        links: Where other machines' browsers find the page, without a path, the best first.
         tls: Whether the edge speaks TLS.
         entries: What runs, and what is elsewhere.
     """
@@ -64,12 +65,15 @@ class Overview:
     started: float
     mesh: str
     edge: str | None
+    links: tuple[str, ...]
     tls: bool
     entries: tuple[Entry, ...]
 
     @property
     def page(self) -> str | None:
-        """Where browsers find the page, without a path."""
+        """Where browsers find the page, those of other machines if they can, without a path."""
+        if self.links:
+            return self.links[0]
         return None if self.edge is None else f"{'https' if self.tls else 'http'}://{self.edge}"
 
     def to_json(self) -> Mapping[str, Any]:
@@ -83,4 +87,4 @@ class Overview:
             Entry(**{**entry, "status": entry["status"] and Status(**entry["status"])})
             for entry in content["entries"]
         )
-        return cls(**{**content, "entries": entries})
+        return cls(**{**content, "links": tuple(content["links"]), "entries": entries})

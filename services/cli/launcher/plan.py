@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.envoy import binary, bootstrap
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
-from services.cli.launcher.addresses import is_local, own_names, reachable
+from services.cli.launcher.addresses import is_local, leads_here, own_names, reachable
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
@@ -54,6 +54,7 @@ class Plan:
         data_dir: Models, logs and what belongs to the running mesh.
         mesh: The mesh listener's address.
         edge: The edge listener's address; None without one.
+        links: Where other machines' browsers find the page, without a path, the best first.
         envoy: What its configuration is made of.
         elsewhere: Endpoints by server that calls go to beside those here.
         patience: How long things may take.
@@ -64,6 +65,7 @@ class Plan:
     data_dir: Path
     mesh: str
     edge: str | None
+    links: Sequence[str]
     envoy: EnvoySettings
     elsewhere: Mapping[str, tuple[Endpoint, ...]]
     patience: LauncherSettings
@@ -130,6 +132,7 @@ def make_plan(
     counts = _counts(base, replicas or {}, without)
     listener = _port("VIVA_ENVOY_MESH_PORT", base.mesh_port, offset)
     edge_port = _port("VIVA_ENVOY_EDGE_PORT", base.edge_port, offset)
+    links = _links(base, edge_port)
     mesh = _shown(base.mesh_host, listener)
     # Its health is about the servers that are somewhere.
     nowhere: dict[str, list[str]] = {name: [] for name, count in counts.items() if not count}
@@ -145,7 +148,8 @@ def make_plan(
             patience,
             named,
             accounts=bool(counts["gateway"] or base.endpoints.get("gateway")),
-            public_url=f"{'https' if base.tls else 'http'}://localhost:{edge_port}",
+            # What a message leads to is opened on a phone as well.
+            public_url=next(iter(links), f"{_scheme(base)}://localhost:{edge_port}"),
         )
         for name, count in counts.items()
         if count
@@ -199,7 +203,7 @@ def make_plan(
     edge = None
     if "edge" in base.listeners:
         edge = _shown(base.edge_host, envoy.edge_port)
-    return Plan(servers, tuple(programs), folder, mesh, edge, envoy, elsewhere, patience)
+    return Plan(servers, tuple(programs), folder, mesh, edge, links, envoy, elsewhere, patience)
 
 
 def _envoy_settings(*, tls: bool) -> EnvoySettings:
@@ -392,6 +396,19 @@ def _shown(host: str, port: int) -> str:
     """A listener's address as callers on this machine write it."""
     found = reachable(host)
     return authority("localhost" if is_local(found) else found, port)
+
+
+def _scheme(envoy: EnvoySettings) -> str:
+    return "https" if envoy.tls else "http"
+
+
+def _links(envoy: EnvoySettings, port: int) -> Sequence[str]:
+    """Links to the page by every name that others have for this machine and that is served."""
+    if "edge" not in envoy.listeners or is_loopback(envoy.edge_host):
+        return ()
+    names = [name for name in envoy.allowed_hosts if "*" not in name]
+    led = [name for name in names if leads_here(name, envoy.edge_host)]
+    return [f"{_scheme(envoy)}://{name}:{port}" for name in led]
 
 
 def _told(variable: str, usual: str) -> str:

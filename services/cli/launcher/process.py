@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -226,13 +227,13 @@ class Supervised:
 
     @property
     def _last_line(self) -> str:
-        said = f"; it said last: {self._last[-1].strip()}" if self._last else ""
+        said = f"; it said last: {_event(self._last[-1])}" if self._last else ""
         return f"{said}; see {self.log.path}"
 
     def _last_words(self, end: int | Exception) -> str:
         why = _words(end)
         if self._late:
-            last = self._last[-1].strip() if self._last else "nothing"
+            last = _event(self._last[-1]) if self._last else "nothing"
             why = f"not ready after {self._patience.ready_seconds:g} s; it said last: {last}"
         lines = "\n".join(f"  {line}" for line in self._last)
         return f"{self.program.name} does not start ({why}):\n{lines}\n{self.log.path}"
@@ -258,6 +259,15 @@ async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
         yield stream, writing
     finally:
         transport.close()
+
+
+def _event(line: str) -> str:
+    """What a line of output says: of a log line its event, without time and fields."""
+    try:
+        event = json.loads(line)["event"]
+    except (ValueError, TypeError, LookupError):
+        return line.strip()
+    return str(event)
 
 
 def _kill_all(process: asyncio.subprocess.Process) -> None:

@@ -72,7 +72,7 @@ def _move_on(scene: Scene) -> None:
         commanding.close(scene)
     else:
         step = after(scene.place.step, Move.NEXT, scene.script.rounds)
-        speaking.say(scene, scene.script.line(step))
+        speaking.say(scene, scene.script.line(step, answered=scene.state.answered))
 
 
 def _reply(scene: Scene) -> None:

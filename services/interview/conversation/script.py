@@ -143,6 +143,7 @@ class Script:
         *,
         question: Question | None = None,
         assessment: Assessment | None = None,
+        answered: bool = True,
     ) -> Line:
         """The line of a step.
 
@@ -151,6 +152,7 @@ class Script:
             text: A follow-up's.
             question: What is asked in the place of the planned question.
             assessment: Of the answer before: one that earns it is praised.
+            answered: Whether any question was: no report is promised of nothing.
         """
         question = question or self.question(step)
         match step.phase:
@@ -167,7 +169,7 @@ class Script:
                 return Line(step, text, question_id=question.id)
             case _:
                 closing = practice.closing if self._practised else lines.closing
-                return Line(step, closing(self.settings))
+                return Line(step, closing(self.settings, answered=answered))
 
     @property
     def _practised(self) -> bool:

@@ -102,7 +102,8 @@ def offer_to_skip(scene: Scene, *, again: bool = False) -> None:
 def _close(scene: Scene, turn: Turn) -> None:
     _apart(scene, turn)
     scene.set(ending=False, offered=False)
-    speaking.say(scene, scene.script.line(Step(Phase.CLOSING, scene.place.step.round)))
+    step = Step(Phase.CLOSING, scene.place.step.round)
+    speaking.say(scene, scene.script.line(step, answered=scene.state.answered))
 
 
 def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
@@ -140,4 +141,4 @@ def _give_time(scene: Scene) -> None:
 def skip(scene: Scene) -> None:
     """On to the next question."""
     step = after(scene.place.step, Move.NEXT, scene.script.rounds)
-    speaking.say(scene, scene.script.line(step))
+    speaking.say(scene, scene.script.line(step, answered=scene.state.answered))

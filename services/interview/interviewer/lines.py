@@ -270,12 +270,16 @@ def question(
     return thanks + chosen(which, language, seed).format(text)
 
 
-def closing(settings: InterviewSettings) -> str:
-    """Thanks and goodbye."""
+def closing(settings: InterviewSettings, *, answered: bool = True) -> str:
+    """Thanks and goodbye; of an interview in which nothing was answered there is no report."""
     if primary(settings.language) == "zh":
         name = f"，{settings.candidate_name}" if settings.candidate_name else ""
+        if not answered:
+            return f"谢谢您{name}，我们就到这里。这次没有回答问题，所以没有报告。再见！"
         return f"谢谢您{name}，我的问题问完了。您的报告马上就好，再见！"
     name = f", {settings.candidate_name}" if settings.candidate_name else ""
+    if not answered:
+        return f"Thank you{name}, we stop here. Without an answer there is no report. Goodbye!"
     return f"Thank you{name}, that was my last question. Your report is on its way. Goodbye!"
 
 

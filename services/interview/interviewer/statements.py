@@ -41,7 +41,7 @@ _ADVICE: Mapping[str, Mapping[str, str]] = {
         "content": "回答之前，先在心里列出两三个要点。",
         "depth": "准备一个能讲出细节的例子：数字、工具的名称、带来的变化。",
         "clarity": "少用笼统的话，说清楚做了什么、谁做的、做到什么程度。",
-        "structure": "按顺序讲：背景、任务、您的行动、结果。",
+        "structure": "按顺序讲：背景、任务、你的行动、结果。",
         "delivery": "用平稳的语速大声练习，短暂的停顿好过口头语。",
     },
 }
@@ -75,9 +75,9 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "; ": "; ",
     },
     "zh": {
-        "made": "问题{round}：您说“{quote}”，讲到了要点“{point}”",
+        "made": "问题{round}：你说“{quote}”，讲到了要点“{point}”",
         "strong": "问题{round}：{name}很好（{score:.0f}分）：{rationale}",
-        "denied": "问题{round}：您的说法和“{point}”相反：“{quote}”",
+        "denied": "问题{round}：你的说法和“{point}”相反：“{quote}”",
         "not_said": "问题{round}：没有提到：{points}",
         "not_recognised": "问题{round}：没有在回答中识别到：{points}",
         "weak": "问题{round}：{name}：{rationale}",
@@ -89,7 +89,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "unanswered": "问题{round}：没有回答。",
         "prepare": "为“{question}”准备一个回答，可以从这一点讲起：{point}",
         "nothing": "{rounds}个问题都没有回答，所以没有评分。",
-        "reached": "您回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
+        "reached": "你回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
         "sides": "最好的是{best}（{best_score:.0f}分），"
         "最有提高空间的是{worst}（{worst_score:.0f}分）。",
         "weakest": "最弱的一题：{rationale}",

@@ -45,9 +45,11 @@ def topic(
     return thanks + chosen(which, LANGUAGE, seed).format(text)
 
 
-def closing(settings: InterviewSettings) -> str:
-    """Thanks and goodbye."""
+def closing(settings: InterviewSettings, *, answered: bool = True) -> str:
+    """Thanks and goodbye; where nothing was answered there is nothing to look at."""
     name = f", {settings.candidate_name}" if settings.candidate_name else ""
+    if not answered:
+        return f"Thank you{name}, we stop here. We did not talk, so there is no report. Goodbye!"
     return (
         f"Thank you{name}, I enjoyed talking with you."
         " In a moment you will see what went well, and what to say differently. Goodbye!"

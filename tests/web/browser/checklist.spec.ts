@@ -131,6 +131,59 @@ test("in a low window what can be done in the room is in reach", async ({ page }
   }
 });
 
+/** What a phone's browser leaves of its window. */
+const PHONES = [
+  { width: 360, height: 640 },
+  { width: 390, height: 664 },
+  { width: 360, height: 740 },
+];
+
+test("on a phone nothing that is told pushes the controls out of sight, and captions can be read", async ({ page }) => {
+  const whole = async (name: string) => {
+    for (const viewport of PHONES) {
+      await page.setViewportSize(viewport);
+      const found = await page.evaluate(() => {
+        const box = (one: Element) => one.getBoundingClientRect();
+        const controls = box(document.querySelector(".controls") as Element);
+        const captions = box(document.querySelector(".captions") as Element);
+        const notice = document.querySelector(".notice");
+        const below = [...document.querySelectorAll(".controls button, .controls textarea")].filter((one) => box(one).bottom > innerHeight);
+        return {
+          below: below.map((one) => one.textContent),
+          captions: Math.min(captions.bottom, controls.top) - captions.top,
+          notices: notice ? box(document.querySelector(".notices") as Element).height : undefined,
+        };
+      });
+      const where = `${name} at ${viewport.width} x ${viewport.height}`;
+      expect(found.below, where).toEqual([]);
+      // Who speaks, and two lines of what they say.
+      expect(found.captions, `${where}: captions, px`).toBeGreaterThanOrEqual(96);
+      if (found.notices !== undefined) expect(found.notices, `${where}: notices, px`).toBeGreaterThanOrEqual(64);
+    }
+  };
+  for (const state of ["listening", "slow", "lost", "lost-typing", "no-voice", "no-ears", "no-model", "no-store", "repeat", "everything", "denied"]) {
+    for (const typed of ["", "&typed"]) {
+      await page.goto(`/states.html?state=${state}${typed}`);
+      await expect(page.locator(".controls")).toBeVisible();
+      await whole(`${state}${typed}`);
+      // Whoever speaks may type this once.
+      const type = page.getByRole("button", { name: "Type", exact: true });
+      if ((await type.count()) === 0) continue;
+      await type.click();
+      await expect(page.locator("textarea")).toBeVisible();
+      await whole(`${state}, typing once`);
+    }
+  }
+  // That there is no network is told above the room.
+  await open(page, "/room/new?answers=typed", "full", ".room");
+  await page.getByRole("button", { name: "Join the interview" }).click();
+  await expect(page.locator(".captions .interviewer").first()).toBeVisible();
+  await page.context().setOffline(true);
+  await expect(page.getByText("You are offline.")).toBeVisible();
+  await whole("offline");
+  await page.context().setOffline(false);
+});
+
 test.describe("without a mouse", () => {
   /** Goes on with Tab until this has the focus, which can be seen. */
   async function tabTo(page: Page, wanted: Locator): Promise<void> {

@@ -188,6 +188,28 @@ test.describe("what they do", () => {
     await expect(page.getByRole("radio", { name: /English tutor/ })).toBeChecked();
   });
 
+  test("whoever never signed in is told that, not that they are signed out", async ({ page }) => {
+    await open(page, "/report/x", "nobody");
+    await expect(page.getByRole("alert")).toContainText("You are not signed in");
+    await expect(page.getByRole("alert").getByRole("button", { name: "Sign in" })).toBeVisible();
+  });
+
+  test("an interview that there is not is told of before the sound is tried", async ({ page }) => {
+    await open(page, "/check/none", "full");
+    await expect(page.getByRole("alert")).toContainText("This interview is not there");
+    await expect(page.getByRole("button", { name: "Type instead of speaking" })).toHaveCount(0);
+  });
+
+  test("a finger is not told of the Ctrl key", async ({ browser }) => {
+    for (const [hasTouch, said] of [[true, "Type your answer."], [false, "Type your answer. Ctrl + Enter sends it."]] as const) {
+      const context = await browser.newContext({ hasTouch, isMobile: hasTouch });
+      const page = await context.newPage();
+      await page.goto("/states.html?state=typing");
+      await expect(page.getByLabel("Your answer")).toHaveAttribute("placeholder", said);
+      await context.close();
+    }
+  });
+
   test("a link that is no longer good leads to a new one", async ({ page }) => {
     await open(page, "/reset#token=old", "nobody");
     await page.getByLabel("New password").fill("a long enough one");

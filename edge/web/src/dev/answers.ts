@@ -143,7 +143,11 @@ export function answering(language: Language, wanted: Answers): (router: Connect
         if (settings?.jobTitle === "used") throw exhausted();
         return { interview: interview("new", InterviewState.READY, 0) };
       }),
-      getInterview: ({ interviewId }) => answered(() => ({ interview: interviewId === "new" ? room.interview("new") : interview(interviewId, state, 1) })),
+      getInterview: ({ interviewId }) => answered(() => {
+        if (answers === "nobody") throw refused(Code.Unauthenticated, "NO_TOKEN");
+        if (interviewId === "none") throw refused(Code.NotFound, "NOT_FOUND");
+        return { interview: interviewId === "new" ? room.interview("new") : interview(interviewId, state, 1) };
+      }),
       endInterview: ({ interviewId }) => answered(() => ({ interview: room.end(interviewId) })),
       converse: (requests) => room.converse(requests),
       listInterviews: () => answered(() => ({ interviews: answers === "full" ? interviews : [] })),

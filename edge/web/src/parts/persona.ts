@@ -5,8 +5,9 @@ export function initials(name: string): string {
   const [first = "", second] = words;
   if (/^\p{Script=Han}/u.test(first)) {
     const characters = [...first];
-    // A Chinese name is known by its last characters, what describes somebody by its first word.
-    return (characters.length > 3 ? characters.slice(0, 2) : characters.slice(-2)).join("");
+    if (characters.length <= 3) return characters.slice(-2).join(""); // a name is known by its last
+    // What describes somebody: by what tells them from the others, else by its first word.
+    return characters.find((one) => one === "男" || one === "女") ?? characters.slice(0, 2).join("");
   }
   const letters = [first, second].filter((word) => word !== undefined).map((word) => [...word][0] ?? "");
   return letters.join("").toLocaleUpperCase();

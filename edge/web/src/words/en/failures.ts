@@ -31,6 +31,7 @@ export default {
     quota: { title: "You have used your free interviews", advice: "Create an account to keep this one and get more each month." },
     monthUsed: { title: "You have used this month's interviews", advice: "You can begin again on {date}." },
     rateLimited: { title: "That was a little fast", advice: "Wait a moment, then try again." },
+    notSignedIn: { title: "You are not signed in", advice: "Sign in to see your interviews." },
     signedOut: { title: "You are signed out", advice: "Sign in again. What you entered is kept." },
     wrongPassword: { title: "E-mail or password is wrong", advice: "Check both, or set a new password." },
     emailTaken: { title: "There is an account with this e-mail", advice: "Sign in with it instead." },

@@ -32,6 +32,7 @@ export default {
     speakHint: "Answer with your voice; your browser may ask for the microphone",
     typeLabel: "Your answer",
     typePlaceholder: "Type your answer. Ctrl + Enter sends it.",
+    typePlaceholderTouch: "Type your answer.",
     send: "Send",
     pause: "Pause",
     resume: "Go on",

@@ -32,6 +32,7 @@ const words: typeof en = {
     quota: { title: "免费面试次数已用完", advice: "注册账号即可保留这次记录，每月还能获得更多次数。" },
     monthUsed: { title: "本月的面试次数已用完", advice: "{date}起可以再次开始。" },
     rateLimited: { title: "操作有点快", advice: "请稍等片刻再试。" },
+    notSignedIn: { title: "你还没有登录", advice: "登录后即可查看你的面试。" },
     signedOut: { title: "你已退出登录", advice: "请重新登录，已填写的内容会保留。" },
     wrongPassword: { title: "邮箱或密码不正确", advice: "请检查后重试，或重新设置密码。" },
     emailTaken: { title: "这个邮箱已注册", advice: "请直接用它登录。" },

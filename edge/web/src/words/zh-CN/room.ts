@@ -34,6 +34,7 @@ const words: typeof en = {
     speakHint: "用语音回答，浏览器可能会请求使用麦克风",
     typeLabel: "你的回答",
     typePlaceholder: "在此输入回答，Ctrl + Enter 发送。",
+    typePlaceholderTouch: "在此输入回答。",
     send: "发送",
     pause: "暂停",
     resume: "继续",
