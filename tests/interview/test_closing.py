@@ -9,16 +9,14 @@ from pathlib import Path
 import pytest
 
 from services.interview.conversation import events as m
-from services.interview.events import Entry
+from services.interview.events import Entry, UtteranceEnded
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview
 from services.interview.reports.report import Report
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease
-from tests.interview.calls import joining, until
 from tests.interview.orchestrators import orchestrator
 from tests.interview.stage import PATIENCE
-from tests.interview.test_lifecycle import asked
 
 TURNS = 200
 """Of the event loop: more than a server takes to end that waits for nothing."""
@@ -62,23 +60,23 @@ async def test_a_lease_is_given_back_when_what_was_said_is_stored(
     store = SlowStore()
     async with orchestrator(store, bank, tmp_path) as running:
         made = await running.wire.create()
-        async with running.wire.converse(joining(made.id)) as call:
-            await until(call, asked)
-            session = running.sessions.here(made.id)
-            assert session is not None
-            seat = session.attendance.seat
-            assert seat is not None
+        seat = await running.house.join(
+            "ann", made.id, source=None, output=None, resume_token=None, client="tab"
+        )
+        async with asyncio.timeout(PATIENCE):
+            async for entry in seat.entries():
+                if isinstance(entry.event, UtteranceEnded) and entry.event.turn.question_id:
+                    break
             store.goes_on.clear()
             seat.say(m.Typed("I watch the slow queries, and add an index."), None)
             if handed_on_before:
                 running.house.leave(seat, stopping=True)
-            async with asyncio.timeout(PATIENCE):
-                closing = asyncio.create_task(running.sessions.close())
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
-                assert store.done == []
-                store.goes_on.set()
-                await closing
+            closing = asyncio.create_task(running.sessions.close())
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            assert store.done == []
+            store.goes_on.set()
+            await closing
     assert "kept" in store.done
     assert store.done.index("given back") > store.done.index("kept")
     turns = await store.turns("ann", made.id, 100, 0)
