@@ -39,6 +39,10 @@ Call = grpc.aio.StreamStreamCall[
 ]
 
 
+_Coming = tuple[pb.InterviewEvent, bool]
+"""An event, and whether it was missed first."""
+
+
 class InterviewFailed(RuntimeError):
     """The interview could not be held to its end."""
 
@@ -63,7 +67,7 @@ class Conversation:
         *,
         output_hz: int | None = None,
         text_only: bool = False,
-        silence_seconds: float = SILENCE_SECONDS,
+        silence_seconds: float | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Takes the interview; nothing is sent before the scope is entered.
@@ -74,7 +78,8 @@ class Conversation:
             output_hz: The rate of the interviewer's audio; None for the voice's own.
             text_only: No audio either way: the candidate reads, types, and is not asked whether
                 they are still there, except after time to think that they have asked for.
-            silence_seconds: Without any event for so long it has failed.
+            silence_seconds: Without any event for so long it has failed. None for
+                `SILENCE_SECONDS`, and with `text_only` for no limit while an answer is awaited.
             note: Told in a sentence when the connection breaks.
         """
 
@@ -90,7 +95,8 @@ class Conversation:
         self._output_hz = output_hz
         self._text_only = text_only
         self._client = uuid.uuid4().hex
-        self.silence_seconds = silence_seconds
+        self.silence_seconds = SILENCE_SECONDS if silence_seconds is None else silence_seconds
+        self._thinks = text_only and silence_seconds is None
         self._note = note
         self._resume_token: str | None = None
         self._outbox = Outbox()
@@ -105,6 +111,9 @@ class Conversation:
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
+        self._coming: asyncio.Task[_Coming | None] | None = None
+        # Since when an event is read, or owed, on the loop's clock; None while there is no call.
+        self._silent_since: float | None = None
         self._position: pb.CandidateMessage | None = None
         self.late = False
         self.awaits_answer = False
@@ -123,14 +132,16 @@ class Conversation:
     ) -> None:
         """Leaves; the interview waits for whoever joins next."""
         self._call.cancel()
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+        left = [task for task in (self._writer, self._coming) if task is not None]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def events(self) -> AsyncIterator[pb.InterviewEvent]:
         """Every event once, in order, up to the report, or to the end if nothing was answered.
 
-        Where the server has lost what was told last, what it has kept comes once more.
+        Where the server has lost what was told last, what it has kept comes once more. Whoever
+        reads may be cancelled, and read on: nothing is lost.
 
         Raises:
             TimeoutError: Nothing came for `silence_seconds`.
@@ -139,11 +150,44 @@ class Conversation:
             grpc.aio.AioRpcError: The server refused, or stayed away for too long.
         """
         while True:
+            if (coming := await self._next_event()) is None:
+                return
+            event, self.late = coming
+            self.awaits_answer = self._questions.awaits_answer(event)
+            yield event
+            if event.HasField("report_ready"):
+                return
+
+    async def _next_event(self) -> _Coming | None:
+        """The next event, read by a task of its own: grpc.aio ends a call whose reader is gone."""
+        coming = self._coming = self._coming or asyncio.create_task(self._read())
+        while not coming.done():
+            left = self.silence_seconds - self._silent_for()
+            if left <= 0:
+                self._silent_since = self._loop.time()
+                raise TimeoutError(f"nothing came for {self.silence_seconds:g} s")
+            await asyncio.wait([coming], timeout=left)
+        self._coming = None
+        return coming.result()
+
+    def _silent_for(self) -> float:
+        """How long an event has been owed, in seconds."""
+        if self._silent_since is None or (self._thinks and self._questions.unanswered):
+            return 0.0
+        return self._loop.time() - self._silent_since
+
+    async def _read(self) -> _Coming | None:
+        """The next event, over as many connections as it takes, and whether it was missed first.
+
+        None where the interview has ended without anything to report.
+        """
+        while True:
             call = self._call
+            self._silent_since = self._loop.time()
             try:
-                async with asyncio.timeout(self.silence_seconds):
-                    response = await call.read()
+                response = await call.read()
             except grpc.aio.AioRpcError as error:
+                self._silent_since = None
                 await self._join_again(error)
                 continue
             except asyncio.CancelledError:
@@ -156,12 +200,12 @@ class Conversation:
                 continue
             if not isinstance(response, interview_service_pb2.ConverseResponse):
                 if self._cancelled:
-                    return
+                    return None
                 raise InterviewFailed("the conversation ended without a report")
             event = response.event
             self._broken_since, self._let_in = None, True
             # Not of the join's own answer: of what was missed, if there is anything.
-            self.late = self._missing and not event.HasField("audio_received")
+            late = self._missing and not event.HasField("audio_received")
             self._missing = self._missing and event.HasField("audio_received")
             self._resume_token = event.resume_token or self._resume_token
             if event.HasField("audio_received"):
@@ -169,10 +213,7 @@ class Conversation:
             if event.HasField("state_changed"):
                 ended = event.state_changed.state == interview_pb2.INTERVIEW_STATE_CANCELLED
                 self._cancelled = ended
-            self.awaits_answer = self._questions.awaits_answer(event)
-            yield event
-            if event.HasField("report_ready"):
-                return
+            return event, late
 
     async def _received(self, told: pb.AudioReceived, call: Call) -> None:
         self._outbox.forget(seconds(told.offset), told.message)
@@ -196,6 +237,8 @@ class Conversation:
         number = self._outbox.say(message)
         if message.HasField("typed"):
             self._questions.typed(number)
+            if self._silent_since is not None:
+                self._silent_since = self._loop.time()
         await self._flush()
 
     async def answer(self, text: str) -> None:

@@ -15,9 +15,13 @@ class Questions:
     An utterance's end is told when it is stored: the next one may have begun before that. A server
     that takes an interview over, or tells what it has kept, may tell it once more. What was asked
     before the server took what was typed last is answered by that, or not asked any more.
+
+    Attributes:
+        unanswered: Whether nothing was typed since a question was asked to its end.
     """
 
     def __init__(self) -> None:
+        self.unanswered = False
         self._asking: set[str] = set()
         self._ended: set[str] = set()
         self._typed = 0
@@ -26,6 +30,7 @@ class Questions:
     def typed(self, number: int) -> None:
         """A message with something typed goes out under this number."""
         self._typed = number
+        self.unanswered = False
 
     def awaits_answer(self, event: pb.InterviewEvent) -> bool:
         """Whether with this event, the next one, a question has been asked to its end."""
@@ -35,7 +40,9 @@ class Questions:
             case "audio_received":
                 self._kept = max(self._kept, event.audio_received.message)
             case "utterance_ended":
-                return self._asked(event.utterance_ended) and self._kept >= self._typed
+                asked = self._asked(event.utterance_ended) and self._kept >= self._typed
+                self.unanswered = self.unanswered or asked
+                return asked
         return False
 
     def _asked(self, ended: pb.InterviewerUtteranceEnded) -> bool:

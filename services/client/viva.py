@@ -17,7 +17,7 @@ from viva.interview.v1 import (
 )
 from viva.serving.v1 import serving_pb2
 
-from services.client.conversation import SILENCE_SECONDS, Call, Conversation
+from services.client.conversation import Call, Conversation
 from services.client.pieces import RATE_HZ, Pieces
 from services.runtime.channel import open_channel, outgoing
 
@@ -96,7 +96,7 @@ class Viva:
         *,
         output_hz: int | None = None,
         text_only: bool = False,
-        silence_seconds: float = SILENCE_SECONDS,
+        silence_seconds: float | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> Conversation:
         """The live conversation of an interview; see `Conversation` for what the rest means."""

@@ -16,9 +16,19 @@ from services.interview.events import AudioFormat
 from services.interview.leases import HeldElsewhere
 from services.interview.record import InterviewSettings, Speaker, State, Turn
 from services.interview.recordings.recordings import Recordings
+from services.interview.refusals import named
 from services.interview.reports.report import Report
 from services.interview.sessions import Session, Sessions
-from services.interview.store.store import Holder, Lease, LeaseLost, Place, Store, Summary
+from services.interview.store.store import (
+    Expiry,
+    Holder,
+    Lease,
+    LeaseLost,
+    NotExpired,
+    Place,
+    Store,
+    Summary,
+)
 from services.interview.tokens import resumed_seq
 from services.interview.uses import Uses
 from services.runtime.errors import (
@@ -35,7 +45,6 @@ _PAGE = 100
 _SOME = 50
 _RETURN_SECONDS = 3.0
 """So long it is waited for that a use is given back, so that who asks next may have it."""
-_EXPLAINED = {State.READY: "ready: nobody has joined it", State.REVIEWING: "reviewing: it is over"}
 
 
 class House:
@@ -80,7 +89,7 @@ class House:
                 async with self._sessions.alone(interview_id):
                     if self._own(user, interview_id) is not None:
                         continue
-                    returning = await self._delete_rows(user, interview_id, unless_begun=True)
+                    returning = await self._delete_rows(user, interview_id, unbegun=True)
                 if returning is not None:
                     await self._recordings.delete(interview_id)
                     await asyncio.wait({returning}, timeout=_RETURN_SECONDS)
@@ -166,7 +175,7 @@ class House:
         if state is State.FAILED:
             raise FailedPrecondition("NO_REPORT", "the interview failed before its report")
         raise FailedPrecondition(
-            "REPORT_NOT_READY", f"the interview is {_named(state)}; it has no report yet"
+            "REPORT_NOT_READY", f"the interview is {named(state)}; it has no report yet"
         )
 
     async def recording(
@@ -287,7 +296,7 @@ class House:
         if found.interview.state not in fit or (session is not None and session.over):
             raise FailedPrecondition(
                 "WRONG_STATE",
-                f"the interview is {_named(found.interview.state)}; it cannot be {moved}",
+                f"the interview is {named(found.interview.state)}; it cannot be {moved}",
             )
         return session
 
@@ -297,8 +306,10 @@ class House:
         await session.until_done(command)
         return await self.find(interview.user, interview.id)
 
-    async def delete(self, user: str, interview_id: str) -> None:
+    async def delete(self, user: str, interview_id: str, expiry: Expiry | None = None) -> None:
         """Deletes an interview and all that is kept of it; one that is live is ended first.
+
+        With an `expiry` only what is too old still: what is live is not.
 
         Asked for again, soon after, it is answered in the same way. One that never began counts no
         more in its user's quota. The rows go first and with them the keys of the recordings, so
@@ -306,15 +317,17 @@ class House:
 
         Raises:
             NotFound: No such interview.
+            NotExpired: It is not too old.
             HeldElsewhere: Another orchestrator drives it.
         """
         returning = None
         async with self._sessions.alone(interview_id):
-            if self._own(user, interview_id) is not None:
+            if (session := self._own(user, interview_id)) is not None:
+                if expiry is not None and not session.over:
+                    raise NotExpired(interview_id)
                 await self._sessions.end(interview_id)
-                returning = await self._delete_rows(user, interview_id)
-            elif await self._store.summary(user, interview_id) is not None:
-                returning = await self._delete_rows(user, interview_id)
+            if session is not None or await self._store.summary(user, interview_id) is not None:
+                returning = await self._delete_rows(user, interview_id, expiry)
             elif (deletion := await self._store.deleted(user, interview_id)) is None:
                 raise NotFound("interview", interview_id, "interview_id")
             elif deletion.unbegun:  # Whoever deleted it may have died before it counted no more.
@@ -324,23 +337,23 @@ class House:
             await asyncio.wait({returning}, timeout=_RETURN_SECONDS)
 
     async def _delete_rows(
-        self, user: str, interview_id: str, *, unless_begun: bool = False
+        self, user: str, interview_id: str, expiry: Expiry | None = None, *, unbegun: bool = False
     ) -> asyncio.Task[None] | None:
-        """Deletes an interview; what gives its use back, if it never began."""
+        """Deletes an interview, perhaps only an unbegun one; what gives its use back, if it was."""
         lease = await self._sessions.leases.take(interview_id)
         returning = None
         try:
             # Read under the lease: nobody joins it any more.
             kept = await self._store.summary(user, interview_id)
-            unbegun = kept is not None and kept.interview.unbegun
-            if unless_begun and not unbegun:
+            uncounted = kept is not None and kept.interview.unbegun
+            if unbegun and not uncounted:
                 return None
             try:
-                await self._store.delete(user, interview_id, lease)
+                await self._store.delete(user, interview_id, lease, expiry)
             finally:
                 # Whatever came of it, and before anything else is waited for: whoever asked may be
                 # gone. It is not given back as long as there is the interview.
-                if unbegun:
+                if uncounted:
                     returning = self._uses.give_back(user, interview_id)
         except LeaseLost:
             await self._elsewhere(interview_id)
@@ -485,7 +498,3 @@ class House:
                 await session.until_done(command)
         if not command.stored.is_set():
             raise Unavailable("what was said could not be stored in time; say it again", 0.5)
-
-
-def _named(state: State) -> str:
-    return _EXPLAINED.get(state, state.name.lower())

@@ -12,7 +12,7 @@ from services.interview.house import House
 from services.interview.rebuilding import UNREADABLE
 from services.interview.recordings.recordings import Recordings
 from services.interview.sessions import Sessions
-from services.interview.store.store import LeaseLost, Store
+from services.interview.store.store import Expiry, LeaseLost, NotExpired, Store
 from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import FailedPrecondition, ServiceError
 from services.runtime.logs import log
@@ -88,15 +88,17 @@ class Housekeeping:
             tell_doubt(_logger, sweeps, now)
             return
         await self._store.forget_deletions(now - DELETIONS_REMEMBERED)
+        expiry = Expiry(now, self._retention)
         while some := await self._store.expired(now, self._retention, _SOME):
             deleted = 0
             for user, interview_id in some:
-                with suppress(LeaseLost, ServiceError), _logged(interview_id):
-                    await self._house.delete(user, interview_id)
+                with suppress(LeaseLost, NotExpired, ServiceError), _logged(interview_id):
+                    # Looked at once more: before its turn comes its candidate may.
+                    await self._house.delete(user, interview_id, expiry)
                     deleted += 1
-            log(_logger, logging.INFO, "old interviews deleted", count=deleted)
             if not deleted:
                 return
+            log(_logger, logging.INFO, "old interviews deleted", count=deleted)
 
 
 @contextmanager
@@ -104,7 +106,7 @@ def _logged(interview_id: str | None = None) -> Iterator[None]:
     """Logs a fault of our own, or of a row, and goes on: it must not end the interviews held."""
     try:
         yield
-    except (ServiceError, LeaseLost):
+    except (ServiceError, LeaseLost, NotExpired):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the server lives
         log(_logger, logging.ERROR, "housekeeping failed", interview=interview_id, cause=error)

@@ -439,6 +439,9 @@ class Sessions:
         """Hands a session on: what was said is kept, and another orchestrator may have it."""
         if self._may_leave(session):
             await self._suspend(session)
+        elif session.task is not None:
+            # Somebody else has begun to: until it is done the lease is needed.
+            await asyncio.wait([session.task])
 
     def _may_leave(self, session: Session) -> bool:
         """Lets nobody join a session from now on; False if it ends already."""

@@ -76,8 +76,11 @@ class SessionWatch:
         SESSIONS_UNCHECKED.inc(more)
 
     def _tell_away(self, error: ServiceError) -> None:
-        """Logs that nobody can say, once an outage."""
-        if not self._away:
+        """Logs that nobody can say, once an outage.
+
+        Where nobody has waited for the end of the last one this may be another.
+        """
+        if not self._away or not self._unchecked:
             self._away = True
             log(_logger, logging.WARNING, "sessions cannot be checked", cause=error)
 

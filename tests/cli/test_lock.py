@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
@@ -39,15 +42,78 @@ def test_a_folder_has_one_holder(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
 
 
+def test_a_folder_that_somebody_only_looks_at_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lock.lock(tmp_path):
+        pass
+    with (tmp_path / "run" / "mesh.lock").open() as looker:
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(looker, fcntl.LOCK_UN))
+        with lock.lock(tmp_path):
+            assert holder(tmp_path) == os.getpid()
+
+
+def test_no_number_of_a_former_holder_stands_for_the_next(tmp_path: Path) -> None:
+    with lock.lock(tmp_path):
+        pass
+    assert (tmp_path / "run" / "mesh.lock").read_text() == ""
+
+
+def test_a_holder_that_was_killed_does_not_stand_for_the_next(
+    unnamed: TextIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    unnamed.write(str(killed.pid))
+    unnamed.flush()
+    monkeypatch.setattr(lock, "_UNNAMED_SECONDS", 0.05)
+    with pytest.raises(TimeoutError):
+        holder(tmp_path)
+
+
+def test_a_mesh_that_ends_by_itself_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([4711, None])
+    monkeypatch.setattr(mesh, "holder", lambda _: next(held))
+
+    def kill(pid: int, _: int) -> None:
+        raise ProcessLookupError(pid)
+
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(app, ["down"])
+    assert (result.exit_code, result.output.strip()) == (0, "stopped")
+
+
+def test_who_finds_the_folder_held_by_nobody_any_more_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        ExitStack() as stack,
+        ExitStack() as other,
+    ):
+        other.enter_context(lock.lock(tmp_path))
+        monkeypatch.setattr(lock, "_LOOK_SECONDS", 0.0)
+
+        def holder(_: Path) -> None:
+            other.close()
+
+        monkeypatch.setattr(mesh, "holder", holder)
+        mesh._take(stack, tmp_path)
+        assert lock.holder(tmp_path) == os.getpid()
+
+
 def test_a_holder_that_has_not_named_itself_yet_is_waited_for(
     tmp_path: Path, unnamed: TextIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sleep(_: float) -> None:
-        unnamed.write("4711")
+        unnamed.write(str(os.getppid()))
         unnamed.flush()
 
     monkeypatch.setattr(time, "sleep", sleep)
-    assert holder(tmp_path) == 4711
+    assert holder(tmp_path) == os.getppid()
 
 
 @pytest.mark.usefixtures("unnamed")

@@ -24,7 +24,7 @@ from services.interview.questions.bank import Bank
 from services.interview.record import Interview, InterviewSettings, State
 from services.interview.sessions import Limits
 from services.interview.store.memory import MemoryStore
-from services.interview.store.store import Holder, Lease, Store, Summary
+from services.interview.store.store import Expiry, Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
 from services.runtime.errors import Aborted, FailedPrecondition, NotFound, Overloaded
 from services.runtime.postgres.failures import StoreFailed
@@ -532,10 +532,16 @@ class BadRows(FailingStore):
             raise ValueError("no such category")
         return await super().find(user, interview_id)
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         if interview_id in self.bad:
             raise ValueError("no such category")
-        await super().delete(user, interview_id, lease)
+        await super().delete(user, interview_id, lease, expiry)
 
     async def forget_deletions(self, older_than: datetime) -> None:
         self.swept.set()
@@ -587,9 +593,15 @@ class YieldingStore(MemoryStore):
         await _let_others()
         return await super().summary(user, interview_id)
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         await _let_others()
-        await super().delete(user, interview_id, lease)
+        await super().delete(user, interview_id, lease, expiry)
 
 
 async def _let_others() -> None:

@@ -35,9 +35,11 @@ from services.interview.reports.report import Basis, Report
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import (
+    Expiry,
     Holder,
     Lease,
     LeaseLost,
+    NotExpired,
     Place,
     Recorded,
     Store,
@@ -437,6 +439,34 @@ async def test_what_is_old_is_told_of_all_users(store: Store) -> None:
     assert not await store.expired(NOW, timedelta(), 10)
     found = await store.expired(datetime.now(UTC) + timedelta(seconds=5), timedelta(), 10)
     assert list(found) == [("ann", old.id), ("bob", other.id)]
+
+
+async def test_what_is_not_too_old_any_more_is_not_removed_by_its_age(store: Store) -> None:
+    made = interview()
+    lease = await driven(store, made)
+    sweep = Expiry(datetime.now(UTC) + timedelta(days=2), timedelta(days=1))
+    await store.commit(lease, made, b"s", [])
+    await store.keep_for("ann", timedelta(days=5))  # Never longer than everybody's.
+    for kept in (replace(sweep, kept_for=timedelta(days=3)), replace(sweep, kept_for=None)):
+        with pytest.raises(NotExpired):
+            await store.delete("ann", made.id, lease, kept)
+    assert await store.holds(made.id)
+    await store.delete("bob", made.id, lease, sweep)
+    assert await store.holds(made.id)
+    await store.delete("ann", made.id, lease, sweep)
+    assert not await store.holds(made.id)
+    assert await store.deleted("ann", made.id)
+
+
+async def test_an_owners_shorter_wish_counts_when_theirs_is_removed_by_its_age(
+    store: Store,
+) -> None:
+    made = interview()
+    await store.save(made)
+    for_ever = Expiry(datetime.now(UTC) + timedelta(days=2), None)
+    await store.keep_for("ann", timedelta(days=1))
+    await store.delete("ann", made.id, None, for_ever)
+    assert not await store.holds(made.id)
 
 
 async def test_sweeps_are_judged_by_what_was_seen_of_the_clock_before(store: Store) -> None:

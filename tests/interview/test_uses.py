@@ -22,7 +22,7 @@ from services.interview.questions.bank import Bank
 from services.interview.record import LOCAL_USER, Interview
 from services.interview.store.memory import MemoryStore
 from services.interview.store.postgres import PostgresStore
-from services.interview.store.store import Lease
+from services.interview.store.store import Expiry, Lease
 from services.interview.uses import Uses
 from services.runtime.channel import open_channel
 from services.runtime.errors import QuotaExhausted, Relayed, Unavailable
@@ -324,8 +324,14 @@ class Parted(MemoryStore):
         await super().save(interview)
         await self._answer("save")
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
-        await super().delete(user, interview_id, lease)
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
+        await super().delete(user, interview_id, lease, expiry)
         await self._answer("delete")
 
     async def release(self, lease: Lease) -> None:

@@ -98,6 +98,36 @@ def test_an_outage_is_told_once_and_the_streams_that_nobody_can_check_are_counte
     ] * 2
 
 
+def test_an_outage_is_told_though_everybody_had_left_in_the_one_before(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="services.runtime.watching")
+
+    async def streams() -> None:
+        away = True
+
+        async def is_live(_: str) -> bool:
+            if away:
+                raise Unavailable("the gateway is away")
+            return True
+
+        watch = SessionWatch(is_live)
+        for _ in range(2):
+            left = asyncio.create_task(watch("s"))
+            await asyncio.sleep(100)
+            left.cancel()
+            await asyncio.sleep(24 * 3600)
+        away = False
+        stays = asyncio.create_task(watch("s"))
+        await asyncio.sleep(100)
+        stays.cancel()
+        await asyncio.gather(left, stays, return_exceptions=True)
+
+    virtual_time.run(streams())
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [*2 * ["sessions cannot be checked"], "sessions can be checked again"]
+
+
 async def test_a_scope_that_is_done_is_left_as_ever_and_its_watch_with_it() -> None:
     began, stopped = asyncio.Event(), asyncio.Event()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge.gateway.accounts.owners import INTERVIEWS, Owners
+from edge.gateway.accounts.owners import DELETE_SECONDS, INTERVIEWS, Owners
 from edge.gateway.accounts.proof import Proof
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind
@@ -24,6 +24,8 @@ from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 
+AT_ONCE = timedelta(seconds=DELETE_SECONDS + 5)
+"""So long whoever deletes may try; then it is gone on with in the background."""
 SECOND_PASS = timedelta(minutes=2)
 """An interview that was being created when its owner was deleted is there by then."""
 _PASSES = 2
@@ -84,7 +86,7 @@ class Deletions:
             live = len(await session_store.of_user(connection, user_id, now))
             await self._sessions.end_all(connection, user_id)
             # From now on it is known that everything has to go.
-            await deletions.add(connection, user_id, now)
+            await deletions.add(connection, user_id, now, now + AT_ONCE)
             await self._plans.remember(connection, user)
             await users.remove(connection, user_id)
             await audit.forget_places(connection, user_id)
@@ -111,12 +113,14 @@ class Deletions:
             wait = wait_after(deletion.attempts)
             log(_logger, logging.WARNING, "deletion not finished", user=user_id, cause=error)
             async with self._database.transaction("pass", user_id) as connection:
-                await deletions.failed(connection, user_id, self._clock() + wait)
+                await deletions.failed(connection, deletion, self._clock() + wait)
             raise
         now = self._clock()
         finished = now if deletion.passes + 1 >= _PASSES else None
         async with self._database.transaction("pass", user_id) as connection:
-            await deletions.passed(connection, user_id, removed, now + SECOND_PASS, finished)
-        if finished:
+            newest = await deletions.passed(
+                connection, deletion, removed, now + SECOND_PASS, finished
+            )
+        if finished and newest:
             log(_logger, logging.INFO, "deletion finished", user=user_id)
         return removed

@@ -8,8 +8,9 @@ import os
 import signal
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -94,6 +95,8 @@ def up(
     except AlreadyRunning:
         with rights(plan.data_dir):
             pid = holder(plan.data_dir)
+        if pid is None:
+            refuse(f"{plan.data_dir} was held a moment ago; try again")
         refuse(f"a mesh already runs on {plan.data_dir} (process {pid}); `viva down` stops it")
     except (NoPlan, PortTaken) as error:
         refuse(str(error))
@@ -113,12 +116,23 @@ def _counts(told: Sequence[str]) -> Mapping[str, int]:
     return counts
 
 
+def _take(stack: ExitStack, folder: Path) -> None:
+    """Holds the data folder, once more where whoever held it has let go of it meanwhile."""
+    try:
+        stack.enter_context(lock(folder))
+    except AlreadyRunning:
+        with rights(folder):
+            if holder(folder) is not None:
+                raise
+        stack.enter_context(lock(folder))
+
+
 @contextmanager
 def _held(plan: Plan) -> Iterator[None]:
     """Holds the data folder, with the configuration in it."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock(plan.data_dir))
+            _take(stack, plan.data_dir)
             plan.write_configuration()
         except OSError as error:
             place = error.filename or plan.data_dir
@@ -233,7 +247,8 @@ def down() -> None:
         if pid is None:
             err.print(f"no mesh runs on {folder}")
             return
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # It has ended by itself.
+            os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
             until = time.monotonic() + _longest_stop(load(LauncherSettings))
             while holder(folder) == pid:

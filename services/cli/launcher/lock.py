@@ -7,13 +7,16 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 _OWNER_ONLY = 0o700
 # Who takes the lock writes its number at once.
 _UNNAMED_SECONDS = 1.0
-_UNNAMED_POLL_SECONDS = 0.02
+# Who only looks has the lock for a moment, too.
+_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.02
 
 
 class AlreadyRunning(Exception):
@@ -37,14 +40,29 @@ def lock(data_dir: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(_OWNER_ONLY)
     with _path(data_dir).open("a") as handle:
+        _take(handle, data_dir)
+        try:
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
+        finally:
+            # Nobody is to take the next holder, which has not named itself yet, for this one.
+            with suppress(OSError):
+                handle.truncate(0)
+
+
+def _take(handle: TextIO, data_dir: Path) -> None:
+    until = time.monotonic() + _LOOK_SECONDS
+    while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(str(data_dir)) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
+            if time.monotonic() > until:
+                raise AlreadyRunning(str(data_dir)) from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
 
 
 def holder(data_dir: Path) -> int | None:
@@ -63,7 +81,8 @@ def holder(data_dir: Path) -> int | None:
                     # Shared, so that two that look at the same time do not see each other.
                     fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    if pid := int(handle.read() or 0):
+                    pid = int(handle.read() or 0)
+                    if pid and _lives(pid):
                         return pid
                 else:
                     return None
@@ -73,10 +92,21 @@ def holder(data_dir: Path) -> int | None:
                         "it is held by a process that has not named itself yet",
                         handle.name,
                     )
-                time.sleep(_UNNAMED_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 handle.seek(0)
     except FileNotFoundError:
         return None
+
+
+def _lives(pid: int) -> bool:
+    """Whether there is such a process: one that was killed leaves its number to the next holder."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _path(data_dir: Path) -> Path:

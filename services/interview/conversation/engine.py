@@ -34,8 +34,8 @@ from services.interview.conversation.state import (
     Timer,
 )
 from services.interview.events import AudioFormat, ReportReady
-from services.interview.record import Patience, Phase, State
-from services.interview.understanding.intent import understand
+from services.interview.record import Patience, Phase, State, Turn
+from services.interview.understanding.intent import Intent, understand
 
 READ_SECONDS = 0.7
 """A text that comes so soon after a question was shown was written before it."""
@@ -346,12 +346,22 @@ def _typed(scene: Scene, text: str) -> None:
     turn = answers.typed(scene, text)
     scene.set(superseded=turn)
     meant = understand(text, turn_taking.situation(scene, None, typed=True), final=True)
-    if scene.live and wishes.taken(scene, turn, meant):
+    if wishes.taken(scene, turn, meant) if scene.live else _wished(scene, turn, meant):
         return
-    scene.set(offered=False, ending=False)
+    scene.set(offered=False, ending=False, skipping=False)
     answers.over(scene, turn)
     if scene.live and scene.place.step.asks:
         replies.release(scene, replies.turn_clock(scene, turn))
+
+
+def _wished(scene: Scene, turn: Turn, meant: Intent) -> bool:
+    """While paused: whether it is a wish. Only the end that was asked about comes at once."""
+    if scene.state.ending and wishes.agreed(scene, turn.text):
+        scene.set(offered=False, ending=False)
+        answers.aside(scene, turn)
+        commanding.close(scene)
+        return True
+    return wishes.noted(scene, turn, meant)
 
 
 def _shown(scene: Scene) -> bool:

@@ -51,6 +51,8 @@ def _begin(scene: Scene) -> None:
     place = scene.place
     if place.line is None:
         speaking.say(scene, scene.script.line(OPENING))
+    elif place.repeat and wishes.granted(scene):
+        return
     elif not place.step.asks:
         _move_on(scene)
     elif place.answer.unfinished:
@@ -107,9 +109,10 @@ def held_long_enough(scene: Scene) -> None:
     """The time is over for which the turn was held open.
 
     Who speaks and says nothing then is asked again, as ever. Who writes is left alone but for this
-    once, after a patient while; a question whether to end stands before them until they write.
+    once, after a patient while; a question whether to end stands before them until they write, as
+    before whoever is gone.
     """
-    if scene.state.speaks:
+    if scene.state.speaks and scene.state.present:
         scene.set(ending=False)
     holding.release(scene)
     if not scene.state.speaks and not scene.state.ending and scene.place.asked:

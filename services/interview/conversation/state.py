@@ -351,6 +351,7 @@ class SessionState:
         offered: Whether the candidate was offered to skip the question.
         ending: Whether the candidate was asked if the interview shall end.
         pressed: Whether they were asked the one or the other a second time.
+        skipping: Whether they want the next question as soon as a pause is over.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
         counter: Numbers whatever needs a number.
@@ -388,6 +389,7 @@ class SessionState:
     offered: bool = False
     ending: bool = False
     pressed: bool = False
+    skipping: bool = False
     failing: tuple[str, ...] = ()
     counter: int = 0
     commit: int = 0

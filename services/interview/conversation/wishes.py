@@ -142,3 +142,41 @@ def skip(scene: Scene) -> None:
     """On to the next question."""
     step = after(scene.place.step, Move.NEXT, scene.script.rounds)
     speaking.say(scene, scene.script.line(step, answered=scene.state.answered))
+
+
+def noted(scene: Scene, turn: Turn, meant: Intent) -> bool:
+    """Notes what is wanted while the interview is paused; whether the turn is a wish.
+
+    To ask again, and for time, there is nothing to note: after a pause the question is repeated.
+    """
+    state, answer = scene.state, agreed(scene, turn.text)
+    if state.ending and answer is None and _unclear(scene, turn, meant):
+        meant = Intent.END
+    elif state.ending and answer is False and meant not in WISHES - {Intent.END}:
+        meant = Intent.REPEAT
+    elif state.offered and answer is not None:
+        meant = Intent.SKIP if answer else Intent.HOLD
+    if meant not in WISHES:
+        return False
+    _apart(scene, turn)
+    scene.set(offered=False, ending=meant is Intent.END, skipping=meant is Intent.SKIP)
+    scene.set_place(repeat=True)
+    return True
+
+
+def granted(scene: Scene) -> bool:
+    """Does after a pause what was wanted in it; whether it was anything.
+
+    Whoever was being asked if the interview shall end is asked that, and not the question: their
+    "yes" may be on its way.
+    """
+    state = scene.state
+    if scene.place.step.phase is Phase.CLOSING or not (state.ending or state.skipping):
+        return False
+    scene.set_place(repeat=False)
+    scene.set(skipping=False)
+    if state.skipping:
+        skip(scene)
+    else:
+        _ask_whether_to_end(scene, again=state.pressed)
+    return True

@@ -13,9 +13,11 @@ from services.interview.record import Interview, Speaker, State, Turn
 from services.interview.reports.report import Report
 from services.interview.store.store import (
     Deletion,
+    Expiry,
     Holder,
     Lease,
     LeaseLost,
+    NotExpired,
     Place,
     Previous,
     Recorded,
@@ -153,11 +155,19 @@ class MemoryStore:
         kept = self._of(user, interview_id)
         return () if kept is None else kept.interview.turns[start : start + limit]
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         kept = self._of(user, interview_id)
         if kept is None:
             return
+        if expiry is not None and not self._expired(kept, expiry):
+            raise NotExpired(interview_id)
         held = kept.lease is not None and kept.expires > self._clock()
         if held and kept.lease != lease:
             raise LeaseLost(interview_id)
@@ -289,14 +299,14 @@ class MemoryStore:
         self, now: datetime, kept_for: timedelta | None, limit: int
     ) -> Sequence[tuple[str, str]]:
         """User and id of interviews in which nothing has happened for too long."""
-
-        def over(kept: _Kept) -> bool:
-            wished = (kept_for, self._retention.get(kept.interview.user))
-            known = [each for each in wished if each is not None]
-            return bool(known) and kept.changed < now - min(known)
-
-        found = [kept.interview for kept in self._kept.values() if over(kept)]
+        expiry = Expiry(now, kept_for)
+        found = [kept.interview for kept in self._kept.values() if self._expired(kept, expiry)]
         return [(interview.user, interview.id) for interview in found[:limit]]
+
+    def _expired(self, kept: _Kept, expiry: Expiry) -> bool:
+        wished = (expiry.kept_for, self._retention.get(kept.interview.user))
+        known = [each for each in wished if each is not None]
+        return bool(known) and kept.changed < expiry.now - min(known)
 
     async def judge_sweep(self, now: datetime) -> tuple[Sweeps, bool]:
         """Whether what is old by this clock may be deleted."""

@@ -15,10 +15,12 @@ from services.interview.store.rows import uuid_of
 from services.interview.store.store import (
     KEY_LIFE,
     Deletion,
+    Expiry,
     Holder,
     KeyTaken,
     Lease,
     LeaseLost,
+    NotExpired,
     Place,
     Previous,
     Recorded,
@@ -35,6 +37,10 @@ _SUMMARY = f"""
         (SELECT count(*) FROM turn t WHERE t.interview_id = i.id) AS turn_count
     FROM interview i
 """  # noqa: S608
+
+_WITH_OWNER = "FROM interview i LEFT JOIN owner o USING (user_id)"
+# The shorter of the two; where neither is known, never.
+_EXPIRED = "i.changed < $1::timestamptz - least($2::interval, o.retention)"
 
 # Until the transaction is over, also one that nobody waits for any more: a commit may be on its way
 # to the database when whoever sent it goes away.
@@ -165,19 +171,29 @@ class PostgresStore:
             )
         return [rows.turn(row) for row in found]
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         """Removes an interview with all that belongs to it, and remembers that it did."""
         owner = uuid_of(interview_id), user
+        age = (None, None) if expiry is None else (expiry.now, expiry.kept_for)
         async with self._database.transaction("delete", user) as connection:
             await connection.execute(_CHANGING, uuid_of(interview_id))
             there = await connection.fetchrow(
-                "SELECT started IS NULL AND state = ANY($3) AS unbegun FROM interview"
-                " WHERE id = $1 AND user_id = $2 FOR UPDATE",
+                f"SELECT i.started IS NULL AND i.state = ANY($5) AS unbegun, {_EXPIRED} AS expired"
+                f" {_WITH_OWNER} WHERE i.id = $3 AND i.user_id = $4 FOR UPDATE OF i",
+                *age,
                 *owner,
                 [int(state) for state in UNBEGUN],
             )
             if there is None:
                 return
+            if expiry is not None and not there["expired"]:
+                raise NotExpired(interview_id)
             await leasing.require_free(connection, interview_id, lease)
             await connection.execute(
                 "INSERT INTO deletion (interview_id, user_id, unbegun) VALUES ($1, $2, $3)"
@@ -347,10 +363,8 @@ class PostgresStore:
         """User and id of interviews in which nothing has happened for too long."""
         async with self._database.transaction("expired", EVERYBODY) as connection:
             found = await connection.fetch(
-                "SELECT i.user_id, i.id FROM interview i LEFT JOIN owner o USING (user_id)"
-                # The shorter of the two; where neither is known, never.
-                " WHERE i.changed < $1::timestamptz - least($2::interval, o.retention)"
-                " ORDER BY i.changed LIMIT $3",
+                f"SELECT i.user_id, i.id {_WITH_OWNER}"
+                f" WHERE {_EXPIRED} ORDER BY i.changed LIMIT $3",
                 now,
                 kept_for,
                 limit,

@@ -6,6 +6,7 @@ session writes names its lease instead, which only its owner can have got.
     StoreFailed     the database could not do it (services.runtime.postgres.failures)
     LeaseLost       another orchestrator drives the interview now
     KeyTaken        another creation has used the idempotency key
+    NotExpired      what was to go by its age is not too old any more
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class LeaseLost(Exception):
 
 class KeyTaken(Exception):
     """Another creation of the same user has used the key within its life."""
+
+
+class NotExpired(Exception):
+    """Something has happened in the interview, or its owner keeps theirs for longer by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,19 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """When an interview in which nothing happens is too old.
+
+    Attributes:
+        now: The present.
+        kept_for: How long it is kept, unless its owner wants it kept shorter; None: for ever.
+    """
+
+    now: datetime
+    kept_for: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class Deletion:
     """What is remembered of an interview that was deleted.
 
@@ -173,13 +191,26 @@ class Store(Protocol):
         """Up to `limit` turns from number `start`, oldest first."""
         ...
 
-    async def delete(self, user: str, interview_id: str, lease: Lease | None = None) -> None:
+    async def delete(
+        self,
+        user: str,
+        interview_id: str,
+        lease: Lease | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         """Removes an interview with all that belongs to it, and remembers that it did.
 
         Speech goes first: after this the keys of its recordings exist no more.
 
+        Args:
+            user: Whose it is.
+            interview_id: The interview.
+            lease: By which it may be driven.
+            expiry: It goes only if it is too old still.
+
         Raises:
             LeaseLost: Somebody drives it, and not by this lease.
+            NotExpired: It is not too old.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -85,6 +85,8 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
     exporting: asyncio.Event = field(default_factory=asyncio.Event)
     files: dict[str, bytes] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens while the next deletion is under way."""
     transferred: list[tuple[str, str]] = field(default_factory=list)
     retention: dict[str, float | None] = field(default_factory=dict)
     late: asyncio.Event | None = None
@@ -110,6 +112,9 @@ class FakeOwners(owner_service_pb2_grpc.OwnerServiceServicer):
             yield owner_service_pb2.ExportOwnerResponse(content=content[half:])
 
     async def DeleteOwner(self, request: Any, context: Any) -> Any:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
         await self._up(context)
         first = request.user_id not in self.deleted
         self.deleted.append(request.user_id)

@@ -16,7 +16,7 @@ from viva.account.v1 import account_service_pb2 as pb
 from viva.account.v1 import quota_service_pb2
 
 from edge.gateway.accounts import housekeeping
-from edge.gateway.accounts.deleting import SECOND_PASS, Deletions, Removed
+from edge.gateway.accounts.deleting import AT_ONCE, SECOND_PASS, Deletions, Removed
 from edge.gateway.accounts.user import Kind
 from services.runtime.errors import NotFound
 from tests.edge.gateway.stage import EMAIL, PASSWORD, PATIENCE, Stage, bearer, refused
@@ -117,6 +117,62 @@ async def test_a_deletion_is_finished_though_a_part_is_down_at_first(on: Stage) 
     on.clock.advance(days=1)
     await on.gateway.deletions.go_on()
     assert on.owners.deleted == [made.account.id] * 2
+
+
+async def test_what_is_being_deleted_is_not_gone_on_with_in_the_background(on: Stage) -> None:
+    made = await on.member()
+    on.owners.meanwhile = on.gateway.deletions.go_on
+    await delete(on, made.access_token)
+    assert on.owners.deleted == [made.account.id]
+    [row] = await on.rows(_FINISHED)
+    assert (row["finished"], row["attempts"], row["passes"]) == (None, 0, 1)
+
+
+async def test_a_deletion_whose_gateway_died_is_gone_on_with(on: Stage) -> None:
+    made = await on.member()
+
+    async def dies() -> None:
+        # Before it could note what has come of it.
+        raise asyncio.CancelledError
+
+    on.owners.meanwhile = dies
+    removed = await delete(on, made.access_token)
+    assert removed.pending
+    on.clock.moment += AT_ONCE
+    await on.gateway.deletions.go_on()
+    assert on.owners.deleted == [made.account.id]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_pass_that_another_gateway_overtakes_takes_no_second_one_away(
+    on: Stage, *, fails: bool
+) -> None:
+    made = await on.member()
+    on.owners.down = True
+    await delete(on, made.access_token)
+    on.owners.down = False
+    on.clock.advance(seconds=2)
+
+    async def overtaken() -> None:
+        await on.gateway.deletions.go_on()
+        on.owners.down = fails
+
+    on.owners.meanwhile = overtaken
+    await on.gateway.deletions.go_on()
+    on.owners.down = False
+    on.clock.moment += SECOND_PASS / 2
+    asked = len(on.owners.deleted)
+    await on.gateway.deletions.go_on()
+    assert len(on.owners.deleted) == asked
+    [row] = await on.rows(_FINISHED)
+    assert (row["finished"], row["attempts"], row["passes"]) == (None, 0, 1)
+    # What was being made when the account was deleted is there by now.
+    on.clock.moment += SECOND_PASS
+    await on.gateway.deletions.go_on()
+    assert len(on.owners.deleted) == asked + 1
+    [row] = await on.rows("SELECT finished, interviews, recordings FROM account.deletion")
+    assert row["finished"] is not None
+    assert (row["interviews"], row["recordings"]) == (2, 4)
 
 
 async def test_deleting_needs_the_password_but_of_guests(on: Stage) -> None:
