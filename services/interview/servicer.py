@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from viva.serving.v1 import serving_pb2
 from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
+from services.interview.conversation.typed import Amount
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
@@ -211,7 +213,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         messages = pump.messages()
         seat = parting.seat = await self._join((await anext(messages)).join)
         pump.settle()
-        reading = asyncio.create_task(_read(messages, seat))
+        reading = asyncio.create_task(self._read(messages, seat))
         try:
             async for entry in seat.entries():
                 yield pb.ConverseResponse(event=_event(entry, seat))
@@ -219,6 +221,28 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             reading.cancel()
             self._leave(seat)
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self, requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
+        """Hands on what the client sends; what is wrong with it ends the client's call.
+
+        What is neither audio nor playback waits until the one before it is stored, or could not
+        be, and what comes behind it waits too: then the client waits, by HTTP/2's flow control.
+        """
+        said: m.Store | None = None
+        try:
+            async for request in requests:
+                streamed = request.candidate.WhichOneof("message") in _STREAMED
+                if streamed or said is None:
+                    # However much has come at once: the others on this event loop have their turn.
+                    await asyncio.sleep(0)
+                else:
+                    await self._house.settled(said)
+                _take_next(request, seat)
+                if not streamed:
+                    said = m.Store()
+                    seat.send(said)
+        except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
+            seat.end(error)
 
     async def Listen(
         self, request: pb.ListenRequest, context: _Context
@@ -266,9 +290,9 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
     def _take_call(self, request: pb.SpeakRequest, attendance: Attendance, seat: Seat) -> None:
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
-        planned = 0.0
+        planned = _Planned()
         for field, message in named:
-            planned += _check(message, seat, field, planned)
+            planned = _check(message, seat, field, planned)
         # What is said after the end would be told as taken, and nobody would take it.
         speaks = any(message.WhichOneof("message") in _SPEECH for message in request.messages)
         if attendance.conversation.over and speaks:
@@ -312,15 +336,6 @@ def _place(cursor: str | None) -> Place | None:
     return Place(datetime.fromisoformat(created), interview_id)
 
 
-async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
-    """Hands on what the client sends; what is wrong with it ends the client's call."""
-    try:
-        async for request in requests:
-            _take_next(request, seat)
-    except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
-        seat.end(error)
-
-
 def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
     if request.WhichOneof("message") == "join":
         raise InvalidField("join", "only the first message may be a join")
@@ -331,18 +346,28 @@ def _offset(chunk: serving_pb2.AudioChunk) -> float | None:
     return seconds(chunk.offset) if chunk.HasField("offset") else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What the messages before one will have added: seconds of audio, and what was typed."""
+
+    audio: float = 0.0
+    typed: Amount = Amount()
+
+
 def _check(
-    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: float
-) -> float:
-    """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
-    kind = message.WhichOneof("message")
-    _number(message, field)
-    if kind == "typed":
-        _typed(message, field)
-    if kind != "audio":
-        return 0.0
-    chunk = message.audio.chunk
-    return seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk", planned).added
+    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: _Planned
+) -> _Planned:
+    """Whether the message can be taken behind what is planned; what is with it."""
+    number = _number(message, field)
+    match message.WhichOneof("message"):
+        case "typed":
+            added = seat.check_typed(_typed(message, field), number, field, planned.typed)
+            return replace(planned, typed=planned.typed + added)
+        case "audio":
+            chunk, name = message.audio.chunk, f"{field}.audio.chunk"
+            fit = seat.check(chunk.audio, _offset(chunk), name, planned.audio)
+            return replace(planned, audio=planned.audio + fit.added)
+    return planned
 
 
 def _typed(message: conversation_pb2.CandidateMessage, field: str) -> str:
@@ -368,7 +393,7 @@ def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) ->
             chunk = message.audio.chunk
             seat.hear(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
         case "typed":
-            seat.say(m.Typed(_typed(message, field)), number)
+            seat.type(_typed(message, field), number, field)
         case "playback":
             played = message.playback
             seat.played(

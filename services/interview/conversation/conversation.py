@@ -105,8 +105,10 @@ class Conversation:
         return self._driver.state
 
     def send(self, message: m.Message) -> None:
-        """Something has happened; after the end nothing is done with it."""
+        """Something has happened; after the end nothing is done with it, and nobody waits."""
         if self._over:
+            if isinstance(message, m.Command):
+                message.done.set()
             return
         match message:
             case m.Store():
