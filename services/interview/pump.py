@@ -11,7 +11,7 @@ from services.runtime.errors import Unavailable
 
 MOST_BYTES = 2 * 1024 * 1024
 """So much is kept of a call that nobody has answered yet: half a minute of 16-bit audio at 16 kHz,
-in pieces of 20 ms. Of one that was answered, so much waits to be read, and then the client waits."""
+in pieces of 20 ms. Of one that was answered so much waits to be read, and then the client waits."""
 MESSAGE_BYTES = 512
 """What a message takes besides its content: 536 bytes were measured, of protobuf 7."""
 

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import grpc
@@ -19,15 +18,21 @@ from viva.serving.v1 import serving_pb2
 from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
-from services.interview.conversation.typed import Amount
+from services.interview.conversation.typed import NOTHING, Amount
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.parting import Parting
 from services.interview.pump import Pump
 from services.interview.record import LOCAL_USER, Patience, Speaker
-from services.interview.store.store import Place, Summary
-from services.interview.tokens import page_cursor, page_token, resume_token
+from services.interview.store.store import Summary
+from services.interview.tokens import (
+    page_place,
+    page_start,
+    page_token,
+    place_cursor,
+    resume_token,
+)
 from services.interview.wire import events as event_wire
 from services.interview.wire import records, reports
 from services.runtime.errors import FailedPrecondition, InvalidField
@@ -77,11 +82,13 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         user = _user()
         size = request.page_size if request.HasField("page_size") else PAGE_SIZE
         token = request.page_token if request.HasField("page_token") else None
-        cursor = page_cursor(token, "interviews", user)
-        page, following = await self._house.page(user, size, _place(cursor))
+        before = page_place(token, "interviews", user)
+        page, following = await self._house.page(user, size, before)
         return pb.ListInterviewsResponse(
             interviews=[_interview(kept) for kept in page],
-            next_page_token=page_token(_placed(following), "interviews", user) if following else "",
+            next_page_token=(
+                page_token(place_cursor(following), "interviews", user) if following else ""
+            ),
         )
 
     async def DeleteInterview(
@@ -102,7 +109,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         bound_to = ("turns", _user(), request.interview_id)
         size = request.page_size if request.HasField("page_size") else TURNS_PAGE_SIZE
         token = request.page_token if request.HasField("page_token") else None
-        start = int(page_cursor(token, *bound_to) or 0)
+        start = page_start(token, *bound_to)
         turns, following = await self._house.turns(_user(), request.interview_id, size, start)
         return pb.ListTurnsResponse(
             turns=[records.turn(turn) for turn in turns],
@@ -325,17 +332,6 @@ def _event(entry: Entry, seat: Seat) -> conversation_pb2.InterviewEvent:
     return event_wire.event(entry, token)
 
 
-def _placed(place: Place) -> str:
-    return f"{place.created.isoformat()} {place.interview_id}"
-
-
-def _place(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    created, _, interview_id = cursor.partition(" ")
-    return Place(datetime.fromisoformat(created), interview_id)
-
-
 def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
     if request.WhichOneof("message") == "join":
         raise InvalidField("join", "only the first message may be a join")
@@ -351,7 +347,7 @@ class _Planned:
     """What the messages before one will have added: seconds of audio, and what was typed."""
 
     audio: float = 0.0
-    typed: Amount = Amount()
+    typed: Amount = NOTHING
 
 
 def _check(

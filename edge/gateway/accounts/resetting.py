@@ -16,13 +16,13 @@ from edge.gateway.accounts.user import User
 from edge.gateway.clock import Clock
 from edge.gateway.mail.delivery import Outbox
 from edge.gateway.mail.message import reset_message
-from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.secrets import digest, new_token
 from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.logs import log
+from services.runtime.network import network
 from services.runtime.postgres.database import EVERYBODY, Database
 
 _logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.engine import CLIENTS_KEPT
 from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
-from services.interview.conversation.typed import Amount, Typed
+from services.interview.conversation.typed import NOTHING, Amount, Typed
 from services.interview.events import AudioFormat, AudioReceived, Encoding, Entry
 from services.interview.metrics import AUDIO_REPEATED
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
@@ -253,10 +253,10 @@ class Seat:
         text: str,
         number: int | None,
         field: str,
-        planned: Amount = Amount(),  # noqa: B008 - a frozen value
+        planned: Amount = NOTHING,
     ) -> Amount:
         """Whether `type` would take it behind what is `planned`, and how much more that is."""
-        return Amount() if self._said(number) else self._typed.check(text, field, planned)
+        return NOTHING if self._said(number) else self._typed.check(text, field, planned)
 
 
 class Attendance:

@@ -30,6 +30,9 @@ class Amount:
         return Amount(self.letters + other.letters, self.answers + other.answers)
 
 
+NOTHING = Amount()
+
+
 class Typed:
     """What was typed in one interview, by whichever client, lived through or not."""
 
@@ -42,29 +45,29 @@ class Typed:
         self._step = place.step
         self._answer = _amount(turn.text for turn in place.answer.turns if turn.typed)
 
-    def check(self, text: str, field: str, planned: Amount = Amount()) -> Amount:  # noqa: B008
+    def check(self, text: str, field: str, planned: Amount = Amount()) -> Amount:
         """Whether a message is taken behind `planned` ones; how much it is.
 
         Raises:
             RefusedField: ANSWER_TOO_LONG or INTERVIEW_TOO_LONG, and what to do.
         """
         if self._conversation.state.place.step != self._step:
-            self._step, self._answer = self._conversation.state.place.step, Amount()
+            self._step, self._answer = self._conversation.state.place.step, NOTHING
         message = Amount(len(text), 1)
         answer, whole = self._answer + planned + message, self._all + planned + message
-        if answer.letters > ANSWER_LETTERS:
-            raise RefusedField(
-                "ANSWER_TOO_LONG",
-                f"{field}.typed.text",
-                f"makes an answer of {answer.letters} letters; one question takes"
-                f" {ANSWER_LETTERS}: go on with the next",
-            )
         if whole.letters > INTERVIEW_LETTERS or whole.answers > INTERVIEW_ANSWERS:
             raise RefusedField(
                 "INTERVIEW_TOO_LONG",
                 f"{field}.typed.text",
                 f"makes {whole.letters} letters in {whole.answers} messages; one interview takes"
                 f" {INTERVIEW_LETTERS} in {INTERVIEW_ANSWERS}: speak, or end it",
+            )
+        if answer.letters > ANSWER_LETTERS:
+            raise RefusedField(
+                "ANSWER_TOO_LONG",
+                f"{field}.typed.text",
+                f"makes an answer of {answer.letters} letters; one question takes"
+                f" {ANSWER_LETTERS}: go on with the next",
             )
         return message
 
@@ -75,4 +78,4 @@ class Typed:
 
 
 def _amount(texts: Iterable[str]) -> Amount:
-    return sum((Amount(len(text), 1) for text in texts), Amount())
+    return sum((Amount(len(text), 1) for text in texts), NOTHING)
