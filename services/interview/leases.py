@@ -48,6 +48,7 @@ class Leases:
         seconds: How long one lasts unless it is renewed.
         lost: Called with a lease that another has now.
         predecessors: Names of processes that are known to be dead.
+        renewed: Called after each renewal with whether the store could do it.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Leases:
         seconds: float,
         lost: Callable[[Lease], None],
         predecessors: Container[str] = (),
+        renewed: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._store = store
+        self._renewed = renewed
         self._name = name
         self._predecessors = predecessors
         self._seconds = seconds
@@ -139,7 +142,9 @@ class Leases:
         try:
             lost = await self._store.renew_all(held, self._seconds)
         except StoreFailed:
+            self._renewed(False)
             return  # It was logged; those that nobody takes meanwhile are still good.
+        self._renewed(True)
         for lease in lost:
             if lease in self._held:
                 self._held.discard(lease)
