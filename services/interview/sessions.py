@@ -384,7 +384,7 @@ class Sessions:
                 self._leave_off(session, forget=True)
             session.task.cancel()
 
-    def _renewed(self, works: bool) -> None:
+    def _renewed(self, *, works: bool) -> None:
         """Lays aside what alone cannot be stored: the others go on, and it from what is kept."""
         if not works:
             self._unstorable.failed()

@@ -266,14 +266,15 @@ class PostgresStore:
         try:
             async with self._database.transaction("commit", interview.user) as connection:
                 await leasing.require(connection, lease)
-                if not await writing.write(connection, interview, session, events, before, report):
-                    raise LeaseLost(lease.interview_id)
+                there = await writing.write(connection, interview, session, events, before, report)
         except LeaseLost:
             raise
         except BaseException:
             if before is not None:
                 self._written[lease] = before.or_by(interview, session)
             raise
+        if not there:
+            raise LeaseLost(lease.interview_id)
         self._written[lease] = Written.by(interview, session)
 
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
