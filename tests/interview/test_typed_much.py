@@ -102,7 +102,7 @@ async def test_an_answer_that_was_begun_elsewhere_is_counted_and_the_next_begins
             s.seat.type("b", None, "candidate")
         assert error.value.reason == "ANSWER_TOO_LONG"
         s.seat.send(e.Typed("I add an index to the table."))
-        while s.conversation.state.place.step.round == 1:
+        while s.conversation.state.place.step.phase is Phase.QUESTION:
             await s.next()
         s.seat.type("b", None, "candidate")
 
