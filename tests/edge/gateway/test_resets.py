@@ -219,6 +219,11 @@ async def test_of_old_messages_on_one_machine_nothing_stays(tmp_path: Path) -> N
     assert sorted(path.suffix for path in left) == [".eml", ".txt"]
 
 
+async def test_messages_are_forgotten_when_their_links_are_good_no_more(on: Stage) -> None:
+    await on.sweep()
+    assert on.mail.forgets_after == 1800.0
+
+
 async def test_elsewhere_they_go_to_a_mail_server(tmp_path: Path) -> None:
     said: list[bytes] = []
 
