@@ -161,18 +161,19 @@ async def assembled(
             )
         )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        mail = mail or outbox(settings)
         resets = PasswordResets(
             database,
             sessions,
             passwords,
             throttle,
-            mail or outbox(settings),
+            mail,
             clock,
             sender=settings.mail_from,
             public_url=settings.public_url,
             tasks=tasks,
         )
-        housekeeping = Housekeeping(database, deletions, plans, clock)
+        housekeeping = Housekeeping(database, deletions, plans, mail, clock)
         for duty in (
             keys.run,
             deletions.run,

@@ -498,3 +498,9 @@ class House:
                 await session.until_done(command)
         if not command.stored.is_set():
             raise Unavailable("what was said could not be stored in time; say it again", 0.5)
+
+    async def settled(self, command: m.Store) -> None:
+        """Waits until what was said is stored, or could not be in the time that storing has."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._sessions.pace.stored):
+                await command.done.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
+from typing import Protocol
 
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -20,6 +21,17 @@ _RENEWALS = 4
 """In the time of a lease: two may fail."""
 GONE_SECONDS = 2.0
 """So long a holder that did not answer counts as gone; later it may answer again."""
+
+
+class Renewed(Protocol):
+    """Is told after each renewal whether the store could do it."""
+
+    def __call__(self, *, works: bool) -> None:
+        """Tells it."""
+
+
+def _nobody(*, works: bool) -> None:
+    del works
 
 
 class HeldElsewhere(Unavailable):
@@ -48,6 +60,7 @@ class Leases:
         seconds: How long one lasts unless it is renewed.
         lost: Called with a lease that another has now.
         predecessors: Names of processes that are known to be dead.
+        renewed: Called after each renewal with whether the store could do it.
     """
 
     def __init__(
@@ -57,8 +70,10 @@ class Leases:
         seconds: float,
         lost: Callable[[Lease], None],
         predecessors: Container[str] = (),
+        renewed: Renewed | None = None,
     ) -> None:
         self._store = store
+        self._renewed = renewed or _nobody
         self._name = name
         self._predecessors = predecessors
         self._seconds = seconds
@@ -139,7 +154,9 @@ class Leases:
         try:
             lost = await self._store.renew_all(held, self._seconds)
         except StoreFailed:
+            self._renewed(works=False)
             return  # It was logged; those that nobody takes meanwhile are still good.
+        self._renewed(works=True)
         for lease in lost:
             if lease in self._held:
                 self._held.discard(lease)

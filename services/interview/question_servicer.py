@@ -11,7 +11,7 @@ from viva.interview.v1 import question_service_pb2_grpc
 from services.interview.interviewer.personas import primary
 from services.interview.questions.bank import Bank, Question
 from services.interview.questions.index import QuestionIndex
-from services.interview.tokens import page_cursor, page_token
+from services.interview.tokens import page_start, page_token
 from services.interview.wire import records
 from services.runtime.errors import NotFound
 
@@ -45,7 +45,7 @@ class QuestionServicer(question_service_pb2_grpc.QuestionServiceServicer):
         bound_to = ("questions", _conditions(request))
         token = request.page_token if request.HasField("page_token") else None
         size = request.page_size if request.HasField("page_size") else PAGE_SIZE
-        start = int(page_cursor(token, *bound_to) or 0)
+        start = page_start(token, *bound_to)
         query = request.query if request.HasField("query") else None
         # One more than is shown tells whether there is another page.
         found = (await self._index.search(query, accepts, start + size + 1))[start:]

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -18,14 +18,21 @@ from viva.serving.v1 import serving_pb2
 from services.interview.conversation import events as m
 from services.interview.conversation.attendance import Attendance, Seat
 from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
+from services.interview.conversation.typed import NOTHING, Amount
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
 from services.interview.parting import Parting
 from services.interview.pump import Pump
 from services.interview.record import LOCAL_USER, Patience, Speaker
-from services.interview.store.store import Place, Summary
-from services.interview.tokens import page_cursor, page_token, resume_token
+from services.interview.store.store import Summary
+from services.interview.tokens import (
+    page_place,
+    page_start,
+    page_token,
+    place_cursor,
+    resume_token,
+)
 from services.interview.wire import events as event_wire
 from services.interview.wire import records, reports
 from services.runtime.errors import FailedPrecondition, InvalidField
@@ -75,11 +82,13 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         user = _user()
         size = request.page_size if request.HasField("page_size") else PAGE_SIZE
         token = request.page_token if request.HasField("page_token") else None
-        cursor = page_cursor(token, "interviews", user)
-        page, following = await self._house.page(user, size, _place(cursor))
+        before = page_place(token, "interviews", user)
+        page, following = await self._house.page(user, size, before)
         return pb.ListInterviewsResponse(
             interviews=[_interview(kept) for kept in page],
-            next_page_token=page_token(_placed(following), "interviews", user) if following else "",
+            next_page_token=(
+                page_token(place_cursor(following), "interviews", user) if following else ""
+            ),
         )
 
     async def DeleteInterview(
@@ -100,7 +109,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         bound_to = ("turns", _user(), request.interview_id)
         size = request.page_size if request.HasField("page_size") else TURNS_PAGE_SIZE
         token = request.page_token if request.HasField("page_token") else None
-        start = int(page_cursor(token, *bound_to) or 0)
+        start = page_start(token, *bound_to)
         turns, following = await self._house.turns(_user(), request.interview_id, size, start)
         return pb.ListTurnsResponse(
             turns=[records.turn(turn) for turn in turns],
@@ -211,7 +220,7 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
         messages = pump.messages()
         seat = parting.seat = await self._join((await anext(messages)).join)
         pump.settle()
-        reading = asyncio.create_task(_read(messages, seat))
+        reading = asyncio.create_task(self._read(messages, seat))
         try:
             async for entry in seat.entries():
                 yield pb.ConverseResponse(event=_event(entry, seat))
@@ -219,6 +228,28 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
             reading.cancel()
             self._leave(seat)
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self, requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
+        """Hands on what the client sends; what is wrong with it ends the client's call.
+
+        What is neither audio nor playback waits until the one before it is stored, or could not
+        be, and what comes behind it waits too: then the client waits, by HTTP/2's flow control.
+        """
+        said: m.Store | None = None
+        try:
+            async for request in requests:
+                streamed = request.candidate.WhichOneof("message") in _STREAMED
+                if streamed or said is None:
+                    # However much has come at once: the others on this event loop have their turn.
+                    await asyncio.sleep(0)
+                else:
+                    await self._house.settled(said)
+                _take_next(request, seat)
+                if not streamed:
+                    said = m.Store()
+                    seat.send(said)
+        except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
+            seat.end(error)
 
     async def Listen(
         self, request: pb.ListenRequest, context: _Context
@@ -266,9 +297,9 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
     def _take_call(self, request: pb.SpeakRequest, attendance: Attendance, seat: Seat) -> None:
         named = [(f"messages[{n}]", message) for n, message in enumerate(request.messages)]
         # All or nothing: a call that was refused may come again, corrected, under its number.
-        planned = 0.0
+        planned = _Planned()
         for field, message in named:
-            planned += _check(message, seat, field, planned)
+            planned = _check(message, seat, field, planned)
         # What is said after the end would be told as taken, and nobody would take it.
         speaks = any(message.WhichOneof("message") in _SPEECH for message in request.messages)
         if attendance.conversation.over and speaks:
@@ -301,26 +332,6 @@ def _event(entry: Entry, seat: Seat) -> conversation_pb2.InterviewEvent:
     return event_wire.event(entry, token)
 
 
-def _placed(place: Place) -> str:
-    return f"{place.created.isoformat()} {place.interview_id}"
-
-
-def _place(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    created, _, interview_id = cursor.partition(" ")
-    return Place(datetime.fromisoformat(created), interview_id)
-
-
-async def _read(requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
-    """Hands on what the client sends; what is wrong with it ends the client's call."""
-    try:
-        async for request in requests:
-            _take_next(request, seat)
-    except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
-        seat.end(error)
-
-
 def _take_next(request: pb.ConverseRequest, seat: Seat) -> None:
     if request.WhichOneof("message") == "join":
         raise InvalidField("join", "only the first message may be a join")
@@ -331,18 +342,28 @@ def _offset(chunk: serving_pb2.AudioChunk) -> float | None:
     return seconds(chunk.offset) if chunk.HasField("offset") else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What the messages before one will have added: seconds of audio, and what was typed."""
+
+    audio: float = 0.0
+    typed: Amount = NOTHING
+
+
 def _check(
-    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: float
-) -> float:
-    """Whether the message can be taken; the seconds of audio it adds to the `planned` ones."""
-    kind = message.WhichOneof("message")
-    _number(message, field)
-    if kind == "typed":
-        _typed(message, field)
-    if kind != "audio":
-        return 0.0
-    chunk = message.audio.chunk
-    return seat.check(chunk.audio, _offset(chunk), f"{field}.audio.chunk", planned).added
+    message: conversation_pb2.CandidateMessage, seat: Seat, field: str, planned: _Planned
+) -> _Planned:
+    """Whether the message can be taken behind what is planned; what is with it."""
+    number = _number(message, field)
+    match message.WhichOneof("message"):
+        case "typed":
+            added = seat.check_typed(_typed(message, field), number, field, planned.typed)
+            return replace(planned, typed=planned.typed + added)
+        case "audio":
+            chunk, name = message.audio.chunk, f"{field}.audio.chunk"
+            fit = seat.check(chunk.audio, _offset(chunk), name, planned.audio)
+            return replace(planned, audio=planned.audio + fit.added)
+    return planned
 
 
 def _typed(message: conversation_pb2.CandidateMessage, field: str) -> str:
@@ -368,7 +389,7 @@ def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) ->
             chunk = message.audio.chunk
             seat.hear(chunk.audio, _offset(chunk), f"{field}.audio.chunk")
         case "typed":
-            seat.say(m.Typed(_typed(message, field)), number)
+            seat.type(_typed(message, field), number, field)
         case "playback":
             played = message.playback
             seat.played(

@@ -30,6 +30,7 @@ from services.interview.recordings.excerpt import excerpt
 from services.interview.recordings.recordings import Recordings
 from services.interview.room import Room
 from services.interview.store.store import Lease, LeaseLost, Store
+from services.interview.unstorable import Unstorable
 from services.runtime.errors import (
     Draining,
     FailedPrecondition,
@@ -175,7 +176,10 @@ class Sessions:
         self._room = Room(limits.conversations, limits.conversations_a_user)
         self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.leases = Leases(store, name, lease_seconds, self._lease_lost, predecessors)
+        self._unstorable = Unstorable()
+        self.leases = Leases(
+            store, name, lease_seconds, self._lease_lost, predecessors, self._renewed
+        )
         self._renewing = tasks.create_task(self.leases.renew())
 
     def here(self, interview_id: str) -> Session | None:
@@ -379,6 +383,20 @@ class Sessions:
             if not session.over:
                 self._leave_off(session, forget=True)
             session.task.cancel()
+
+    def _renewed(self, *, works: bool) -> None:
+        """Lays aside what alone cannot be stored: the others go on, and it from what is kept."""
+        if not works:
+            self._unstorable.failed()
+            return
+        failures = {
+            session.lease.interview_id: session.conversation.failed_commits
+            for session in self._running()
+            if not session.going
+        }
+        for name in self._unstorable.worked(failures):
+            log(_logger, logging.ERROR, "cannot be stored, laid aside", interview=name)
+            self.hand_on(name)
 
     async def fail(self, user: str, interview_id: str, error: ServiceError) -> None:
         """Marks as failed what nobody drives and nobody can go on with; what was said is kept.

@@ -11,12 +11,17 @@ import base64
 import binascii
 import hashlib
 import struct
+import uuid
+from datetime import UTC, datetime
 
 from services.interview.record import EPOCH_BYTES
 from services.interview.refusals import RefusedField
+from services.interview.store.store import Place
 from services.runtime.errors import FailedPrecondition
 
 _BINDING_BYTES = 8
+_DIGITS = 9
+"""Of the number of an item in a list: none is longer."""
 
 
 def _binding(*parts: str | bytes) -> bytes:
@@ -92,11 +97,60 @@ def page_cursor(token: str | None, *bound_to: str) -> str | None:
     if token is None:
         return None
     payload = _read(token, "page", *bound_to)
-    if payload is None:
-        raise RefusedField(
-            "PAGE_TOKEN_INVALID",
-            "page_token",
-            "is not of this list; send the page before's next_page_token and its other fields, or"
-            " begin without one",
-        )
-    return payload.decode()
+    try:
+        cursor = None if payload is None else payload.decode()
+    except UnicodeDecodeError:
+        cursor = None
+    if cursor is None:
+        raise _no_page_token()
+    return cursor
+
+
+def page_start(token: str | None, *bound_to: str) -> int:
+    """The number of the first item of a page, whose cursor is that number; 0 without a token.
+
+    Raises:
+        RefusedField: PAGE_TOKEN_INVALID, it is no token of this list.
+    """
+    cursor = page_cursor(token, *bound_to)
+    if cursor is None:
+        return 0
+    # Whoever reads this file can write a token: what it says is no more than a caller's word.
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _DIGITS):
+        raise _no_page_token()
+    return int(cursor)
+
+
+def page_place(token: str | None, *bound_to: str) -> Place | None:
+    """The place behind which a page begins, by `place_cursor`; None without a token.
+
+    Raises:
+        RefusedField: PAGE_TOKEN_INVALID, it is no token of this list.
+    """
+    cursor = page_cursor(token, *bound_to)
+    if cursor is None:
+        return None
+    created, _, interview_id = cursor.partition(" ")
+    try:
+        when = datetime.fromisoformat(created).astimezone(UTC)
+        name = uuid.UUID(interview_id).hex
+    except (ValueError, OverflowError):
+        raise _no_page_token() from None
+    # As it is written here, and in no other way.
+    if name != interview_id or when.isoformat() != created:
+        raise _no_page_token()
+    return Place(when, name)
+
+
+def place_cursor(place: Place) -> str:
+    """What `page_place` reads."""
+    return f"{place.created.astimezone(UTC).isoformat()} {place.interview_id}"
+
+
+def _no_page_token() -> RefusedField:
+    return RefusedField(
+        "PAGE_TOKEN_INVALID",
+        "page_token",
+        "is not of this list; send the page before's next_page_token and its other fields, or"
+        " begin without one",
+    )

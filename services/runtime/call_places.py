@@ -14,10 +14,12 @@ from contextlib import contextmanager
 
 from services.runtime import metrics
 from services.runtime.errors import Overloaded
+from services.runtime.network import network
 from services.runtime.request import Request
 
 SHARE = 1 / 16
-"""For a user, and for an address that calls as no user: alone a seventeenth, 118 of 2,000."""
+"""For a user, and for an address, of IPv6 its /64, that calls as no user: alone a seventeenth, 118
+of 2,000."""
 MESH_SHARE = 3.0
 """For a program of the mesh, which may call for many users: alone three quarters of all."""
 FEW = 8
@@ -43,7 +45,7 @@ class CallPlaces:
         if request.user:
             caller, share = f"user:{request.user}", SHARE
         elif request.address:
-            caller, share = f"address:{request.address}", SHARE
+            caller, share = f"address:{network(request.address)}", SHARE
         else:
             caller, share = request.caller, MESH_SHARE
         self._admit(caller, share)

@@ -48,3 +48,23 @@ async def test_one_older_file_is_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     log.close()
     assert (tmp_path / "asr.log.1").read_text() == "1234\n5678\n"
     assert (tmp_path / "asr.log").read_text() == "abcd\n"
+
+
+async def test_a_log_is_its_owners_alone_also_one_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logfile, "LARGEST_BYTES", 10)
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o755)
+    for name in ("asr.log", "asr.log.1", "tts.log"):
+        (folder / name).touch(mode=0o644)
+    for name in ("asr.log", "llm.log"):
+        log = LogFile(folder / name)
+        await written(log, "1234", "5678", "abcd")
+        log.close()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    # In a folder that nobody else enters; its own log is hidden when it is written to again.
+    assert modes.pop("tts.log") == 0o644
+    assert set(modes) == {"asr.log", "asr.log.1", "llm.log", "llm.log.1"}
+    assert set(modes.values()) == {0o600}

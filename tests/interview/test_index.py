@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.interview.clients.embed import EmbedClient
+from services.interview.interviewer.words import content_words
+from services.interview.questions import index
 from services.interview.questions.bank import Question, load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import plan
@@ -43,6 +45,21 @@ async def test_words_are_searched_until_the_vectors_are_there(tmp_path: Path) ->
     assert not index.ready
     found = await index.search("deadlock", lambda _: True, 1)
     assert found[0].question.id == "tech-prog-deadlock"
+
+
+async def test_a_search_by_words_reads_no_question_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    read: list[str] = []
+
+    def noted(text: str) -> frozenset[str]:
+        read.append(text)
+        return content_words(text)
+
+    monkeypatch.setattr(index, "content_words", noted)
+    await found.search("deadlock", english, 1)
+    assert read == ["deadlock"]
 
 
 def chinese(question: Question) -> bool:

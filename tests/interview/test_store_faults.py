@@ -21,7 +21,7 @@ from services.interview.store.postgres import PostgresStore
 from services.interview.store.store import KeyTaken, Lease
 from services.interview.store.tables import tables
 from services.runtime.errors import InvalidField, ResourceMissing
-from services.runtime.postgres.database import Server, open_database, until_there
+from services.runtime.postgres.database import _CONNECTIONS, Server, open_database, until_there
 from services.runtime.postgres.failures import STORE_FAILURES, StoreFailed
 from services.runtime.postgres.migrating import versions
 from services.runtime.settings import load
@@ -205,6 +205,67 @@ async def test_a_commit_writes_only_the_turns_that_changed(postgres: Postgres) -
         await store.commit(lease, replace(made, turns=changed), b"", [])
         after = await rows_written(postgres)
         assert {name for name in after if after[name] != before.get(name)} == {"t4", "t6"}
+
+
+async def test_a_commit_after_one_that_failed_writes_only_what_is_new(postgres: Postgres) -> None:
+    server = await postgres.emptied()
+    async with opened(server, DEADLINE) as store:
+        made = interview()
+        lease = await driven(store, made)
+        turns = tuple(turn(number) for number in range(1, 6))
+        await store.commit(lease, replace(made, turns=turns), b"one", [])
+        before = await rows_written(postgres)
+        # Of these nobody knows whether they are there.
+        changed = (replace(turns[0], text="Changed."), *turns[1:], turn(6))
+        blocking = await postgres.connect("viva")
+        async with blocking.transaction():
+            await blocking.execute("LOCK TABLE turn IN ACCESS EXCLUSIVE MODE")
+            for _ in range(2):
+                failing = store.commit(lease, replace(made, turns=changed), b"two", [])
+                assert await failure(failing) == "STORE_TIMEOUT"
+        await blocking.close()
+        # One that was told of and taken back: it may be there all the same.
+        left = changed[:5]
+        await store.commit(lease, replace(made, turns=left), b"two", [])
+        after = await rows_written(postgres)
+        assert {name for name in after if after[name] != before.get(name)} == {"t1"}
+        found = await store.find("ann", made.id)
+        assert found is not None
+        assert found.turns == left
+        assert await store.session(made.id) == (b"two", [])
+
+
+async def test_leases_are_kept_while_every_other_connection_is_waited_for(
+    postgres: Postgres,
+) -> None:
+    server = await postgres.emptied()
+    async with opened(server) as store:
+        held = [(made := interview(), await driven(store, made)) for _ in range(10)]
+        blocking = await postgres.connect("viva")
+        async with blocking.transaction():
+            await blocking.execute("LOCK TABLE turn IN ACCESS EXCLUSIVE MODE")
+            stuck = [
+                asyncio.create_task(store.commit(lease, replace(made, turns=(turn(1),)), b"", []))
+                for made, lease in held
+            ]
+            await until(lambda: all_wait(postgres))
+            assert await store.renew_all([lease for _, lease in held], SECONDS) == []
+            assert not any(task.done() for task in stuck)
+        await blocking.close()
+        await asyncio.gather(*stuck)
+
+
+async def all_wait(own: Postgres) -> bool:
+    """Whether each of a server's usual connections waits for a lock."""
+    admin = await own.connect()
+    try:
+        count = await admin.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND application_name = 'viva interview'"
+        )
+        return bool(count == _CONNECTIONS)
+    finally:
+        await admin.close()
 
 
 async def test_two_processes_that_create_under_one_key_make_one(postgres: Postgres) -> None:

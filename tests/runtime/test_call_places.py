@@ -57,6 +57,14 @@ def test_an_address_that_calls_as_no_user_is_one_and_has_what_a_user_has() -> No
         assert fill(places, ann, held) > 100
 
 
+def test_the_addresses_of_one_ipv6_network_are_one() -> None:
+    places = CallPlaces(MOST)
+    with ExitStack() as held:
+        assert fill(places, Request(address="2001:db8::1", caller="2001:db8::1"), held) == 118
+        assert fill(places, Request(address="2001:db8::2", caller="2001:db8::2"), held) == 0
+        assert fill(places, Request(address="2001:db8:0:1::1", caller="another"), held) > 100
+
+
 def address(n: int) -> Request:
     """A call from outside, by nobody who is known."""
     return Request(address=f"192.0.2.{n}", caller=f"192.0.2.{n}")

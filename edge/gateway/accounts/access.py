@@ -18,12 +18,12 @@ from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.transferring import Transfers, require_guest
 from edge.gateway.accounts.user import Kind, User
-from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.sessions import Opened, Sessions
 from services.runtime.errors import FailedPrecondition, InvalidField, Unauthenticated
 from services.runtime.ids import new_uuid
+from services.runtime.network import network
 from services.runtime.postgres.database import EVERYBODY, Database
 from services.runtime.wall_clock import Clock
 
@@ -83,7 +83,7 @@ class Access:
         """
         await self._throttle.attempt([Subject(self._new_users, network(caller.address))])
         user = User(new_uuid(), Kind.GUEST, self._clock(), settings=settings)
-        async with self._database.transaction("guest", user.id) as connection:
+        async with self._sessions.ending("guest", user.id) as connection:
             await self._add(connection, user)
             await self._note(connection, user.id, "guest_created", caller)
             return await self._sessions.open(connection, user, caller.user_agent)

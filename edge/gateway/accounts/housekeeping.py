@@ -8,7 +8,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from edge.gateway.accounts.deleting import Deletions
+from edge.gateway.accounts.resetting import LIFE
 from edge.gateway.accounts.user import Kind
+from edge.gateway.mail.delivery import Outbox
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
 from services.runtime.clock_jumps import tell_doubt
@@ -30,9 +32,15 @@ class Housekeeping:
     """`run` does it, for as long as the gateway lives."""
 
     def __init__(
-        self, database: Database, deletions: Deletions, plans: Plans, clock: Clock
+        self,
+        database: Database,
+        deletions: Deletions,
+        plans: Plans,
+        outbox: Outbox,
+        clock: Clock,
     ) -> None:
         self._database = database
+        self._outbox = outbox
         self._plans = plans
         self._deletions = deletions
         self._clock = clock
@@ -45,7 +53,8 @@ class Housekeeping:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Does it once, if the clock is believed."""
+        """Does it once; what the record forgets, if the clock is believed."""
+        await asyncio.to_thread(self._outbox.forget, LIFE.total_seconds())
         now = self._clock()
         async with self._database.transaction("sweep", EVERYBODY) as connection:
             sweeps, believed = await sweeping.judge(connection, "account.sweep", now)

@@ -15,13 +15,13 @@ from edge.gateway.accounts.throttling import Limit, Subject, Throttle, TooManyAt
 from edge.gateway.accounts.user import User
 from edge.gateway.mail.delivery import Outbox
 from edge.gateway.mail.message import reset_message
-from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
 from edge.gateway.tokens.secrets import digest, new_token
 from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.logs import log
+from services.runtime.network import network
 from services.runtime.postgres.database import EVERYBODY, Database
 from services.runtime.wall_clock import Clock
 

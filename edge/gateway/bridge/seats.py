@@ -15,7 +15,7 @@ import grpc
 
 from edge.gateway.bridge.closing import Close, Ended
 from edge.gateway.bridge.settings import BridgeSettings
-from edge.gateway.network import network
+from services.runtime.network import network
 
 
 class Full(Exception):

@@ -7,6 +7,8 @@ import logging
 import os
 import smtplib
 import ssl
+import time
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +34,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def forget(self, older_than: float) -> None:
+        """Removes messages that were written more than so many seconds ago and lie here still."""
+        ...
+
 
 class MailFolder:
     """Writes messages into files, and says where."""
@@ -46,6 +52,14 @@ class MailFolder:
         except OSError as error:
             raise Unavailable("mail: the message cannot be written") from error
         log(_logger, logging.INFO, "message written", path=str(path))
+
+    def forget(self, older_than: float) -> None:
+        """Removes files: a link in one that is older is good no more, an address in it still is."""
+        for path in self._folder.glob("*.eml"):
+            # What is gone already, or cannot be removed, keeps no other.
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > older_than:
+                    path.unlink()
 
     def _write(self, message: EmailMessage) -> Path:
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -70,6 +84,9 @@ class MailServer:
         except (OSError, smtplib.SMTPException) as error:
             log(_logger, logging.WARNING, "message not sent", cause=error)
             raise Unavailable("mail: the mail server does not take the message") from error
+
+    def forget(self, older_than: float) -> None:
+        """None lies here."""
 
     def _send(self, message: EmailMessage) -> None:
         settings, tls = self._settings, ssl.create_default_context()

@@ -167,6 +167,21 @@ async def revoke_all(
     return [str(row["id"]) for row in rows]
 
 
+async def revoke_all_but_newest(
+    connection: asyncpg.Connection, user_id: str, now: datetime, most: int
+) -> Sequence[str]:
+    """Ends a user's sessions but the `most` that were used last; the ids of those that it ended."""
+    rows = await connection.fetch(
+        "UPDATE account.session SET revoked = $2 WHERE id IN"
+        " (SELECT id FROM account.session WHERE user_id = $1 AND revoked IS NULL AND expires > $2"
+        " ORDER BY used DESC, id DESC OFFSET $3) RETURNING id",
+        uuid.UUID(user_id),
+        now,
+        most,
+    )
+    return [str(row["id"]) for row in rows]
+
+
 async def live(connection: asyncpg.Connection, session_id: str, now: datetime) -> bool:
     """Whether a session goes on."""
     row = await connection.fetchrow(

@@ -32,6 +32,9 @@ from services.runtime.postgres.database import EVERYBODY, Database, Owner
 from services.runtime.wall_clock import Clock
 
 _LONGEST_AGENT = 256
+MOST_SESSIONS = 50
+"""Of one user's at the same time: more than anybody has browsers and programs, and few enough to be
+shown in one list. Without an end, whoever logs in again and again fills it."""
 _ANSWER_LOST = timedelta(seconds=30)
 """So long after it was replaced, a token may be used again by whom the answer did not reach: a
 client gives a call up after 10 s, and makes it again at once or when its page is loaded again."""
@@ -68,11 +71,16 @@ class Sessions:
         self._over: dict[int, list[str]] = {}
 
     async def open(self, connection: asyncpg.Connection, user: User, user_agent: str) -> Opened:
-        """Opens a session in a transaction of the caller's."""
+        """Opens a session in a transaction of the caller's, by `ending`.
+
+        Where the user has more than `MOST_SESSIONS`, those end that were not used for longest.
+        """
         now, token = self._clock(), new_token()
         session = Session(new_uuid(), user.id, now, now, now + self.life, _short(user_agent))
         await store.add(connection, session)
         await store.add_token(connection, digest(token), session.id, user.id, now)
+        for over in await store.revoke_all_but_newest(connection, user.id, now, MOST_SESSIONS):
+            self._end(connection, over)
         return Opened(user, session.id, token)
 
     async def refresh(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_BYTES = 10 * 1024 * 1024
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, _FILE_MODE)
 
 
 class LogFile:
@@ -57,12 +65,32 @@ class LogFile:
         """The file, with room for more."""
         if self._file is not None and self._file.tell() >= LARGEST_BYTES:
             self.close()
-            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+            self.path.replace(self._older)
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._hide()
             # Without a buffer: what fails, fails here.
-            self._file = self.path.open("ab", buffering=0)
+            self._file = open(self.path, "ab", buffering=0, opener=_private)  # noqa: SIM115
         return self._file
+
+    def _hide(self) -> None:
+        """Keeps the folder, and what older versions have written there, from other accounts.
+
+        Whose interviews there are, from which addresses and when, is nobody else's.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for path, mode in (
+            (self.path.parent, _FOLDER_MODE),
+            (self.path, _FILE_MODE),
+            (self._older, _FILE_MODE),
+        ):
+            # Not there yet, or another's who has to know; the log is written all the same.
+            with suppress(OSError):
+                if stat.S_IMODE(path.stat().st_mode) & ~mode and not path.is_symlink():
+                    path.chmod(mode)
+
+    @property
+    def _older(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.1")
 
     def close(self) -> None:
         """Closes the file; the next line would open it again."""

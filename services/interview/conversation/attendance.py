@@ -16,6 +16,7 @@ from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.engine import CLIENTS_KEPT
 from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
+from services.interview.conversation.typed import NOTHING, Amount, Typed
 from services.interview.events import AudioFormat, AudioReceived, Encoding, Entry
 from services.interview.metrics import AUDIO_REPEATED
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
@@ -72,14 +73,17 @@ class Seat:
         last_seq: int,
         client: str | None,
         numbers: Numbers,
+        typed: Typed,
     ) -> None:
         """Takes the shape of the client's audio, the last event it has seen, and its name.
 
-        `numbers` tells which of the clients' numbered messages were taken.
+        `numbers` tells which of the clients' numbered messages were taken; `typed` how much of them
+        was typed.
         """
         self.conversation = conversation
         self.client = client
         self._numbers = numbers
+        self._typed = typed
         self._source = source
         self._seen = last_seq
         self._ended: Exception | None = None
@@ -219,11 +223,40 @@ class Seat:
 
     def say(self, message: m.Sayable, number: int | None) -> None:
         """`send`, once under its number. A client without a name has none."""
+        if self._said(number):
+            return
         if number is None or self.client is None:
             self.send(message)
-        elif number > self._numbers.get(self.client, 0):
+        else:
             self.send(m.Numbered(self.client, number, message))
             _note(self._numbers, self.client, number)
+
+    def _said(self, number: int | None) -> bool:
+        """Whether this client's message of this number was taken before."""
+        if number is None or self.client is None:
+            return False
+        return number <= self._numbers.get(self.client, 0)
+
+    def type(self, text: str, number: int | None, field: str) -> None:
+        """`say` for an answer that is typed.
+
+        Raises:
+            RefusedField: More than an interview takes.
+            Aborted: Another client has joined.
+        """
+        amount = self.check_typed(text, number, field)
+        self.say(m.Typed(text), number)
+        self._typed.take(amount)
+
+    def check_typed(
+        self,
+        text: str,
+        number: int | None,
+        field: str,
+        planned: Amount = NOTHING,
+    ) -> Amount:
+        """Whether `type` would take it behind what is `planned`, and how much more that is."""
+        return NOTHING if self._said(number) else self._typed.check(text, field, planned)
 
 
 class Attendance:
@@ -254,6 +287,7 @@ class Attendance:
         self._sent_away: dict[str, None] = dict.fromkeys(state.sent_away)
         self._sat = state.client
         self._numbers: Numbers = {said.client: said.number for said in state.said}
+        self._typed = Typed(conversation)
         self._calls: dict[tuple[str | None, int], None] = {
             (call.client, call.number): None for call in state.calls
         }
@@ -286,7 +320,9 @@ class Attendance:
         if last_seq is None:
             self._calls = {taken: None for taken in self._calls if taken[0] != client}
             self.conversation.send(m.Called(client, 0))
-        self.seat = Seat(self.conversation, source, last_seq or 0, client, self._numbers)
+        self.seat = Seat(
+            self.conversation, source, last_seq or 0, client, self._numbers, self._typed
+        )
         self.conversation.chronicle.clock.start()
         joined = m.Joined(output, source is not None, client, sent_away)
         self.conversation.join(joined, anew=last_seq is None)

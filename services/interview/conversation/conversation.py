@@ -104,9 +104,16 @@ class Conversation:
         """The session as it is now."""
         return self._driver.state
 
+    @property
+    def failed_commits(self) -> int:
+        """How many times in a row it could not be stored."""
+        return self._driver.failed_commits
+
     def send(self, message: m.Message) -> None:
-        """Something has happened; after the end nothing is done with it."""
+        """Something has happened; after the end nothing is done with it, and nobody waits."""
         if self._over:
+            if isinstance(message, m.Command):
+                message.done.set()
             return
         match message:
             case m.Store():

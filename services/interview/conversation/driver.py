@@ -64,6 +64,8 @@ class Driver:
         """Whether another process drives the session now."""
         self.kept: tuple[Said, ...] = state.said
         """How far clients' numbered messages are stored."""
+        self.failed_commits = 0
+        """So many in a row."""
         self._script = script
         self._chronicle = chronicle
         self._partners = partners
@@ -140,6 +142,7 @@ class Driver:
                     reason=event.reason,
                 )
             case e.CommitFailed():
+                self.failed_commits += 1
                 log(_logger, logging.WARNING, "not stored", reason=event.reason)
             case e.LeaseGone():
                 self.lost = True
@@ -240,6 +243,7 @@ class Driver:
                 async with asyncio.timeout(self._script.pace.commit):
                     await self._chronicle.commit(session.to_json())
                 self._ears.stored(said_until)
+                self.failed_commits = 0
                 if session.said is not self.kept:
                     self.kept = session.said
                     self._ears.intake.remind()

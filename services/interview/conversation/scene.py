@@ -102,7 +102,9 @@ class Scene:
         record = [action for action in self.actions if isinstance(action, kept)]
         others = [action for action in self.actions if not isinstance(action, kept)]
         # Nothing waits for the commit but what has to: it begins first, and runs beside the rest.
-        self.actions = [*record, a.Commit(self.state.commit), *others]
+        # While the store fails it has its own pace, whatever happens meanwhile.
+        commit = [a.Commit(self.state.commit)] if self.state.storing else []
+        self.actions = [*record, *commit, *others]
 
     # Time.
 

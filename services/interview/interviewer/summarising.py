@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer.analysing import analyse
+from services.interview.interviewer.beginning import SCORED_LETTERS, beginning
 from services.interview.interviewer.comparing import compare_reports
 from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.reading import found
@@ -92,6 +93,17 @@ class Reviewer:
         answers = [turn for turn in said if any(map(str.isalnum, turn.text))]
         if not answers:
             return None
+        scored = beginning(answers)
+        result = await self._scored(round_number, question, turns, scored)
+        return result if scored is answers else replace(result, scored_letters=SCORED_LETTERS)
+
+    async def _scored(
+        self,
+        round_number: int,
+        question: Question,
+        turns: Sequence[Turn],
+        answers: Sequence[Turn],
+    ) -> QuestionResult:
         heard = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
         asked = question_alone(heard, question.text)
         sounds = [await self._sound(turn) for turn in answers]
@@ -162,7 +174,9 @@ def compose(
         weaknesses=_weaknesses(questions, language),
         suggestions=_suggestions(questions, language),
         basis=_basis(answered),
-        summary=_summary(interview, answered, overall),
+        summary=joined(
+            language, _summary(interview, answered, overall), *_beginnings(questions, language)
+        ),
         duration=ended,
     )
     if previous is None:
@@ -275,6 +289,15 @@ def _weaknesses(questions: Sequence[QuestionResult], language: str) -> tuple[str
             if dimension.score < WEAK and dimension.name != Dimension.CONTENT
         ]
     return tuple(weaknesses[: 2 * MAX_STATEMENTS])
+
+
+def _beginnings(questions: Sequence[QuestionResult], language: str) -> list[str]:
+    """Of which answers only the beginning was scored."""
+    return [
+        statement(language, "beginning", round=each.round, letters=each.scored_letters)
+        for each in questions
+        if each.scored_letters
+    ]
 
 
 def _understood(questions: Sequence[QuestionResult]) -> list[QuestionResult]:

@@ -58,7 +58,9 @@ def compose(
         weaknesses=(*_elsewhere(topics), *_corrected(topics)),
         suggestions=(*_varied(interview, topics), *_advice(interview, topics, judged)),
         basis=Basis.SPEECH,
-        summary=_summary(interview, topics, dimensions if judged else ()),
+        summary=" ".join(
+            (_summary(interview, topics, dimensions if judged else ()), *_beginnings(topics))
+        ),
         duration=max((turn.end for turn in interview.turns), default=0.0),
     )
     if previous is None:
@@ -96,6 +98,14 @@ def _elsewhere(topics: Sequence[QuestionResult]) -> tuple[str, ...]:
         for topic in topics
         if topic.spoken_in
     )
+
+
+def _beginnings(topics: Sequence[QuestionResult]) -> list[str]:
+    return [
+        f"Topic {topic.round}: only the first {topic.scored_letters:,} letters were looked at."
+        for topic in topics
+        if topic.scored_letters
+    ]
 
 
 def _small(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -46,6 +46,8 @@ class QuestionIndex:
     def __init__(self, bank: Bank, embedder: Embedder, cache: Path) -> None:
         """Takes the folder of the vectors as `cache`."""
         self._questions = list(bank)
+        # Once: whoever searches, logged in or not, does so on the event loop.
+        self._words = [content_words(question.passage) for question in self._questions]
         self._embedder = embedder
         self._cache = cache
         self._vectors: npt.NDArray[np.float32] | None = None
@@ -139,7 +141,7 @@ class QuestionIndex:
         places = {each.id: place for place, each in enumerate(self._questions)}
         own = places.get(question.id)
         if self._vectors is None or own is None or not reads(self._model, question.language):
-            scores = by_words(question.passage, (each.passage for each in self._questions))
+            scores = by_words(question.passage, self._words)
         else:
             scores = self._vectors @ self._vectors[own]
         fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
@@ -160,8 +162,7 @@ class QuestionIndex:
             else:
                 if vectors.model == self._model:
                     return list(map(float, self._vectors[places] @ vectors.values[0]))
-        passages = (self._questions[place].passage for place in places)
-        return list(map(float, by_words(query, passages)))
+        return list(map(float, by_words(query, (self._words[place] for place in places))))
 
 
 def _language(query: str) -> str:
@@ -173,8 +174,8 @@ def _language(query: str) -> str:
     )
 
 
-def by_words(query: str, passages: Iterable[str]) -> npt.NDArray[np.float32]:
-    """The share of the query's content words in each passage."""
+def by_words(query: str, passages: Iterable[Set[str]]) -> npt.NDArray[np.float32]:
+    """The share of the query's content words among each passage's."""
     wanted = content_words(query)
-    shares = [len(wanted & content_words(p)) / max(1, len(wanted)) for p in passages]
+    shares = [len(wanted & words) / max(1, len(wanted)) for words in passages]
     return np.asarray(shares, dtype=np.float32)

@@ -109,6 +109,8 @@ class QuestionResult:
         spoken_in: The language of an answer that is not in the interview's; empty otherwise.
         corrections: Of practice in speaking, in the order in which they were said.
         declined: Whether the candidate had no answer; such a question counts as not answered.
+        scored_letters: Of a very long answer, of how many letters from its beginning the scores
+            are; 0 where they are of all of it.
     """
 
     question_id: str
@@ -125,6 +127,7 @@ class QuestionResult:
     spoken_in: str = ""
     corrections: tuple[Correction, ...] = ()
     declined: bool = False
+    scored_letters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

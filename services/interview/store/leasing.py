@@ -18,13 +18,18 @@ _ACQUIRE = """
         WHERE lease.expires <= clock_timestamp() OR lease.token = $4 OR lease.holder = $2
     RETURNING token
 """
-_RENEW = """
-    UPDATE lease SET expires = clock_timestamp() + $3
-    FROM unnest($1::uuid[], $2::bigint[]) AS mine (interview_id, token)
-    WHERE lease.interview_id = mine.interview_id AND lease.token = mine.token
-        AND lease.expires > '-infinity'
-    RETURNING lease.interview_id, lease.token
+_MINE = """
+    SELECT lease.interview_id, lease.token FROM lease
+    JOIN unnest($1::uuid[], $2::bigint[]) AS mine (interview_id, token) USING (interview_id, token)
+    WHERE lease.expires > '-infinity'
 """
+# A commit that hangs has its interview's lease locked, which nobody can take then: the others do
+# not wait for it.
+_RENEW = f"""
+    WITH free AS ({_MINE} FOR NO KEY UPDATE OF lease SKIP LOCKED)
+    UPDATE lease SET expires = clock_timestamp() + $3
+    FROM free WHERE lease.interview_id = free.interview_id
+"""  # noqa: S608
 
 
 async def acquire(
@@ -63,13 +68,15 @@ async def renew(
 ) -> Sequence[Lease]:
     """Keeps leases, also such as have run out if nobody took them; those that are lost.
 
-    One that was given back is lost: this renewal may have been on its way meanwhile.
+    One of an interview that is being written is neither: the next renewal may find it free. One
+    that was given back is lost: this renewal may have been on its way meanwhile.
     """
     # A renewal that a crash of the database forgets costs nothing but a takeover.
     await connection.execute("SET LOCAL synchronous_commit = off")
     names = [uuid_of(lease.interview_id) for lease in leases]
     tokens = [lease.token for lease in leases]
-    found = await connection.fetch(_RENEW, names, tokens, timedelta(seconds=seconds))
+    await connection.execute(_RENEW, names, tokens, timedelta(seconds=seconds))
+    found = await connection.fetch(_MINE, names, tokens)
     kept = {(row["interview_id"].hex, row["token"]) for row in found}
     return [lease for lease in leases if (lease.interview_id, lease.token) not in kept]
 

@@ -260,7 +260,7 @@ class PostgresStore:
 
     async def renew_all(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """Keeps leases for so many seconds from now; those that are lost."""
-        async with self._database.transaction("renew_all", EVERYBODY) as connection:
+        async with self._database.transaction("renew_all", EVERYBODY, urgent=True) as connection:
             return await leasing.renew(connection, leases, seconds)
 
     async def release(self, lease: Lease) -> None:
@@ -278,13 +278,20 @@ class PostgresStore:
         report: Report | None = None,
     ) -> None:
         """Writes what has changed of an interview, all or nothing."""
-        # Until it is known to have been written, nothing is known of what is there.
         before = self._written.pop(lease, None)
-        async with self._database.transaction("commit", interview.user) as connection:
-            await leasing.require(connection, lease)
-            if not await writing.write(connection, interview, session, events, before, report):
-                raise LeaseLost(lease.interview_id)
-        self._written[lease] = Written(interview, session)
+        try:
+            async with self._database.transaction("commit", interview.user) as connection:
+                await leasing.require(connection, lease)
+                there = await writing.write(connection, interview, session, events, before, report)
+        except LeaseLost:
+            raise
+        except BaseException:
+            if before is not None:
+                self._written[lease] = before.or_by(interview, session)
+            raise
+        if not there:
+            raise LeaseLost(lease.interview_id)
+        self._written[lease] = Written.by(interview, session)
 
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
         """The engine's state and the events that last, oldest first."""

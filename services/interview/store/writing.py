@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -48,10 +48,35 @@ _REPORT = """
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is known to be in the database."""
+    """What is known to be in the database.
 
-    interview: Interview
-    session: bytes
+    Attributes:
+        turns: By their ids, each with its place.
+        session: The engine's state; None where it may be another.
+        complete: Whether there are no other turns.
+    """
+
+    turns: Mapping[str, tuple[int, Turn]]
+    session: bytes | None
+    complete: bool = True
+
+    @classmethod
+    def by(cls, interview: Interview, session: bytes) -> Written:
+        """What is there after a commit."""
+        return cls(_placed(interview.turns), session)
+
+    def or_by(self, interview: Interview, session: bytes) -> Written:
+        """What is there whether or not a commit has happened, of which nobody knows that.
+
+        So the next one writes no more than what is new, however often it fails.
+        """
+        after = _placed(interview.turns)
+        same = {name: kept for name, kept in self.turns.items() if after.get(name) == kept}
+        return Written(same, session if self.session == session else None, complete=False)
+
+
+def _placed(turns: Sequence[Turn]) -> Mapping[str, tuple[int, Turn]]:
+    return {turn.id: (place, turn) for place, turn in enumerate(turns)}
 
 
 async def write(
@@ -112,7 +137,7 @@ async def _write_turns(
     turns: Sequence[Turn],
     before: Written | None,
 ) -> None:
-    kept = {} if before is None else {t.id: (n, t) for n, t in enumerate(before.interview.turns)}
+    kept = {} if before is None else before.turns
     changed = [
         (*owner, *rows.turn_values(place, turn))
         for place, turn in enumerate(turns)
@@ -120,7 +145,8 @@ async def _write_turns(
     ]
     if changed:
         await connection.executemany(_TURN, changed)
-    if before is None or kept.keys() - {turn.id for turn in turns}:
+    complete = before is not None and before.complete
+    if not complete or kept.keys() - {turn.id for turn in turns}:
         await connection.execute(
             "DELETE FROM turn WHERE interview_id = $1 AND user_id = $2 AND id <> ALL($3)",
             *owner,

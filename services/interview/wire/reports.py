@@ -80,6 +80,7 @@ def _result(result: QuestionResult) -> report_pb2.QuestionResult:
         delivery=None if result.delivery is None else _delivery(result.delivery),
         corrections=[_correction(correction) for correction in result.corrections],
         declined=result.declined,
+        scored_letters=result.scored_letters or None,
     )
 
 

@@ -34,6 +34,8 @@ SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET = 107
 """sockaddr_un has room for so many bytes of a path."""
 _CONNECTIONS = 8
+_URGENT_CONNECTIONS = 1
+"""Besides, for what must not wait until others are done with theirs."""
 _OWNER = (
     f"SELECT set_config('{USER_SETTING}', $1, true), set_config('{EVERYBODY_SETTING}', $2, true)"
 )
@@ -143,29 +145,39 @@ def _breaks_off(error: BaseException) -> bool:
 class Database:
     """A pool of connections. Whatever goes wrong is `StoreFailed`."""
 
-    def __init__(self, server: Server, pool: asyncpg.Pool, seconds: float) -> None:
+    def __init__(
+        self,
+        server: Server,
+        pool: asyncpg.Pool,
+        seconds: float,
+        urgent: asyncpg.Pool | None = None,
+    ) -> None:
+        """Takes connections of their own for what is urgent; None has it wait with the rest."""
         self.server = server
         self._pool = pool
+        self._urgent = urgent or pool
         self._seconds = seconds
 
     @asynccontextmanager
     async def connection(
-        self, operation: str, seconds: float | None = None
+        self, operation: str, seconds: float | None = None, *, urgent: bool = False
     ) -> AsyncIterator[asyncpg.Connection]:
         """A connection; all that is done with it must be done within so many seconds.
 
         Args:
             operation: What is done, in metrics and in the log.
             seconds: The most it may take; None is the usual.
+            urgent: Whether it waits for nobody else.
 
         Raises:
             InvalidField: A value is none that the database can write (SQLSTATE class 22).
             StoreFailed: Something went wrong with the database.
         """
         within = seconds or self._seconds
+        pool = self._urgent if urgent else self._pool
         try:
             async with asyncio.timeout(within):
-                connection = await self._pool.acquire(timeout=within)
+                connection = await pool.acquire(timeout=within)
                 try:
                     yield connection
                 except BaseException as error:
@@ -176,7 +188,7 @@ class Database:
                         connection.terminate()
                     raise
                 finally:
-                    await self._pool.release(connection, timeout=within)
+                    await pool.release(connection, timeout=within)
         except asyncpg.DataError as error:
             # The value's fault, not the store's: it would fail again, and nothing is broken.
             raise InvalidField("request", "has a value that cannot be stored") from error
@@ -195,7 +207,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, operation: str, owner: Owner, *, snapshot: bool = False
+        self, operation: str, owner: Owner, *, snapshot: bool = False, urgent: bool = False
     ) -> AsyncIterator[asyncpg.Connection]:
         """A connection in a transaction, which is committed at the end of the scope.
 
@@ -203,13 +215,17 @@ class Database:
             operation: What is done, in metrics and in the log.
             owner: Whose rows it sees.
             snapshot: Whether it only reads, and sees all as it was at one moment.
+            urgent: Whether it waits for no other transaction's connection.
 
         Raises:
             StoreFailed: Something went wrong with the database; if that was the commit, nobody
                 knows whether it happened.
         """
         how = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
-        async with self.connection(operation) as connection, connection.transaction(**how):
+        async with (
+            self.connection(operation, urgent=urgent) as connection,
+            connection.transaction(**how),
+        ):
             everybody = owner is EVERYBODY
             await connection.execute(_OWNER, "" if everybody else owner, "on" if everybody else "")
             yield connection
@@ -232,27 +248,32 @@ async def open_database(
     milliseconds = str(round(seconds * 1000))
     async with server.address() as address:
         role = {"role": APPLICATION_ROLE} if await _bypasses(address, seconds) else {}
-        pool = asyncpg.create_pool(
-            **address,
-            min_size=0,
-            max_size=_CONNECTIONS,
-            timeout=seconds,
-            command_timeout=seconds,
-            max_inactive_connection_lifetime=60.0,
-            server_settings={
-                **role,
-                "application_name": name,
-                "statement_timeout": milliseconds,
-                "lock_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": milliseconds,
-                "timezone": "UTC",
-            },
+        pool, urgent = (
+            asyncpg.create_pool(
+                **address,
+                min_size=0,
+                max_size=most,
+                timeout=seconds,
+                command_timeout=seconds,
+                max_inactive_connection_lifetime=60.0,
+                server_settings={
+                    **role,
+                    "application_name": name,
+                    "statement_timeout": milliseconds,
+                    "lock_timeout": milliseconds,
+                    "idle_in_transaction_session_timeout": milliseconds,
+                    "timezone": "UTC",
+                },
+            )
+            for most in (_CONNECTIONS, _URGENT_CONNECTIONS)
         )
         await pool
+        await urgent
         try:
-            yield Database(server, pool, seconds)
+            yield Database(server, pool, seconds, urgent)
         finally:
             pool.terminate()
+            urgent.terminate()
 
 
 async def _bypasses(address: Mapping[str, Any], seconds: float) -> bool:

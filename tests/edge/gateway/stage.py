@@ -64,6 +64,7 @@ class FakeMail:
     """An outbox that keeps what it is given."""
 
     sent: list[EmailMessage] = field(default_factory=list)
+    forgets_after: float | None = None
 
     async def send(self, message: EmailMessage) -> None:
         self.sent.append(message)
@@ -73,6 +74,9 @@ class FakeMail:
         """What the newest message lets somebody do."""
         text = self.sent[-1].get_content()
         return str(text.partition("/reset#token=")[2].split()[0])
+
+    def forget(self, older_than: float) -> None:
+        self.forgets_after = older_than
 
 
 @dataclass

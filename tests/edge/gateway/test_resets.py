@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -197,6 +199,29 @@ async def test_on_one_machine_messages_are_files_for_their_owner_alone(tmp_path:
     assert file.stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
     assert b"http://x/reset#token=t" in file.read_bytes()
+
+
+async def test_of_old_messages_on_one_machine_nothing_stays(tmp_path: Path) -> None:
+    folder, life = tmp_path / "mail", 1800.0
+    mail = MailFolder(folder)
+    mail.forget(life)  # There is no folder yet.
+    message = reset_message("Viva <v@example.org>", EMAIL, "http://x/reset#token=t", 30, "fr")
+    await mail.send(message)
+    [old] = folder.iterdir()
+    written = time.time() - life - 1
+    os.utime(old, (written, written))
+    await mail.send(message)
+    (folder / "notes.txt").touch()
+    os.utime(folder / "notes.txt", (written, written))
+    mail.forget(life)
+    left = list(folder.iterdir())
+    assert old not in left
+    assert sorted(path.suffix for path in left) == [".eml", ".txt"]
+
+
+async def test_messages_are_forgotten_when_their_links_are_good_no_more(on: Stage) -> None:
+    await on.sweep()
+    assert on.mail.forgets_after == 1800.0
 
 
 async def test_elsewhere_they_go_to_a_mail_server(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from viva.account.v1 import account_service_pb2 as pb
 
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import sessions as store
+from edge.gateway.tokens import sessions
 from edge.gateway.tokens.liveness import REMEMBERED_SECONDS, LiveSessions
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.failures import StoreFailed
@@ -257,3 +258,25 @@ async def test_a_session_ended_elsewhere_is_refused_in_time(on: Stage) -> None:
     assert REMEMBERED_SECONDS <= 30
     assert not await other.is_live(new_uuid())
     assert not await other.is_live("no id")
+
+
+async def test_who_logs_in_without_end_has_only_so_many_sessions(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 3)
+    first = await on.member()
+    made = [first]
+    for _ in range(2):
+        on.clock.advance(minutes=1)
+        made.append(await on.log_in())
+    on.clock.advance(minutes=1)
+    used = await on.refresh(first.refresh_token)
+    on.clock.advance(minutes=1)
+    newest = await on.log_in()
+    # Of these the second was not used for longest.
+    async with refused(grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED"):
+        await on.account(made[1].access_token)
+    for going in (used, made[2], newest):
+        await on.account(going.access_token)
+    left = await on.rows("SELECT FROM account.session WHERE revoked IS NULL")
+    assert len(left) == 3

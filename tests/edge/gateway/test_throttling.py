@@ -11,8 +11,8 @@ from viva.account.v1 import account_service_pb2 as pb
 
 from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords
-from edge.gateway.network import network
 from services.runtime.errors import Overloaded, ServiceError
+from services.runtime.network import network
 from tests.edge.gateway.stage import EMAIL, PATIENCE, Stage, bearer, refused
 
 

@@ -80,6 +80,8 @@ const BY_REASON: Readonly<Record<string, FailureKind>> = {
   RESUME_TOKEN_STALE: "rejoin",
   PAGE_TOKEN_INVALID: "rejoin",
   IDEMPOTENCY_KEY_REUSED: "rejoin",
+  ANSWER_TOO_LONG: "badInput",
+  INTERVIEW_TOO_LONG: "badInput",
   REPORT_NOT_READY: "reportNotReady",
   NO_REPORT: "noReport",
   TAKEN_OVER: "takenOver",
