@@ -27,9 +27,7 @@ _WORD = re.compile(rf"(?P<latin>\.?[a-z0-9]+(?:\.[a-z]+|[+#]+)?)|[{_HAN}]+")
 """Latin also ".net", "node.js", "c++" and "c#"."""
 _PLURAL = re.compile(r"(?<=\w\w[^sj])s$")
 _FILLERS = frozenset(("a", "an", "and", "at", "for", "in", "of", "on", "the", "to", "with"))
-_MAKERS = frozenset(
-    ("engineer", "engineering", "developer", "architect", "工程师", "开发", "研发")
-)
+_MAKERS = frozenset(("engineer", "engineering", "developer", "architect", "工程师", "开发", "研发"))
 """Who makes something is mostly of the bank's craft; what they make it for does not change that."""
 _PARTS = re.compile(rf"\s[-–—]\s|(?<=[{_HAN}])[-–—]|[,;:/|，、；：·]")
 _TAIL = re.compile(r"[(（]|\s(?:at|for|in|of|on|to|with)\s")
