@@ -115,7 +115,7 @@ class Crafts:
         """Whose craft a part of a title is of: its noun tells, else what follows that."""
         tail = _TAIL.search(part)
         noun = self._last(part[: tail.start()] if tail else part)
-        return self._last(part[tail.end() :]) if tail and noun is Craft.UNSURE else noun
+        return self._last(part) if tail and noun is Craft.UNSURE else noun
 
     def _last(self, text: str) -> Craft:
         """Whose craft the last name is of that is known; of two that end there, the longer one.
