@@ -118,21 +118,31 @@ _ENGLISH = re.compile(
             r"i did not (?:have|use) (?:that|this|one|any)",
             # It is gone, or beyond me.
             r"(?:i )?(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind",
-            r"(?:my mind (?:is|went|has gone|goes)|i am|i am drawing|drawing|it is all)"
-            r"(?: a)? (?:blank|blanking|clueless|stumped)(?: on (?:this|that))?",
+            (
+                r"(?:my mind (?:is|went|has gone|goes)|i am|i am drawing|drawing|it is all)"
+                r"(?: a)? (?:blank|blanking|clueless|stumped)(?: on (?:this|that))?"
+            ),
             r"(?:that |it )?beats me|(?:you )?(?:have )?(?:got|stumped) me(?: there| on that)?",
-            r"(?:(?:that|it|this) is )?(?:way |far )?(?:beyond|outside|above) "
-            r"(?:me|my (?:knowledge|expertise|experience|area|pay grade))",
+            (
+                r"(?:(?:that|it|this) is )?(?:way |far )?(?:beyond|outside|above) "
+                r"(?:me|my (?:knowledge|expertise|experience|area|pay grade))"
+            ),
             rf"(?:that|it|this) is not something i know{_REST}",
             # I'd rather not.
             r"i give up|i plead the fifth",
-            r"(?:(?:can we|could we|let us|i would like to|i want to) )?(?:skip|move on|go on|go)"
-            rf"(?: (?:next|{_EMPTY}))*+",
+            (
+                r"(?:(?:can we|could we|let us|i would like to|i want to) )?(?:skip|move on|go on|go)"
+                rf"(?: (?:next|{_EMPTY}))*+"
+            ),
             rf"(?:i (?:will |would )?)?(?:pass|skip){_REST}|(?:the )?next (?:question|one)",
-            r"i (?:would )?(?:rather not|prefer not to)"
-            rf"(?: (?:say|answer|talk|speak){_REST})?",
-            r"i do not (?:want|wish|like|feel comfortable) ?(?:to )?"
-            rf"(?:answer(?:ing)?{_REST}|(?:say|talk|speak)(?:ing)? {_EMPTY}{_REST})",
+            (
+                r"i (?:would )?(?:rather not|prefer not to)"
+                rf"(?: (?:say|answer|talk|speak){_REST})?"
+            ),
+            (
+                r"i do not (?:want|wish|like|feel comfortable) ?(?:to )?"
+                rf"(?:answer(?:ing)?{_REST}|(?:say|talk|speak)(?:ing)? {_EMPTY}{_REST})"
+            ),
         )
     )
 )
@@ -145,8 +155,10 @@ _ENGLISH_OF = tuple(
         rf"(?:i (?:have |have got ))?no(?: {_SMALL})*+ {_THOUGHTS} (?:with|in|of|about){_NOUN}",
         rf"i know nothing (?:about|of){_NOUN}",
         rf"i am not (?:familiar with|aware of|experienced in){_NOUN}",
-        rf"{_NEVER} (?:heard of|used|worked with|come across|dealt with|learn(?:ed|t)(?: about)?"
-        rf"|studied|had any experience (?:with|in|of)){_NOUN}",
+        (
+            rf"{_NEVER} (?:heard of|used|worked with|come across|dealt with|learn(?:ed|t)(?: about)?"
+            rf"|studied|had any experience (?:with|in|of)){_NOUN}"
+        ),
     )
 )
 _LEADING = re.compile(rf"(?:{_EMPTY} )*+")
@@ -160,7 +172,10 @@ _LEAD_ZH = (
     "|真的?|也|还|就|都|给|可能|暂时|目前|现在|一下子|一时|完全|从来|根本|实在|确实|一点[都也儿]?|我们?"
     "|对?(?:这|此|它)(?:个|些|道|方面|种|块)?(?:情况|问题|题|知识点|事情?)?|那个?| )*+"
 )
-_TAIL_ZH = "(?:这个问题|这道?题|这个|这块|这方面|[了吧啊呢吗嘛啦哦噢诶欸哎唉呀哈耶喔哟]|好吗|可以吗|怎么回答|谢谢| )*+"
+_TAIL_ZH = (
+    "(?:这个问题|这道?题|这个|这块|这方面"
+    "|[了吧啊呢吗嘛啦哦噢诶欸哎唉呀哈耶喔哟]|好吗|可以吗|怎么回答|谢谢| )*+"
+)
 _REST_ZH = (
     "(?:怎么(?:回答|说|做|讲|答)|该?(?:说|讲)什么|有?什么|答案|特别|具体|合适|类似|相关|这些?|个|种|块|方面|的"
     "|情况|事情?|问题|例子|经历|经验)*+"
@@ -181,8 +196,10 @@ _CHINESE = re.compile(
             "(?:答|说|回答|讲)不(?:太)?(?:上来|出来?|清楚?|了|好)" + _REST_ZH,
             f"{_HARDLY}(?:想|愿意?|方便)(?:回答|说|讲|谈|聊){_REST_ZH}|无可奉告",
             "忘(?:记|掉)?|(?:(?:脑子|大脑|脑袋)里?(?:是|都)?)?一?片?空白|超纲|(?:触及)?知识盲区",
-            "(?:能不能|可以|能|想|请|要)?(?:直接|先)?"
-            "(?:跳过|(?:问|看)?下一(?:个问题|道?题)|换一?(?:个问题|题|道题)|过)",
+            (
+                "(?:能不能|可以|能|想|请|要)?(?:直接|先)?"
+                "(?:跳过|(?:问|看)?下一(?:个问题|道?题)|换一?(?:个问题|题|道题)|过)"
+            ),
         )
     )
     + f"){_TAIL_ZH}"
