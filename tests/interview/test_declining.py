@@ -92,7 +92,13 @@ def test_it_is_said_in_many_ways(text: str) -> None:
     [
         *("I have never used force.", "I don't know what fear is.", "I don't have time."),
         *("Nothing about this job scares me.", "I have never heard of complaints"),
-        *("I have never used force at work.", "I have never used the wrong drug."),
+        *(
+            "Go.",
+            "Move on.",
+            "Skip breakfast.",
+            "I have never used force at work.",
+            "I have never used the wrong drug.",
+        ),
         *("我没用过暴力", "我没用过假货。", "没有用过过期的食材。", "对客户不了解。"),
     ],
 )

@@ -131,7 +131,7 @@ _ENGLISH = re.compile(
             # I'd rather not.
             r"i give up|i plead the fifth",
             (
-                r"(?:(?:can we|could we|let us|i would like to|i want to) )?(?:skip|move on|go on|go)"
+                r"(?:can we|could we|let us|i would like to|i want to) (?:skip|move on|go on|go)"
                 rf"(?: (?:next|{_EMPTY}))*+"
             ),
             rf"(?:i (?:will |would )?)?(?:pass|skip){_REST}|(?:the )?next (?:question|one)",
@@ -156,8 +156,8 @@ _ENGLISH_OF = tuple(
         rf"i know nothing (?:about|of){_NOUN}",
         rf"i am not (?:familiar with|aware of|experienced in){_NOUN}",
         (
-            rf"{_NEVER} (?:heard of|used|worked with|come across|dealt with|learn(?:ed|t)(?: about)?"
-            rf"|studied|had any experience (?:with|in|of)){_NOUN}"
+            rf"{_NEVER} (?:heard of|used|worked with|come across|dealt with|studied"
+            rf"|learn(?:ed|t)(?: about)?|had any experience (?:with|in|of)){_NOUN}"
         ),
     )
 )
