@@ -40,8 +40,8 @@ STRONG = 70.0
 WEAK = 50.0
 MAX_STATEMENTS = 5
 OPENING_LETTERS, OPENING_CHARACTERS = 12, 5
-"""By so many letters, in Chinese characters, a question is recognised that was not heard to its end;
-a shorter one by all it has."""
+"""By so many letters, or in Chinese characters, a question is recognised that was not heard to its
+end; a shorter one by all it has."""
 SOUND_SECONDS = 5.0
 """Longest wait for the recording of an answer."""
 
