@@ -63,7 +63,7 @@ def test_in_a_chinese_interview_other_languages_are_not_called_english() -> None
         "Radim kao kuhar u hotelu na moru i svaki dan ustajem rano jer moramo pripremiti jelo",
         "ya rabotayu medsestroy v malenkoy bolnitse uzhe desyat let i ochen lyublyu svoyu rabotu",
         "watashi wa chiisana byouin de juunenkan kangoshi toshite hataraite kono shigoto suki",
-        "jeoneun jageun byeongwoneseo sip nyeon dongan ganhosaro ilhago issgo i ireul cham joahamnida",
+        "jeoneun byeongwoneseo sip nyeon dongan ganhosaro ilhago issgo i ireul maeil joahamnida",
     ],
 )
 def test_running_text_without_english_function_words_is_not_english(text: str) -> None:
