@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from services.interview.interviewer.declining import declined
+import pytest
+import yaml
+
+from services.interview.interviewer.declining import declined, subject
+from services.interview.questions.bank import load_bank
+
+ASKED = "What is an index in a database? 数据库的索引是什么？"
+HELD_OUT = yaml.safe_load(Path(__file__).with_name("declining_held_out.yaml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -18,7 +25,7 @@ from services.interview.interviewer.declining import declined
         *("我没有什么经验。", "这个我真不会。", "我一时想不起来。", "这个问题我没有思考过。"),
         *("I am not familiar with databases.", "I'd rather not talk about that."),
         *("I don't understand the question.", "I don't understand the word index."),
-        *("I've never used indexes.", "I have never heard of a B-tree."),
+        *("I've never used indexes.", "I have never heard of indexes."),
         *("I don't know what an index is.", "I don't know anything about databases."),
         *("I don't feel comfortable answering that.", "I prefer not to talk about it."),
         *("I haven't experienced that.", "That has never happened to me.", "i dont know"),
@@ -37,7 +44,7 @@ from services.interview.interviewer.declining import declined
     ],
 )
 def test_saying_of_the_question_that_one_cannot_answer_declines(text: str) -> None:
-    assert declined(text)
+    assert declined(text, ASKED)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +62,80 @@ def test_saying_of_the_question_that_one_cannot_answer_declines(text: str) -> No
     ],
 )
 def test_saying_it_of_something_else_answers(text: str) -> None:
-    assert not declined(text)
+    assert not declined(text, ASKED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I don't know to be honest.", "Not sure.", "I can't think of any example right now."),
+        *("No idea tbh", "None that I remember", "I'd have to say I don't know", "Hard to say"),
+        *("n/a", "You've stumped me there.", "That's above my pay grade, I can't answer."),
+        *(
+            "不知道啦",
+            "不清楚哦",
+            "没啥经验",
+            "记不清了",
+            "不晓得",
+            "暂时没有",
+            "毫无头绪",
+            "一片空白",
+        ),
+    ],
+)
+def test_it_is_said_in_many_ways(text: str) -> None:
+    assert declined(text, ASKED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I have never used force.", "I don't know what fear is.", "I don't have time."),
+        *("Nothing about this job scares me.", "I have never heard of complaints"),
+        *(
+            "Go.",
+            "Move on.",
+            "Skip breakfast.",
+            "I have never used force at work.",
+            "I have never used the wrong drug.",
+        ),
+        *("我没用过暴力", "我没用过假货。", "没有用过过期的食材。", "对客户不了解。"),
+    ],
+)
+def test_knowing_nothing_of_what_was_not_asked_about_answers(text: str) -> None:
+    assert not declined(
+        text, "How do you deal with difficult people at your work? 你怎么保证质量？"
+    )
+
+
+def test_what_is_known_nothing_of_is_what_was_asked_about() -> None:
+    assert declined("I have never used force.", "When did you last use force?")
+    assert declined("I've never heard of B-trees.", "What is an index? it is often a B-tree")
+    assert declined("对客户投诉不了解。", "请讲一个客户投诉的例子。")
+
+
+def test_lines_that_nothing_was_learned_from_are_told_apart() -> None:
+    lines = [
+        (line, declined(line, block["question"]) is (kind == "declines"))
+        for block in HELD_OUT
+        for kind in ("declines", "answers")
+        for line in block[kind]
+    ]
+    assert len(lines) >= 70
+    assert sum(right for _, right in lines) / len(lines) >= 0.95
+
+
+def test_no_key_point_or_question_of_the_bank_declines() -> None:
+    for question in load_bank():
+        for text in (question.text, *question.key_points, *question.follow_ups):
+            assert not declined(text, subject(question)), text
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["no ", "i have no such ", "um ", "这个", "没有什么", "it ", " ", "-", "do not know it "],
+)
+def test_a_long_line_is_read_in_time(part: str) -> None:
+    # A pattern that tried again what it took would not end.
+    assert not declined(part.replace(" ", "\u3000") * 20_000 + "?x", ASKED)
+    assert not declined(part.strip() * 20_000 + "x", ASKED)

@@ -54,6 +54,23 @@ def test_in_a_chinese_interview_other_languages_are_not_called_english() -> None
     assert {foreign(text, "zh-CN") for _, text in ENGLISH} == {"en"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "main das saal se ek hospital mein nurse ka kaam karti hoon aur mujhe yeh kaam pasand hai",
+        "pracuje jako pielegniarka w malym szpitalu i bardzo lubie swoja prace, zaczynam o szostej",
+        "Radim kao medicinska sestra u maloj bolnici na kraju grada i mnogo volim svoj posao.",
+        "Radim kao kuhar u hotelu na moru i svaki dan ustajem rano jer moramo pripremiti jelo",
+        "ya rabotayu medsestroy v malenkoy bolnitse uzhe desyat let i ochen lyublyu svoyu rabotu",
+        "watashi wa chiisana byouin de juunenkan kangoshi toshite hataraite kono shigoto suki",
+        "jeoneun byeongwoneseo sip nyeon dongan ganhosaro ilhago issgo i ireul maeil joahamnida",
+    ],
+)
+def test_running_text_without_english_function_words_is_not_english(text: str) -> None:
+    assert foreign(text, "en") == "other"
+    assert foreign(text, "zh-CN") == "other"
+
+
 def _expected(name: str) -> str:
     return PINYIN if name == "pinyin" else "other"
 

@@ -17,6 +17,7 @@ from services.interview.interviewer.statements import shortened
 from services.interview.interviewer.structure import structure
 from services.interview.interviewer.summarising import Reviewer, compose, question_alone
 from services.interview.interviewer.words import is_chinese
+from services.interview.questions.bank import load_bank
 from services.interview.record import (
     Category,
     Interview,
@@ -309,6 +310,19 @@ async def test_a_question_is_quoted_without_what_introduced_it(heard: str, quote
         report = await reviewer.report(interview(*turns))
     assert report.questions[0].question == quoted
     assert not [told for told in report.suggestions if "Let's begin" in told]
+
+
+def test_every_question_of_the_bank_is_quoted_without_what_introduced_it() -> None:
+    leads = {"en": "Thank you. My last question: ", "zh": "谢谢。最后一个问题："}
+    kept = [
+        q.text for q in load_bank() if question_alone(leads[q.language] + q.text, q.text) != q.text
+    ]
+    assert kept == []
+
+
+def test_a_short_chinese_question_is_known_by_its_beginning() -> None:
+    heard = "谢谢。最后一个问题：进程和线程有"
+    assert question_alone(heard, "进程和线程有什么区别？") == "进程和线程有"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import { delivery } from "@/report/delivery";
 import { EvidenceList } from "@/report/evidence";
 import { Player, type Stretch } from "@/report/player";
 import { segments, spanOf, wordAt } from "@/report/segments";
+import { unanswered } from "@/report/unanswered";
 import { duration } from "@/session/durations";
 
 /** A turn whose words take 500 ms each. */
@@ -160,4 +161,9 @@ it("the pace of all answers is weighed by their length", () => {
   const report = create(ReportSchema, { questions: [answer(100, 100), answer(300, 150), {}] });
   expect(delivery(report)).toMatchObject({ words: 400, wordsPerMinute: 133, fillers: 2, longestPauseMs: 300, fromSound: false });
   expect(delivery(create(ReportSchema, { questions: [{}] }))).toBeUndefined();
+});
+
+it("questions that were declined or never came to are not answered", () => {
+  const report = create(ReportSchema, { questions: [{ round: 1 }, { round: 2, declined: true }] });
+  expect([unanswered(report, 2), unanswered(report, 4), unanswered(report, 1)]).toEqual([1, 3, 0]);
 });

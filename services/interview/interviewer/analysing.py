@@ -13,7 +13,7 @@ from services.interview.interviewer.coverage import (
     compare,
     compare_words,
 )
-from services.interview.interviewer.declining import declined
+from services.interview.interviewer.declining import declined, subject
 from services.interview.interviewer.foreign import foreign
 from services.interview.interviewer.rating import Rating, rate
 from services.interview.interviewer.reading import found
@@ -71,7 +71,8 @@ async def analyse(
     Returns:
         The result, and why meanings were not compared, if they were not.
     """
-    given = [place for place, turn in enumerate(turns) if not declined(turn.text)]
+    about = f"{asked} {subject(question)}"
+    given = [place for place, turn in enumerate(turns) if not declined(turn.text, about)]
     answers = [turns[place] for place in given]
     if not answers:
         return _not_answered(round_number, question, asked, turns), None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from services.interview.clients.seams import DependencyFailed, Embedder
 from services.interview.interviewer.coverage import compare, compare_words
-from services.interview.interviewer.declining import declined
+from services.interview.interviewer.declining import declined, subject
 from services.interview.interviewer.rating import rate
 from services.interview.interviewer.reading import found
 from services.interview.interviewer.wording import wording
@@ -64,7 +64,7 @@ async def assess(embedder: Embedder, question: Question, answer: str) -> Assessm
     length = len(answer)
     read = await found(length, lambda: simplified(answer))
     words = await found(length, lambda: count(read))
-    if declined(read) or not words:
+    if declined(read, subject(question)) or not words:
         return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
     said = await found(length, lambda: texts(read))
     try:

@@ -1,112 +1,26 @@
-"""Answers that decline to answer."""
+"""Answers that decline to answer.
+
+A clause declines by a phrase ("I don't know") after which nothing of weight follows ("how to answer
+that one"), or what follows is what was asked about ("what an index is"): of anything else one may
+well know nothing, and answer by saying so ("I have never used force"). Each clause is read once,
+from its beginning: no repetition in a pattern gives back what it took.
+"""
 
 from __future__ import annotations
 
 import re
 
-from services.interview.interviewer.words import count
+from services.interview.interviewer.words import content_words, count
+from services.interview.questions.bank import Question
 from services.interview.simplified import simplified
 
-_CLAUSE_ENDS = re.compile(r"[.,;:!?…。，；：！？、]+|\s[-–—]\s")
-_REALLY = r"(?:(?:really|honestly|just|even|actually|ever|absolutely|quite|so|completely) )*"
-_ABOUT = (
-    r"(?:(?:(?: (?:about|of|on|to|with|for|in|like|how to|what to|that i))*"
-    r" (?:answer(?: (?:it|that|this|the question|this question|that question))?|say(?: here)?"
-    r"|respond|it|that|this|these|those|any|anything(?: like (?:that|this))?|one|them"
-    r"|(?:such )?an? (?:case|situation|time|thing)|such (?:a |an )?(?:case|situation|time|thing)"
-    r"|(?:that|this|the|such a) (?:question|one|answer|topic|subject|area|situation)"
-    r"|(?:the |an )?answer(?: to (?:it|that|this))?|an? example|can (?:remember|recall)))+)"
-)
-"""What is spoken of is the question, not something else: "I don't know fear" answers."""
-_NOUN = r" (?!\w+ing )(?:[\w+#'-]+ ){0,3}[\w+#'-]+"
-"""What one knows nothing of may be anything; but "I am not familiar with giving up" answers."""
-_KNOWING = (
-    r"(?:know|remember|recall|think of|answer|say|tell you|come up with"
-    r"|have (?:much|anything) to say"
-    r"|have (?:a|an|any|the|much|one|enough)? ?(?:faintest |slightest |good |clear )?"
-    r"(?:clue|idea|answer|example|opinion|experience|knowledge|comment|one))"
-)
-_NOTHING = (
-    r"(?:idea|clue|comment|answer|experience|opinion|example|knowledge|thoughts)(?: whatsoever)?"
-)
-_ENGLISH = (
-    rf"(?:i )?{_REALLY}(?:do|can|could|would|have|will) ?not {_REALLY}"
-    rf"(?:know (?:anything|much|a lot) about{_NOUN}|know what{_NOUN} (?:is|are|means?|does|do)"
-    rf"|understand(?: (?:what you (?:mean|want|ask|are asking)|what (?:this|that|it) means"
-    rf"|the (?:word|term|concept){_NOUN}))?"
-    rf"|{_KNOWING}|an?y? (?:clue|idea)|got an?y? (?:clue|idea)|the (?:faintest|slightest)"
-    rf"(?: (?:clue|idea))?){_ABOUT}?"
-    rf"|(?:i )?do not think i (?:(?:can|could|will|would) )?{_KNOWING}{_ABOUT}?"
-    rf"|(?:i )?{_REALLY}dunno{_ABOUT}?|idk|not a clue"
-    rf"|(?:that |it )?beats me|(?:you )?got me (?:there|on that)"
-    rf"|(?:i )?{_REALLY}(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind"
-    rf"|(?:i (?:have|have got) )?{_REALLY}no (?:(?:work|working|real|such|relevant) )?{_NOTHING}"
-    rf"(?:{_ABOUT}| (?:with|in|of|about){_NOUN})?|(?:i (?:have|know) )?nothing"
-    rf"(?: (?:comes|came) to (?:my )?mind|{_ABOUT}| about{_NOUN})?|i give up"
-    rf"|(?:can we|could we|let us|i would like to|i want to) (?:please )?"
-    rf"(?:skip|move on|go on)(?: (?:this|that|it|to)?(?: ?(?:the )?(?:next )?(?:question|one))?)?"
-    rf"|(?:(?:i (?:will |would )?)?pass|(?:i (?:will|would) )?skip)(?: on)?(?:{_ABOUT})?"
-    rf"|(?:the )?next (?:question|one)"
-    rf"|i (?:would )?{_REALLY}(?:rather not|prefer not to)(?: (?:say|answer|talk|speak){_ABOUT}?)?"
-    rf"|i do not {_REALLY}(?:want|wish|like|feel comfortable) ?(?:to )?"
-    rf"(?:answer(?:ing)?{_ABOUT}?|(?:say|talk|speak)(?:ing)?{_ABOUT})"
-    rf"|i am not {_REALLY}(?:sure|able to|familiar with|aware of|experienced in)(?: what to"
-    rf"| how to)?{_ABOUT}?|i am not {_REALLY}(?:familiar with|aware of|experienced in){_NOUN}"
-    rf"|not really|not that i (?:know|remember|recall|can remember)"
-    rf"|(?:no )?(?:i {_REALLY}have )?{_REALLY}never(?: {_REALLY}"
-    rf"(?:done|had|used|heard|tried|seen|thought|been|come across|worked|dealt|faced"
-    rf"|experienced){_ABOUT}?)?"
-    rf"|(?:i )?have (?:never|not) {_REALLY}(?:heard of|used|worked with|come across|dealt with"
-    rf"|learn(?:ed|t)|studied|had any experience (?:with|in|of)){_NOUN}"
-    rf"|(?:i )?have not {_REALLY}(?:done|had|used|tried|seen|heard|been|experienced){_ABOUT}"
-    rf"|(?:that|this|it) (?:has )?{_REALLY}never happened(?: to me)?"
-    rf"|i did not {_REALLY}(?:ever )?(?:have|use) (?:that|this|one|any)"
-    r"|(?:my mind (?:is|went|has gone|goes)|i am|i am drawing a|drawing a|it is all a)"
-    rf" {_REALLY}(?:a )?(?:blank|blanking|clueless|stumped)(?: (?:here|on this|on that))?"
-    r"|(?:that is|it is|this is) (?:way |far )?(?:beyond me|beyond my knowledge"
-    r"|not something i know)"
-)
-_CHINESE = (
-    r"(?:不(?:太|是很|大|怎么)?(?:知道|清楚|了解|懂|会(?:做|答|回答)?|记得|熟悉|确定)"
-    r"|没(?:有|什么|有什么)?(?:过|相关|任何|这方面|这种|这样|类似)?的?(?:经验|经历|想法|思路|概念|头绪|例子|印象|了解|可说的|好说的)"
-    r"|没(?:有)?(?:听说过|听过|想过|思考过|考虑过|接触过|了解过|学过|做过|用过|遇到过|碰到过|经历过|想好)"
-    r"|没(?:有)?(?:听说过|接触过|了解过|学过|用过)[^不没就才也]{1,8}"
-    r"|不(?:太|大|是很)?(?:了解|熟悉)[^不没就才也]{1,6}"
-    r"|对[^不没就才也]{1,8}(?:不(?:太|大|是很)?(?:了解|熟悉|清楚|懂)"
-    r"|没(?:有)?(?:什么|任何)?(?:经验|了解|概念))"
-    r"|不(?:太|大|是很)?(?:想|愿意?|方便)(?:回答|说|讲|谈|聊)|无可奉告"
-    r"|想不(?:太)?(?:起来|到|出来?)|(?:答|说|回答)不(?:太)?(?:上来|出来?|清楚?|了|好)|不好说"
-    r"|(?:都|给)?忘(?:记|掉)?|(?:脑子|大脑|脑袋)里?(?:是|都)?一?片?空白)"
-    r"(?:怎么(?:回答|说|做|讲)|答案|这些?(?:个|种|方面)?(?:情况|事情?|问题)?|该说什么|说什么)?"
-    r"|跳过|下一(?:个问题|题)|换一?(?:个问题|题|道题)|过"
-)
-_WORDS = (
-    r"(?:um+|uh+|er+|hm+|well|so|oh|no|sorry|i am (?:so |very )?sorry|i apologi[sz]e|honestly"
-    r"|to be honest|actually|okay|ok|please|thanks|thank you|i think|i guess|i am afraid(?: that)?"
-    r"|unfortunately|yeah|yes|but|and|then|again|now|maybe)"
-)
-_WORDS_ZH = (
-    r"(?:嗯|呃|额|啊|哦|唔|好的?|对不起|抱歉|不好意思|谢谢|老师|说实话|这个问题|这道?题"
-    r"|这个|那个?| )"
-)
-_POLITE = re.compile(f"(?:{_WORDS}(?: |$))+|{_WORDS_ZH}+")
-_LEAD = f"(?:{_WORDS} )*"
-_TAIL = (
-    r"(?: (?:please|thanks|thank you|sorry|then|now|here|at all|right now|yet|honestly|either"
-    r"|lol))*"
-)
-_LEAD_ZH = (
-    rf"(?:{_WORDS_ZH}|我们?|真的?|也|还|就|可能|暂时|一下子|一时|其实|完全|从来|根本|实在|确实"
-    r"|对(?:这|此|它)(?:个|方面|块)?|这方面|这种情况"
-    r"|能不能|能|可以|请|想|要|直接|先|问|看)*"
-)
-_TAIL_ZH = r"(?:这个问题|这道?题|这个|了|吧|啊|呢|吗|好吗|可以吗|怎么回答|谢谢| )*"
-_DECLINES = re.compile(
-    f"{_LEAD}(?:{_ENGLISH}){_TAIL}|{_LEAD_ZH}(?:{_CHINESE}){_TAIL_ZH}",
-)
+SHORT_WORDS = 12
+"""A declining answer with more words than this says something after all."""
+
+_CLAUSE_ENDS = re.compile(r"[.,;:!?…。，；：！？、]+|\s[-–—]\s|\bbecause\b|因为|所以")
 _EXPANSIONS = (
     (re.compile(r"\b(do|does|did|is|have|has|had|could|would|ca)nt\b"), r"\1n't"),
-    (re.compile(r"\bcan't\b"), "can not"),
+    (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
     (re.compile(r"n't\b"), " not"),
     (re.compile(r"\b(that|it)'s\b"), r"\1 is"),
     (re.compile(r"\blet's\b"), "let us"),
@@ -115,14 +29,204 @@ _EXPANSIONS = (
     (re.compile(r"'ll\b"), " will"),
     (re.compile(r"'d\b"), " would"),
 )
-SHORT_WORDS = 12
-"""A declining answer with more words than this says something after all."""
 
 
-def declined(answer: str) -> bool:
+def _words(*alternatives: str) -> str:
+    """One of these words or phrases, none of which is the beginning of a longer word."""
+    return rf"(?:{'|'.join(alternatives)})(?![\w'+#-])"
+
+
+# English.
+
+_FILLERS = _words(
+    *("um+", "uh+", "er+", "hm+", "well", "so", "oh", "sorry", "i am (?:so |very )?sorry"),
+    *("i apologi[sz]e", "honestly", "to be (?:perfectly |quite )?(?:honest|fair)", "tbh"),
+    *("actually", "okay", "ok", "please", "thanks", "thank you", "i think", "i guess"),
+    *("i am afraid(?: that)?", "unfortunately", "yeah", "yes", "but", "and", "then", "again"),
+    *("(?:right )?now", "maybe", "really", "just", "even", "ever", "absolutely", "quite"),
+    *("completely", "here", "at the moment", "at all", "yet", "either", "lol", "man", "bro"),
+    *("off the top of my head", "whatsoever"),
+)
+_FILLED = re.compile(rf"(?<!\S){_FILLERS}\s*+")
+_INTRODUCED = re.compile(
+    r"(?:no )?i (?:would |must |have to |would have to )(?:say|admit)(?: that)? "
+)
+_EMPTY = _words(
+    *("about", "of", "on", "to", "with", "for", "in", "like", "how", "what", "that", "which", "i"),
+    *("it", "this", "these", "those", "any", "anything", "one", "ones", "them", "such", "a", "an"),
+    *(
+        "the",
+        "my",
+        "you",
+        "me",
+        "much",
+        "specific",
+        "particular",
+        "single",
+        "good",
+        "real",
+        "clear",
+    ),
+    *("concrete", "similar", "case", "cases", "situations?", "times?", "things?", "moment"),
+    *("questions?", "answer", "topic", "subject", "area", "examples?", "instance", "story"),
+    *("experience", "word", "term", "concept", "kind", "can", "could", "have", "do", "deal"),
+    *("remember", "recall", "think", "say", "respond", "tell", "describe", "come", "comes"),
+    *("came", "springs?", "mind", "means?", "mean", "is", "want", "ask", "asking", "are"),
+)
+_REST = rf"(?: {_EMPTY})*+"
+"""What is spoken of is the question, not something else: "I don't know fear" answers."""
+_NOUN = r" (?P<noun>[^\n]+)"
+"""What one knows nothing of; it declines if it was asked about."""
+_NOT = "(?:i )?(?:do|can|could|would|have|will) ?not"
+_KNOWING = _words(
+    "know", "remember", "recall", "think of", "come up with", "answer", "say", "tell you"
+)
+_THOUGHTS = _words(
+    *("ideas?", "clue", "comments?", "answer", "experience", "opinion", "examples?", "knowledge"),
+    *("thoughts", "anything to say", "much to say", "nothing to say"),
+)
+_SMALL = _words(
+    *("a", "an", "any", "the", "one", "enough", "faintest", "slightest", "good", "real", "clear"),
+    *("specific", "such", "relevant", "work", "working", "much(?! to)"),
+)
+_HAVING = rf"(?:have|got)(?: {_SMALL})*+(?: {_THOUGHTS}{_REST})?"
+_TRIED = _words(
+    *("done", "had", "used", "heard", "tried", "seen", "thought", "been", "come across"),
+    *("worked", "dealt", "faced", "experienced", "learn(?:ed|t)", "studied"),
+)
+_NEVER = "(?:(?:i have )?never|(?:i )?have not)"
+_ENGLISH = re.compile(
+    "|".join(
+        f"(?:{each})"
+        for each in (
+            # I don't know.
+            rf"{_NOT} {_KNOWING}{_REST}",
+            rf"{_NOT} {_HAVING}",
+            rf"{_NOT} (?:(?:a|an|any) (?:clue|idea)|the (?:faintest|slightest)(?: (?:clue|idea))?)",
+            rf"{_NOT} understand{_REST}",
+            rf"(?:i )?do not think i (?:(?:can|could|will|would) )?(?:{_KNOWING}{_REST}|{_HAVING})",
+            rf"(?:i )?(?:dunno|idk){_REST}",
+            rf"(?:(?:i )?(?:have (?:got )?))?no(?: {_SMALL})*+ {_THOUGHTS}{_REST}",
+            rf"(?:i (?:have |have got |know )|got )?(?:nothing|none){_REST}",
+            rf"(?:i am )?not (?:sure|certain|able to|qualified to|familiar with|aware of){_REST}",
+            rf"(?:that is |it is )?(?:hard|difficult|tough|tricky) to (?:say|answer|tell){_REST}",
+            rf"(?:i would have to|let me) think{_REST}",
+            rf"not (?:really|a clue)|not that i {_EMPTY}{_REST}|n/a|na|no one",
+            # It was never so.
+            rf"{_NEVER}(?: {_TRIED}{_REST})?",
+            r"(?:that|this|it) (?:has )?never happened(?: to me)?",
+            r"i did not (?:have|use) (?:that|this|one|any)",
+            # It is gone, or beyond me.
+            r"(?:i )?(?:have )?(?:forgot|forgotten)(?: (?:it|that))?|(?:it|that) slipped my mind",
+            (
+                r"(?:my mind (?:is|went|has gone|goes)|i am|i am drawing|drawing|it is all)"
+                r"(?: a)? (?:blank|blanking|clueless|stumped)(?: on (?:this|that))?"
+            ),
+            r"(?:that |it )?beats me|(?:you )?(?:have )?(?:got|stumped) me(?: there| on that)?",
+            (
+                r"(?:(?:that|it|this) is )?(?:way |far )?(?:beyond|outside|above) "
+                r"(?:me|my (?:knowledge|expertise|experience|area|pay grade))"
+            ),
+            rf"(?:that|it|this) is not something i know{_REST}",
+            # I'd rather not.
+            r"i give up|i plead the fifth",
+            (
+                r"(?:can we|could we|let us|i would like to|i want to) (?:skip|move on|go on|go)"
+                rf"(?: (?:next|{_EMPTY}))*+"
+            ),
+            rf"(?:i (?:will |would )?)?(?:pass|skip){_REST}|(?:the )?next (?:question|one)",
+            (
+                r"i (?:would )?(?:rather not|prefer not to)"
+                rf"(?: (?:say|answer|talk|speak){_REST})?"
+            ),
+            (
+                r"i do not (?:want|wish|like|feel comfortable) ?(?:to )?"
+                rf"(?:answer(?:ing)?{_REST}|(?:say|talk|speak)(?:ing)? {_EMPTY}{_REST})"
+            ),
+        )
+    )
+)
+_ENGLISH_OF = tuple(
+    re.compile(each)
+    for each in (
+        rf"{_NOT} (?:know (?:anything|much|a lot) about|understand){_NOUN}",
+        rf"{_NOT} (?:remember|recall|think of|have|know) (?:any|such an?|a specific){_NOUN}",
+        r"(?:i )?do not know what (?P<noun>.+) (?:is|are|means?|does|do)",
+        rf"(?:i (?:have |have got ))?no(?: {_SMALL})*+ {_THOUGHTS} (?:with|in|of|about){_NOUN}",
+        rf"i know nothing (?:about|of){_NOUN}",
+        rf"i am not (?:familiar with|aware of|experienced in){_NOUN}",
+        (
+            rf"{_NEVER} (?:heard of|used|worked with|come across|dealt with|studied"
+            rf"|learn(?:ed|t)(?: about)?|had any experience (?:with|in|of)){_NOUN}"
+        ),
+    )
+)
+_LEADING = re.compile(rf"(?:{_EMPTY} )*+")
+_DESCRIBED = re.compile(r" (?:at|by|from|in|for|of|on|to|with|without|during|before|after)(?: |$)")
+
+# Chinese.
+
+_HARDLY = "不(?:太|大|是很|怎么|是特别|很)?"
+_LEAD_ZH = (
+    "(?:嗯|呃|额|啊|哦|唔|好像|好的?|对不起|抱歉|不好意思|谢谢|老师|说实话|说真的|老实说|坦白说|其实|似乎"
+    "|真的?|也|还|就|都|给|可能|暂时|目前|现在|一下子|一时|完全|从来|根本|实在|确实|一点[都也儿]?|我们?"
+    "|对?(?:这|此|它)(?:个|些|道|方面|种|块)?(?:情况|问题|题|知识点|事情?)?|那个?| )*+"
+)
+_TAIL_ZH = (
+    "(?:这个问题|这道?题|这个|这块|这方面"
+    "|[了吧啊呢吗嘛啦哦噢诶欸哎唉呀哈耶喔哟]|好吗|可以吗|怎么回答|谢谢| )*+"
+)
+_REST_ZH = (
+    "(?:怎么(?:回答|说|做|讲|答)|该?(?:说|讲)什么|有?什么|答案|特别|具体|合适|类似|相关|这些?|个|种|块|方面|的"
+    "|情况|事情?|问题|例子|经历|经验)*+"
+)
+_THOUGHTS_ZH = "(?:经验|经历|想法|思路|概念|头绪|例子|印象|了解|答案|研究|可说的|好说的)"
+_TRIED_ZH = "(?:听说|听|想|思考|考虑|接触|了解|学|做|用|处理|遇到|碰到|经历|见)过"
+_CHINESE = re.compile(
+    f"{_LEAD_ZH}(?:"
+    + "|".join(
+        (
+            f"{_HARDLY}(?:知道|清楚|了解|懂|晓得|会(?:做|答|回答)?|记得|熟悉|确定|好说|好讲){_REST_ZH}",
+            "不知|不造|(?:啥|什么)[都也]?不(?:会|懂|知道)|唔(?:知道?|识|清楚)",
+            "没有?(?:什么|啥|特别|具体|合适|类似|相关|任何|工作|过|这方面|这种|这样|的)*+"
+            + _THOUGHTS_ZH,
+            f"没有?(?:{_TRIED_ZH}|想好){_REST_ZH}",
+            "毫无" + _THOUGHTS_ZH + "|一(?:无所知|窍不通|头雾水)",
+            "记不(?:太)?(?:清楚?|得|起来|住)|想不(?:太)?(?:起来|到|出来?)" + _REST_ZH,
+            "(?:答|说|回答|讲)不(?:太)?(?:上来|出来?|清楚?|了|好)" + _REST_ZH,
+            f"{_HARDLY}(?:想|愿意?|方便)(?:回答|说|讲|谈|聊){_REST_ZH}|无可奉告",
+            "忘(?:记|掉)?|(?:(?:脑子|大脑|脑袋)里?(?:是|都)?)?一?片?空白|超纲|(?:触及)?知识盲区",
+            (
+                "(?:能不能|可以|能|想|请|要)?(?:直接|先)?"
+                "(?:跳过|(?:问|看)?下一(?:个问题|道?题)|换一?(?:个问题|题|道题)|过)"
+            ),
+        )
+    )
+    + f"){_TAIL_ZH}"
+    # Of itself 没有 says no, which may well answer.
+    + "|我?(?:(?:目前|暂时|现在|这个|真的?|确实|好像|似乎)++)没有"
+    + _TAIL_ZH
+)
+_NOUN_ZH = "(?P<noun>[^不没就才也的]{1,8})"
+_CHINESE_OF = tuple(
+    re.compile(_LEAD_ZH + each + _TAIL_ZH)
+    for each in (
+        f"没有?{_TRIED_ZH}{_NOUN_ZH}",
+        f"{_HARDLY}(?:了解|熟悉|懂|清楚|知道){_NOUN_ZH}",
+        f"对{_NOUN_ZH}(?:{_HARDLY}(?:了解|熟悉|清楚|懂)|没有?(?:什么|任何|啥)?{_THOUGHTS_ZH})",
+    )
+)
+_POLITE_ZH = re.compile(f"{_LEAD_ZH}(?:没听(?:清楚?|懂|明白))?{_TAIL_ZH}")
+
+
+def declined(answer: str, question: str) -> bool:
     """Whether the candidate has nothing to say or wants to go on.
 
     Every clause must decline or be polite: "I don't know Rust, but I keep backups" answers.
+
+    Args:
+        answer: What was said.
+        question: What was asked, and what else belongs to it: `subject` of a question of the bank.
     """
     words = answer.lower().replace("’", "'").strip()
     if count(words) > SHORT_WORDS:
@@ -130,6 +234,35 @@ def declined(answer: str) -> bool:
     words = simplified(words)
     for contraction, expansion in _EXPANSIONS:
         words = contraction.sub(expansion, words)
-    clauses = [clause.strip() for clause in _CLAUSE_ENDS.split(words)]
-    saying = [clause for clause in clauses if clause and not _POLITE.fullmatch(clause)]
-    return bool(saying) and all(_DECLINES.fullmatch(clause) for clause in saying)
+    clauses = [_bare(clause) for clause in _CLAUSE_ENDS.split(words)]
+    saying = [clause for clause in clauses if clause]
+    return bool(saying) and all(_declines(clause, question) for clause in saying)
+
+
+def subject(question: Question) -> str:
+    """What a question of the bank is about, in its own words."""
+    return " ".join((question.text, *question.key_points, *question.follow_ups))
+
+
+def _bare(clause: str) -> str:
+    """A clause without what is said before or beside it; nothing of one that is only polite."""
+    said = _INTRODUCED.sub("", " ".join(_FILLED.sub("", clause).split()))
+    return "" if said == "no" or _POLITE_ZH.fullmatch(said) else said
+
+
+def _declines(clause: str, question: str) -> bool:
+    if _ENGLISH.fullmatch(clause) or _CHINESE.fullmatch(clause):
+        return True
+    matches = (pattern.fullmatch(clause) for pattern in (*_ENGLISH_OF, *_CHINESE_OF))
+    nouns = [_noun(match["noun"]) for match in matches if match]
+    return bool(nouns) and any(content_words(noun) & _asked(question) for noun in nouns)
+
+
+def _noun(text: str) -> str:
+    """The noun itself, without what describes it: "force" of "any force at work"."""
+    described = _DESCRIBED.split(_LEADING.sub("", text, count=1), maxsplit=1)[0]
+    return described.split(" ")[-1]
+
+
+def _asked(question: str) -> frozenset[str]:
+    return content_words(simplified(question))

@@ -2,7 +2,8 @@
 
 By its script, as far as that tells. Latin letters are read by function words, which every text of
 a few sentences has whatever it is about: terms, names, code and lists of keywords have those of
-no language, so they are never taken to be in another one. Pinyin is told by its syllables.
+no language, so they are never taken to be in another one. Pinyin is told by its syllables; running
+text without English function words is in none of the languages that are known by theirs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from services.interview.interviewer.words import CONTRACTED, STOP_WORDS, is_chin
 
 PINYIN = "zh-latn"
 """Chinese in Latin letters (BCP 47)."""
+OTHER = "other"
+"""Another language, or none."""
 
 FEW_TOKENS = 4
 """A shorter text may be a name or a term in any language."""
@@ -33,6 +36,9 @@ are English ones. Of an English answer made of foreign names 0.37 are, 2.3 times
 SYLLABLES_SHARE, PARTICLES_SHARE = 0.75, 0.15
 """Of pinyin at least so many words are its syllables, and so many its commonest ones. Chinese
 towns and names have the former alone."""
+RUNNING_WORDS, RUNNING_SHARE = 5.0, 0.12
+"""Running text has at least so many words between two signs, lists at most 4.5 of them; with a
+smaller share of English function words it is not English. Of a beginner's English 0.24 are."""
 _KANA_SHARE = 0.1
 """Of Japanese at least so many characters are kana; Chinese has none."""
 _OTHER_WORD = 4
@@ -40,6 +46,7 @@ _OTHER_WORD = 4
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA = re.compile("[\u3040-\u30ff]")
+_SIGNS = re.compile(r"[^\w\s'’+#-]+|\n|\s[-–—]\s")
 _LANGUAGES = (
     *("es", "fr", "de", "pt", "it", "nl", "ca", "gl", "ro", "sv", "da", "no", "fi"),
     *("pl", "cs", "sk", "hu", "hr", "sl", "tr", "vi", "id", "ms", "tl", "sw", "af"),
@@ -74,24 +81,24 @@ def foreign(text: str, language: str) -> str | None:
     if kana > _KANA_SHARE * (kana + written) and 2 * (kana + written) > len(letters):
         return "ja"
     if 2 * other > len(letters):
-        return "other"
+        return OTHER
     han = sum(1 for token in found if _HAN.match(token))
     latin = [token for token in found if token[0].isalpha() and not _HAN.match(token)]
     match primary(language):
         case "zh":
-            return (_elsewhere(latin) or "en") if han < FOREIGN_SHARE * len(found) else None
+            return (_elsewhere(text, latin) or "en") if han < FOREIGN_SHARE * len(found) else None
         case _ if is_chinese(text):
             return "zh"
         case _:
-            return _elsewhere(latin) if len(latin) >= LEAST_WORDS else None
+            return _elsewhere(text, latin) if len(latin) >= LEAST_WORDS else None
 
 
 def _is_latin(character: str) -> bool:
     return unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
-def _elsewhere(words: Sequence[str]) -> str | None:
-    """What words in Latin letters are in if not in English: pinyin or "other"."""
+def _elsewhere(text: str, words: Sequence[str]) -> str | None:
+    """What a text with these words in Latin letters is in if not in English: pinyin or "other"."""
     plain = [_plain(word) for word in words]
     # As written: without their accents many Vietnamese words are English ones.
     own = [word for word in words if word in _ENGLISH]
@@ -110,8 +117,14 @@ def _elsewhere(words: Sequence[str]) -> str | None:
     for language, others in found.most_common(1):
         english = sum(language not in known.get(word, ()) for word in own)
         if others >= max(OTHER_SHARE * len(words), TIMES_ENGLISH * english):
-            return "other"
-    return None
+            return OTHER
+    return OTHER if _runs(text, len(words)) and len(own) < RUNNING_SHARE * len(words) else None
+
+
+def _runs(text: str, words: int) -> bool:
+    """Whether a text is sentences, as far as its length and its signs tell, and no list."""
+    clauses = sum(any(map(str.isalnum, clause)) for clause in _SIGNS.split(text))
+    return words >= max(LEAST_WORDS, RUNNING_WORDS * clauses)
 
 
 @cache

@@ -22,6 +22,7 @@ from services.interview.interviewer.statements import (
     shortened,
     statement,
 )
+from services.interview.interviewer.words import is_chinese
 from services.interview.practice import reporting
 from services.interview.practice.skills import practised
 from services.interview.questions.bank import Question
@@ -39,8 +40,9 @@ from services.runtime.postgres.failures import StoreFailed
 STRONG = 70.0
 WEAK = 50.0
 MAX_STATEMENTS = 5
-OPENING_LETTERS = 12
-"""By so many letters a question is recognised that was not heard to its end."""
+OPENING_LETTERS, OPENING_CHARACTERS = 12, 5
+"""By so many letters, or in Chinese characters, a question is recognised that was not heard to its
+end; a shorter one by all it has."""
 SOUND_SECONDS = 5.0
 """Longest wait for the recording of an answer."""
 
@@ -150,7 +152,8 @@ class Reviewer:
 
 def question_alone(heard: str, question: str) -> str:
     """The question in what was heard of its line, without what introduced it."""
-    for length in range(len(question), OPENING_LETTERS - 1, -1):
+    least = OPENING_CHARACTERS if is_chinese(question) else OPENING_LETTERS
+    for length in range(len(question), min(least, len(question)) - 1, -1):
         if (place := heard.find(question[:length])) >= 0:
             return heard[place : place + length]
     return heard

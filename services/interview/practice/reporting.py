@@ -43,24 +43,23 @@ def compose(
     interview: Interview, topics: Sequence[QuestionResult], previous: Report | None = None
 ) -> Report:
     """The report of practice with these results; pure."""
-    dimensions, judged = _dimensions(topics), _judged(interview, topics)
+    judged = _judged(interview, topics)
+    shown = _dimensions(judged)
     overall = sum(topic.score for topic in topics) / len(topics) if topics else None
     report = Report(
         interview_id=interview.id,
         overall_score=overall,
-        dimensions=dimensions,
+        dimensions=_dimensions(topics),
         questions=tuple(topics),
         strengths=tuple(
             f"{_WELL[Skill(each.name)]} ({each.score:.0f}): {each.rationale}"
-            for each in dimensions
-            if judged and each.score >= STRONG
+            for each in shown
+            if each.score >= STRONG
         ),
         weaknesses=(*_elsewhere(topics), *_corrected(topics)),
         suggestions=(*_varied(interview, topics), *_advice(interview, topics, judged)),
         basis=Basis.SPEECH,
-        summary=" ".join(
-            (_summary(interview, topics, dimensions if judged else ()), *_beginnings(topics))
-        ),
+        summary=" ".join((_summary(interview, topics, shown), *_beginnings(topics))),
         duration=max((turn.end for turn in interview.turns), default=0.0),
     )
     if previous is None:
@@ -155,7 +154,7 @@ def _advice(
     # A sentence that was corrected can be said again, however little else was said.
     corrected = any(topic.corrections for topic in topics)
     weak = weak - {Skill.GRAMMAR} | ({Skill.GRAMMAR} if corrected else set())
-    order = sorted(_dimensions(topics), key=lambda each: each.score)
+    order = sorted(_dimensions(judged or topics), key=lambda each: each.score)
     return told + [_ADVICE[Skill(each.name)] for each in order if each.name in weak]
 
 

@@ -13,10 +13,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from services.interview.interviewer.analysing import figures
-from services.interview.interviewer.foreign import foreign
+from services.interview.interviewer.foreign import OTHER, foreign
 from services.interview.interviewer.rubric import Scale, nearest, score
 from services.interview.interviewer.statements import languages
-from services.interview.interviewer.words import STOP_WORDS, tokens
 from services.interview.practice.corrections import corrections
 from services.interview.practice.vocabulary import Vocabulary, vocabulary
 from services.interview.questions.bank import Question
@@ -48,12 +47,6 @@ FULL_LENGTH = 40
 MOST_LISTED = 100
 """Corrections of a topic that are kept; nobody reads more."""
 LANGUAGE = "en"
-UNKNOWN = "other"
-"""Another language, or none, as `QuestionResult.spoken_in` tells it."""
-LEAST_WORDS = 20
-FUNCTION_WORDS = 0.15
-"""Words like "the" and "is" are a quarter and more of so many English words, of Spanish and German
-under an eighth, of keys pressed at random none."""
 REPEAT_COST = 3.0
 """What a word said twice in a row takes off fluency, for each in 50 words."""
 SHOWN = 4
@@ -77,7 +70,7 @@ def practised(
         sounds: The recording of each turn, where there is one.
     """
     said = " ".join(turn.text for turn in turns)
-    elsewhere = foreign(said, question.language) or (UNKNOWN if _unlike_english(said) else None)
+    elsewhere = foreign(said, question.language)
     # In another language nothing was practised, and no mistake of this one was made.
     mistakes = () if elsewhere is not None else corrections(turns)
     words = vocabulary(turns)
@@ -108,15 +101,9 @@ def practised(
 
 def spoken(language: str) -> str:
     """What is said of a topic on which not English was spoken."""
-    if language == UNKNOWN:
+    if language == OTHER:
         return "What you said was not recognised as English"
     return f"You spoke {languages(LANGUAGE, language)['spoken']}, not English"
-
-
-def _unlike_english(text: str) -> bool:
-    words = tokens(text)
-    share = sum(word in STOP_WORDS for word in words) / max(1, len(words))
-    return len(words) >= LEAST_WORDS and share < FUNCTION_WORDS
 
 
 def _whole(turns: Sequence[Turn]) -> tuple[Evidence, ...]:

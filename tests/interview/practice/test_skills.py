@@ -230,6 +230,20 @@ def test_a_topic_in_another_language_hides_no_other() -> None:
     assert any("corrected" in told for told in report.suggestions)
 
 
+@pytest.mark.parametrize(
+    "other", ["上个星期六我去了公园，天气很好，我和朋友一起散步。", "I like it."]
+)
+def test_what_cannot_be_judged_is_neither_praised_nor_a_side(other: str) -> None:
+    turns = [replace(said(text, 5 + 200 * n), id=f"t{n}") for n, text in enumerate((WELL, other))]
+    results = [practised(n, TOPIC, TOPIC.text, [turn]) for n, turn in enumerate(turns, 1)]
+    alone = compose(interview(turns[0]), results[:1])
+    both = compose(interview(*turns), results)
+    assert both.strengths == alone.strengths
+    assert not any("nothing to judge" in told for told in both.strengths)
+    assert "most to gain" not in both.summary
+    assert both.summary.endswith(alone.summary.partition("Your best side")[2])
+
+
 def test_of_countless_mistakes_a_hundred_are_kept_and_all_are_counted() -> None:
     turn = Turn("t", Speaker.CANDIDATE, "so i is " * 1000, 1.0, 2.0, typed=True)
     found = result(turn)

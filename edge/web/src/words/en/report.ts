@@ -10,6 +10,7 @@ export default {
     nothing: "Nothing was answered, so there is no score.",
     ofHundred: "of 100",
     scoreLabel: "Score {score} of 100",
+    unansweredCount: "{count} question not answered | {count} questions not answered",
     basis: {
       embedding: "The score compares what you said, by its meaning, with the points a good answer makes, and looks at how you said it.",
       lexical: "The score compares your words with the points one by one, because the model that compares meanings was not available or does not read this language. What you said in other words may be missed.",

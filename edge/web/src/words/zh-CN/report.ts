@@ -12,6 +12,7 @@ const words: typeof en = {
     nothing: "没有回答任何问题，因此没有得分。",
     ofHundred: "满分 100",
     scoreLabel: "得分 {score}，满分 100",
+    unansweredCount: "{count}个问题没有回答",
     basis: {
       embedding: "得分根据语义比较你的回答与好回答应有的要点，并参考你的表达方式。",
       lexical: "语义比较模型不可用或不支持这种语言，得分是逐词比较你的回答与要点得出的，换一种说法的内容可能没有识别到。",
