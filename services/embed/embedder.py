@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -225,7 +226,7 @@ async def embedding(
     async with _scheduler("embed", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             embedder = Embedder(tokenization, scheduler, tokenizing)
-            await _warm_up(embedder, limits)
+            await scheduler.warm_up(partial(_embed_some, embedder, limits))
             yield embedder
 
 
@@ -247,7 +248,7 @@ async def reranking(
     async with _scheduler("rerank", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
             reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.probe()
+            await scheduler.warm_up(reranker.probe)
             yield reranker
 
 
@@ -280,7 +281,7 @@ def length_class(tokens: int) -> int:
     return _LENGTHS[place] if place < len(_LENGTHS) else tokens
 
 
-async def _warm_up(embedder: Embedder, limits: BatchLimits) -> None:
+async def _embed_some(embedder: Embedder, limits: BatchLimits) -> None:
     """Runs short and longer batches on every worker, so that admission knows the model's speed."""
     for words in (4, 48):
         texts = [

@@ -91,6 +91,11 @@ class EngineHealth:
             if self.healthy and self._in_a_row >= self._failures:
                 self._fail(error)
 
+    def take_out(self, error: BaseException) -> None:
+        """Takes it out of service at once, until a probe passes: it cannot have begun to work."""
+        metrics.ENGINE_FAILURES.labels(self.name, _reason(error)).inc()
+        self._fail(error)
+
     def watched(
         self, run: Callable[[Sequence[ItemT]], Sequence[ResultT]]
     ) -> Callable[[Sequence[ItemT]], Sequence[ResultT]]:

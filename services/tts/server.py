@@ -102,6 +102,7 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
         max_queue=settings.max_queue,
         max_queue_bytes=settings.max_queue_bytes,
     ) as speaker:
+        await speaker.warm_up()
         servicer = TtsServicer(
             speaker, engines, Urgency(settings.first_phrase_seconds, settings.phrase_seconds)
         )

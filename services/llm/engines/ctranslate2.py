@@ -132,6 +132,10 @@ class Ctranslate2Engine:
             workers=limits.parallel,
         )
 
+    def load(self) -> None:
+        """Loads the weights; blocks for as long as that takes."""
+        self._generators.lease(())
+
     def _load(self) -> Any:
         device, _, index = self._device.partition(":")
         return ctranslate2.Generator(
@@ -263,7 +267,7 @@ class Ctranslate2Engine:
         )
 
     async def answer_once(self) -> None:
-        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
+        """Answers, to prove that it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -276,8 +280,10 @@ async def open_engine(
 ) -> AsyncIterator[Ctranslate2Engine]:
     """Loads a model, warms it up and yields its engine."""
     engine = await asyncio.to_thread(Ctranslate2Engine, model, device, limits)
+    # Not in the first batch: admission would take the load for what an answer takes.
+    await asyncio.to_thread(engine.load)
     async with engine.scheduler:
-        await engine.answer_once()
+        await engine.scheduler.warm_up(engine.answer_once)
         yield engine
 
 

@@ -198,7 +198,7 @@ class TransformersEngine:
         return [row.end() for row in rows]
 
     async def answer_once(self) -> None:
-        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
+        """Answers, to prove that it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -369,5 +369,5 @@ async def open_engine(
 
     engine = await asyncio.to_thread(load)
     async with engine.scheduler:
-        await engine.answer_once()
+        await engine.scheduler.warm_up(engine.answer_once)
         yield engine
