@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.embed.vectors import Pooling
+from services.runtime.device import DeviceName
 from services.runtime.settings import ServerSettings
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
@@ -68,7 +69,9 @@ class EmbedSettings(ServerSettings):
     languages: list[str] | None = Field(
         default=None, description='BCP 47 tags, as JSON: ["en"]. Absent: unknown.'
     )
-    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
+    device: DeviceName | None = Field(
+        default=None, description="cpu, cuda or cuda:N; absent: by profile."
+    )
     compute_type: ComputeType | None = Field(
         default=None,
         description="Precision of the engines ctranslate2 and transformers; absent: float32 on a"

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embed.checkpoint import TORCH_FILES, Format, find_checkpoint
-from services.embed.engines import EngineInfo
+from services.embed.engines import DEVICE_SETTING, EngineInfo
 from services.embed.model_files import ModelFiles
 from services.embed.tokenization import TokenizedText, pad
 from services.embed.vectors import Pooling
+from services.runtime.device import require
 from services.runtime.errors import ResourceMissing
 
 try:
@@ -70,7 +71,7 @@ class _Module:
     def __init__(
         self, loader: Any, files: ModelFiles, device: str, threads: int, dtype: str
     ) -> None:
-        _check_device(device)
+        require(device, DEVICE_SETTING, "torch", torch.cuda.device_count)
         _check_weights(files)
         if device == "cpu":
             torch.set_num_threads(threads)
@@ -130,15 +131,6 @@ def _check_weights(files: ModelFiles) -> None:
         raise ResourceMissing(
             f"{files.weights} holds an ONNX graph, which the engine transformers does not run",
             "set VIVA_EMBED_ENGINE=onnxruntime",
-        )
-
-
-def _check_device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    found = torch.cuda.device_count() if kind == "cuda" else 0
-    if kind == "cuda" and int(index or 0) >= found:
-        raise ResourceMissing(
-            f"VIVA_EMBED_DEVICE is {device}, but torch finds {found} CUDA devices", "set it to cpu"
         )
 
 

@@ -34,8 +34,9 @@ from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
 from services.llm.turns import Turns, cost
 from services.runtime.batching import BatchScheduler
+from services.runtime.device import Device
 from services.runtime.engine_health import EngineHealth
-from services.runtime.errors import InvalidField
+from services.runtime.errors import InvalidField, ResourceMissing
 
 _SHARED_PROMPT_TOKENS = 768
 """Longer prompts run alone: a batch copies the reused prefix for each of its requests."""
@@ -52,6 +53,11 @@ _CHEAP_TOKENS = 32
 
 _OFF_LOOP_CHARACTERS = 4000
 """Longer conversations are tokenized in a thread, about 2 ms of work and more."""
+
+
+def cuda_devices() -> int:
+    """How many CTranslate2 finds."""
+    return int(ctranslate2.get_cuda_device_count())
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +139,25 @@ class Ctranslate2Engine:
         )
 
     def load(self) -> None:
-        """Loads the weights; blocks for as long as that takes."""
-        self._generators.lease(())
+        """Loads the weights; blocks for as long as that takes.
+
+        Raises:
+            ResourceMissing: They cannot be loaded there, or not in that type of computation.
+        """
+        try:
+            self._generators.lease(())
+        except (RuntimeError, ValueError) as error:
+            raise ResourceMissing(
+                f"{self._model.name} does not load on {self._device}: {error}",
+                "check VIVA_LLM_MODEL, VIVA_LLM_DEVICE and VIVA_LLM_COMPUTE_TYPE",
+            ) from None
 
     def _load(self) -> Any:
-        device, _, index = self._device.partition(":")
+        place = Device.parse(self._device)
         return ctranslate2.Generator(
             str(self._model.folder),
-            device=device,
-            device_index=int(index or 0),
+            device=place.kind,
+            device_index=place.index,
             compute_type=self._limits.compute_type,
             inter_threads=self._limits.parallel,
             intra_threads=self._limits.threads,

@@ -41,6 +41,11 @@ from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMi
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+def cuda_devices() -> int:
+    """How many torch finds."""
+    return torch.cuda.device_count()
+
+
 class TransformersEngine:
     """Chats with one model. Open it with `open_engine`."""
 
