@@ -240,7 +240,7 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
         await _hear_silence(scheduler)
 
     name = f"asr-{recognizer.info.name}"
-    health = EngineHealth(name, probe=probe)
+    health = EngineHealth(name, probe=probe, device=recognizer.info.device)
     scheduler = BatchScheduler(
         health.watched(run),
         name=name,

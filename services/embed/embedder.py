@@ -112,11 +112,12 @@ class Embedder:
         tokenization: Tokenization,
         scheduler: BatchScheduler[TokenizedText, NDArray[np.float32]],
         tokenizing: ThreadPoolExecutor,
+        device: str = "cpu",
     ) -> None:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
-        self.health = EngineHealth("embed", probe=self._probe)
+        self.health = EngineHealth("embed", probe=self._probe, device=device)
 
     async def _probe(self) -> None:
         texts = [NamedText("", "ready")]
@@ -175,11 +176,12 @@ class Reranker:
         tokenization: Tokenization,
         scheduler: BatchScheduler[TokenizedText, float],
         tokenizing: ThreadPoolExecutor,
+        device: str = "cpu",
     ) -> None:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
-        self.health = EngineHealth("rerank", probe=self.probe)
+        self.health = EngineHealth("rerank", probe=self.probe, device=device)
 
     async def probe(self) -> None:
         """Scores a pair."""
@@ -225,7 +227,7 @@ async def embedding(
 
     async with _scheduler("embed", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
-            embedder = Embedder(tokenization, scheduler, tokenizing)
+            embedder = Embedder(tokenization, scheduler, tokenizing, encoder.info.device)
             await scheduler.warm_up(partial(_embed_some, embedder, limits))
             yield embedder
 
@@ -247,7 +249,7 @@ async def reranking(
 
     async with _scheduler("rerank", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
-            reranker = Reranker(tokenization, scheduler, tokenizing)
+            reranker = Reranker(tokenization, scheduler, tokenizing, model.info.device)
             await scheduler.warm_up(reranker.probe)
             yield reranker
 

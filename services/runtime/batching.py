@@ -126,6 +126,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._running: dict[int, float] = {}
         self._arrival = asyncio.Event()
         self._cold = False
+        self._largest = 0.0
         self._closed = True
         self._threads: ThreadPoolExecutor | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -197,8 +198,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             promise: Of `promise`: it is accepted, unless it costs more than was said.
 
         Raises:
-            Overloaded: It cannot be done in time; refused before anything was done. Or the device
-                has too little memory for it.
+            Overloaded: It cannot be done in time; refused before anything was done.
+            OutOfMemory: The device has too little memory for it and what it ran with.
+            TooLarge: The device has too little memory for it alone.
             DeadlineTooShort: It could not be done in time by an idle server.
             DeadlineExpired: The deadline passed first.
             Unavailable: The scheduler is stopping.
@@ -425,7 +427,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if any(job.submission.trial for job in jobs):
             self._admission.tried(now)
         self._running[worker] = now + self._speed.seconds(batch.cost)
-        call = partial(call_model, self._run, jobs, loop.time, self._name)
+        call = partial(call_model, self._run, jobs, loop.time, self._name, self._largest)
         try:
             ran = await loop.run_in_executor(self._threads, call)
         finally:
@@ -464,13 +466,19 @@ class BatchScheduler(Generic[ItemT, ResultT]):
     def _learn(self, ran: Ran[ItemT, ResultT], now: float) -> None:
         metrics.BATCH_SIZE.labels(self._name).observe(len(ran.jobs))
         metrics.COMPUTE_SECONDS.labels(self._name).observe(ran.seconds)
-        if ran.halved:
-            self._picker.shrink(max(1, len(ran.jobs) // 2))
-            return
-        self._picker.grow(len(ran.jobs))
-        if self._cold or all(isinstance(result, BaseException) for result in ran.results):
-            return  # how fast it fails says nothing, nor does how fast it starts
         cost = sum(job.cost for job in ran.jobs)
+        if ran.short:
+            if len(ran.jobs) > 1:  # what is too large alone says nothing of what others may share
+                self._picker.shrink(cost / 2)
+            return
+        if all(isinstance(result, BaseException) for result in ran.results):
+            return  # how fast it fails says nothing
+        for job, result in zip(ran.jobs, ran.results, strict=True):
+            if not isinstance(result, BaseException):
+                self._largest = max(self._largest, job.cost)
+        self._picker.grow(cost, len(ran.jobs))
+        if self._cold:
+            return  # nor does how fast it starts
         # A model may stop early for callers who have all left: that only shows if it was slow.
         if ran.seconds > self._speed.seconds(cost) or not all(
             job.submission.done.done() for job in ran.jobs

@@ -33,6 +33,12 @@ _LOST = (
     "uncorrectable ecc error",
     "the launch timed out and was terminated",
     "context is destroyed",
+    "operation not supported on global/shared address space",
+    "uncorrectable nvlink error",
+    "an exception occurred on the device",
+    "unknown error",
+    "mps client terminated",
+    "the remote procedural call between the mps server and the mps client failed",
 )
 
 

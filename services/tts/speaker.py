@@ -138,7 +138,9 @@ class Speaker:
         self._gains = gains
         self.health = {
             id(engine): EngineHealth(
-                f"tts-{engine.model.name}", probe=partial(self._say_something, engine)
+                f"tts-{engine.model.name}",
+                probe=partial(self._say_something, engine),
+                device=engine.model.device,
             )
             for engine in engines
         }

@@ -125,7 +125,7 @@ class Ctranslate2Engine:
         self._guided_generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._vocabulary = Vocabulary(self._tokenizer.json, self._tokenizer.size, [self._end])
         self._turns = Turns()
-        self.health = EngineHealth("llm", probe=self.answer_once)
+        self.health = EngineHealth("llm", probe=self.answer_once, device=device)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self.health.watched(self._run),
             name="llm",

@@ -90,7 +90,7 @@ class TransformersEngine:
         self._max_batch_size = max_batch_size
         self._vocabulary: Vocabulary | None = None
         self._turns = Turns()
-        self.health = EngineHealth("llm", probe=self.answer_once)
+        self.health = EngineHealth("llm", probe=self.answer_once, device=device)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self.health.watched(self._run),
             name="llm",
