@@ -27,7 +27,9 @@ def test_a_device_is_the_cpu_or_a_numbered_cuda_device(name: str, device: Device
     assert TypeAdapter(DeviceName).validate_python(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cpu:0", "cuda 1"])
+@pytest.mark.parametrize(
+    "name", ["", "gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cpu:0", "cuda 1"]
+)
 def test_anything_else_is_refused_where_it_is_set(name: str) -> None:
     with pytest.raises(ValidationError, match="cuda:N"):
         TypeAdapter(DeviceName).validate_python(name)
