@@ -243,7 +243,7 @@ async def reranking(
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[float | Exception]:
         scores = model.score(batch)
-        return _finite([float(score) for score in scores], np.isfinite(scores))
+        return _finite([float(score) for score in scores], np.asarray(np.isfinite(scores)))
 
     def watch(error: BaseException | None) -> None:
         reranker.health.report(error)

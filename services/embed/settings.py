@@ -75,8 +75,9 @@ class EmbedSettings(ServerSettings):
     compute_type: ComputeType | None = Field(
         default=None,
         description="Precision of the engines ctranslate2 and transformers; absent: float32 on a"
-        " CPU; on CUDA float16, or with transformers bfloat16 where the weights are. int8 (ctranslate2) is 1.4 times as fast as float32 in a quarter of"
-        " the memory, but turns vectors by up to 10 degrees: embed everything anew after a change.",
+        " CPU; on CUDA float16, or with transformers bfloat16 where the weights are. int8"
+        " (ctranslate2) is 1.4 times as fast as float32 in a quarter of the memory, but turns"
+        " vectors by up to 10 degrees: embed everything anew after a change.",
     )
     pooling: Pooling | None = Field(
         default=None, description="mean or cls; absent: as the model's files say."

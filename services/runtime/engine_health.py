@@ -117,13 +117,12 @@ class EngineHealth:
             self._count(error)
             return
         self.report(error)
-        useless = error is not None and not isinstance(error, ServiceError | TimeoutError)
-        if useless and not is_out_of_memory(error) and self._is_given_up():
+        if error is None or isinstance(error, ServiceError | TimeoutError):
+            return
+        failing = asyncio.get_running_loop().time() - self._failed_at
+        given_up = self._on_cuda and not self.healthy and failing >= _GIVE_UP_SECONDS
+        if given_up and not is_out_of_memory(error):
             self._lose(error)
-
-    def _is_given_up(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        return self._on_cuda and not self.healthy and now - self._failed_at >= _GIVE_UP_SECONDS
 
     def take_out(self, error: BaseException) -> None:
         """Takes it out of service at once, until a probe passes: it cannot have begun to work."""

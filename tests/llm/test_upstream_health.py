@@ -150,10 +150,10 @@ async def test_an_answer_that_comes_before_a_probe_is_followed_by_the_greeting()
     async with model_server(HELLO) as upstream:
         upstream.models = Reply(status=502)
         async with open_engine(Remote(upstream.url, "small")) as engine:
-            assert not engine.health.healthy
+            before = engine.health.healthy
             upstream.models = LISTED
             prompt = ChatPrompt((Message(Role.USER, "Hello"),))
             async with aclosing(engine.chat(prompt)) as events:
                 assert [event async for event in events]
-            assert engine.health.healthy
+            assert (before, engine.health.healthy) == (False, True)
             assert engine.describe().context_tokens == 32768

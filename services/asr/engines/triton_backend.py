@@ -1,6 +1,7 @@
 """The recogniser inside Triton's Python backend.
 
-`triton_repository` copies this file, what it imports of ours and the weights into the model repository.
+`triton_repository` copies this file, what it imports of ours and the weights into the model
+repository.
 It runs in Triton's environment, which needs ctranslate2 and faster-whisper.
 """
 

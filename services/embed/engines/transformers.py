@@ -155,7 +155,7 @@ class TransformersEncoder:
     def __init__(
         self, files: ModelFiles, *, device: str, threads: int, pooling: Pooling, dtype: str
     ) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32", "float16" or "bfloat16"."""
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", in a type of torch's by its name."""
         self._module = _Module(AutoModel, files, device, threads, dtype)
         self._pooling = pooling
         self._info = EngineInfo("transformers", device, self._module.memory_bytes)
@@ -186,7 +186,7 @@ class TransformersCrossEncoder:
     """Any cross-encoder with one label that `AutoModelForSequenceClassification` loads."""
 
     def __init__(self, files: ModelFiles, *, device: str, threads: int, dtype: str) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32", "float16" or "bfloat16".
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", in a type of torch's by its name.
 
         Raises:
             ResourceMissing: It classifies into several labels, so it has no one score.

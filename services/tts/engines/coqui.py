@@ -214,11 +214,14 @@ class CoquiSynthesizer:
             yield
 
     def _languages(self) -> tuple[str, ...]:
+        """Those that the model is told; it may know more."""
         config = self._tts.config
         names = list(
             getattr(config, "languages", None) or self._tts.language_manager.language_names
         )
-        return tuple(_tag(name) for name in names) or ("en",)
+        if self._is_xtts:
+            names = [name for name in names if name in _XTTS_LANGUAGES]
+        return tuple(_tag(name) for name in names[: None if self._is_xtts else 1]) or ("en",)
 
     def _list_voices(self) -> Iterator[Voice]:
         manager = getattr(self._tts, "speaker_manager", None)
@@ -313,7 +316,12 @@ def _tag(language: str) -> str:
     return "zh-CN" if primary(language) == "zh" else language
 
 
+_XTTS_ENGLISH, _XTTS_CHINESE = "en", "zh-cn"
+_XTTS_LANGUAGES = (_XTTS_ENGLISH, _XTTS_CHINESE)
+"""Texts are read out, numbers and all, in these alone; see normalization."""
+
+
 def _xtts_language(text: str) -> str:
     from services.tts.voices import CHINESE, detect_language
 
-    return "zh-cn" if detect_language(text) == CHINESE else "en"
+    return _XTTS_CHINESE if detect_language(text) == CHINESE else _XTTS_ENGLISH
