@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -101,6 +102,7 @@ def _words(title: str, general: re.Pattern[str] = _NOTHING) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
 def load_crafts(path: Path = CRAFTS) -> Crafts:
     """Reads the names of positions."""
     content: Mapping[str, Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
