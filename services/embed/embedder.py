@@ -219,7 +219,7 @@ async def embedding(
 
     def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32] | Exception]:
         vectors = encoder.encode(batch)
-        return _finite(list(vectors), np.isfinite(vectors).all(axis=1))
+        return _finite(list(vectors), np.asarray(np.isfinite(vectors).all(axis=1)))
 
     def watch(error: BaseException | None) -> None:
         embedder.health.report(error)

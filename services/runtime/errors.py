@@ -238,7 +238,8 @@ class TooLarge(FailedPrecondition):
     def __init__(self, name: str) -> None:
         """Takes who was to do it."""
         super().__init__(
-            "TOO_LARGE", f"{name} has not enough device memory for this; ask for less at once"
+            "TOO_LARGE_FOR_DEVICE",
+            f"{name} has not enough device memory for this; ask for less at once",
         )
 
 

@@ -417,8 +417,7 @@ class Memory:
             watch=self.health.report,
         )
 
-    @property
-    def healthy(self) -> bool:
+    def in_service(self) -> bool:
         return self.health.healthy
 
     def run(self, items: Sequence[float]) -> Sequence[float]:
@@ -453,7 +452,7 @@ def test_a_request_that_is_too_large_for_the_device_is_one_callers_trouble() -> 
             with pytest.raises(TooLarge):
                 await memory.scheduler.submit(100.0)
             await asyncio.sleep(10)
-            assert memory.healthy
+            assert memory.in_service()
         assert memory.calls.count([100.0]) == 5  # nor is it tried twice
         memory.calls.clear()
         await memory.scheduler.submit_all([1.0] * 8)
@@ -470,14 +469,14 @@ def test_a_device_without_memory_for_anything_is_out_of_service_until_it_has_som
         memory.room = 0
         with pytest.raises(OutOfMemory):
             await memory.scheduler.submit(40.0)  # it was done before: asking again may help
-        assert memory.healthy
+        assert memory.in_service()
         await asyncio.sleep(10)
-        assert not memory.healthy
+        assert not memory.in_service()
         await asyncio.sleep(600)
         assert not memory.health.device_lost.is_set()  # another process may give some back
         memory.room = 50
         await asyncio.sleep(10)
-        assert memory.healthy
+        assert memory.in_service()
 
     memory.play(script)
 
