@@ -95,6 +95,7 @@ class EngineHealth:
         elif is_device_lost(error):
             self._lose(error)
         elif is_out_of_memory(error):
+            metrics.ENGINE_FAILURES.labels(self.name, OutOfMemory.__name__).inc()
             self._doubt()
         elif _is_the_engines(error):
             self._count(error)

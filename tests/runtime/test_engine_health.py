@@ -453,6 +453,7 @@ def test_a_request_that_is_too_large_for_the_device_is_one_callers_trouble() -> 
                 await memory.scheduler.submit(100.0)
             await asyncio.sleep(10)
             assert memory.in_service()
+        assert sample("viva_engine_failures_total", engine="demo-memory", reason="OutOfMemory")
         assert memory.calls.count([100.0]) == 5  # nor is it tried twice
         memory.calls.clear()
         await memory.scheduler.submit_all([1.0] * 8)
