@@ -467,15 +467,15 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         metrics.BATCH_SIZE.labels(self._name).observe(len(ran.jobs))
         metrics.COMPUTE_SECONDS.labels(self._name).observe(ran.seconds)
         cost = sum(job.cost for job in ran.jobs)
+        for job, result in zip(ran.jobs, ran.results, strict=True):
+            if not isinstance(result, BaseException):
+                self._largest = max(self._largest, job.cost)
         if ran.short:
             if len(ran.jobs) > 1:  # what is too large alone says nothing of what others may share
                 self._picker.shrink(cost / 2)
             return
         if all(isinstance(result, BaseException) for result in ran.results):
             return  # how fast it fails says nothing
-        for job, result in zip(ran.jobs, ran.results, strict=True):
-            if not isinstance(result, BaseException):
-                self._largest = max(self._largest, job.cost)
         self._picker.grow(cost, len(ran.jobs))
         if self._cold:
             return  # nor does how fast it starts
