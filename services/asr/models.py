@@ -36,7 +36,7 @@ from services.runtime.queueing import Submission
 from services.runtime.request import Request
 from services.runtime.threads import in_thread
 
-_WARM_UP_SECONDS = 2.0
+_SILENT_SECONDS = 2.0
 _LISTENING_THREADS = 2
 _READING_THREADS = 2
 _PREPARING_THREADS = 2
@@ -206,7 +206,7 @@ async def serving_models(
         for recognizer in recognizers:
             model = _model(recognizer, settings, preparing)
             await stack.enter_async_context(model.scheduler)
-            await _warm_up(model.scheduler)
+            await model.scheduler.warm_up(partial(_hear_silence, model.scheduler))
             models[recognizer.info.name] = model
             info = recognizer.info
             metrics.MODEL_MEMORY.labels(info.name, info.device).set(info.memory_bytes)
@@ -237,10 +237,10 @@ def _model(recognizer: Recognizer, settings: AsrSettings, preparing: ThreadPoolE
         return recognizer.cost(submitted.window)
 
     async def probe() -> None:
-        await _warm_up(scheduler)
+        await _hear_silence(scheduler)
 
     name = f"asr-{recognizer.info.name}"
-    health = EngineHealth(name, probe=probe)
+    health = EngineHealth(name, probe=probe, device=recognizer.info.device)
     scheduler = BatchScheduler(
         health.watched(run),
         name=name,
@@ -281,6 +281,6 @@ def _size(submitted: _Submitted) -> int:
     return submitted.window.samples.nbytes + (0 if features is None else features.nbytes)
 
 
-async def _warm_up(scheduler: BatchScheduler[_Submitted, Hypothesis]) -> None:
-    silence = np.zeros(round(_WARM_UP_SECONDS * SAMPLE_RATE), dtype=np.float32)
+async def _hear_silence(scheduler: BatchScheduler[_Submitted, Hypothesis]) -> None:
+    silence = np.zeros(round(_SILENT_SECONDS * SAMPLE_RATE), dtype=np.float32)
     await scheduler.submit(_Submitted(Window(silence, final=False), Ticket()))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.runtime.device import DeviceName
 from services.runtime.settings import ServerSettings
 
 PACKAGED_MODELS = ("base", "tiny.en")
@@ -49,7 +50,9 @@ class AsrSettings(ServerSettings):
     extra_models: list[str] = Field(
         default_factory=list, description='More models to serve, as JSON: ["tiny.en"].'
     )
-    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
+    device: DeviceName | None = Field(
+        default=None, description="cpu, cuda or cuda:N; absent: by profile."
+    )
     compute_type: str | None = Field(
         default=None,
         description="CTranslate2's arithmetic; absent: int8 on CPU, float16 on CUDA.",

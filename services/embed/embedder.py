@@ -6,10 +6,11 @@ import asyncio
 import bisect
 import itertools
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from services.embed.engines import CrossEncoder, Encoder
 from services.embed.tokenization import NamedText, Overflow, Purpose, Tokenization, TokenizedText
 from services.runtime.batching import BatchScheduler, Priority
 from services.runtime.engine_health import EngineHealth
+from services.runtime.errors import ResourceMissing
 from services.runtime.request import current_request
 
 ResultT = TypeVar("ResultT")
@@ -111,11 +113,12 @@ class Embedder:
         tokenization: Tokenization,
         scheduler: BatchScheduler[TokenizedText, NDArray[np.float32]],
         tokenizing: ThreadPoolExecutor,
+        device: str = "cpu",
     ) -> None:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
-        self.health = EngineHealth("embed", probe=self._probe)
+        self.health = EngineHealth("embed", probe=self._probe, device=device)
 
     async def _probe(self) -> None:
         texts = [NamedText("", "ready")]
@@ -174,11 +177,12 @@ class Reranker:
         tokenization: Tokenization,
         scheduler: BatchScheduler[TokenizedText, float],
         tokenizing: ThreadPoolExecutor,
+        device: str = "cpu",
     ) -> None:
         self._tokenization = tokenization
         self._scheduler = scheduler
         self._tokenizing = tokenizing
-        self.health = EngineHealth("rerank", probe=self.probe)
+        self.health = EngineHealth("rerank", probe=self.probe, device=device)
 
     async def probe(self) -> None:
         """Scores a pair."""
@@ -213,19 +217,21 @@ async def embedding(
 ) -> AsyncIterator[Embedder]:
     """Runs an encoder behind a queue, warmed up, until the scope ends."""
 
-    def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
-        return list(encoder.encode(batch))
+    def run(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32] | Exception]:
+        vectors = encoder.encode(batch)
+        return _finite(list(vectors), np.asarray(np.isfinite(vectors).all(axis=1)))
 
     def watch(error: BaseException | None) -> None:
         embedder.health.report(error)
 
-    def watched(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32]]:
+    def watched(batch: Sequence[TokenizedText]) -> Sequence[NDArray[np.float32] | Exception]:
         return embedder.health.watched(run)(batch)
 
     async with _scheduler("embed", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
-            embedder = Embedder(tokenization, scheduler, tokenizing)
-            await _warm_up(embedder, limits)
+            embedder = Embedder(tokenization, scheduler, tokenizing, encoder.info.device)
+            with _told_at_the_start():
+                await scheduler.warm_up(partial(_embed_some, embedder, limits))
             yield embedder
 
 
@@ -235,25 +241,55 @@ async def reranking(
 ) -> AsyncIterator[Reranker]:
     """Runs a cross-encoder behind a queue, warmed up, until the scope ends."""
 
-    def run(batch: Sequence[TokenizedText]) -> Sequence[float]:
-        return [float(score) for score in model.score(batch)]
+    def run(batch: Sequence[TokenizedText]) -> Sequence[float | Exception]:
+        scores = model.score(batch)
+        return _finite([float(score) for score in scores], np.asarray(np.isfinite(scores)))
 
     def watch(error: BaseException | None) -> None:
         reranker.health.report(error)
 
-    def watched(batch: Sequence[TokenizedText]) -> Sequence[float]:
+    def watched(batch: Sequence[TokenizedText]) -> Sequence[float | Exception]:
         return reranker.health.watched(run)(batch)
 
     async with _scheduler("rerank", watched, limits, watch) as scheduler:
         with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing:
-            reranker = Reranker(tokenization, scheduler, tokenizing)
-            await reranker.probe()
+            reranker = Reranker(tokenization, scheduler, tokenizing, model.info.device)
+            with _told_at_the_start():
+                await scheduler.warm_up(reranker.probe)
             yield reranker
+
+
+class NotFinite(ArithmeticError):
+    """The model computed what is no number: its layers pass what the precision can hold."""
+
+    def __init__(self) -> None:
+        super().__init__("the model computes numbers too large for its precision")
+
+
+def _finite(results: Sequence[ResultT], finite: NDArray[np.bool_]) -> Sequence[ResultT | Exception]:
+    """The results that are numbers; the rest is an error of the engine's, if it is all.
+
+    Raises:
+        NotFinite: None is.
+    """
+    if not finite.any():
+        raise NotFinite
+    return [result if good else NotFinite() for result, good in zip(results, finite, strict=True)]
+
+
+@contextmanager
+def _told_at_the_start() -> Iterator[None]:
+    try:
+        yield
+    except NotFinite as error:
+        raise ResourceMissing(
+            str(error), "set VIVA_EMBED_COMPUTE_TYPE to bfloat16 or float32"
+        ) from None
 
 
 def _scheduler(
     name: str,
-    run: Callable[[Sequence[TokenizedText]], Sequence[ResultT]],
+    run: Callable[[Sequence[TokenizedText]], Sequence[ResultT | Exception]],
     limits: BatchLimits,
     watch: Callable[[BaseException | None], None],
 ) -> BatchScheduler[TokenizedText, ResultT]:
@@ -280,7 +316,7 @@ def length_class(tokens: int) -> int:
     return _LENGTHS[place] if place < len(_LENGTHS) else tokens
 
 
-async def _warm_up(embedder: Embedder, limits: BatchLimits) -> None:
+async def _embed_some(embedder: Embedder, limits: BatchLimits) -> None:
     """Runs short and longer batches on every worker, so that admission knows the model's speed."""
     for words in (4, 48):
         texts = [

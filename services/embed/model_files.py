@@ -61,6 +61,11 @@ class ModelFiles:
         return str(self.config.get("model_type", ""))
 
     @property
+    def is_bfloat16(self) -> bool:
+        """Whether the weights were saved so: float16 ends at 65,504, which they may rely on."""
+        return str(self.config.get("dtype") or self.config.get("torch_dtype")) == "bfloat16"
+
+    @property
     def first_position(self) -> int:
         """The position of a text's first token."""
         if self.model_type in _OFFSET_POSITIONS:

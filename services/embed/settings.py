@@ -9,13 +9,14 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.embed.pooling import Pooling
+from services.runtime.device import DeviceName
 from services.runtime.settings import ServerSettings
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 """The model that comes as a package; needs no download and no folder."""
 
 Engine = Literal["ctranslate2", "transformers", "onnxruntime", "triton"]
-ComputeType = Literal["int8", "float16", "float32"]
+ComputeType = Literal["int8", "float16", "bfloat16", "float32"]
 
 # By profile: engine, model, device. BGE-M3 is multilingual and takes 8,192 tokens.
 _DEFAULTS: dict[str, tuple[Engine, str, str]] = {
@@ -68,12 +69,15 @@ class EmbedSettings(ServerSettings):
     languages: list[str] | None = Field(
         default=None, description='BCP 47 tags, as JSON: ["en"]. Absent: unknown.'
     )
-    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent: by profile.")
+    device: DeviceName | None = Field(
+        default=None, description="cpu, cuda or cuda:N; absent: by profile."
+    )
     compute_type: ComputeType | None = Field(
         default=None,
         description="Precision of the engines ctranslate2 and transformers; absent: float32 on a"
-        " CPU, float16 on CUDA. int8 (ctranslate2) is 1.4 times as fast as float32 in a quarter of"
-        " the memory, but turns vectors by up to 10 degrees: embed everything anew after a change.",
+        " CPU; on CUDA float16, or with transformers bfloat16 where the weights are. int8"
+        " (ctranslate2) is 1.4 times as fast as float32 in a quarter of the memory, but turns"
+        " vectors by up to 10 degrees: embed everything anew after a change.",
     )
     pooling: Pooling | None = Field(
         default=None, description="mean or cls; absent: as the model's files say."

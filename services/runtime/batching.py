@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -125,6 +125,8 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         self._order = itertools.count()
         self._running: dict[int, float] = {}
         self._arrival = asyncio.Event()
+        self._cold = False
+        self._largest = 0.0
         self._closed = True
         self._threads: ThreadPoolExecutor | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -161,6 +163,22 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """Items that wait for a batch or are still being prepared."""
         return self._queue.items + len(self._queue.promised)
 
+    async def warm_up(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Does some work twice before the first caller comes.
+
+        The first time pays for whatever is lazy (weights, a device, kernels) and teaches nothing:
+        as much would be expected of all work that is more. The second shows how long it takes.
+
+        Args:
+            work: Submits something, and raises what becomes of it.
+        """
+        self._cold = True
+        try:
+            await work()
+        finally:
+            self._cold = False
+        await work()
+
     async def submit(
         self,
         item: ItemT,
@@ -180,8 +198,9 @@ class BatchScheduler(Generic[ItemT, ResultT]):
             promise: Of `promise`: it is accepted, unless it costs more than was said.
 
         Raises:
-            Overloaded: It cannot be done in time; refused before anything was done. Or the device
-                has too little memory for it.
+            Overloaded: It cannot be done in time; refused before anything was done.
+            OutOfMemory: The device has too little memory for it and what it ran with.
+            TooLarge: The device has too little memory for it alone.
             DeadlineTooShort: It could not be done in time by an idle server.
             DeadlineExpired: The deadline passed first.
             Unavailable: The scheduler is stopping.
@@ -298,6 +317,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         if new.deadline <= now:
             metrics.DROPPED.labels(self._name, "deadline").inc()
             raise DeadlineExpired
+        new.trial = promise is not None and promise.trial
         if promise is not None and self._is_promised(new, promise):
             for job in new.jobs:
                 self._put(job, ready=ready)
@@ -404,8 +424,10 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         jobs = [job for job in taken if not job.submission.done.done()]
         if not jobs:
             return  # their callers have just left
+        if any(job.submission.trial for job in jobs):
+            self._admission.tried(now)
         self._running[worker] = now + self._speed.seconds(batch.cost)
-        call = partial(call_model, self._run, jobs, loop.time, self._name)
+        call = partial(call_model, self._run, jobs, loop.time, self._name, self._largest)
         try:
             ran = await loop.run_in_executor(self._threads, call)
         finally:
@@ -420,7 +442,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         """The next batch, without those who could not be in time.
 
         While others wait, that is by the speed expected; otherwise by the best one known, as what
-        is never tried teaches nothing.
+        is never tried teaches nothing, or for a trial by none.
         """
         while batch := next(self._picker.batches(self._queue), None):
             others = self._queue.items > sum(stop - start for _, start, stop in batch.parts)
@@ -429,7 +451,7 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 job.submission
                 for lane, start, stop in batch.parts
                 for job in lane.jobs[start:stop]
-                if job.submission.deadline < now + (whole or self._speed.quickest(job.cost))
+                if job.submission.deadline < now + (whole or self._at_best(job))
             ]
             if not hopeless:
                 break
@@ -438,16 +460,25 @@ class BatchScheduler(Generic[ItemT, ResultT]):
                 self._fail(submission, DeadlineExpired())
         return batch
 
+    def _at_best(self, job: Job[ItemT]) -> float:
+        return 0.0 if job.submission.trial else self._speed.quickest(job.cost)
+
     def _learn(self, ran: Ran[ItemT, ResultT], now: float) -> None:
         metrics.BATCH_SIZE.labels(self._name).observe(len(ran.jobs))
         metrics.COMPUTE_SECONDS.labels(self._name).observe(ran.seconds)
-        if ran.halved:
-            self._picker.shrink(max(1, len(ran.jobs) // 2))
+        cost = sum(job.cost for job in ran.jobs)
+        for job, result in zip(ran.jobs, ran.results, strict=True):
+            if not isinstance(result, BaseException):
+                self._largest = max(self._largest, job.cost)
+        if ran.short:
+            if len(ran.jobs) > 1:  # what is too large alone says nothing of what others may share
+                self._picker.shrink(cost / 2)
             return
-        self._picker.grow(len(ran.jobs))
         if all(isinstance(result, BaseException) for result in ran.results):
             return  # how fast it fails says nothing
-        cost = sum(job.cost for job in ran.jobs)
+        self._picker.grow(cost, len(ran.jobs))
+        if self._cold:
+            return  # nor does how fast it starts
         # A model may stop early for callers who have all left: that only shows if it was slow.
         if ran.seconds > self._speed.seconds(cost) or not all(
             job.submission.done.done() for job in ran.jobs

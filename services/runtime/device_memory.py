@@ -33,11 +33,20 @@ _LOST = (
     "uncorrectable ecc error",
     "the launch timed out and was terminated",
     "context is destroyed",
+    "operation not supported on global/shared address space",
+    "uncorrectable nvlink error",
+    "an exception occurred on the device",
+    "unknown error",
+    "mps client terminated",
+    "the remote procedural call between the mps server and the mps client failed",
 )
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """Whether an error, or one behind it, means that this process cannot use its device again."""
+    """Whether an error, or one behind it, means that this process cannot use its device again.
+
+    What was raised "from None" has nothing behind it: a lost device elsewhere is told so.
+    """
     seen: set[int] = set()
     behind: BaseException | None = error
     while behind is not None and id(behind) not in seen:
@@ -45,5 +54,6 @@ def is_device_lost(error: BaseException) -> bool:
         said = str(behind).lower()
         if "cuda" in said and any(words in said for words in _LOST):
             return True
-        behind = behind.__cause__ or behind.__context__
+        context = None if behind.__suppress_context__ else behind.__context__
+        behind = behind.__cause__ or context
     return False

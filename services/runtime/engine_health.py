@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeVar
 
 from services.runtime import metrics
 from services.runtime.calls_under_way import CallsUnderWay
-from services.runtime.device_memory import is_device_lost
-from services.runtime.errors import ServiceError, Unavailable
+from services.runtime.device_memory import is_device_lost, is_out_of_memory
+from services.runtime.errors import OutOfMemory, ServiceError, TooLarge, Unavailable
 from services.runtime.logs import log
 
 _logger = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ _HUNG = 10.0
 _LOST = 4.0
 """One that is quiet for so many times what makes it hang is given up, and the process with it: no
 thread can be ended from outside."""
+_GIVE_UP_SECONDS = 60.0
+"""A CUDA device on which nothing has worked for so long is taken for lost: of the errors after
+which a process can do no more on it not all say so."""
 _LOOK_SECONDS = 5.0
 """So often it is looked, or three times in the least time that counts."""
 
@@ -51,6 +55,7 @@ class EngineHealth:
         name: str,
         *,
         probe: Callable[[], Awaitable[object]],
+        device: str = "cpu",
         failures: int = 3,
         probe_interval: float = 1.0,
         probe_seconds: float = 60.0,
@@ -60,6 +65,7 @@ class EngineHealth:
         Args:
             name: The engine's.
             probe: Lets the engine do a little real work; raises while it cannot.
+            device: Where it computes, "cuda:0" say; what is neither that nor "cpu" is elsewhere.
             failures: That many errors in a row, none a caller's fault, take it out of service.
             probe_interval: Seconds between probes while it is out of service.
             probe_seconds: What a probe may take; one that hangs is given up, and counts as failed.
@@ -71,7 +77,10 @@ class EngineHealth:
         self._failures = failures
         self._probe_interval = probe_interval
         self._probe_seconds = probe_seconds
+        self._on_cuda = device.startswith("cuda")
         self._in_a_row = 0
+        self._doubted = False
+        self._failed_at = math.inf
         self._changed = asyncio.Event()
         self._calls = CallsUnderWay()
         metrics.ENGINE_HEALTHY.labels(name).set(1)
@@ -85,11 +94,41 @@ class EngineHealth:
             self._recover()
         elif is_device_lost(error):
             self._lose(error)
+        elif is_out_of_memory(error):
+            metrics.ENGINE_FAILURES.labels(self.name, OutOfMemory.__name__).inc()
+            self._doubt()
         elif _is_the_engines(error):
-            self._in_a_row += 1
-            metrics.ENGINE_FAILURES.labels(self.name, _reason(error)).inc()
-            if self.healthy and self._in_a_row >= self._failures:
-                self._fail(error)
+            self._count(error)
+
+    def _count(self, error: BaseException) -> None:
+        self._in_a_row += 1
+        metrics.ENGINE_FAILURES.labels(self.name, _reason(error)).inc()
+        if self.healthy and self._in_a_row >= self._failures:
+            self._fail(error)
+
+    def _doubt(self) -> None:
+        """Has it probed: too little memory may be one request's fault, or everybody's lot."""
+        if not self._doubted:
+            self._doubted = True
+            self._changed.set()
+
+    def _probed(self, error: BaseException | None) -> None:
+        """Takes what became of a probe, which asks for so little that no failure is its own."""
+        if isinstance(error, OutOfMemory | TooLarge):
+            self._count(error)
+            return
+        self.report(error)
+        if error is None or isinstance(error, ServiceError | TimeoutError):
+            return
+        failing = asyncio.get_running_loop().time() - self._failed_at
+        given_up = self._on_cuda and not self.healthy and failing >= _GIVE_UP_SECONDS
+        if given_up and not is_out_of_memory(error):
+            self._lose(error)
+
+    def take_out(self, error: BaseException) -> None:
+        """Takes it out of service at once, until a probe passes: it cannot have begun to work."""
+        metrics.ENGINE_FAILURES.labels(self.name, _reason(error)).inc()
+        self._fail(error)
 
     def watched(
         self, run: Callable[[Sequence[ItemT]], Sequence[ResultT]]
@@ -126,6 +165,8 @@ class EngineHealth:
         self.device_lost.set()
 
     def _fail(self, error: BaseException) -> None:
+        if self.healthy:
+            self._failed_at = asyncio.get_running_loop().time()
         self.healthy = False
         metrics.ENGINE_HEALTHY.labels(self.name).set(0)
         self._changed.set()
@@ -141,6 +182,7 @@ class EngineHealth:
 
     def _recover(self) -> None:
         self._in_a_row = 0
+        self._doubted = False
         if self.healthy or self.device_lost.is_set():
             return
         self.healthy = True
@@ -170,7 +212,7 @@ class EngineHealth:
 
     async def _watch(self, tell: Callable[[], Awaitable[None]]) -> None:
         while not self.device_lost.is_set() or self._changed.is_set():
-            if self.healthy:
+            if self.healthy and not self._doubted:
                 await self._changed.wait()
             else:
                 await self._try_again()
@@ -200,11 +242,11 @@ class EngineHealth:
             if self._changed.is_set():
                 return
             if not probing.done():
-                self.report(TimeoutError())
+                self._probed(TimeoutError())
             elif probing.cancelled():
-                self.report(asyncio.CancelledError())
+                self._probed(asyncio.CancelledError())
             else:
-                self.report(probing.exception())
+                self._probed(probing.exception())
         finally:
             probing.cancel()
             await asyncio.gather(probing, return_exceptions=True)

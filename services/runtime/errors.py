@@ -13,7 +13,9 @@ Domain and engine code raises these; the server's interceptor turns them into st
     ├── PermissionDenied     PERMISSION_DENIED    ErrorInfo
     ├── QuotaExhausted       RESOURCE_EXHAUSTED   QuotaFailure
     ├── Overloaded           RESOURCE_EXHAUSTED   RetryInfo
-    │   └── Busy
+    │   ├── Busy
+    │   └── OutOfMemory
+    ├── TooLarge             FAILED_PRECONDITION  ErrorInfo
     ├── Unavailable          UNAVAILABLE          RetryInfo
     ├── Draining             UNAVAILABLE          RetryInfo
     ├── DeadlineExpired      DEADLINE_EXCEEDED    ErrorInfo
@@ -220,6 +222,25 @@ class Busy(Overloaded):
     """As much of the same is under way as may be at once; ask again when some of it is over."""
 
     reason = "BUSY"
+
+
+class OutOfMemory(Overloaded):
+    """The device has too little memory for this and what it ran with."""
+
+    def __init__(self, name: str) -> None:
+        """Takes who was to do it."""
+        super().__init__(f"{name} is out of device memory")
+
+
+class TooLarge(FailedPrecondition):
+    """One item is more than the device has memory for, alone: asking again cannot help."""
+
+    def __init__(self, name: str) -> None:
+        """Takes who was to do it."""
+        super().__init__(
+            "TOO_LARGE_FOR_DEVICE",
+            f"{name} has not enough device memory for this; ask for less at once",
+        )
 
 
 class Unavailable(_Retryable):

@@ -1,6 +1,7 @@
 """One call of the model, in a thread of the scheduler: who still wants it, what became of it.
 
-A batch that the device has too little memory for is tried once more in two halves.
+A batch that the device has too little memory for is tried once more in two halves; one item alone
+is not.
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from services.runtime.device_memory import is_out_of_memory
-from services.runtime.errors import Overloaded
+from services.runtime.errors import OutOfMemory, TooLarge
 from services.runtime.queueing import Job
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-# When a device that had no memory may have some again, in seconds.
-_MEMORY_RETRY = 1.0
 
 
 class Ran(NamedTuple, Generic[ItemT, ResultT]):
@@ -28,7 +26,7 @@ class Ran(NamedTuple, Generic[ItemT, ResultT]):
         started: On the event loop's clock, in seconds.
         seconds: In the model.
         error: Of a batch that failed as a whole.
-        halved: Whether the device had too little memory for all at once.
+        short: Whether the device had too little memory for all at once.
     """
 
     jobs: Sequence[Job[ItemT]]
@@ -36,7 +34,7 @@ class Ran(NamedTuple, Generic[ItemT, ResultT]):
     started: float
     seconds: float
     error: Exception | None
-    halved: bool
+    short: bool
 
 
 def call_model(
@@ -44,6 +42,7 @@ def call_model(
     jobs: Sequence[Job[ItemT]],
     clock: Callable[[], float],
     name: str,
+    done_before: float = 0.0,
 ) -> Ran[ItemT, ResultT]:
     """Runs the jobs whose callers still wait; raises nothing.
 
@@ -52,6 +51,7 @@ def call_model(
         jobs: A batch.
         clock: The event loop's.
         name: The scheduler's, for errors.
+        done_before: The most that one item has cost the model could do.
     """
     # The last look before the model: a thread may have taken its time to start.
     started = clock()
@@ -59,22 +59,37 @@ def call_model(
         job for job in jobs if job.submission.deadline > started and not job.submission.done.done()
     ]
     if not alive:
-        return Ran([], [], started, 0.0, None, halved=False)
+        return Ran([], [], started, 0.0, None, short=False)
     error, results = _attempt(run, alive, name)
-    halved = error is not None and is_out_of_memory(error)
-    if halved:
-        half = (len(alive) + 1) // 2
+    short = error is not None and is_out_of_memory(error)
+    if short:
         results = []
-        for part in filter(None, (alive[:half], alive[half:])):
-            again, answers = _attempt(run, part, name)
+        for part in _halves(alive):
+            again, answers = (error, []) if len(alive) == 1 else _attempt(run, part, name)
             if again is not None and is_out_of_memory(again):
-                answers = [
-                    Overloaded(f"{name} is out of device memory", _MEMORY_RETRY) for _ in part
-                ]
+                answers = [_no_memory(name, job, part, done_before) for job in part]
             results.extend(answers)
         if not all(isinstance(result, BaseException) for result in results):
             error = None
-    return Ran(alive, results, started, clock() - started, error, halved)
+    return Ran(alive, results, started, clock() - started, error, short)
+
+
+def _halves(jobs: Sequence[Job[ItemT]]) -> list[Sequence[Job[ItemT]]]:
+    half = (len(jobs) + 1) // 2
+    return [part for part in (jobs[:half], jobs[half:]) if part]
+
+
+def _no_memory(
+    name: str, job: Job[ItemT], beside: Sequence[Job[ItemT]], done_before: float
+) -> Exception:
+    """What the caller of a job is told whose batch had too little memory.
+
+    Alone, and larger than any that was ever done, it is too large; otherwise it is the device that
+    has less memory than it had, or the company was too much.
+    """
+    if len(beside) == 1 and job.cost > done_before:
+        return TooLarge(name)
+    return OutOfMemory(name)
 
 
 def _attempt(

@@ -72,19 +72,20 @@ class Picker:
 
     def __init__(self, limits: Limits, speed: Speed) -> None:
         self.limits = limits
-        self._most = limits.items
+        self._most = limits.cost
         self._speed = speed
         # What batches that a class leads lately cost, less urgent company left out.
         self._usual = [math.inf for _ in Priority]
 
-    def shrink(self, items: int) -> None:
-        """Limits batches to so many items: the device has no memory for more."""
-        self.limits = replace(self.limits, items=items)
+    def shrink(self, cost: float) -> None:
+        """Limits batches to so much cost: the device has no memory for more."""
+        self.limits = replace(self.limits, cost=min(cost, self.limits.cost))
 
-    def grow(self, items: int) -> None:
-        """Feels a way back after a full batch of so many items went well."""
-        if items >= self.limits.items < self._most:
-            self.shrink(self.limits.items + 1)
+    def grow(self, cost: float, items: int) -> None:
+        """Feels a way back after a batch went well that had no room for one more item like its."""
+        more = cost / items
+        if cost + more > self.limits.cost and self.limits.cost < self._most:
+            self.limits = replace(self.limits, cost=min(cost + more, self._most))
 
     def ran(self, batch: Batch[ItemT]) -> None:
         """Notes a batch that is about to run."""

@@ -47,6 +47,7 @@ class Submission:
         done: Set when all have their results; the first failure is set when it happens.
         results: In the order of the items.
         left: Items without a result.
+        trial: Whether it is tried although it would be late at the best speed known.
         jobs: Its items as they go through the queue.
     """
 
@@ -58,6 +59,7 @@ class Submission:
     done: asyncio.Future[None]
     results: list[Any]
     left: int
+    trial: bool = False
     jobs: list[Job[Any]] = field(default_factory=list)
 
 

@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from services.runtime import logs, metrics
+from services.runtime.device import missing_library
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import ResourceMissing
 from services.runtime.exit_statuses import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
@@ -308,13 +309,18 @@ def run(settings: ServerSettings, name: str, build: Build) -> None:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(_serve_until_signal(settings, name, build))
-    except (ResourceMissing, BaseExceptionGroup) as error:
+    except (Exception, BaseExceptionGroup) as error:
         # What loads in a task group tells it in a group.
-        missing = [leaf for leaf in _leaves(error) if isinstance(leaf, ResourceMissing)]
+        missing = [found for leaf in _leaves(error) if (found := _missing(leaf))]
         if not missing:
             raise
         sys.stderr.writelines(f"viva {name}: {leaf}\n" for leaf in missing)
         raise SystemExit(EXIT_RESOURCE_MISSING) from None
+
+
+def _missing(error: BaseException) -> ResourceMissing | None:
+    """What an error says is not there; libraries find out at the first batch, when warming up."""
+    return error if isinstance(error, ResourceMissing) else missing_library(error)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

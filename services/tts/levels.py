@@ -16,13 +16,12 @@ _LINES = {
     "en": "The next question is about a project of yours: take your time and tell me how it went.",
     "zh": "下一个问题是关于你做过的一个项目，请慢慢说，讲讲你是怎么完成的。",
 }
-_WARM_UP = "Ready."
 
 
 def measure_gains(
     engines: Sequence[Synthesizer], target_lufs: float, file: Path
 ) -> dict[str, float]:
-    """The linear gain that brings each voice to the target; every engine is warm afterwards.
+    """The linear gain that brings each voice to the target.
 
     A voice whose loudness is not known speaks a line once; what was measured is kept in `file`.
 
@@ -35,7 +34,6 @@ def measure_gains(
     gains: dict[str, float] = {}
     fresh = False
     for engine in engines:
-        _say(engine, engine.voices[0], _WARM_UP)
         for voice in engine.voices:
             key = f"{engine.model.name}/{engine.model.version}/{voice.id}"
             loudness = voice.loudness_lufs if voice.loudness_lufs is not None else measured.get(key)

@@ -1,4 +1,4 @@
-"""Makes an inner tensor of an ONNX model an output, without the onnx package.
+"""What there is in an ONNX model, and an inner tensor made an output, without the onnx package.
 
 A protobuf message written twice is read as one with its repeated fields joined
 (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so a graph with nothing but one
@@ -11,6 +11,7 @@ from __future__ import annotations
 _LENGTH_DELIMITED = 2
 # Field numbers of onnx.proto.
 _MODEL_GRAPH = 7
+_NODE_OPERATOR = 4
 _GRAPH_OUTPUT = 12
 _VALUE_NAME = 1
 _VALUE_TYPE = 2
@@ -30,6 +31,11 @@ def has_tensor(model: bytes, tensor: str) -> bool:
     """Whether the model's file names a tensor so."""
     name = tensor.encode()
     return _varint(len(name)) + name in model
+
+
+def has_operator(model: bytes, operator: str) -> bool:
+    """Whether a node of the model is of an operator's type."""
+    return _field(_NODE_OPERATOR, operator.encode()) in model
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -41,18 +41,21 @@ def load_engines(settings: TtsSettings) -> list[Synthesizer]:
     Raises:
         ResourceMissing: A model or a package is not there.
     """
-    threads, device = settings.threads, settings.place()
+    threads, device, memory = settings.threads, settings.place(), settings.device_memory_bytes
+    piper = partial(PiperSynthesizer, threads=threads, device=device, device_memory_bytes=memory)
     engines: list[Synthesizer] = []
     if "piper" in settings.engines:
-        engines.append(PiperSynthesizer(packaged_voice(), JOE, threads=threads, device=device))
-    engines += [
-        PiperSynthesizer(model, threads=threads, device=device) for model in settings.piper_models
-    ]
+        engines.append(piper(packaged_voice(), JOE))
+    engines += [piper(model) for model in settings.piper_models]
     if "kokoro" in settings.engines:
         store = WeightsStore(settings.data_dir / "models")
         engines.append(
             KokoroSynthesizer(
-                join_weights(store), mandarin=_mandarin(settings), threads=threads, device=device
+                join_weights(store),
+                mandarin=_mandarin(settings),
+                threads=threads,
+                device=device,
+                device_memory_bytes=memory,
             )
         )
     if settings.coqui_models:
@@ -102,6 +105,7 @@ async def build(settings: TtsSettings) -> AsyncIterator[Sequence[Service]]:
         max_queue=settings.max_queue,
         max_queue_bytes=settings.max_queue_bytes,
     ) as speaker:
+        await speaker.warm_up()
         servicer = TtsServicer(
             speaker, engines, Urgency(settings.first_phrase_seconds, settings.phrase_seconds)
         )

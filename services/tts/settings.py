@@ -8,13 +8,12 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.runtime.device import DeviceName
 from services.runtime.settings import ServerSettings
-
-Device = Literal["cpu", "cuda"]
 
 # What the interviewer says in every interview.
 _FREQUENT_LINES = Path(__file__).with_name("frequent_lines.txt")
-_DEVICES: dict[str, Device] = {"cpu": "cpu", "gpu-48gb": "cuda"}
+_DEVICES = {"cpu": "cpu", "gpu-48gb": "cuda"}
 
 
 class TtsSettings(ServerSettings):
@@ -40,8 +39,13 @@ class TtsSettings(ServerSettings):
         " tts_models/multilingual/multi-dataset/xtts_v2.",
     )
     default_voice: str = Field(default="joe", description="Who speaks when no voice is asked for.")
-    device: Device | None = Field(
-        default=None, description="Where the engines run, cpu or cuda; absent: by profile."
+    device: DeviceName | None = Field(
+        default=None, description="Where the engines run, cpu, cuda or cuda:N; absent: by profile."
+    )
+    device_memory_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most memory of a CUDA device that each ONNX model may take; absent: no limit.",
     )
     target_lufs: float = Field(
         default=-18.0, ge=-40, le=-10, description="Loudness of every voice (ITU-R BS.1770)."
@@ -68,6 +72,6 @@ class TtsSettings(ServerSettings):
         default=40.0, gt=0, description="Longest any later phrase of one may take."
     )
 
-    def place(self) -> Device:
+    def place(self) -> str:
         """Where the engines run, the profile's default filled in."""
         return self.device or _DEVICES[self.profile]

@@ -130,6 +130,7 @@ class Speaker:
             max_queue_bytes: Most memory that these hold, voices to imitate included.
         """
         self.book = book
+        self._engines = engines
         self._in_use = in_use
         self._live = 0
         self._last_live = -math.inf
@@ -137,7 +138,9 @@ class Speaker:
         self._gains = gains
         self.health = {
             id(engine): EngineHealth(
-                f"tts-{engine.model.name}", probe=partial(self._say_something, engine)
+                f"tts-{engine.model.name}",
+                probe=partial(self._say_something, engine),
+                device=engine.model.device,
             )
             for engine in engines
         }
@@ -171,6 +174,12 @@ class Speaker:
         trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def warm_up(self) -> None:
+        """Has every engine speak before the first caller comes."""
+        for engine in self._engines:
+            say_something = partial(self._say_something, engine)
+            await self._schedulers[id(engine)].warm_up(say_something)
 
     async def speak(
         self,

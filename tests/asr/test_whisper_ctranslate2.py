@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import ctranslate2
 import numpy as np
 import pytest
 import soxr
 
 from services.asr.engines import guards
-from services.asr.engines.engine import Window, decode_fully
+from services.asr.engines.engine import Hypothesis, Window, decode_fully
 from services.asr.engines.whisper_ctranslate2 import (
     WhisperCTranslate2,
     length_class,
@@ -191,3 +194,30 @@ def test_loud_clipped_speech_is_still_understood(base: WhisperCTranslate2) -> No
     assert not isinstance(heard, Exception)
     said = words(heard.text)
     assert sum(word in said for word in words(librivox()[4].transcript)) >= 7
+
+
+class InBfloat16:
+    """A model as it is on a GPU that computes in bfloat16, of which numpy knows nothing."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def encode(self, features: Any) -> Any:
+        return self._model.encode(features).to(ctranslate2.DataType.bfloat16)
+
+
+def test_words_of_some_windows_of_a_batch_are_timed_in_bfloat16_too(
+    base: WhisperCTranslate2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = read_wav(librivox()[4].path)
+    windows = [
+        Window(speech, language="en", final=False),
+        Window(speech, language="en", word_offsets=True, final=False),
+    ]
+    monkeypatch.setattr(base, "_model", InBfloat16(base._model))
+    _, heard = base.decode(windows)
+    assert isinstance(heard, Hypothesis)
+    assert "".join(word.text for word in heard.words) == heard.text

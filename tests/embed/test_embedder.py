@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from services.embed.embedder import BatchLimits, Embedder, embedding
-from services.embed.engines import Encoder
+from services.embed.embedder import BatchLimits, Embedder, NotFinite, embedding
+from services.embed.engines import Encoder, EngineInfo
 from services.embed.tokenization import (
     NamedText,
     Overflow,
@@ -26,7 +26,7 @@ from services.embed.tokenization import (
     TokenizedText,
 )
 from services.runtime.batching import BatchScheduler
-from services.runtime.errors import DeadlineTooShort, Overloaded
+from services.runtime.errors import DeadlineTooShort, Overloaded, ResourceMissing
 from services.runtime.request import Request, set_current_request
 
 
@@ -66,6 +66,8 @@ async def test_waiting_texts_hold_only_so_much_memory() -> None:
     class Held:
         """An encoder that waits until it may go on."""
 
+        info = EngineInfo("fake", "cpu", 0)
+
         def encode(self, batch: Sequence[TokenizedText]) -> NDArray[np.float32]:
             held.set()
             assert run.wait(timeout=30)
@@ -97,3 +99,51 @@ async def test_waiting_texts_hold_only_so_much_memory() -> None:
             run.set()
         await running
         await embed(2)
+
+
+class Overflowing:
+    """An encoder whose float16 is too small for some texts: those of more than a word, or all."""
+
+    info = EngineInfo("fake", "cuda", 0)
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def encode(self, batch: Sequence[TokenizedText]) -> NDArray[np.float32]:
+        rows = [np.nan if len(text.ids) > self.most else 1.0 for text in batch]
+        return np.repeat(np.array(rows, dtype=np.float32)[:, None], 3, axis=1)
+
+
+LIMITS = BatchLimits(
+    size=8, tokens=1000, seconds=1, wait=0, queue=100, queue_bytes=40_000, workers=1
+)
+
+
+def words_up_to(most: int) -> Tokenization:
+    words = Tokenizer(WordLevel({"[UNK]": 0, "word": 1}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    return Tokenization(words, max_tokens=most, instructions={})
+
+
+async def test_what_is_no_number_is_never_an_answer() -> None:
+    encoder = Overflowing(most=60)
+    set_current_request(Request())
+
+    async def embed(embedder: Embedder, text: str) -> NDArray[np.float32]:
+        texts = [NamedText("inputs[0]", text)]
+        done = await embedder.embed(texts, purpose=Purpose.PASSAGE, overflow=Overflow.TRUNCATE)
+        return done.vectors
+
+    async with embedding(cast("Encoder", encoder), words_up_to(200), LIMITS) as embedder:
+        assert np.isfinite(await embed(embedder, "word")).all()
+        for _ in range(3):
+            with pytest.raises(NotFinite):
+                await embed(embedder, "word " * 100)
+        assert not embedder.health.healthy
+
+
+async def test_a_precision_that_is_too_small_for_a_model_ends_the_start() -> None:
+    set_current_request(Request())
+    with pytest.raises(ResourceMissing, match="VIVA_EMBED_COMPUTE_TYPE to bfloat16"):
+        async with embedding(cast("Encoder", Overflowing(0)), words_up_to(200), LIMITS):
+            pass

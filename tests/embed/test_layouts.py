@@ -187,12 +187,13 @@ def test_long_texts_in_half_precision_pool_without_overflow(pooling: Pooling) ->
     assert pooled(hidden, torch.ones(1, 1024), pooling).tolist() == [[200.0] * 4]
 
 
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 @pytest.mark.parametrize("engine", ["ctranslate2", "transformers"])
 def test_half_precision_is_a_choice(
-    engine: str, source: Path, expected: np.ndarray, tmp_path: Path
+    engine: str, precision: str, source: Path, expected: np.ndarray, tmp_path: Path
 ) -> None:
-    chosen = settings(source, tmp_path, engine).model_copy(update={"compute_type": "float16"})
+    chosen = settings(source, tmp_path, engine).model_copy(update={"compute_type": precision})
     encoder, vectors = encode(chosen)
-    assert np.abs(vectors - expected).max() < 1e-2
+    assert np.abs(vectors - expected).max() < HALVED[precision]
     whole = sum(p.nbytes for p in AutoModel.from_pretrained(source).parameters())
     assert encoder.info.memory_bytes < 0.7 * whole

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.embed.engines.selection import load_cross_encoder, load_encoder, model_files
+from services.embed.engines.selection import (
+    load_cross_encoder,
+    load_encoder,
+    model_files,
+    torch_type,
+)
 from services.embed.model_files import read_model_files
 from services.embed.pooling import Pooling
 from services.embed.settings import PACKAGED_MODEL, EmbedSettings
@@ -40,6 +45,18 @@ def test_a_gpu_computes_in_half_precision_unless_told_otherwise() -> None:
     assert EmbedSettings().choice().compute_type == "float32"
     told = EmbedSettings(profile="gpu-48gb", compute_type="float32")
     assert told.choice().compute_type == "float32"
+
+
+@pytest.mark.parametrize("named", ["dtype", "torch_dtype"])
+def test_weights_that_were_saved_in_bfloat16_stay_so_on_a_gpu(named: str, tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path)
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"dtype": None, named: "bfloat16"}))
+    files = read_model_files(folder)
+    assert torch_type(EmbedSettings(profile="gpu-48gb"), files) == "bfloat16"
+    assert torch_type(EmbedSettings(), files) == "float32"
+    told = EmbedSettings(profile="gpu-48gb", compute_type="float16")
+    assert torch_type(told, files) == "float16"
 
 
 def test_pooling_and_instructions_come_from_the_files(tmp_path: Path) -> None:

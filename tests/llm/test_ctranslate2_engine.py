@@ -268,6 +268,28 @@ async def test_an_idle_model_says_what_a_request_takes_when_its_deadline_is_too_
     assert (await ask(engine, replace(QUESTION, max_tokens=1)))[0]
 
 
+async def test_the_weights_are_loaded_before_anything_is_learnt_of_the_speed(
+    packaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    load, decode = Ctranslate2Engine._load, Ctranslate2Engine._decode
+
+    def loaded(engine: Ctranslate2Engine) -> object:
+        happened.append("load")
+        return load(engine)
+
+    def decoded(engine: Ctranslate2Engine, lease: object, batch: Sequence[object]) -> None:
+        happened.append("answer, known" if engine.scheduler._speed.known else "answer")
+        decode(engine, lease, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ctranslate2Engine, "_load", loaded)
+    monkeypatch.setattr(Ctranslate2Engine, "_decode", decoded)
+    async with open_engine(Model.read(packaged, "p"), device="cpu", limits=Limits()) as engine:
+        # Nor is it by the first answer, in which the device is started.
+        assert happened == ["load", "answer", "answer"]
+        assert engine.scheduler._speed.known
+
+
 async def test_closing_the_answer_stops_the_model(packaged: Path) -> None:
     model = Model.read(packaged, "small")
     async with open_engine(model, device="cpu", limits=Limits(parallel=1)) as engine:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from urllib.parse import urlsplit
 
 import grpc
@@ -12,6 +13,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from viva.llm.v1 import llm_pb2, llm_pb2_grpc
 
+from services.llm.chat import ChatPrompt, Message, Role
+from services.llm.engines.openai import Remote, open_engine
 from services.llm.server import SERVICE, build
 from services.llm.settings import LlmSettings
 from services.runtime.channel import open_channel
@@ -96,3 +99,61 @@ async def test_a_server_that_is_only_busy_or_refuses_a_request_stays_in_service(
                 with pytest.raises(grpc.aio.AioRpcError):
                     await chat(channel)
         await until(channel, SERVING)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+LISTED = Reply(['{"data": [{"id": "small", "max_model_len": 32768}]}'])
+
+
+async def context_tokens(channel: grpc.aio.Channel) -> float:
+    stub: llm_pb2_grpc.LlmServiceAsyncStub = llm_pb2_grpc.LlmServiceStub(channel)
+    (model,) = (await stub.ListModels(llm_pb2.ListModelsRequest(), timeout=10)).models
+    return {limit.name: limit.value for limit in model.limits}["context_tokens"]
+
+
+async def test_a_server_that_is_started_before_its_model_says_so_until_that_is_there(
+    free_port: int,
+) -> None:
+    async with served(f"http://127.0.0.1:{free_port}/v1") as channel:
+        await until(channel, NOT_SERVING)
+        async with model_server(HELLO, port=free_port) as upstream:
+            upstream.models = LISTED
+            await until(channel, SERVING)
+            assert await context_tokens(channel) == 32768
+
+
+async def test_a_proxy_before_a_model_that_still_loads_is_not_taken_for_the_model() -> None:
+    async with model_server(HELLO) as upstream:
+        upstream.models = Reply(status=502)
+        async with served(upstream.url) as channel:
+            await until(channel, NOT_SERVING)
+            upstream.models = LISTED
+            await until(channel, SERVING)
+            assert await context_tokens(channel) == 32768
+
+
+async def test_a_server_that_lists_no_models_serves_all_the_same() -> None:
+    async with model_server(HELLO) as upstream:
+        upstream.models = Reply(status=404)
+        async with served(upstream.url) as channel:
+            await until(channel, SERVING)
+
+
+async def test_an_answer_that_comes_before_a_probe_is_followed_by_the_greeting() -> None:
+    async with model_server(HELLO) as upstream:
+        upstream.models = Reply(status=502)
+        async with open_engine(Remote(upstream.url, "small")) as engine:
+            before = engine.health.healthy
+            upstream.models = LISTED
+            prompt = ChatPrompt((Message(Role.USER, "Hello"),))
+            async with aclosing(engine.chat(prompt)) as events:
+                assert [event async for event in events]
+            assert (before, engine.health.healthy) == (False, True)
+            assert engine.describe().context_tokens == 32768

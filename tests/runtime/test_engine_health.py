@@ -18,7 +18,13 @@ from services.runtime.calls_under_way import progress
 from services.runtime.channel import open_channel
 from services.runtime.device_memory import is_device_lost
 from services.runtime.engine_health import EngineHealth
-from services.runtime.errors import InvalidField, Overloaded, Unavailable
+from services.runtime.errors import (
+    InvalidField,
+    OutOfMemory,
+    Overloaded,
+    TooLarge,
+    Unavailable,
+)
 from services.runtime.server import Running, Service, serving
 from services.runtime.settings import ServerSettings
 from tests.runtime.virtual_time import run
@@ -266,8 +272,12 @@ async def test_a_lost_device_is_for_good() -> None:
         RuntimeError("CUDA error: device-side assert triggered"),
         RuntimeError("CUDA failed with error unspecified launch failure"),
         RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0"),
+        RuntimeError("CUDA failed with error unknown error"),
+        RuntimeError("CUDA error: operation not supported on global/shared address space"),
+        RuntimeError("CUDA error: uncorrectable NVLink error detected during the execution"),
+        RuntimeError("CUDA error: MPS client terminated unexpectedly"),
     ],
-    ids=["torch", "torch-assert", "ctranslate2", "onnxruntime"],
+    ids=["torch", "assert", "ctranslate2", "onnxruntime", "unknown", "space", "nvlink", "mps"],
 )
 def test_a_lost_device_is_known_by_each_engines_words(error: Exception) -> None:
     assert is_device_lost(error)
@@ -390,3 +400,131 @@ def test_a_call_may_take_as_long_as_ten_times_the_longest_before() -> None:
             await asyncio.wait({watching})
 
     run(watched())
+
+
+class Memory:
+    """A device that has room for so much at once; some of it may be gone for good."""
+
+    def __init__(self, room: float) -> None:
+        self.room = room
+        self.calls: list[list[float]] = []
+        self.health = EngineHealth("demo-memory", probe=self.probe)
+        self.scheduler: BatchScheduler[float, float] = BatchScheduler(
+            self.health.watched(self.run),
+            name="t",
+            max_batch_size=8,
+            cost=float,
+            watch=self.health.report,
+        )
+
+    def in_service(self) -> bool:
+        return self.health.healthy
+
+    def run(self, items: Sequence[float]) -> Sequence[float]:
+        self.calls.append(list(items))
+        if sum(items) > self.room:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return items
+
+    async def probe(self) -> None:
+        await self.scheduler.submit(1.0)
+
+    def play(self, script: Callable[[], Awaitable[None]]) -> None:
+        async def told() -> None:
+            pass
+
+        async def played() -> None:
+            async with self.scheduler:
+                watching = asyncio.create_task(self.health.watch(told))
+                await self.probe()
+                await script()
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+
+        run(played())
+
+
+def test_a_request_that_is_too_large_for_the_device_is_one_callers_trouble() -> None:
+    memory = Memory(room=50)
+
+    async def script() -> None:
+        for _ in range(5):
+            with pytest.raises(TooLarge):
+                await memory.scheduler.submit(100.0)
+            await asyncio.sleep(10)
+            assert memory.in_service()
+        assert sample("viva_engine_failures_total", engine="demo-memory", reason="OutOfMemory")
+        assert memory.calls.count([100.0]) == 5  # nor is it tried twice
+        memory.calls.clear()
+        await memory.scheduler.submit_all([1.0] * 8)
+        assert memory.calls == [[1.0] * 8]  # nor do others get smaller batches
+
+    memory.play(script)
+
+
+def test_a_device_without_memory_for_anything_is_out_of_service_until_it_has_some() -> None:
+    memory = Memory(room=50)
+
+    async def script() -> None:
+        await memory.scheduler.submit(40.0)
+        memory.room = 0
+        with pytest.raises(OutOfMemory):
+            await memory.scheduler.submit(40.0)  # it was done before: asking again may help
+        assert memory.in_service()
+        await asyncio.sleep(10)
+        assert not memory.in_service()
+        await asyncio.sleep(600)
+        assert not memory.health.device_lost.is_set()  # another process may give some back
+        memory.room = 50
+        await asyncio.sleep(10)
+        assert memory.in_service()
+
+    memory.play(script)
+
+
+def test_batches_get_smaller_by_what_they_cost_and_not_for_those_that_cost_little() -> None:
+    memory = Memory(room=50)
+
+    async def script() -> None:
+        await memory.scheduler.submit_all([20.0] * 4)
+        memory.calls.clear()
+        await memory.scheduler.submit_all([1.0] * 8)
+        assert memory.calls == [[1.0] * 8]
+        memory.calls.clear()
+        await memory.scheduler.submit_all([20.0] * 2)
+        assert memory.calls == [[20.0] * 2]
+
+    memory.play(script)
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "lost"),
+    [
+        ("cuda:0", RuntimeError("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED"), True),
+        ("cpu", RuntimeError("broken"), False),
+        ("127.0.0.1:8001", RuntimeError("broken"), False),
+        ("cuda:0", Unavailable("elsewhere"), False),
+    ],
+)
+def test_a_cuda_device_on_which_nothing_works_for_a_minute_is_given_up(
+    device: str, error: Exception, *, lost: bool
+) -> None:
+    engine = Engine(error)
+    health = EngineHealth("demo-given-up", probe=engine.probe, device=device)
+
+    async def told() -> None:
+        pass
+
+    async def script() -> None:
+        watching = asyncio.create_task(health.watch(told))
+        for _ in range(3):
+            health.report(error)
+        await asyncio.sleep(58)
+        assert not health.healthy
+        assert not health.device_lost.is_set()
+        await asyncio.sleep(5)
+        assert health.device_lost.is_set() is lost
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    run(script())

@@ -204,3 +204,17 @@ def test_an_idle_server_takes_what_it_was_once_quick_enough_for(
 
     sim.play(traffic, seconds=30 * model.turn, then=ask)
     assert not verdicts
+
+
+@pytest.mark.parametrize("cost", MODELS)
+def test_a_server_whose_start_was_slow_is_found_out_to_be_quick_within_a_minute(cost: str) -> None:
+    model = MODELS[cost]
+    # Both batches of the warm-up: all that is known is a hundred times too slow.
+    sim = Simulation(model, stalls=[0.0, 0.0], stall=100.0)
+    talk = Traffic("talk", 0, 6 * model.turn, callers=1, items=1)
+    outcome = sim.play(talk, seconds=400.0)["talk"]
+    # 200 s to start, 60 s in which all is refused, and one in which the best is found.
+    assert outcome.hopeless
+    alone = (model.fixed + model.each + model.hard * model.again) * model.mean
+    assert outcome.answered.total() >= 0.9 * (400.0 - 200.0 - 61.0) / (alone + 0.003)
+    assert sim.late_share <= 0.01

@@ -12,6 +12,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from services.runtime.errors import InvalidField, ResourceMissing
+from services.tts.engines import coqui
 from services.tts.engines.coqui import CoquiSynthesizer
 from services.tts.engines.torchaudio_inference import MelSpectrogram, ensure_torchaudio
 from services.tts.normalization import Utterance, normalize
@@ -198,3 +199,47 @@ def test_a_missing_model_is_a_start_up_error(tmp_path: Path) -> None:
         CoquiSynthesizer(str(tmp_path))
     with pytest.raises(ResourceMissing, match="neither a folder nor"):
         CoquiSynthesizer("no-such-model")
+
+
+class ManyLanguages:
+    """An XTTS that knows more languages than it is ever told."""
+
+    class Config(dict[str, Any]):
+        __getattr__ = dict.__getitem__
+
+    config = Config(languages=["en", "es", "de", "zh-cn", "ja"])
+    speaker_manager = None
+
+    def get_gpt_cond_latents(self) -> None:
+        raise AssertionError
+
+    def parameters(self) -> list[Any]:
+        return []
+
+
+class Loaded:
+    """What coqui-tts's loader gives."""
+
+    tts_model = ManyLanguages()
+    output_sample_rate = 24_000
+
+
+def test_a_card_lists_only_the_languages_that_the_model_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").touch()
+    (tmp_path / "model.pth").touch()
+    monkeypatch.setattr(coqui, "_import", lambda: (torch, lambda **_: Loaded()))
+    engine = CoquiSynthesizer(str(tmp_path))
+    assert engine.model.languages == ("en", "zh-CN")
+    assert [voice.languages for voice in engine.voices] == [("en", "zh-CN")]
+    assert not engine.voices[0].speaks("de")
+
+
+def test_a_cuda_device_that_is_not_there_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coqui, "_import", lambda: (torch, None))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ResourceMissing, match="VIVA_TTS_DEVICE is cuda:1, but torch finds 1"):
+        CoquiSynthesizer(str(tmp_path), device="cuda:1")

@@ -12,12 +12,13 @@ from faster_whisper import WhisperModel
 
 from services.asr.engines.selection import weights
 from services.runtime.errors import ResourceMissing
-from services.runtime.weights import package_files
-from services.tts.engines.kokoro import KokoroSynthesizer
+from services.runtime.weights import WeightsStore, package_files
+from services.tts.engines.kokoro import KokoroSynthesizer, join_weights
 from services.tts.engines.piper import JOE, PiperSynthesizer, packaged_voice
 from services.tts.levels import measure_gains, voice_loudness
 from services.tts.marks import estimated_spans, word_marks
 from services.tts.normalization import Utterance, normalize
+from services.tts.onnx_session import placed
 from services.tts.speech import Delivery, Speech, SpeechRequest, Synthesizer
 
 pytestmark = pytest.mark.slow
@@ -161,5 +162,19 @@ def test_a_device_that_is_not_there_stops_the_start(
     # As it is without a GPU, whatever this machine has.
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
 
-    with pytest.raises(ResourceMissing, match="VIVA_TTS_DEVICE=cpu"):
+    with pytest.raises(ResourceMissing, match="VIVA_TTS_DEVICE is cuda, but"):
         PiperSynthesizer(packaged_voice(), JOE, device="cuda")
+
+
+def test_a_quantised_model_stays_on_the_cpu_where_no_gpu_has_its_operators(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A machine with a GPU: a session on it would be opened, were it asked for.
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers",
+        lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    )
+    weights = join_weights(WeightsStore(data_dir / "models"))
+    engine = KokoroSynthesizer(weights, mandarin=None, device="cuda:1")
+    assert engine.model.device == "cpu"
+    assert placed(packaged_voice().read_bytes(), "cuda:1") == "cuda:1"

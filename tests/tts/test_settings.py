@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from services.tts.settings import TtsSettings
 
@@ -15,3 +16,11 @@ def test_the_profile_chooses_the_device_and_the_device_overrides_it(
     assert TtsSettings().place() == "cuda"
     monkeypatch.setenv("VIVA_TTS_DEVICE", "cpu")
     assert TtsSettings().place() == "cpu"
+
+
+def test_another_of_several_devices_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVA_TTS_DEVICE", "cuda:1")
+    assert TtsSettings().place() == "cuda:1"
+    monkeypatch.setenv("VIVA_TTS_DEVICE", "gpu")
+    with pytest.raises(ValidationError, match="cuda:N"):
+        TtsSettings()

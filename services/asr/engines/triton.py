@@ -13,6 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from services.asr.engines.engine import MAX_WINDOW_SECONDS, EngineInfo, Hypothesis, Window
 from services.asr.engines.triton_wire import hypothesis_from_json, options_to_json
+from services.runtime.device_memory import is_device_lost
 from services.runtime.errors import ResourceMissing, Unavailable
 
 _LENGTH_CLASSES = (5.0, 10.0, 20.0, MAX_WINDOW_SECONDS)
@@ -114,6 +115,9 @@ class TritonRecognizer:
                 raise Unavailable(
                     f"Triton at {self._address} does not answer: {error.status()}"
                 ) from None
+            if is_device_lost(error):
+                # That of the instance there, not of this process: Triton starts it afresh.
+                raise Unavailable(f"the model at {self._address} has lost its device") from None
             raise
         return [hypothesis_from_json(json.loads(text)) for text in result.as_numpy("hypotheses")]
 

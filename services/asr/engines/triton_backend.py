@@ -1,12 +1,14 @@
 """The recogniser inside Triton's Python backend.
 
-`triton_repository` copies this file, the Whisper engine and the weights into the model repository.
+`triton_repository` copies this file, what it imports of ours and the weights into the model
+repository.
 It runs in Triton's environment, which needs ctranslate2 and faster-whisper.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -14,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
+_DEVICE_LOST = 3
+"""The status that our servers exit with then, too."""
 
 
 class TritonPythonModel:
@@ -30,10 +35,12 @@ class TritonPythonModel:
         from services.asr.engines import triton_wire
         from services.asr.engines.engine import decode_fully
         from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
+        from services.runtime.device_memory import is_device_lost
 
         config = json.loads(args["model_config"])
         parameters = {key: v["string_value"] for key, v in config["parameters"].items()}
         on_gpu = args["model_instance_kind"] == "GPU"
+        self._is_device_lost = is_device_lost
         self._wire = triton_wire
         self._fully = decode_fully
         self._engine = WhisperCTranslate2(
@@ -60,6 +67,9 @@ class TritonPythonModel:
             )
             answers = self._decode(samples, lengths, options)
         except Exception as error:  # noqa: BLE001 - the caller is told, the instance lives on
+            if self._is_device_lost(error):
+                # Nothing more can be done in this process. Triton starts another in its place.
+                os._exit(_DEVICE_LOST)
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
         return pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor("hypotheses", answers)])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from services.asr.engines.selection import model_folder, model_name
 from services.asr.engines.whisper_ctranslate2 import WhisperCTranslate2
 from services.asr.settings import AsrSettings
+from services.runtime import device_memory
 from services.runtime.errors import ResourceMissing
 
 _CONFIG = """\
@@ -82,6 +83,9 @@ def write_repository(
     for file in _ENGINE_FILES:
         shutil.copyfile(here / file, engines / file)
     shutil.copyfile(here / "triton_backend.py", folder / "1" / "model.py")
+    runtime = folder / "1" / "services" / "runtime"
+    runtime.mkdir()
+    shutil.copyfile(device_memory.__file__, runtime / "device_memory.py")
     shutil.copytree(weights, folder / "1" / "weights")
     parameters = {
         "name": model,

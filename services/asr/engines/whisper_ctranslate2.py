@@ -425,7 +425,8 @@ class WhisperCTranslate2:
         encoded, rows = results[0].encoded, [result.row for result in results]
         features = encoded
         if len(rows) != encoded.shape[0]:
-            on_cpu = encoded.to_device(ctranslate2.Device.cpu)
+            # numpy has no bfloat16; the model takes what it is given into its own precision.
+            on_cpu = encoded.to(ctranslate2.DataType.float32).to_device(ctranslate2.Device.cpu)
             features = ctranslate2.StorageView.from_array(
                 np.ascontiguousarray(np.array(on_cpu)[rows])
             )

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from edge.envoy.binary import arguments
 from services.cli.calls import AsJson, out, print_json
+from services.cli.launcher import gpu
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
 from services.cli.launcher.plan import POSTGRES, make_plan
@@ -177,6 +178,16 @@ def _weights() -> Iterator[Finding]:
         )
 
 
+def _gpu() -> Iterator[Finding]:
+    for each in gpu.wanted():
+        missing = gpu.lacking(each)
+        yield Finding(
+            f"{each.library} on {each.device}",
+            missing.what if missing else "found",
+            missing.remedy if missing else "",
+        )
+
+
 def _packaged(weights: Packaged) -> Finding:
     faults = {package: wrong for package in weights.packages if (wrong := fault(package))}
     if faults:
@@ -299,4 +310,4 @@ def _holder() -> int | None:
 
 _Check = Callable[[], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (_system, _machine, _disk, _libraries, _envoy)
-_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _postgres, _ports)
+_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _gpu, _postgres, _ports)

@@ -92,7 +92,7 @@ def wanted() -> Iterator[Packaged | Elsewhere]:
     if tts.engines or tts.piper_models:
         yield _ESPEAK
     yield from (Elsewhere("VIVA_TTS_PIPER_MODELS", str(path)) for path in tts.piper_models)
-    llm = load(LlmSettings)
+    llm = load(LlmSettings).choice()
     if llm.engine != "openai":
         packaged = llm.model == PACKAGED_LLM
         yield _SMOLLM if packaged else Elsewhere("VIVA_LLM_MODEL", llm.model)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from services.embed.tokenization import TokenizedText
 
+DEVICE_SETTING = "VIVA_EMBED_DEVICE"
+"""The variable that says where the engines run."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:

@@ -42,7 +42,7 @@ def convert(
         files: The model.
         checkpoint: Its weights.
         vocabulary: Its tokens with their ids.
-        compute_type: How weights are stored: int8 (a scale a row), float16 or float32.
+        compute_type: How weights are stored: int8 (a scale a row), float16, bfloat16 or float32.
         out: An empty folder.
 
     Raises:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embed.checkpoint import find_checkpoint
-from services.embed.engines import EngineInfo
+from services.embed.engines import DEVICE_SETTING, EngineInfo
 from services.embed.model_files import ModelFiles
 from services.embed.pooling import Pooling
 from services.embed.settings import ComputeType
 from services.embed.tokenization import TokenizedText
 from services.embed.tokenizer_files import load_tokenizer
 from services.embed.vectors import pool
+from services.runtime.device import require
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
 
@@ -43,13 +44,18 @@ class CTranslate2Encoder:
             device: "cpu", "cuda" or "cuda:N".
             threads: Batches that may run at the same time on the CPU.
             pooling: How a text's vector is made.
+
+        Raises:
+            ResourceMissing: The device is not there.
         """
-        kind, _, index = device.partition(":")
-        parallel = threads if kind == "cpu" else 1
+        place = require(
+            device, DEVICE_SETTING, "CTranslate2", lambda: int(ctranslate2.get_cuda_device_count())
+        )
+        parallel = threads if place.kind == "cpu" else 1
         self._model: Any = ctranslate2.Encoder(
             str(weights),
-            device=kind,
-            device_index=int(index or 0),
+            device=place.kind,
+            device_index=place.index,
             inter_threads=parallel,
             intra_threads=1,
         )

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embed.checkpoint import Format, find_checkpoint
-from services.embed.engines import EngineInfo
+from services.embed.engines import DEVICE_SETTING, EngineInfo
 from services.embed.model_files import ModelFiles
 from services.embed.pooling import Pooling
 from services.embed.tokenization import TokenizedText, pad
 from services.embed.vectors import pool
 from services.runtime.errors import ResourceMissing
+from services.runtime.onnx_session import open_session
 
 try:
     import onnxruntime
@@ -26,7 +27,6 @@ except ModuleNotFoundError as error:
 
 # What exporters call the last layer; others have one output of three axes.
 _HIDDEN = ("last_hidden_state", "token_embeddings")
-_CUDA = "CUDAExecutionProvider"
 
 
 class OnnxEncoder:
@@ -77,19 +77,12 @@ class OnnxEncoder:
 
 
 def _session(graph: Path, device: str, threads: int) -> Any:
-    kind, _, index = device.partition(":")
-    if kind == "cuda" and _CUDA not in onnxruntime.get_available_providers():
-        raise ResourceMissing(
-            f"VIVA_EMBED_DEVICE is {device}, but this onnxruntime runs on CPUs alone",
-            "install onnxruntime-gpu in its place, or set it to cpu",
-        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if kind == "cuda":
-        providers.insert(0, (_CUDA, {"device_id": int(index or 0)}))
     try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=providers)
+        return open_session(graph, options, device=device, setting=DEVICE_SETTING)
+    except ResourceMissing:
+        raise
     # onnxruntime's own errors have no base but this.
     except Exception as error:  # noqa: BLE001
         raise ResourceMissing(

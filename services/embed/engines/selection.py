@@ -9,7 +9,7 @@ from pathlib import Path
 from services.embed.checkpoint import Format, find_checkpoint
 from services.embed.engines import CrossEncoder, Encoder
 from services.embed.model_files import MODEL_SETTING, ModelFiles, read_model_files
-from services.embed.settings import PACKAGED_MODEL, ComputeType, EmbedSettings, Engine
+from services.embed.settings import PACKAGED_MODEL, EmbedSettings, Engine
 from services.embed.tokenization import Purpose, Tokenization
 from services.embed.tokenizer_files import load_tokenizer
 from services.runtime.errors import ResourceMissing
@@ -78,7 +78,7 @@ def load_encoder(settings: EmbedSettings, files: ModelFiles) -> Encoder:
                 device=choice.device,
                 threads=settings.threads,
                 pooling=files.pooling,
-                dtype=_torch_type(choice.compute_type),
+                dtype=torch_type(settings, files),
             )
         case "onnxruntime":
             from services.embed.engines.onnxruntime import OnnxEncoder
@@ -114,13 +114,16 @@ def _engine(settings: EmbedSettings, files: ModelFiles) -> Engine:
     return settings.choice().engine
 
 
-def _torch_type(compute_type: ComputeType) -> str:
-    if compute_type == "int8":
+def torch_type(settings: EmbedSettings, files: ModelFiles) -> str:
+    """Torch's type to compute in: as told, or the weights' own where that is safer."""
+    chosen = settings.choice()
+    if settings.compute_type == "int8":
         raise ResourceMissing(
             "the engine transformers does not compute in int8",
-            "set VIVA_EMBED_COMPUTE_TYPE to float16 or float32",
+            "set VIVA_EMBED_COMPUTE_TYPE to float16, bfloat16 or float32",
         )
-    return compute_type
+    kept = settings.compute_type is None and chosen.device != "cpu" and files.is_bfloat16
+    return "bfloat16" if kept else chosen.compute_type
 
 
 def load_cross_encoder(settings: EmbedSettings, model: str) -> tuple[CrossEncoder, ModelFiles]:
@@ -132,11 +135,10 @@ def load_cross_encoder(settings: EmbedSettings, model: str) -> tuple[CrossEncode
     from services.embed.engines.transformers import TransformersCrossEncoder
 
     files = read_model_files(_folder(model, hub=True, setting=_RERANK_MODEL), setting=_RERANK_MODEL)
-    choice = settings.choice()
     # int8 is a choice for the encoder, by another engine.
-    dtype = "float32" if choice.compute_type == "int8" else choice.compute_type
+    dtype = "float32" if settings.compute_type == "int8" else torch_type(settings, files)
     return TransformersCrossEncoder(
-        files, device=choice.device, threads=settings.threads, dtype=dtype
+        files, device=settings.choice().device, threads=settings.threads, dtype=dtype
     ), files
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embed.checkpoint import TORCH_FILES, Format, find_checkpoint
-from services.embed.engines import EngineInfo
+from services.embed.engines import DEVICE_SETTING, EngineInfo
 from services.embed.model_files import ModelFiles
 from services.embed.pooling import Pooling
 from services.embed.tokenization import TokenizedText, pad
+from services.runtime.device import require
 from services.runtime.errors import ResourceMissing
 
 try:
@@ -70,7 +71,7 @@ class _Module:
     def __init__(
         self, loader: Any, files: ModelFiles, device: str, threads: int, dtype: str
     ) -> None:
-        _check_device(device)
+        require(device, DEVICE_SETTING, "torch", torch.cuda.device_count)
         _check_weights(files)
         if device == "cpu":
             torch.set_num_threads(threads)
@@ -133,15 +134,6 @@ def _check_weights(files: ModelFiles) -> None:
         )
 
 
-def _check_device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    found = torch.cuda.device_count() if kind == "cuda" else 0
-    if kind == "cuda" and int(index or 0) >= found:
-        raise ResourceMissing(
-            f"VIVA_EMBED_DEVICE is {device}, but torch finds {found} CUDA devices", "set it to cpu"
-        )
-
-
 def pooled(hidden: Any, mask: Any, pooling: Pooling) -> Any:
     """One vector a text, float32 [n, d], on the device.
 
@@ -163,7 +155,7 @@ class TransformersEncoder:
     def __init__(
         self, files: ModelFiles, *, device: str, threads: int, pooling: Pooling, dtype: str
     ) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32" or "float16"."""
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", in a type of torch's by its name."""
         self._module = _Module(AutoModel, files, device, threads, dtype)
         self._pooling = pooling
         self._info = EngineInfo("transformers", device, self._module.memory_bytes)
@@ -194,7 +186,7 @@ class TransformersCrossEncoder:
     """Any cross-encoder with one label that `AutoModelForSequenceClassification` loads."""
 
     def __init__(self, files: ModelFiles, *, device: str, threads: int, dtype: str) -> None:
-        """Loads a model folder onto "cpu", "cuda" or "cuda:N", as "float32" or "float16".
+        """Loads a model folder onto "cpu", "cuda" or "cuda:N", in a type of torch's by its name.
 
         Raises:
             ResourceMissing: It classifies into several labels, so it has no one score.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.embed.engines import EngineInfo
 from services.embed.tokenization import TokenizedText
+from services.runtime.device_memory import is_device_lost
 from services.runtime.errors import ResourceMissing, Unavailable
 
 try:
@@ -89,6 +90,9 @@ class TritonEncoder:
                 raise Unavailable(
                     f"Triton at {self._address} does not answer: {error.status()}"
                 ) from None
+            if is_device_lost(error):
+                # That of the instance there, not of this process: Triton starts it afresh.
+                raise Unavailable(f"the model at {self._address} has lost its device") from None
             raise
         vectors: NDArray[np.float32] = result.as_numpy("vectors")
         return vectors

@@ -1,18 +1,23 @@
 """The encoder inside Triton's Python backend.
 
-`triton_repository` copies this file into the model repository, so it imports nothing of ours.
+`triton_repository` copies this file, and what it imports of ours, into the model repository.
 It runs in Triton's environment: numpy and ctranslate2.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import ctranslate2
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
+_DEVICE_LOST = 3
+"""The status that our servers exit with then, too."""
 
 
 class TritonPythonModel:
@@ -22,10 +27,14 @@ class TritonPythonModel:
         """Loads the weights that lie beside this file."""
         config = json.loads(args["model_config"])
         parameters = {key: v["string_value"] for key, v in config["parameters"].items()}
-        weights = Path(args["model_repository"]) / args["model_version"] / "weights"
+        version = Path(args["model_repository"]) / args["model_version"]
+        sys.path.insert(0, str(version))
+        from services.runtime.device_memory import is_device_lost
+
+        self._is_device_lost = is_device_lost
         self._pooling = parameters["pooling"]
         self._model: Any = ctranslate2.Encoder(
-            str(weights),
+            str(version / "weights"),
             device="cuda" if args["model_instance_kind"] == "GPU" else "cpu",
             device_index=int(args["model_instance_device_id"]),
             intra_threads=int(parameters["threads"]),
@@ -41,6 +50,9 @@ class TritonPythonModel:
             lengths = pb_utils.get_input_tensor_by_name(request, "lengths").as_numpy()
             vectors = self._encode(ids, lengths)
         except Exception as error:  # noqa: BLE001 - the caller is told, the instance lives on
+            if self._is_device_lost(error):
+                # Nothing more can be done in this process. Triton starts another in its place.
+                os._exit(_DEVICE_LOST)
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
         return pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor("vectors", vectors)])
 

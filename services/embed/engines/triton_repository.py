@@ -15,6 +15,7 @@ from services.embed.engines.ctranslate2 import prepare
 from services.embed.engines.selection import model_files
 from services.embed.pooling import Pooling
 from services.embed.settings import EmbedSettings
+from services.runtime import device_memory
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
 
@@ -73,6 +74,9 @@ def write_repository(
         encoding="utf-8",
     )
     shutil.copyfile(Path(__file__).with_name("triton_backend.py"), version / "model.py")
+    runtime = version / "services" / "runtime"
+    runtime.mkdir(parents=True)
+    shutil.copyfile(device_memory.__file__, runtime / "device_memory.py")
     shutil.copytree(weights, version / "weights")
 
 

@@ -34,8 +34,9 @@ from services.llm.prefixes import PrefixPolicy
 from services.llm.tokenizer import ByteLevelTokenizer
 from services.llm.turns import Turns, cost
 from services.runtime.batching import BatchScheduler
+from services.runtime.device import Device
 from services.runtime.engine_health import EngineHealth
-from services.runtime.errors import InvalidField
+from services.runtime.errors import InvalidField, ResourceMissing
 
 _SHARED_PROMPT_TOKENS = 768
 """Longer prompts run alone: a batch copies the reused prefix for each of its requests."""
@@ -52,6 +53,11 @@ _CHEAP_TOKENS = 32
 
 _OFF_LOOP_CHARACTERS = 4000
 """Longer conversations are tokenized in a thread, about 2 ms of work and more."""
+
+
+def cuda_devices() -> int:
+    """How many CTranslate2 finds."""
+    return int(ctranslate2.get_cuda_device_count())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class Ctranslate2Engine:
         self._guided_generators = GeneratorCache(self._load, limits.prefix_cache_tokens)
         self._vocabulary = Vocabulary(self._tokenizer.json, self._tokenizer.size, [self._end])
         self._turns = Turns()
-        self.health = EngineHealth("llm", probe=self.answer_once)
+        self.health = EngineHealth("llm", probe=self.answer_once, device=device)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self.health.watched(self._run),
             name="llm",
@@ -132,12 +138,26 @@ class Ctranslate2Engine:
             workers=limits.parallel,
         )
 
+    def load(self) -> None:
+        """Loads the weights; blocks for as long as that takes.
+
+        Raises:
+            ResourceMissing: They cannot be loaded there, or not in that type of computation.
+        """
+        try:
+            self._generators.lease(())
+        except (RuntimeError, ValueError) as error:
+            raise ResourceMissing(
+                f"{self._model.name} does not load on {self._device}: {error}",
+                "check VIVA_LLM_MODEL, VIVA_LLM_DEVICE and VIVA_LLM_COMPUTE_TYPE",
+            ) from None
+
     def _load(self) -> Any:
-        device, _, index = self._device.partition(":")
+        place = Device.parse(self._device)
         return ctranslate2.Generator(
             str(self._model.folder),
-            device=device,
-            device_index=int(index or 0),
+            device=place.kind,
+            device_index=place.index,
             compute_type=self._limits.compute_type,
             inter_threads=self._limits.parallel,
             intra_threads=self._limits.threads,
@@ -263,7 +283,7 @@ class Ctranslate2Engine:
         )
 
     async def answer_once(self) -> None:
-        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
+        """Answers, to prove that it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -276,8 +296,10 @@ async def open_engine(
 ) -> AsyncIterator[Ctranslate2Engine]:
     """Loads a model, warms it up and yields its engine."""
     engine = await asyncio.to_thread(Ctranslate2Engine, model, device, limits)
+    # Not in the first batch: admission would take the load for what an answer takes.
+    await asyncio.to_thread(engine.load)
     async with engine.scheduler:
-        await engine.answer_once()
+        await engine.scheduler.warm_up(engine.answer_once)
         yield engine
 
 

@@ -8,9 +8,8 @@ cut fails. No more requests are sent at once than the server is said to take; ot
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +61,6 @@ from services.runtime.errors import (
     ServiceError,
     Unavailable,
 )
-from services.runtime.logs import log
-
-_logger = logging.getLogger(__name__)
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -112,6 +108,7 @@ class OpenAiEngine:
         self._remote = remote
         self._client = client
         self._context_tokens = remote.context_tokens
+        self._greeted = False
         self._upstream = Upstream(remote.connections, remote.max_queue)
         self._health = EngineHealth("llm", probe=self._probe)
 
@@ -134,24 +131,33 @@ class OpenAiEngine:
         )
 
     async def greet(self) -> None:
-        """Asks what the server has; a server that is not up yet may come later.
+        """Asks what the server has; one that is not up yet is out of service until it is.
 
         Raises:
             ResourceMissing: It refuses the key.
         """
         try:
+            await self._greet()
+        except Unavailable as error:
+            self._health.take_out(error)
+
+    async def _greet(self) -> None:
+        try:
             response = await self._client.get("models")
         except httpx.HTTPError as error:
-            log(_logger, logging.WARNING, "model server unreachable", error=type(error).__name__)
-            return
+            raise _unreachable(error) from None
         if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise ResourceMissing(
                 f"{self._remote.base_url} refuses the key", "set VIVA_LLM_OPENAI_API_KEY"
             )
+        if response.is_server_error:
+            # A proxy whose server still loads its model.
+            raise refusal(response)
         if response.is_success:
             self._context_tokens = context_tokens(response, self._remote.model) or (
                 self._context_tokens
             )
+        self._greeted = True
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of a conversation, by vLLM's tokenize endpoint.
@@ -201,6 +207,10 @@ class OpenAiEngine:
                 raise
             seconds = loop.time() - started
         self._health.report(None)
+        if not self._greeted:
+            # It came up between two probes.
+            with suppress(Unavailable, ResourceMissing):
+                await self._greet()
         # A large schema takes its time to be compared with a large answer.
         reason = await asyncio.to_thread(reading.end)
         yield Finish(reason, reading.usage(), queue_time, seconds, batch_size=1)
@@ -290,7 +300,11 @@ class OpenAiEngine:
         return _Fault(refused, pause) if again else refused
 
     async def _probe(self) -> None:
-        """Has the model say one token; raises while it cannot."""
+        """Has the model say one token; raises while it cannot.
+
+        First it is asked again what it has: another may have been started in its place.
+        """
+        await self._greet()
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=1)
         body = request_body(prompt, self._remote.model, self._remote.dialect, 1)
         try:

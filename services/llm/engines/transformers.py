@@ -41,6 +41,11 @@ from services.runtime.errors import FailedPrecondition, InvalidField, ResourceMi
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+def cuda_devices() -> int:
+    """How many torch finds."""
+    return torch.cuda.device_count()
+
+
 class TransformersEngine:
     """Chats with one model. Open it with `open_engine`."""
 
@@ -85,7 +90,7 @@ class TransformersEngine:
         self._max_batch_size = max_batch_size
         self._vocabulary: Vocabulary | None = None
         self._turns = Turns()
-        self.health = EngineHealth("llm", probe=self.answer_once)
+        self.health = EngineHealth("llm", probe=self.answer_once, device=device)
         self.scheduler: BatchScheduler[Generation, None] = BatchScheduler(
             self.health.watched(self._run),
             name="llm",
@@ -198,7 +203,7 @@ class TransformersEngine:
         return [row.end() for row in rows]
 
     async def answer_once(self) -> None:
-        """Answers: before the first caller, who would pay for what is lazy, and to prove it can."""
+        """Answers, to prove that it can."""
         prompt = ChatPrompt((Message(Role.USER, "Hello"),), max_tokens=2)
         async with aclosing(self.chat(prompt)) as events:
             async for _ in events:
@@ -369,5 +374,5 @@ async def open_engine(
 
     engine = await asyncio.to_thread(load)
     async with engine.scheduler:
-        await engine.answer_once()
+        await engine.scheduler.warm_up(engine.answer_once)
         yield engine

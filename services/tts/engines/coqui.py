@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from services.runtime.audio.pcm import Float32
+from services.runtime.device import require
 from services.runtime.errors import InvalidField, ResourceMissing
 from services.tts.speech import (
     Delivery,
@@ -52,18 +53,23 @@ class CoquiSynthesizer:
         Args:
             model: A folder, or a name.
             threads: Of torch.
-            device: "cpu" or "cuda".
+            device: "cpu", "cuda" or "cuda:N".
 
         Raises:
-            ResourceMissing: The packages or the model are not there.
+            ResourceMissing: The packages, the model or the device are not there.
         """
         torch, loader = _import()
+        place = require(device, "VIVA_TTS_DEVICE", "torch", torch.cuda.device_count)
+        self._cuda_index = place.index if place.kind == "cuda" else None
         torch.set_num_threads(threads)
         checkpoint, config = _locate(model)
         self._torch = torch
-        self._loaded = loader(
-            tts_checkpoint=checkpoint, tts_config_path=config, use_cuda=device == "cuda"
-        )
+        with self._placed():
+            self._loaded = loader(
+                tts_checkpoint=checkpoint,
+                tts_config_path=config,
+                use_cuda=self._cuda_index is not None,
+            )
         self._tts: Any = self._loaded.tts_model
         self._is_xtts = hasattr(self._tts, "get_gpt_cond_latents")
         self._rate = int(self._loaded.output_sample_rate)
@@ -76,7 +82,7 @@ class CoquiSynthesizer:
             name=self._name,
             version="",
             engine="coqui",
-            device="cuda:0" if device == "cuda" else "cpu",
+            device="cpu" if self._cuda_index is None else f"cuda:{self._cuda_index}",
             languages=self._languages(),
             memory_bytes=parameters,
         )
@@ -102,7 +108,11 @@ class CoquiSynthesizer:
 
     def _speak(self, request: SpeechRequest) -> Speech | Exception:
         text = request.utterance.text
-        with self._torch.inference_mode(), self._seeded(request.delivery.seed):
+        with (
+            self._placed(),
+            self._torch.inference_mode(),
+            self._seeded(request.delivery.seed),
+        ):
             if self._is_xtts:
                 latents = self._voice_latents(request)
                 if latents is None:
@@ -187,6 +197,13 @@ class CoquiSynthesizer:
         self._latents.move_to_end(reference.digest)
         return latents
 
+    def _placed(self) -> AbstractContextManager[object]:
+        """The library takes whichever CUDA device is the thread's own."""
+        if self._cuda_index is None:
+            return nullcontext()
+        place: AbstractContextManager[object] = self._torch.cuda.device(self._cuda_index)
+        return place
+
     @contextmanager
     def _seeded(self, seed: int | None) -> Iterator[None]:
         if seed is None:
@@ -197,11 +214,14 @@ class CoquiSynthesizer:
             yield
 
     def _languages(self) -> tuple[str, ...]:
+        """Those that the model is told; it may know more."""
         config = self._tts.config
         names = list(
             getattr(config, "languages", None) or self._tts.language_manager.language_names
         )
-        return tuple(_tag(name) for name in names) or ("en",)
+        if self._is_xtts:
+            names = [name for name in names if name in _XTTS_LANGUAGES]
+        return tuple(_tag(name) for name in names[: None if self._is_xtts else 1]) or ("en",)
 
     def _list_voices(self) -> Iterator[Voice]:
         manager = getattr(self._tts, "speaker_manager", None)
@@ -296,7 +316,12 @@ def _tag(language: str) -> str:
     return "zh-CN" if primary(language) == "zh" else language
 
 
+_XTTS_ENGLISH, _XTTS_CHINESE = "en", "zh-cn"
+_XTTS_LANGUAGES = (_XTTS_ENGLISH, _XTTS_CHINESE)
+"""Texts are read out, numbers and all, in these alone; see normalization."""
+
+
 def _xtts_language(text: str) -> str:
     from services.tts.voices import CHINESE, detect_language
 
-    return "zh-cn" if detect_language(text) == CHINESE else "en"
+    return _XTTS_CHINESE if detect_language(text) == CHINESE else _XTTS_ENGLISH

@@ -26,7 +26,7 @@ from services.tts.engines.piper import spans_of
 from services.tts.espeak import Phonemizer
 from services.tts.mandarin import MandarinPronouncer
 from services.tts.onnx_graph import with_output
-from services.tts.onnx_session import open_session
+from services.tts.onnx_session import open_session, placed
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
 
@@ -156,6 +156,7 @@ class KokoroSynthesizer:
         mandarin: MandarinPronouncer | None,
         threads: int = 2,
         device: str = "cpu",
+        device_memory_bytes: int | None = None,
     ) -> None:
         """Loads the model.
 
@@ -163,7 +164,8 @@ class KokoroSynthesizer:
             model: The ONNX file.
             mandarin: Pronounces Chinese; None leaves English only.
             threads: Of onnxruntime.
-            device: "cpu" or "cuda".
+            device: "cpu", "cuda" or "cuda:N"; a graph that no GPU runs whole stays on the CPU.
+            device_memory_bytes: Most memory of a CUDA device that it may take.
 
         Raises:
             ResourceMissing: The voices or the runtime are not there.
@@ -178,8 +180,12 @@ class KokoroSynthesizer:
         self._phonemizer = Phonemizer("en-us")
         self._mandarin = mandarin
         weights = model.read_bytes()
+        device = placed(weights, device)
         self._session = open_session(
-            with_output(weights, _DURATIONS), threads=threads, device=device
+            with_output(weights, _DURATIONS),
+            threads=threads,
+            device=device,
+            device_memory_bytes=device_memory_bytes,
         )
         self._voices = tuple(
             Voice(

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.runtime.audio.pcm import Float32
+from services.runtime.device import Device
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import package_files
 from services.tts import installing
 from services.tts.espeak import Phonemizer
 from services.tts.onnx_graph import has_tensor, with_output
-from services.tts.onnx_session import open_session
+from services.tts.onnx_session import open_session, placed
 from services.tts.pronunciation import Symbol, pronounce
 from services.tts.speech import Gender, Model, Speech, SpeechRequest, TokenSpan, Voice
 
@@ -67,7 +68,13 @@ class PiperSynthesizer:
     """One Piper voice."""
 
     def __init__(
-        self, model: Path, voice: Voice | None = None, *, threads: int = 2, device: str = "cpu"
+        self,
+        model: Path,
+        voice: Voice | None = None,
+        *,
+        threads: int = 2,
+        device: str = "cpu",
+        device_memory_bytes: int | None = None,
     ) -> None:
         """Loads a voice.
 
@@ -75,7 +82,8 @@ class PiperSynthesizer:
             model: The `.onnx` file, its `.onnx.json` beside it.
             voice: What to call it; absent, the file tells.
             threads: Of onnxruntime.
-            device: "cpu" or "cuda".
+            device: "cpu", "cuda" or "cuda:N".
+            device_memory_bytes: Most memory of a CUDA device that it may take.
 
         Raises:
             ResourceMissing: The files or the runtime are not there.
@@ -98,13 +106,15 @@ class PiperSynthesizer:
         self._phonemizer = Phonemizer(config["espeak"]["voice"])
         self._voice = voice or _described(model, config)
         weights = model.read_bytes()
+        device = placed(weights, device)
         self._has_durations = has_tensor(weights, _DURATIONS)
         self._session = open_session(
             with_output(weights, _DURATIONS) if self._has_durations else weights,
             threads=threads,
             device=device,
+            device_memory_bytes=device_memory_bytes,
         )
-        self._device = device
+        self._on_gpu = Device.parse(device).kind == "cuda"
         self._model = Model(
             name=model.name.removesuffix(".onnx"),
             version=str(config.get("piper_version", "")),
@@ -127,7 +137,7 @@ class PiperSynthesizer:
     @property
     def max_batch_size(self) -> int:
         """One on a CPU, where a batch gains nothing."""
-        return _GPU_BATCH if self._device == "cuda" else _CPU_BATCH
+        return _GPU_BATCH if self._on_gpu else _CPU_BATCH
 
     def synthesize(self, requests: Sequence[SpeechRequest]) -> Sequence[Speech | Exception]:
         """Speaks requests of one delivery as one padded batch; padding leaves the samples alone."""

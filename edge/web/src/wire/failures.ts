@@ -106,6 +106,7 @@ const BY_REASON: Readonly<Record<string, FailureKind>> = {
   WRONG_VERB: "unsupported",
   WRONG_CONTENT_TYPE: "unsupported",
   REQUEST_TOO_LARGE: "badInput",
+  TOO_LARGE_FOR_DEVICE: "badInput",
   HEADERS_TOO_LARGE: "unsupported",
   RATE_LIMITED: "rateLimited",
   TOO_SLOW: "tooSlow",
