@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
-import yaml
+from services.interview.authored import read_authored
 
 CRAFTS = Path(__file__).parent / "crafts.yaml"
 
@@ -101,9 +102,10 @@ def _words(title: str, general: re.Pattern[str] = _NOTHING) -> frozenset[str]:
     return frozenset(found)
 
 
-def load_crafts(path: Path = CRAFTS) -> Crafts:
-    """Reads the names of positions."""
-    content: Mapping[str, Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+@cache
+def load_crafts() -> Crafts:
+    """Reads the names of positions, once."""
+    content: Mapping[str, Mapping[str, str]] = read_authored(CRAFTS)
     names = {
         side: [name.strip() for names in languages.values() for name in names.split(",")]
         for side, languages in content.items()
