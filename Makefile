@@ -22,7 +22,7 @@ MESHES := tests/cli tests/edge tests/faults tests/e2e
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast test-faults web check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast test-quick test-faults web check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,10 @@ test-meshes: TESTS = $(MESHES) -o cache_dir=.pytest_cache/meshes
 test-models test-meshes:
 	@$(BIN)/python -m pytest $(TESTS) || { echo "once more, what has failed:"; $(BIN)/python -m pytest $(TESTS) $(AGAIN); }
 
-test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
+test-fast: setup-check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) test-quick check
+
+test-quick:
 	@$(BIN)/python -m pytest --fast
 
 test-faults: setup-test ## Every fault, on real servers and models too, and a long random run; SEED= names its schedule

@@ -69,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         if leave
     }
-    deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
+    kept, deselected = [], []
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        (deselected if marks & left_out else kept).append(item)
     config.hook.pytest_deselected(items=deselected)
-    items[:] = [item for item in items if item not in deselected]
+    items[:] = kept

@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.queueing import Lane, Priority, Waiting
 from services.runtime.speed import Speed
@@ -67,6 +67,9 @@ class Batch(NamedTuple, Generic[ItemT]):
     due: float
 
 
+_NOTHING: Batch[Any] = Batch([], 0.0, math.inf)
+
+
 class Picker:
     """Picks batches, in the light of how long they take."""
 
@@ -106,7 +109,7 @@ class Picker:
             usual = min(self._usual[:urgency], default=math.inf)
             seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
             limit = min(self.limits.cost, speed.cost_within(seconds))
-            less_urgent = waiting.lanes[urgency + 1 :]
+            less_urgent = list(filter(None, waiting.lanes[urgency + 1 :]))
             heads = [
                 (lane.jobs[taken[lane]].place, lane)
                 for lane in lanes.values()
@@ -115,9 +118,9 @@ class Picker:
             heapq.heapify(heads)
             while heads:
                 _, lead = heads[0]
-                batch: Batch[ItemT] = Batch([], 0.0, math.inf)
-                batch = self._joined(batch, taken, lead, limit)
-                if company := [of[lead.key] for of in less_urgent if lead.key in of]:
+                batch: Batch[ItemT] = self._joined(_NOTHING, taken, lead, limit)
+                company = less_urgent and [of[lead.key] for of in less_urgent if lead.key in of]
+                if company:
                     short = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
                     for lane in company:
                         batch = self._joined(batch, taken, lane, short)
@@ -133,14 +136,18 @@ class Picker:
         """The batch with as many more jobs of a lane as it can take."""
         parts, cost, due = batch
         start = stop = taken[lane]
-        room = self.limits.items - sum([part.stop - part.start for part in parts])
+        room = self.limits.items
+        for part in parts:
+            room -= part.stop - part.start
+        # A forecast comes here for every batch that waits, whenever a call is decided upon.
         for job in lane.jobs[start : start + room]:
-            if (parts or stop > start) and cost + job.cost > limit:
+            more = cost + job.cost
+            if more > limit and (parts or stop > start):
                 break
-            cost += job.cost
+            cost = more
             stop += 1
+            due = min(due, job.submission.deadline)
         if stop == start:
             return batch
         taken[lane] = stop
-        due = min(due, *[job.submission.deadline for job in lane.jobs[start:stop]])
         return Batch([*parts, Part(lane, start, stop)], cost, due)

@@ -120,7 +120,7 @@ BULK = [
         MODELS,
         (1, 2),
         (Priority.INTERACTIVE, Priority.BATCH),
-        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (256, 12, 10)],
+        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (128, 12, 10)],
     )
     # A crowd at once, or little time, on an unsteady machine: nothing is known yet, or for sure.
     if cost in STEADY or (callers == 1 and times == 5)
@@ -156,6 +156,7 @@ def test_batch_work_gets_only_what_more_urgent_work_leaves(cost: str) -> None:
     assert outcomes["batch"].steady <= 0.1 * sum(outcome.steady for outcome in outcomes.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deadlines", [(1, 2), (1, 10)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(

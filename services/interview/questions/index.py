@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -136,15 +137,16 @@ class QuestionIndex:
 
     def like(self, question: Question, accepts: Callable[[Question], bool]) -> Sequence[Found]:
         """The accepted questions by their nearness to another one, best first; asks no model."""
+        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
         places = {each.id: place for place, each in enumerate(self._questions)}
         own = places.get(question.id)
         if self._vectors is None or own is None or not reads(self._model, question.language):
-            scores = by_words(question.passage, (each.passage for each in self._questions))
+            near = by_words(question.passage, (self._questions[i].passage for i in fitting))
         else:
-            scores = self._vectors @ self._vectors[own]
-        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
+            near = self._vectors[fitting] @ self._vectors[own]
+        scores = dict(zip(fitting, map(float, near), strict=True))
         fitting.sort(key=lambda index: -scores[index])
-        return [Found(self._questions[i], float(scores[i])) for i in fitting]
+        return [Found(self._questions[i], scores[i]) for i in fitting]
 
     async def _scores(self, query: str, language: str, places: Sequence[int]) -> list[float]:
         """The nearness of the questions at these places, which are in one language."""
@@ -176,5 +178,11 @@ def _language(query: str) -> str:
 def by_words(query: str, passages: Iterable[str]) -> npt.NDArray[np.float32]:
     """The share of the query's content words in each passage."""
     wanted = content_words(query)
-    shares = [len(wanted & content_words(p)) / max(1, len(wanted)) for p in passages]
+    shares = [len(wanted & _passage_words(p)) / max(1, len(wanted)) for p in passages]
     return np.asarray(shares, dtype=np.float32)
+
+
+@lru_cache(2048)
+def _passage_words(passage: str) -> frozenset[str]:
+    """Of one of the bank's passages: those are few, and compared with whatever is looked for."""
+    return content_words(passage)

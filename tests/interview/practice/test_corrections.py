@@ -75,6 +75,7 @@ def test_every_mistake_of_a_long_text_is_found_once(text: str) -> None:
     assert all(one[1] <= other[0] for one, other in pairwise(places))
 
 
+@pytest.mark.slow
 def test_nothing_is_corrected_in_the_written_answers_and_questions_of_others() -> None:
     said = [
         str(text)
