@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -97,13 +97,20 @@ class Picker:
             cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
 
-    def batches(self, waiting: Waiting[ItemT]) -> Iterator[Batch[ItemT]]:
+    def batches(
+        self, waiting: Waiting[ItemT], after: Iterable[Batch[ItemT]] = ()
+    ) -> Iterator[Batch[ItemT]]:
         """What workers would take, one batch after another, if nothing more came.
 
         Nothing is taken out; what is to run is the first.
+
+        Args:
+            waiting: All work.
+            after: The first of them, where they are known; what follows is found.
         """
         speed = self._speed
         taken: dict[Lane[ItemT], int] = defaultdict(int)
+        taken.update((lane, stop) for batch in after for lane, _, stop in batch.parts)
         for urgency, lanes in enumerate(waiting.lanes):
             # A batch cannot be stopped: it must not hold up more urgent work, should some come.
             usual = min(self._usual[:urgency], default=math.inf)
@@ -118,7 +125,7 @@ class Picker:
             heapq.heapify(heads)
             while heads:
                 _, lead = heads[0]
-                batch: Batch[ItemT] = self._joined(_NOTHING, taken, lead, limit)
+                batch = self._joined(_NOTHING, taken, lead, limit)
                 company = less_urgent and [of[lead.key] for of in less_urgent if lead.key in of]
                 if company:
                     short = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
@@ -146,8 +153,8 @@ class Picker:
                 break
             cost = more
             stop += 1
-            due = min(due, job.submission.deadline)
         if stop == start:
             return batch
         taken[lane] = stop
+        due = min(due, *[job.submission.deadline for job in lane.jobs[start:stop]])
         return Batch([*parts, Part(lane, start, stop)], cost, due)

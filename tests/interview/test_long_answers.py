@@ -148,6 +148,9 @@ def test_reading_grows_with_the_length_and_not_with_its_square(reader: str) -> N
         if whole > HARMLESS_SECONDS:
             half = seconds(read_it, heap, LONGEST // 2)
             if whole > 3 * half:
+                # What others did to the caches meanwhile is not the reader's.
+                whole = min(whole, seconds(read_it, heap, LONGEST))
+            if whole > 3 * half:
                 slow[name] = (half, whole)
     assert not slow
 

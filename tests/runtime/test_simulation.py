@@ -15,7 +15,7 @@ import pytest
 
 from services.runtime.batching import Priority
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded
-from tests.runtime.simulation import SIZE, Model, Simulation, Traffic
+from tests.runtime.simulation import SIZE, WARM_UP, Model, Simulation, Traffic
 
 MODELS = {
     "flat": Model(0.4, 0.0),
@@ -65,8 +65,8 @@ def test_matrix(
     *, keys: int, mixed: bool, workers: int, cost: str, load: float, stalls: bool
 ) -> None:
     model = MODELS[cost]
-    # The first quarter, in which the queue builds up, is two rounds at least.
-    seconds = 4 * two_rounds(keys) * model.turn
+    # The queue builds up for two rounds at least.
+    seconds = two_rounds(keys) * model.turn / WARM_UP
     when = [0.4 * seconds, 0.7 * seconds] if stalls else []
     sim = Simulation(model, keys=keys, workers=workers, stalls=when)
     outcomes = sim.play(*offered(model, keys, workers, load, mixed=mixed), seconds=seconds)
