@@ -20,8 +20,8 @@ _ENGINES = re.compile(
     r"|tests\.(?:triton|embed\.checkpoints))\b",
     re.MULTILINE,
 )
-# These start every server, or install the wheel.
-_WHOLE_MESH = {"e2e", "test_wheel.py"}
+# These start every server as a process, or install the wheel.
+_WHOLE_MESH = {"e2e", "test_matrix.py", "test_connections.py", "test_wheel.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
