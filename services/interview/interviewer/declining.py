@@ -124,9 +124,10 @@ def declined(answer: str) -> bool:
 
     Every clause must decline or be polite: "I don't know Rust, but I keep backups" answers.
     """
-    words = simplified(answer).lower().replace("’", "'").strip()
+    words = answer.lower().replace("’", "'").strip()
     if count(words) > SHORT_WORDS:
         return False
+    words = simplified(words)
     for contraction, expansion in _EXPANSIONS:
         words = contraction.sub(expansion, words)
     clauses = [clause.strip() for clause in _CLAUSE_ENDS.split(words)]
