@@ -46,7 +46,8 @@ test-fast: setup-check ## Set up, check and run what is quick: no torch, no Trit
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) check fast-models fast-meshes
 
 fast-models: TESTS = $(MESHES:%=--ignore=%) -o cache_dir=.pytest_cache/models
-fast-meshes: TESTS = $(MESHES) -o cache_dir=.pytest_cache/meshes
+# A folder that is named is never left out.
+fast-meshes: TESTS = $(filter-out tests/e2e,$(MESHES)) -o cache_dir=.pytest_cache/meshes
 fast-models fast-meshes:
 	@$(BIN)/python -m pytest --fast $(TESTS)
 

@@ -138,7 +138,7 @@ def test_a_call_of_many_items_neither_locks_others_out_nor_is_late(
     quiet = Traffic("quiet", 0.05 / model.expected(1), 6 * model.turn, callers=1, items=1)
     bulk = Traffic("bulk", 0, within, priority, callers=callers, items=items)
     sim = Simulation(model, workers=workers)
-    outcomes = sim.play(quiet, bulk, seconds=max(200 * model.turn, 4 * within))
+    outcomes = sim.play(quiet, bulk, seconds=max(200 * model.turn, 3 * within))
     refused = outcomes["quiet"].refused + outcomes["quiet"].hopeless
     assert refused <= max(1, 0.05 * outcomes["quiet"].answered.total())
     assert sim.late_share <= 0.01
