@@ -126,8 +126,7 @@ class Picker:
             while heads:
                 _, lead = heads[0]
                 batch = self._joined(_NOTHING, taken, lead, limit)
-                company = less_urgent and [of[lead.key] for of in less_urgent if lead.key in of]
-                if company:
+                if company := [of[lead.key] for of in less_urgent if lead.key in of]:
                     short = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
                     for lane in company:
                         batch = self._joined(batch, taken, lane, short)
