@@ -23,7 +23,7 @@ MESHES := tests/edge tests/faults tests/e2e tests/web
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast test-faults web check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast fast-models fast-meshes test-faults web check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,14 @@ test-meshes: TESTS = $(MESHES) -o cache_dir=.pytest_cache/meshes
 test-models test-meshes:
 	@$(BIN)/python -m pytest $(TESTS) || { echo "once more, what has failed:"; $(BIN)/python -m pytest $(TESTS) $(AGAIN); }
 
-test-fast: check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
-	@$(BIN)/python -m pytest --fast
+test-fast: setup-check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) check fast-models fast-meshes
+
+fast-models: TESTS = $(MESHES:%=--ignore=%) -o cache_dir=.pytest_cache/models
+# A folder that is named is never left out.
+fast-meshes: TESTS = $(filter-out tests/e2e,$(MESHES)) -o cache_dir=.pytest_cache/meshes
+fast-models fast-meshes:
+	@$(BIN)/python -m pytest --fast $(TESTS)
 
 test-faults: setup-test ## Every fault, on real servers and models too, and a long random run; SEED= names its schedule
 	@$(BIN)/python -m pytest tests/faults tests/e2e/test_killed_servers.py --faults --faults-seconds 60 --faults-seed $(SEED)

@@ -25,8 +25,8 @@ _ENGINES = re.compile(
     r"|tests\.(?:triton|embed\.checkpoints))\b",
     re.MULTILINE,
 )
-# These start every server, or install the wheel.
-_WHOLE_MESH = {"e2e", "test_wheel.py"}
+# These start every server as a process, or install the wheel.
+_WHOLE_MESH = {"e2e", "test_matrix.py", "test_connections.py", "test_wheel.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,9 +74,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         if leave
     }
-    deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
+    kept: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        (deselected if marks & left_out else kept).append(item)
     config.hook.pytest_deselected(items=deselected)
-    items[:] = [item for item in items if item not in deselected]
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from services.runtime.errors import DeadlineTooShort, Overloaded
@@ -172,7 +172,7 @@ class Admission(Generic[ItemT]):
             if not tried and done > room:
                 return Refusal("deadline", done - room)
             risk = self._risk(new, now, forecast, missed, part)
-        if risk and self._is_more(risk, self._risk_without(new, now, free, part)):
+        if risk and self._is_more(risk, self._risk_without(new, now, free, part, forecast)):
             return Refusal("others_deadline", done)
         return None
 
@@ -243,16 +243,38 @@ class Admission(Generic[ItemT]):
         return workers[0] - min(free)
 
     def _risk_without(
-        self, new: Submission, now: float, free: Sequence[float], part: float
+        self,
+        new: Submission,
+        now: float,
+        free: Sequence[float],
+        part: float,
+        forecast: Sequence[Step],
     ) -> Risk:
+        """Who would be late without a submission; the forecast up to it stays as it is."""
+        known = self._before(new, forecast)
         for job in new.jobs:
             self._waiting.drop(job)
         missed = self._missed(free)
         with self._waiting.all_ready():
-            risk = self._risk(new, now, self._forecast(free), missed, part)
+            risk = self._risk(new, now, self._forecast(free, known), missed, part)
         for job in new.jobs:
             self._waiting.push(job)
         return risk
+
+    def _before(self, new: Submission, forecast: Sequence[Step]) -> list[Batch[Any]]:
+        """The batches before the first one with a submission's work in it."""
+        if self._waiting.promised:
+            return []  # it has other places once the submission is gone
+        lanes = self._waiting.lanes[new.priority]
+        first: dict[Lane[Any], int] = {}
+        for job in new.jobs:
+            first.setdefault(lanes[job.key], lanes[job.key].index(job))
+        batches: list[Batch[Any]] = []
+        for step in forecast:
+            if any(stop > first.get(lane, stop) for lane, _, stop in step.batch.parts):
+                break
+            batches.append(step.batch)
+        return batches
 
     def _risk(
         self, new: Submission, now: float, forecast: Iterable[Step], missed: float, part: float
@@ -275,16 +297,17 @@ class Admission(Generic[ItemT]):
                         risk[other] = (seconds + late - part * left, lost or likely > left)
         return risk
 
-    def _forecast(self, free: Iterable[float]) -> Iterator[Step]:
+    def _forecast(self, free: Iterable[float], known: Sequence[Batch[Any]] = ()) -> Iterator[Step]:
         """The batches to come, if nothing more came.
 
         Args:
             free: Seconds until each worker is free.
+            known: The first of them.
         """
         workers = [(seconds, 0.0) for seconds in free]
         heapq.heapify(workers)
         deviation, doubt = self._speed.deviation, self._speed.doubt
-        for batch in self._picker.batches(self._waiting):
+        for batch in chain(known, self._picker.batches(self._waiting, known)):
             start, variance = workers[0]
             seconds = self._speed.seconds(batch.cost)
             likely = start + seconds

@@ -14,9 +14,9 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.runtime.queueing import Lane, Priority, Waiting
 from services.runtime.speed import Speed
@@ -67,6 +67,9 @@ class Batch(NamedTuple, Generic[ItemT]):
     due: float
 
 
+_NOTHING: Batch[Any] = Batch([], 0.0, math.inf)
+
+
 class Picker:
     """Picks batches, in the light of how long they take."""
 
@@ -95,19 +98,26 @@ class Picker:
             cost if usual == math.inf else _KEPT * usual + (1 - _KEPT) * cost
         )
 
-    def batches(self, waiting: Waiting[ItemT]) -> Iterator[Batch[ItemT]]:
+    def batches(
+        self, waiting: Waiting[ItemT], after: Iterable[Batch[ItemT]] = ()
+    ) -> Iterator[Batch[ItemT]]:
         """What workers would take, one batch after another, if nothing more came.
 
         Nothing is taken out; what is to run is the first.
+
+        Args:
+            waiting: All work.
+            after: The first of them, where they are known; what follows is found.
         """
         speed = self._speed
         taken: dict[Lane[ItemT], int] = defaultdict(int)
+        taken.update((lane, stop) for batch in after for lane, _, stop in batch.parts)
         for urgency, lanes in enumerate(waiting.lanes):
             # A batch cannot be stopped: it must not hold up more urgent work, should some come.
             usual = min(self._usual[:urgency], default=math.inf)
             seconds = min(self.limits.seconds, _PATIENCE * speed.seconds(usual))
             limit = min(self.limits.cost, speed.cost_within(seconds))
-            less_urgent = waiting.lanes[urgency + 1 :]
+            less_urgent = list(filter(None, waiting.lanes[urgency + 1 :]))
             heads = [
                 (lane.jobs[taken[lane]].place, lane)
                 for lane in lanes.values()
@@ -116,8 +126,7 @@ class Picker:
             heapq.heapify(heads)
             while heads:
                 _, lead = heads[0]
-                batch: Batch[ItemT] = Batch([], 0.0, math.inf)
-                batch = self._joined(batch, taken, lead, limit)
+                batch = self._joined(_NOTHING, taken, lead, limit)
                 if company := [of[lead.key] for of in less_urgent if lead.key in of]:
                     short = min(limit, speed.cost_within(_PATIENCE * speed.seconds(batch.cost)))
                     for lane in company:
@@ -134,11 +143,15 @@ class Picker:
         """The batch with as many more jobs of a lane as it can take."""
         parts, cost, due = batch
         start = stop = taken[lane]
-        room = self.limits.items - sum([part.stop - part.start for part in parts])
+        room = self.limits.items
+        for part in parts:
+            room -= part.stop - part.start
+        # A forecast comes here for every batch that waits, whenever a call is decided upon.
         for job in lane.jobs[start : start + room]:
-            if (parts or stop > start) and cost + job.cost > limit:
+            more = cost + job.cost
+            if more > limit and (parts or stop > start):
                 break
-            cost += job.cost
+            cost = more
             stop += 1
         if stop == start:
             return batch

@@ -6,8 +6,9 @@ import asyncio
 import bisect
 import contextlib
 import enum
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from opentelemetry import context as otel_context
@@ -90,8 +91,7 @@ class Job(Generic[ItemT]):
     waiting: bool = False
 
 
-def _place(job: Job[Any]) -> Place:
-    return job.place
+_place: Callable[[Job[Any]], Place] = attrgetter("place")
 
 
 @dataclass(slots=True, eq=False)

@@ -142,6 +142,7 @@ async def test_hints_may_be_any_text(stub: Stub) -> None:
     assert turn.reason == asr_pb2.END_REASON_SILENCE
 
 
+@pytest.mark.slow
 async def test_clipped_speech_is_still_understood(stub: Stub) -> None:
     speech = np.concatenate([read_wav(librivox()[4].path), silence(1)])
     loud = speech * np.float32(1.0 / np.abs(speech).max()) * 6

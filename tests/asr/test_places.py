@@ -141,6 +141,7 @@ def test_who_speaks_from_the_beginning_keeps_the_place_until_it_is_known_what_fo
     serve(script)
 
 
+@pytest.mark.slow
 def test_short_calls_are_answered_while_silent_recordings_are_read() -> None:
     async def script(recognise: Recognize, ear: Ear) -> None:
         long = [asyncio.create_task(recognise(quiet(600), 200.0)) for _ in range(4)]

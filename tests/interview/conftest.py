@@ -13,6 +13,7 @@ from services.embed.settings import EmbedSettings
 from services.interview.clients.embed import EmbedClient
 from services.interview.questions.bank import Bank, load_bank
 from services.interview.store.memory import MemoryStore
+from services.runtime import server
 from services.runtime.channel import open_channel
 from services.runtime.server import serving
 from tests.interview.calls import Wire
@@ -48,6 +49,8 @@ def bank() -> Bank:
 
 
 @pytest_asyncio.fixture
-async def wire(tmp_path: Path, bank: Bank) -> AsyncIterator[Wire]:
+async def wire(tmp_path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
+    # At the end nobody calls any more: nothing is on its way that would be waited for.
+    monkeypatch.setattr(server, "_QUIET_SECONDS", 0.0)
     async with orchestrator(MemoryStore(100), bank, tmp_path) as running:
         yield running.wire

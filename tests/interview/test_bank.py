@@ -11,7 +11,7 @@ import pytest
 
 from services.interview.clients.embed import EmbedClient
 from services.interview.interviewer.guarding import content_words
-from services.interview.questions.bank import Bank, load_bank
+from services.interview.questions.bank import Bank, load_bank, read_bank
 from services.interview.questions.index import BATCH
 from services.interview.record import Category, Difficulty
 
@@ -75,7 +75,7 @@ def test_a_file_with_a_mistake_names_the_question(tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text("category: technical\nquestions:\n  - id: one-two\n    text: Why?\n")
     with pytest.raises(ValueError, match=r"broken\.yaml: one-two"):
-        load_bank(tmp_path)
+        read_bank(tmp_path)
 
 
 def test_every_follow_up_is_worth_asking() -> None:
@@ -95,11 +95,11 @@ def test_a_follow_up_names_the_point_it_asks_for(tmp_path: Path) -> None:
     )
     path = tmp_path / "bank.yaml"
     path.write_text(entry)
-    (question,) = load_bank(tmp_path)
+    (question,) = read_bank(tmp_path)
     assert question.aimed == (("Any?", None), ("Second?", 1))
     path.write_text(entry.replace("2: Second", "3: Second"))
     with pytest.raises(ValueError, match="one-two: a follow-up asks for key point 3 of 2"):
-        load_bank(tmp_path)
+        read_bank(tmp_path)
 
 
 def test_there_are_enough_questions_in_chinese_of_every_category() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
+import pytest_asyncio
 
 from services.cli.bench.report import (
     ANSWERS,
@@ -32,10 +35,15 @@ async def judge(judged: Judged, embedder: EmbedClient | FakeEmbedder) -> Questio
     return result
 
 
-async def test_points_counted_as_made_were_made(embedder: EmbedClient) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def results(embedder: EmbedClient) -> Mapping[Judged, QuestionResult]:
+    """What is found in each answer that was judged."""
+    return {judged: await judge(judged, embedder) for judged in JUDGED}
+
+
+async def test_points_counted_as_made_were_made(results: Mapping[Judged, QuestionResult]) -> None:
     found = made = right = 0
-    for judged in JUDGED:
-        result = await judge(judged, embedder)
+    for judged, result in results.items():
         covered = {i for i, point in enumerate(result.key_points) if point.covered}
         found += len(covered)
         made += len(judged.makes)
@@ -44,18 +52,21 @@ async def test_points_counted_as_made_were_made(embedder: EmbedClient) -> None:
     assert right / made >= 0.6
 
 
-async def test_an_answer_about_something_else_makes_no_point(embedder: EmbedClient) -> None:
-    for judged in JUDGED:
+async def test_an_answer_about_something_else_makes_no_point(
+    results: Mapping[Judged, QuestionResult],
+) -> None:
+    for judged, result in results.items():
         if not judged.makes:
-            result = await judge(judged, embedder)
             assert not any(point.covered for point in result.key_points)
             assert result.score < 25
 
 
-async def test_a_good_answer_scores_above_a_poor_one(embedder: EmbedClient) -> None:
+async def test_a_good_answer_scores_above_a_poor_one(
+    results: Mapping[Judged, QuestionResult],
+) -> None:
     good, *_ = (j for j in JUDGED if j.question_id == "tech-data-index" and j.makes)
     poor, *_ = (j for j in JUDGED if j.question_id == "tech-data-index" and not j.makes)
-    assert (await judge(good, embedder)).score > 2 * (await judge(poor, embedder)).score
+    assert results[good].score > 2 * results[poor].score
 
 
 async def test_without_embeddings_words_are_compared_and_the_report_says_so() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from viva.interview.v1.interview_service_pb2 import ConverseRequest
 
+from services.interview.authored import read_authored
 from services.interview.interviewer import lines
 from services.interview.questions.bank import load_bank
 from services.interview.questions.crafts import CRAFTS, Craft, load_crafts
@@ -21,10 +21,10 @@ BANK = load_bank()
 KNOWN = load_crafts()
 NAMES = {
     side: [name.strip() for names in languages.values() for name in names.split(",")]
-    for side, languages in yaml.safe_load(CRAFTS.read_text(encoding="utf-8")).items()
+    for side, languages in read_authored(CRAFTS).items()
 }
 HELD_OUT = [
-    yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))
+    read_authored(Path(__file__).parent / name)
     for name in ("titles_held_out.yaml", "titles_held_out_later.yaml")
 ]
 NURSE = InterviewSettings(rounds=10, job_title="Nurse", own_trade=True)

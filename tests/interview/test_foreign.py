@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
+from services.interview.authored import read_authored
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.foreign import PINYIN, foreign
 from services.interview.interviewer.summarising import compose
@@ -19,9 +19,7 @@ from tests.interview.stage import FakeEmbedder, question
 from tests.interview.test_reports import interview, typed
 
 Answers = Mapping[str, Sequence[str]]
-WRITTEN: Mapping[str, Answers] = yaml.safe_load(
-    Path(__file__).with_name("languages.yaml").read_text(encoding="utf-8")
-)
+WRITTEN: Mapping[str, Answers] = read_authored(Path(__file__).with_name("languages.yaml"))
 ENGLISH = [(kind, text) for kind, texts in WRITTEN["english"].items() for text in texts]
 OTHER = [(name, text) for name, texts in WRITTEN["other"].items() for text in texts]
 SPANISH = (

@@ -51,6 +51,7 @@ async def tables(server: Server) -> set[str]:
     return {row["tablename"] for row in rows}
 
 
+@pytest.mark.slow
 async def test_three_that_start_at_once_all_succeed(empty: Server) -> None:
     program = (
         "import asyncio; from pathlib import Path;"

@@ -9,6 +9,7 @@ import pytest
 from tests.server_process import failed_start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["PORT", "METRICS_PORT"])
 async def test_a_port_in_use_is_one_line(variable: str) -> None:
     with socket.socket() as taken:

@@ -48,6 +48,7 @@ def entry(seq: int) -> Entry:
     return Entry(seq, 0.5, CandidateTurn(turn(seq)))
 
 
+@pytest.mark.slow
 async def test_a_killed_database_is_told_and_found_again(postgres: Postgres) -> None:
     server = await postgres.emptied()
     async with opened(server) as store:

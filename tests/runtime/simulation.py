@@ -14,6 +14,8 @@ from tests.runtime import virtual_time
 
 SIZE = 16
 """Most items in a batch."""
+WARM_UP = 1 / 3
+"""The part of a run in which the queue builds up; what is served in it does not count."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Outcome:
 
     Attributes:
         answered: In time, by caller.
-        steady: Of these, those after the first quarter of the run and before its end.
+        steady: Of these, those after the warm-up and before the end of the run.
         refused: As too much for now.
         hopeless: As too much for any time.
         late: Accepted, and not answered in time.
@@ -158,7 +160,7 @@ class Simulation:
         That is what no scheduler can exceed: a server that knew all arrivals beforehand and never
         ran a batch that is not full, at the noise there was, while it does not stall.
         """
-        start = self._seconds / 4
+        start = WARM_UP * self._seconds
         stalled = sum(max(0.0, min(e, self._seconds) - max(s, start)) for s, e in self._stalled)
         seconds = self._workers * (self._seconds - start) - stalled
         noise = self._drawn / self._expected
@@ -242,7 +244,7 @@ class Simulation:
         else:
             outcome.answered[caller] += items
             outcome.latencies.append(loop.time() - now)
-            if self._seconds / 4 < loop.time() <= self._seconds:
+            if WARM_UP * self._seconds < loop.time() <= self._seconds:
                 outcome.steady += items
 
     def _is_excused(self, accepted: float, due: float) -> bool:

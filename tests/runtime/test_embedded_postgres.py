@@ -28,6 +28,7 @@ def postgres() -> Iterator[Postgres]:
         yield running
 
 
+@pytest.mark.slow
 async def test_it_serves_in_a_private_folder_whose_path_is_too_long_for_a_socket(
     tmp_path: Path,
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_lock_that_names_a_process_of_another_kind_is_none(tmp_path: Path) -> 
         stranger.wait(GUARD_SECONDS)
 
 
+@pytest.mark.slow
 def test_one_that_runs_is_left_alone(postgres: Postgres) -> None:
     remnants.clear(postgres.folder, 0.1)
     assert postgres.process.poll() is None

@@ -27,7 +27,10 @@ class Metric:
 def registered() -> Iterator[Metric]:
     for part in ("services", "edge"):
         for file in (ROOT / part).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            source = file.read_text("utf-8")
+            if not any(f"{kind}(" in source for kind in KINDS):
+                continue
+            for node in ast.walk(ast.parse(source)):
                 match node:
                     case ast.Call(
                         func=ast.Name(id=kind), args=[ast.Constant(value=str(name)), _, *rest]

@@ -15,7 +15,7 @@ import pytest
 
 from services.runtime.batching import Priority
 from services.runtime.errors import DeadlineExpired, DeadlineTooShort, Overloaded
-from tests.runtime.simulation import SIZE, Model, Simulation, Traffic
+from tests.runtime.simulation import SIZE, WARM_UP, Model, Simulation, Traffic
 
 MODELS = {
     "flat": Model(0.4, 0.0),
@@ -65,8 +65,8 @@ def test_matrix(
     *, keys: int, mixed: bool, workers: int, cost: str, load: float, stalls: bool
 ) -> None:
     model = MODELS[cost]
-    # The first quarter, in which the queue builds up, is two rounds at least.
-    seconds = 4 * two_rounds(keys) * model.turn
+    # The queue builds up for two rounds at least.
+    seconds = two_rounds(keys) * model.turn / WARM_UP
     when = [0.4 * seconds, 0.7 * seconds] if stalls else []
     sim = Simulation(model, keys=keys, workers=workers, stalls=when)
     outcomes = sim.play(*offered(model, keys, workers, load, mixed=mixed), seconds=seconds)
@@ -120,7 +120,7 @@ BULK = [
         MODELS,
         (1, 2),
         (Priority.INTERACTIVE, Priority.BATCH),
-        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (256, 12, 10)],
+        [(64, 1, 1.5), (64, 1, 2), (64, 1, 5), (512, 1, 1.5), (512, 1, 5), (128, 12, 10)],
     )
     # A crowd at once, or little time, on an unsteady machine: nothing is known yet, or for sure.
     if cost in STEADY or (callers == 1 and times == 5)
@@ -138,7 +138,7 @@ def test_a_call_of_many_items_neither_locks_others_out_nor_is_late(
     quiet = Traffic("quiet", 0.05 / model.expected(1), 6 * model.turn, callers=1, items=1)
     bulk = Traffic("bulk", 0, within, priority, callers=callers, items=items)
     sim = Simulation(model, workers=workers)
-    outcomes = sim.play(quiet, bulk, seconds=max(200 * model.turn, 4 * within))
+    outcomes = sim.play(quiet, bulk, seconds=max(200 * model.turn, 3 * within))
     refused = outcomes["quiet"].refused + outcomes["quiet"].hopeless
     assert refused <= max(1, 0.05 * outcomes["quiet"].answered.total())
     assert sim.late_share <= 0.01
@@ -156,6 +156,7 @@ def test_batch_work_gets_only_what_more_urgent_work_leaves(cost: str) -> None:
     assert outcomes["batch"].steady <= 0.1 * sum(outcome.steady for outcome in outcomes.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deadlines", [(1, 2), (1, 10)])
 @pytest.mark.parametrize("keys", [1, 16])
 def test_equal_demand_is_served_equally_whatever_the_deadlines(

@@ -191,7 +191,8 @@ async def test_a_channel_that_closes_in_mid_stream_leaves_nothing_and_disturbs_n
     [("PORT", "none"), ("ENGINES", '["flite"]'), ("DEFAULT_VOICE", "nobody"), ("DEVICE", "tpu")],
 )
 async def test_a_wrong_setting_is_named_by_its_variable(setting: str, value: str) -> None:
-    said = await failed_start("tts", **{"PORT": "0", setting: value})
+    own = {"PORT": "0", "ENGINES": '["piper"]'}
+    said = await failed_start("tts", **own | {setting: value})
 
     assert f"VIVA_TTS_{setting}" in said
     assert "Traceback" not in said

@@ -73,6 +73,7 @@ def test_threads_do_not_disturb_each_other() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_every_chinese_character_owns_its_syllable(mandarin: MandarinPronouncer) -> None:
     utterance = normalize("银行，行走。")
     assert utterance is not None

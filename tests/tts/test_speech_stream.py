@@ -44,6 +44,7 @@ def stream_of(speaker: Speaker, caller: Caller | None = None) -> SpeechStream:
     )
 
 
+@pytest.mark.slow
 async def test_a_bounded_number_of_segments_may_wait(speaker: Speaker) -> None:
     stream = stream_of(speaker)
 

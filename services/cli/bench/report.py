@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from services.cli.bench.frame import BenchResult, Figure
+from services.interview.authored import read_authored
 from services.interview.clients.embed import EmbedClient
 from services.interview.clients.llm import LlmClient
 from services.interview.clients.seams import DependencyFailed, Embedder
@@ -76,7 +76,7 @@ def adversarial(bank: Bank, path: Path = ANSWERS / "adversarial.yaml") -> list[W
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = read_authored(path)
     return entries
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from services.interview.authored import read_authored
 from services.interview.clients.seams import Style
 from services.interview.record import DEFAULT_PERSONA, Mode, Phase
 
@@ -89,13 +89,14 @@ class Personas:
         return self._personas.get(persona_id)
 
 
-def load_personas(path: Path = CATALOGUE) -> Personas:
-    """Reads the catalogue.
+@cache
+def load_personas() -> Personas:
+    """Reads the catalogue, once.
 
     Raises:
         ValueError: An entry is not what it should be; the message names it.
     """
-    return Personas([_persona(entry) for entry in yaml.safe_load(path.read_text("utf-8"))])
+    return Personas([_persona(entry) for entry in read_authored(CATALOGUE)])
 
 
 def _persona(entry: Mapping[str, Any]) -> Persona:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from services.interview.authored import read_authored
 from services.interview.record import Category, Difficulty
 
 BANK = Path(__file__).parent / "bank"
@@ -87,7 +87,13 @@ class Bank:
         return self._questions.get(question_id)
 
 
-def load_bank(directory: Path = BANK) -> Bank:
+@cache
+def load_bank() -> Bank:
+    """The bank that is packaged; read once."""
+    return read_bank(BANK)
+
+
+def read_bank(directory: Path) -> Bank:
     """Reads every file of a directory.
 
     Raises:
@@ -95,7 +101,7 @@ def load_bank(directory: Path = BANK) -> Bank:
     """
     questions: list[Question] = []
     for path in sorted(directory.glob("*.yaml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_authored(path)
         category = _CATEGORIES[content["category"]]
         language = content.get("language", "en")
         own_trade = content.get("own_trade", False)

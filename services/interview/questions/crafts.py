@@ -17,7 +17,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
-import yaml
+from services.interview.authored import read_authored
 
 from services.interview.simplified import simplified
 
@@ -159,9 +159,9 @@ def _words(text: str, general: re.Pattern[str]) -> Name:
 
 
 @cache
-def load_crafts(path: Path = CRAFTS) -> Crafts:
-    """Reads the names of positions."""
-    content: Mapping[str, Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+def load_crafts() -> Crafts:
+    """Reads the names of positions, once."""
+    content: Mapping[str, Mapping[str, str]] = read_authored(CRAFTS)
     names = {
         side: [name.strip() for names in languages.values() for name in names.split(",")]
         for side, languages in content.items()

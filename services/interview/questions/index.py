@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -47,7 +48,7 @@ class QuestionIndex:
         """Takes the folder of the vectors as `cache`."""
         self._questions = list(bank)
         # Once: whoever searches, logged in or not, does so on the event loop.
-        self._words = [content_words(question.passage) for question in self._questions]
+        self._words = [_passage_words(question.passage) for question in self._questions]
         self._embedder = embedder
         self._cache = cache
         self._vectors: npt.NDArray[np.float32] | None = None
@@ -138,15 +139,16 @@ class QuestionIndex:
 
     def like(self, question: Question, accepts: Callable[[Question], bool]) -> Sequence[Found]:
         """The accepted questions by their nearness to another one, best first; asks no model."""
+        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
         places = {each.id: place for place, each in enumerate(self._questions)}
         own = places.get(question.id)
         if self._vectors is None or own is None or not reads(self._model, question.language):
-            scores = by_words(question.passage, self._words)
+            near = by_words(question.passage, (self._words[place] for place in fitting))
         else:
-            scores = self._vectors @ self._vectors[own]
-        fitting = [index for index, q in enumerate(self._questions) if accepts(q)]
+            near = self._vectors[fitting] @ self._vectors[own]
+        scores = dict(zip(fitting, map(float, near), strict=True))
         fitting.sort(key=lambda index: -scores[index])
-        return [Found(self._questions[i], float(scores[i])) for i in fitting]
+        return [Found(self._questions[i], scores[i]) for i in fitting]
 
     async def _scores(self, query: str, language: str, places: Sequence[int]) -> list[float]:
         """The nearness of the questions at these places, which are in one language."""
@@ -179,3 +181,9 @@ def by_words(query: str, passages: Iterable[Set[str]]) -> npt.NDArray[np.float32
     wanted = content_words(query)
     shares = [len(wanted & words) / max(1, len(wanted)) for words in passages]
     return np.asarray(shares, dtype=np.float32)
+
+
+@lru_cache(2048)
+def _passage_words(passage: str) -> frozenset[str]:
+    """Of one of the bank's passages, once a process: there are few."""
+    return content_words(passage)

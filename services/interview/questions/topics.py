@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from services.interview.authored import read_authored
 from services.interview.interviewer.personas import primary
 from services.interview.simplified import simplified
 
@@ -60,7 +59,7 @@ def _in_english(query: str) -> str:
 
 @cache
 def _topics() -> Mapping[str, list[str]]:
-    topics: Mapping[str, list[str]] = yaml.safe_load(_TOPICS.read_text(encoding="utf-8"))
+    topics: Mapping[str, list[str]] = read_authored(_TOPICS)
     return topics
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
 
+from services.interview.authored import read_authored
 from services.interview.practice.corrections import corrections, mistakes
 from services.interview.questions.bank import load_bank
 from services.interview.record import Speaker, Turn
@@ -15,8 +15,8 @@ from services.interview.reports.report import Correction
 from tests.interview.stage import spoken
 
 HERE = Path(__file__).parent
-SENTENCES = yaml.safe_load((HERE / "sentences.yaml").read_text("utf-8"))
-JUDGING = yaml.safe_load((HERE / "judging.yaml").read_text("utf-8"))
+SENTENCES = read_authored(HERE / "sentences.yaml")
+JUDGING = read_authored(HERE / "judging.yaml")
 ANSWERS = Path(__file__).parents[3] / "services/cli/bench/answers"
 
 
@@ -75,11 +75,12 @@ def test_every_mistake_of_a_long_text_is_found_once(text: str) -> None:
     assert all(one[1] <= other[0] for one, other in pairwise(places))
 
 
+@pytest.mark.slow
 def test_nothing_is_corrected_in_the_written_answers_and_questions_of_others() -> None:
     said = [
         str(text)
         for name in ("fitted.yaml", "held_out.yaml")
-        for entry in yaml.safe_load((ANSWERS / name).read_text("utf-8"))
+        for entry in read_authored(ANSWERS / name)
         for key, text in entry.items()
         if key in {"good", "medium", "poor"}
     ]

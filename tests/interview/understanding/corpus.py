@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from services.interview.authored import read_authored
 from services.interview.understanding.intent import Intent, Situation
 
 LINES = {
@@ -35,7 +34,7 @@ class Sample:
 def samples(half: str) -> Sequence[Sample]:
     """The samples of a half, "fitted" or "held_out"."""
     file = Path(__file__).with_name(f"{half}.yaml")
-    groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    groups = read_authored(file)["groups"]
     return [
         Sample(text, _situation(group), not group.get("partial", False), Intent[group["intent"]])
         for group in groups

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
+from services.interview.authored import read_authored
 from services.interview.endpointing.moment import Asked
 from services.interview.interviewer.declining import declined
 from services.interview.record import Phase
@@ -23,7 +23,7 @@ OPEN = {
     "zh": "请介绍一个你引以为豪的项目。",
 }
 FILE = Path(__file__).with_name("apart.yaml")
-GROUPS: Sequence[Mapping[str, object]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]
+GROUPS: Sequence[Mapping[str, object]] = read_authored(FILE)["groups"]
 
 
 def found(group: Mapping[str, object], text: str) -> str:

@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 
+from services.interview.authored import read_authored
 from services.interview.conversation import events as e
 from services.interview.endpointing.moment import Asked
 from services.interview.record import Phase
@@ -124,7 +124,7 @@ def _otherwise(world: World, *, nothing: str) -> str:
 
 def _samples(name: str) -> Iterator[Sample]:
     file = Path(__file__).with_name(name)
-    for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+    for group in read_authored(file)["groups"]:
         state, language = group["state"], group["language"]
         question = group.get("question", OPEN[language])
         means = frozenset(group["means"].split("|"))

@@ -72,9 +72,9 @@ def answers() -> Mapping[str, Answer]:
 
 def _read(file: Path) -> Iterator[Answer]:
     # Only what judges answers needs it: `viva` itself starts without.
-    import yaml
+    from services.interview.authored import read_authored
 
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = read_authored(file)
     language = str(content["language"])
     for index, entry in enumerate(content["answers"]):
         half: Half = "judged" if index % 2 else "fitted"
