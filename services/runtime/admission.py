@@ -262,16 +262,23 @@ class Admission(Generic[ItemT]):
         return risk
 
     def _before(self, new: Submission, forecast: Sequence[Step]) -> list[Batch[Any]]:
-        """The batches before the first one with a submission's work in it."""
+        """The batches before the first one that a submission's work may have changed.
+
+        That is the first of its key in which its place is reached, though it may not fit.
+        """
         if self._waiting.promised:
             return []  # it has other places once the submission is gone
         lanes = self._waiting.lanes[new.priority]
-        first: dict[Lane[Any], int] = {}
+        places: dict[Lane[Any], int] = {}
         for job in new.jobs:
-            first.setdefault(lanes[job.key], lanes[job.key].index(job))
+            places.setdefault(lanes[job.key], lanes[job.key].index(job))
+        reached = dict.fromkeys(places, 0)
         batches: list[Batch[Any]] = []
         for step in forecast:
-            if any(stop > first.get(lane, stop) for lane, _, stop in step.batch.parts):
+            parts = step.batch.parts
+            reached.update((lane, stop) for lane, _, stop in parts if lane in reached)
+            lane = lanes.get(parts[0].lane.key)
+            if lane in places and reached[lane] >= places[lane]:
                 break
             batches.append(step.batch)
         return batches

@@ -20,8 +20,8 @@ from services.asr.engines.triton import TritonRecognizer
 from services.embed.engines import triton as embed_triton
 from services.embed.engines.triton import TritonEncoder
 from services.embed.engines.triton_repository import write_repository
-from services.embed.tokenization import TokenizedText
 from services.embed.pooling import Pooling
+from services.embed.tokenization import TokenizedText
 from services.runtime.engine_health import EngineHealth
 from services.runtime.errors import Unavailable
 

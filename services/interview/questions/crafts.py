@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 
 from services.interview.authored import read_authored
-
 from services.interview.simplified import simplified
 
 CRAFTS = Path(__file__).parent / "crafts.yaml"
