@@ -109,7 +109,7 @@ async def test_the_best_of_the_attempts_is_told(
 ) -> None:
     engine = Doubtful(*probabilities)
     assert await heard(engine, Window(SPEECH)) == best
-    warm_up = 1
+    warm_up = 2
     assert engine.batches[warm_up:] == [[attempt] for attempt in range(attempts)]
     # All at once, where nobody schedules it, says the same.
     [whole] = decode_fully(engine, [Window(SPEECH)])

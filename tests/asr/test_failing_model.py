@@ -29,6 +29,9 @@ from tests.recordings import librivox
 pytestmark = pytest.mark.slow
 
 
+_WARMING_UP = 2
+
+
 class Flaky:
     """The real engine; `goes_wrong` says in which batches, counted from 1, it raises."""
 
@@ -57,10 +60,11 @@ class Flaky:
 
     def decode(self, windows: Sequence[Window]) -> Sequence[Hypothesis | Exception]:
         self._batches += 1
-        if self._batches > 1:
+        # The first batches warm the model up.
+        warm = self._batches > _WARMING_UP
+        if warm:
             self._loop.call_soon_threadsafe(self.previewed.set)
-        # The first batch warms the model up.
-        if self._batches > 1 and self._goes_wrong(windows, self._batches):
+        if warm and self._goes_wrong(windows, self._batches):
             self.errors += 1
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         return self._engine.decode(windows)
