@@ -64,6 +64,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "prepare": "Prepare an answer to “{question}”; it could begin with: {point}",
         "nothing": "None of the {rounds} questions was answered, so there is nothing to score.",
         "reached": "You answered {answered} of {rounds} questions and reached {score:.0f} of 100.",
+        "no_point": "No point of a good answer was recognised: the score tells how it was said more"
+        " than what.",
         "sides": "Your best side was {best} ({best_score:.0f}); there is most to gain in {worst}"
         " ({worst_score:.0f}).",
         "weakest": "Weakest answer: {rationale}",
@@ -90,6 +92,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "prepare": "为“{question}”准备一个回答，可以从这一点讲起：{point}",
         "nothing": "{rounds}个问题都没有回答，所以没有评分。",
         "reached": "您回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
+        "no_point": "没有识别到好答案的要点：这个得分主要反映表达，而不是内容。",
         "sides": "最好的是{best}（{best_score:.0f}分），"
         "最有提高空间的是{worst}（{worst_score:.0f}分）。",
         "weakest": "最弱的一题：{rationale}",
