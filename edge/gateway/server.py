@@ -35,7 +35,6 @@ from edge.gateway.authorization.bodies import Bodies
 from edge.gateway.authorization.policy import Policy
 from edge.gateway.authorization.servicer import SERVICE as AUTHORIZATION
 from edge.gateway.authorization.servicer import AuthorizationServicer, add_to
-from edge.gateway.clock import Clock, now
 from edge.gateway.mail.delivery import Outbox, outbox
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.quotas.remembering import RememberedUse
@@ -54,6 +53,7 @@ from services.runtime.postgres.database import Database, open_database, until_th
 from services.runtime.postgres.migrating import upgrade
 from services.runtime.server import Service, run
 from services.runtime.settings import load
+from services.runtime.wall_clock import Clock, now
 from services.runtime.watching import SessionWatch
 
 Connect = Callable[[str], AbstractAsyncContextManager[grpc.aio.Channel]]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from viva.interview.v1 import (
@@ -27,7 +26,7 @@ from services.interview.creation import Creation
 from services.interview.exporting import Exports
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
-from services.interview.housekeeping import Housekeeping, wall_clock
+from services.interview.housekeeping import Housekeeping
 from services.interview.interviewer.casting import Casting
 from services.interview.interviewer.personas import load_personas
 from services.interview.owner_servicer import OwnerServicer
@@ -45,6 +44,7 @@ from services.interview.uses import Uses
 from services.runtime.ids import new_id
 from services.runtime.server import Service
 from services.runtime.threads import yield_to_event_loops
+from services.runtime.wall_clock import Clock, now
 from services.runtime.watching import Watch
 
 STORE_MARGIN_SECONDS = 2.5
@@ -71,7 +71,7 @@ class Surroundings:
     kept: Kept
     quota: Quota = NoQuota()  # noqa: RUF009 - it has no state
     watch: Watch | None = None
-    clock: Callable[[], datetime] = wall_clock
+    clock: Clock = now
 
 
 @dataclass(frozen=True)

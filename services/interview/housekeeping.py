@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from services.interview.house import House
 from services.interview.rebuilding import UNREADABLE
@@ -16,6 +16,7 @@ from services.interview.store.store import LeaseLost, Store
 from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import FailedPrecondition, ServiceError
 from services.runtime.logs import log
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 
@@ -28,11 +29,6 @@ DELETIONS_REMEMBERED = timedelta(days=30)
 _SOME = 50
 
 
-def wall_clock() -> datetime:
-    """The present, with its time zone."""
-    return datetime.now(UTC)
-
-
 class Housekeeping:
     """`run` does it all, for as long as the server lives."""
 
@@ -43,7 +39,7 @@ class Housekeeping:
         sessions: Sessions,
         recordings: Recordings,
         retention_days: float,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         """Takes after how many days without any change an interview is deleted; 0 for never.
 

@@ -2,7 +2,7 @@
 
 A clock that is wrong by a year would delete all there is. A clock goes on by hours between two
 sweeps; where it has gone on by days, the machine was off for as long, or the clock is wrong. Of
-these two only a wrong clock is put right within a day.
+these two only a wrong clock is put right while it is watched for a day.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from services.runtime.logs import log
 USUAL = timedelta(days=2)
 """So far past the last sweep a clock is believed at once: a machine that is off over night is."""
 WAIT = timedelta(days=1)
-"""A clock that has gone on further is believed when it has shown the same for so long."""
+"""A clock that has gone on further is believed when it was watched going on for so long."""
+LOOKS = timedelta(hours=2)
+"""Looks at a clock that are no further apart watch it: sweeps are an hour apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,20 @@ class Sweeps:
 
     Attributes:
         trusted: When the last one was whose clock was believed.
-        doubted: When the clock was first seen that has not been believed since.
+        doubted: Since when the clock has been watched that has not been believed since; what
+            nobody watched is left out.
+        seen: What it showed last.
     """
 
     trusted: datetime
     doubted: datetime | None = None
+    seen: datetime | None = None
 
 
 def judged(last: Sweeps | None, now: datetime) -> tuple[Sweeps, bool]:
     """Whether a sweep may delete by this clock, and what is to be remembered of it.
+
+    By a clock that is behind nothing is old; but when it is right again it has not jumped ahead.
 
     Args:
         last: What is remembered; None for nothing: then the clock is only noted.
@@ -41,13 +48,22 @@ def judged(last: Sweeps | None, now: datetime) -> tuple[Sweeps, bool]:
     """
     if last is None:
         return Sweeps(now), False
-    if now - last.trusted <= USUAL:
+    if abs(now - last.trusted) <= USUAL:
         return Sweeps(now), True
-    if last.doubted is None or now < last.doubted:
-        return Sweeps(last.trusted, now), False
-    if now - last.doubted < WAIT:
-        return last, False
-    return Sweeps(now), True
+    watched = _watched_since(last, now)
+    if now - watched >= WAIT:
+        return Sweeps(now), True
+    return Sweeps(last.trusted, watched, now), now < last.trusted
+
+
+def _watched_since(last: Sweeps, now: datetime) -> datetime:
+    """Since when a doubted clock has gone on, as if it had been looked at all the time."""
+    if last.doubted is None or last.seen is None:
+        return now
+    passed = now - last.seen
+    if not timedelta() <= passed <= USUAL:
+        return now  # another jump
+    return last.doubted if passed <= LOOKS else last.doubted + passed
 
 
 def tell_doubt(logger: logging.Logger, sweeps: Sweeps, now: datetime) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from services.interview.assembly import InterviewServer, Surroundings, assembled
 from services.interview.clients.seams import NoQuota, Quota
 from services.interview.conversation.pace import Partners
 from services.interview.house import House
-from services.interview.housekeeping import Housekeeping, wall_clock
+from services.interview.housekeeping import Housekeeping
 from services.interview.questions.bank import Bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.recordings.keys import KeyRing
@@ -23,6 +22,7 @@ from services.interview.store.opening import Kept
 from services.interview.store.store import Store
 from services.runtime.channel import open_channel
 from services.runtime.server import Service, serving
+from services.runtime.wall_clock import Clock, now
 from services.runtime.watching import Watch
 from tests.interview.calls import Wire
 from tests.interview.stage import FAST, FakeEmbedder, FakeModel, FakeRecogniser, FakeSynthesiser
@@ -66,7 +66,7 @@ async def orchestrator(
     quota: Quota = NoQuota(),  # noqa: B008 - it has no state
     watch: Watch | None = None,
     address: str | None = None,
-    clock: Callable[[], datetime] = wall_clock,
+    clock: Clock = now,
 ) -> AsyncIterator[Orchestrator]:
     """An orchestrator on this store, until the scope ends.
 

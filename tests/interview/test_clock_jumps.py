@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -84,8 +84,33 @@ async def test_a_machine_that_was_off_deletes_a_day_later(kept: Kept) -> None:
         kept.clock.advance(days=1)
         assert await kept.is_there()
     kept.clock.advance(days=30)
-    assert await kept.is_there()
-    kept.clock.advance(hours=23)
-    assert await kept.is_there()
-    kept.clock.advance(hours=1)
+    for _ in range(24):
+        assert await kept.is_there()
+        kept.clock.advance(hours=1)
     assert not await kept.is_there()
+
+
+async def test_a_jump_while_the_machine_was_off_for_days_deletes_nothing(kept: Kept) -> None:
+    for days in (3, 400, 1, 1):
+        kept.clock.advance(days=days)
+        assert await kept.is_there()
+
+
+async def test_what_is_made_while_the_clock_is_behind_is_kept_when_it_is_right(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = datetime.now(UTC) - timedelta(days=1800)
+    kept.clock.moment = behind
+    assert await kept.is_there()
+    monkeypatch.setattr("services.interview.store.memory.datetime", _Behind)
+    await kept.store.save(made := interview())
+    monkeypatch.undo()
+    kept.clock.moment = datetime.now(UTC)
+    assert await kept.is_there()
+    assert await kept.store.holds(made.id)
+
+
+class _Behind(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) - timedelta(days=1800)

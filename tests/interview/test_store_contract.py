@@ -444,9 +444,9 @@ async def test_sweeps_are_judged_by_what_was_seen_of_the_clock_before(store: Sto
     assert await store.judge_sweep(NOW) == (Sweeps(NOW), False)
     assert await store.judge_sweep(NOW + day) == (Sweeps(NOW + day), True)
     jumped = NOW + 400 * day
-    doubted = Sweeps(NOW + day, jumped)
-    assert await store.judge_sweep(jumped) == (doubted, False)
-    assert await store.judge_sweep(jumped + day / 2) == (doubted, False)
+    assert await store.judge_sweep(jumped) == (Sweeps(NOW + day, jumped, jumped), False)
+    later = jumped + day / 24
+    assert await store.judge_sweep(later) == (Sweeps(NOW + day, jumped, later), False)
     assert await store.judge_sweep(NOW + 2 * day) == (Sweeps(NOW + 2 * day), True)
 
 

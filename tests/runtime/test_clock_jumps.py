@@ -23,6 +23,14 @@ def believed(*days: float) -> Sequence[bool]:
     return told
 
 
+HOUR = 1 / 24
+
+
+def hourly(first: float, hours: int) -> Sequence[float]:
+    """The days of sweeps an hour apart, the first and the last included."""
+    return [first + hour * HOUR for hour in range(hours + 1)]
+
+
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
@@ -33,34 +41,44 @@ def believed(*days: float) -> Sequence[bool]:
         pytest.param((0, 2, 4, 6), (False, True, True, True), id="seldom on"),
         pytest.param((0, -3650), (False, True), id="back: nothing is old by it"),
         pytest.param(
-            (0, 30, 30.5, 30.99, 31, 31.04),
-            (False, False, False, False, True, True),
-            id="off for a month: a day later",
+            (0, *hourly(30, 25)), (False, *[False] * 24, True, True), id="off for a month: watched"
         ),
-        pytest.param((0, 400, 400.9), (False, False, False), id="wrong for less than a day"),
         pytest.param(
-            (0, 400, 0.1, 400.2, 401.1, 401.2),
-            (False, False, True, False, False, True),
+            # On for eight hours a day: from the third day on it was watched for one.
+            (0, *hourly(30, 8), *hourly(31, 8), *hourly(32, 8)),
+            (False, *[False] * 26, True),
+            id="off for a month, and at night",
+        ),
+        pytest.param(
+            (0, *(400 + day for day in range(9))),
+            (False, *[False] * 9),
+            id="seen for a moment a day: a clock without a battery, before it is set",
+        ),
+        pytest.param(
+            (0, 3, 400, 400.04), (False, False, False, False), id="off for days, then wrong"
+        ),
+        pytest.param(
+            (0, *hourly(400, 20), 0.9, *hourly(401, 20)),
+            (False, *[False] * 21, True, *[False] * 21),
             id="right meanwhile: the day begins anew",
         ),
         pytest.param(
-            (0, 400, 30, 30.9, 31),
-            (False, False, False, False, True),
+            (0, *hourly(400, 20), *hourly(30, 24)),
+            (False, *[False] * 21, *[False] * 24, True),
             id="wrong, then right after a month off",
         ),
         pytest.param(
-            (-20000, 0, 0.5, 1, 1.1),
-            (False, False, False, True, True),
+            (-20000, *hourly(0, 24)),
+            (False, *[False] * 24, True),
             id="first seen before it was set",
         ),
+        pytest.param((0, -1800, 0.1, 0.2), (False, True, True, True), id="behind, then right"),
         pytest.param(
-            (0, 400, 401, 0.2, 0.3),
-            (False, False, True, True, True),
-            id="believed though wrong, then right",
+            (0, *hourly(-400, 24), -398.9, 0.1),
+            (False, *[True] * 26, False),
+            id="behind for a day: it was ahead before",
         ),
     ],
 )
-def test_a_clock_is_believed_that_goes_on_or_stays(
-    days: Sequence[float], expected: Sequence[bool]
-) -> None:
+def test_a_clock_is_believed_that_goes_on(days: Sequence[float], expected: Sequence[bool]) -> None:
     assert believed(*days) == list(expected)

@@ -18,7 +18,6 @@ from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle
 from edge.gateway.accounts.transferring import Transfers, require_guest
 from edge.gateway.accounts.user import Kind, User
-from edge.gateway.clock import Clock
 from edge.gateway.network import network
 from edge.gateway.store import audit, resets, users
 from edge.gateway.store.audit import Done
@@ -26,6 +25,7 @@ from edge.gateway.tokens.sessions import Opened, Sessions
 from services.runtime.errors import FailedPrecondition, InvalidField, Unauthenticated
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 _HOUR = timedelta(hours=1)
 BY_ACCOUNT = Limit("log in by account", 5, timedelta(minutes=15), timedelta(minutes=5))

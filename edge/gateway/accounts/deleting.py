@@ -11,7 +11,6 @@ from edge.gateway.accounts.owners import INTERVIEWS, Owners
 from edge.gateway.accounts.proof import Proof
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind
-from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, deletions, users
 from edge.gateway.store import sessions as session_store
@@ -21,6 +20,7 @@ from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import NotFound, ServiceError
 from services.runtime.logs import log
 from services.runtime.postgres.database import Database
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 
@@ -73,10 +73,12 @@ class Deletions:
         """
         now = self._clock()
         async with self._sessions.ending("delete", user_id) as connection:
-            if proof is not None:
-                await proof.require(connection, now)
             # First, as whoever else changes what a user is.
-            user = await users.find(connection, user_id, locked=True)
+            user = await (
+                users.find(connection, user_id, locked=True)
+                if proof is None
+                else proof.require(connection, now)
+            )
             if user is None or only not in (None, user.kind):
                 raise NotFound("user", user_id)
             live = len(await session_store.of_user(connection, user_id, now))

@@ -11,12 +11,12 @@ from typing import Any
 
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.user import User
-from edge.gateway.clock import Clock
 from edge.gateway.store import audit
 from edge.gateway.store import sessions as session_store
 from services.runtime.at_once import AtOnce
 from services.runtime.errors import Busy
 from services.runtime.postgres.database import Database
+from services.runtime.wall_clock import Clock
 
 PIECE_BYTES = 64 * 1024
 """So much is sent at once."""

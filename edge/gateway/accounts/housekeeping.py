@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from edge.gateway.accounts.deleting import Deletions
 from edge.gateway.accounts.user import Kind
-from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
 from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import ServiceError
 from services.runtime.postgres import sweeping
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from edge.gateway.accounts.caller import Caller
 from edge.gateway.accounts.passwords import Passwords, require_good
 from edge.gateway.accounts.throttling import Limit, Subject, Throttle, TooManyAttempts
 from edge.gateway.accounts.user import User
-from edge.gateway.clock import Clock
 from edge.gateway.mail.delivery import Outbox
 from edge.gateway.mail.message import reset_message
 from edge.gateway.network import network
@@ -24,6 +23,7 @@ from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import InvalidField, Overloaded, ServiceError
 from services.runtime.logs import log
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 

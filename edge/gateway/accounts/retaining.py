@@ -17,12 +17,12 @@ import asyncpg
 from edge.gateway.accounts import wire
 from edge.gateway.accounts.owners import SECONDS, Owners
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
-from edge.gateway.clock import Clock
 from edge.gateway.store import retention, users
 from edge.gateway.store.retention import Doubt
 from services.runtime.errors import ServiceError
 from services.runtime.logs import log
 from services.runtime.postgres.database import Database
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 

@@ -24,7 +24,6 @@ from edge.gateway.accounts.resetting import PasswordResets
 from edge.gateway.accounts.retaining import Retention
 from edge.gateway.accounts.transferring import Transfers
 from edge.gateway.accounts.user import Kind, User
-from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, users
 from edge.gateway.store.audit import Done
@@ -33,6 +32,7 @@ from edge.gateway.tokens.liveness import LiveSessions
 from edge.gateway.tokens.sessions import Opened, Sessions, session_over
 from services.runtime.errors import InvalidField, NotFound, Unauthenticated
 from services.runtime.postgres.database import Database
+from services.runtime.wall_clock import Clock
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge.gateway.clock import Clock
 from edge.gateway.store import failures
 from services.runtime.errors import Overloaded
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 
 class TooManyAttempts(Overloaded):

@@ -19,7 +19,6 @@ from edge.gateway.accounts.guest import FIELD, Guest
 from edge.gateway.accounts.owners import Owners
 from edge.gateway.accounts.unfinished import go_on_for_ever, go_on_with, wait_after
 from edge.gateway.accounts.user import Kind, User
-from edge.gateway.clock import Clock
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import transfers, users
 from edge.gateway.store.transfers import Transfer
@@ -27,6 +26,7 @@ from edge.gateway.tokens.sessions import Sessions
 from services.runtime.errors import FailedPrecondition, NotFound, ServiceError
 from services.runtime.logs import log
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import asyncpg
 
-from edge.gateway.clock import Clock
 from services.runtime.errors import ServiceError
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 LOOK_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(minutes=5)

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 import asyncpg
 
 from edge.gateway.accounts.user import Kind, Plan, User
-from edge.gateway.clock import Clock
 from edge.gateway.quotas.remembering import RememberedUse
 from edge.gateway.store import remembered_use, reservations, transfers, users
 from services.runtime.errors import NotFound, QuotaExhausted
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock
 
 INTERVIEW = "interview"
 """Interviews created."""

@@ -11,9 +11,9 @@ import jwt
 
 from edge.envoy.claims import AUDIENCE, ISSUER
 from edge.gateway.accounts.user import Kind, Plan, User
-from edge.gateway.clock import Clock
 from edge.gateway.tokens.signing import SigningKeys
 from services.runtime.errors import Unauthenticated
+from services.runtime.wall_clock import Clock
 
 ALGORITHM = "ES256"
 _REQUIRED = ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "kind", "plan"]

@@ -6,9 +6,9 @@ import time
 import uuid
 from collections.abc import Callable
 
-from edge.gateway.clock import Clock, now
 from edge.gateway.store import sessions as store
 from services.runtime.postgres.database import EVERYBODY, Database
+from services.runtime.wall_clock import Clock, now
 
 REMEMBERED_SECONDS = 20.0
 """A session that another gateway has ended is refused after so long at the latest."""

@@ -19,7 +19,6 @@ from typing import TypeVar
 import asyncpg
 
 from edge.gateway.accounts.user import User
-from edge.gateway.clock import Clock
 from edge.gateway.store import audit, users
 from edge.gateway.store import sessions as store
 from edge.gateway.store.audit import Done
@@ -30,6 +29,7 @@ from edge.gateway.tokens.secrets import digest, new_token
 from services.runtime.errors import Aborted, InvalidField, ServiceError, Unauthenticated
 from services.runtime.ids import new_uuid
 from services.runtime.postgres.database import EVERYBODY, Database, Owner
+from services.runtime.wall_clock import Clock
 
 _LONGEST_AGENT = 256
 _ANSWER_LOST = timedelta(seconds=30)

@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwt.algorithms import ECAlgorithm
 
-from edge.gateway.clock import Clock
 from edge.gateway.store import signing_keys as store
 from edge.gateway.store.signing_keys import SealedKey
 from services.runtime.errors import ResourceMissing
 from services.runtime.logs import log
 from services.runtime.postgres.database import EVERYBODY, Database
 from services.runtime.postgres.failures import StoreFailed
+from services.runtime.wall_clock import Clock
 
 _logger = logging.getLogger(__name__)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -101,9 +103,12 @@ async def run(
 async def _server(
     name: str, send: Send, seconds: float, deadline: float, excess: float
 ) -> list[Figure]:
+    at_first = await _shown(name)
+    started = time.perf_counter()
     capacity = await closed_loop(send, _CLOSED_CALLERS, _CLOSED_ROUNDS, _CAPACITY_SECONDS)
+    requests = capacity * (time.perf_counter() - started)
     half = excess * capacity / 2
-    before = await _refusals(name)
+    before = await _shown(name)
     async with lag_measured() as lags:
         mixed = await offer(
             send,
@@ -113,7 +118,7 @@ async def _server(
                 Offer(BATCH, half, deadline * _BATCH_PATIENCE),
             ],
         )
-    after = await _refusals(name)
+    after = await _shown(name)
     flood = Offer(BATCH, excess * capacity, deadline * _BATCH_PATIENCE)
     talk = Offer(INTERACTIVE, _TALK * capacity, deadline * _BATCH_PATIENCE)
     long = seconds * max(1.0, _LEAST_TALK / talk.rate)
@@ -124,6 +129,7 @@ async def _server(
         *_kept(mixed, capacity),
         *_refused(mixed, lags),
         *_refused_by_server(before, after),
+        *_computed(at_first, before, after, requests, mixed),
         *_beside(alone, beside),
         Figure(
             "other errors",
@@ -158,14 +164,40 @@ def _refused(mixed: Offered, lags: Sequence[float]) -> list[Figure]:
     ]
 
 
-def _refused_by_server(before: Mapping[float, float], after: Mapping[float, float]) -> list[Figure]:
+def _refused_by_server(before: _Shown, after: _Shown) -> list[Figure]:
     """How fast refusals were by the server's own clock; nothing where it shows none."""
-    refused = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
+    refused = {
+        bound: count - before.refused.get(bound, 0.0) for bound, count in after.refused.items()
+    }
     total = max(refused.values(), default=0.0)
     if not total:
         return []
     share = 100 * refused[_REFUSED_WITHIN] / total
     return [Figure("refusals within 10 ms by the server's clock", share, "%", least=99)]
+
+
+def _computed(
+    at_first: _Shown, before: _Shown, after: _Shown, requests: float, mixed: Offered
+) -> list[Figure]:
+    """Where capacity goes that does not come out: the model idle, slower, or busy for nobody.
+
+    Args:
+        at_first: What was shown before so many `requests` were answered at capacity.
+        before: Between these and the overload.
+        after: After it.
+        requests: How many.
+        mixed: What became of what was offered.
+    """
+    at_capacity = before.computed - at_first.computed
+    seconds = after.computed - before.computed
+    answered = sum(len(tally.answered) for tally in mixed.tallies)
+    if not (at_capacity and answered):
+        return []
+    dearer = (seconds / answered) / (at_capacity / requests)
+    return [
+        Figure("part of the time in which the model ran", seconds / mixed.seconds, "x"),
+        Figure("model's time for an answer / at capacity", dearer, "x"),
+    ]
 
 
 def _beside(alone: Offered, beside: Offered) -> list[Figure]:
@@ -176,27 +208,38 @@ def _beside(alone: Offered, beside: Offered) -> list[Figure]:
     ]
 
 
-async def _refusals(name: str) -> dict[float, float]:
-    """Refusals so far that took no longer than each bound in seconds, by the server's clock.
+class _Shown(NamedTuple):
+    """What a server's metrics show; nothing where it does not run on this machine.
 
-    Empty where the server does not run on this machine.
+    Attributes:
+        refused: Refusals so far that took no longer than each bound in seconds.
+        computed: Seconds in which its models ran.
     """
+
+    refused: Mapping[float, float]
+    computed: float
+
+
+async def _shown(name: str) -> _Shown:
     try:
         page = running_servers()[name].metrics
     except LookupError:
-        return {}
+        return _Shown({}, 0.0)
     async with httpx.AsyncClient() as client:
         text = (await client.get(page)).text
-    counts: dict[float, float] = {}
+    refused: dict[float, float] = {}
+    computed = 0.0
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if (
+            if sample.name == "viva_compute_seconds_sum":
+                computed += sample.value
+            elif (
                 sample.name == "rpc_server_call_duration_seconds_bucket"
                 and sample.labels["rpc_response_status_code"] == "RESOURCE_EXHAUSTED"
             ):
                 bound = float(sample.labels["le"])
-                counts[bound] = counts.get(bound, 0.0) + sample.value
-    return counts
+                refused[bound] = refused.get(bound, 0.0) + sample.value
+    return _Shown(refused, computed)
 
 
 def _caller(number: int) -> tuple[tuple[str, str], ...]:

@@ -59,10 +59,10 @@ async def _change(
     **details: str,
 ) -> User | None:
     """Changes the account with this address and writes it into the audit log."""
-    from edge.gateway.clock import now
     from edge.gateway.store import audit, users
     from edge.gateway.store.audit import Done
     from services.runtime.postgres.database import EVERYBODY
+    from services.runtime.wall_clock import now
 
     async with database.transaction("change", EVERYBODY) as connection:
         user = await users.find_by_email(connection, email)
@@ -151,8 +151,8 @@ def set_kind(email: Email, kind: Annotated[str, typer.Argument(help="member or a
 @account.command()
 def revoke(email: Email) -> None:
     """Log an account out everywhere; within half a minute every gateway refuses its tokens."""
-    from edge.gateway.clock import now
     from edge.gateway.store import sessions
+    from services.runtime.wall_clock import now
 
     ended: list[str] = []
 
@@ -167,10 +167,10 @@ def revoke(email: Email) -> None:
 def reset_link(email: Email) -> None:
     """Print a link that sets an account's password, once, within 30 minutes."""
     from edge.gateway.accounts.resetting import LIFE, link_to
-    from edge.gateway.clock import now
     from edge.gateway.settings import GatewaySettings
     from edge.gateway.store import resets
     from edge.gateway.tokens.secrets import digest, new_token
+    from services.runtime.wall_clock import now
 
     token, moment = new_token(), now()
 

@@ -217,9 +217,10 @@ def declined(answer: str, question: str) -> bool:
         answer: What was said.
         question: What was asked, and what else belongs to it: `subject` of a question of the bank.
     """
-    words = simplified(answer).lower().replace("’", "'").strip()
+    words = answer.lower().replace("’", "'").strip()
     if count(words) > SHORT_WORDS:
         return False
+    words = simplified(words)
     for contraction, expansion in _EXPANSIONS:
         words = contraction.sub(expansion, words)
     clauses = [_bare(clause) for clause in _CLAUSE_ENDS.split(words)]

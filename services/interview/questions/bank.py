@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +98,17 @@ def load_bank(directory: Path = BANK) -> Bank:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         category = _CATEGORIES[content["category"]]
         language = content.get("language", "en")
-        read = [_question(entry, category, language, path.name) for entry in content["questions"]]
-        questions += [replace(each, own_trade=content.get("own_trade", False)) for each in read]
+        own_trade = content.get("own_trade", False)
+        questions += [
+            _question(entry, category, language, path.name, own_trade=own_trade)
+            for entry in content["questions"]
+        ]
     return Bank(questions)
 
 
-def _question(entry: Mapping[str, Any], category: Category, language: str, source: str) -> Question:
+def _question(
+    entry: Mapping[str, Any], category: Category, language: str, source: str, *, own_trade: bool
+) -> Question:
     try:
         key_points = tuple(map(str, entry["key_points"]))
         asked = [_follow_up(each, len(key_points)) for each in entry["follow_ups"]]
@@ -117,6 +122,7 @@ def _question(entry: Mapping[str, Any], category: Category, language: str, sourc
             follow_ups=tuple(text for text, _ in asked),
             language=language,
             aims=tuple(aim for _, aim in asked),
+            own_trade=own_trade,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{source}: {entry.get('id', entry)}: {error}") from error

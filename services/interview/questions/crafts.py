@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -157,6 +158,7 @@ def _words(text: str, general: re.Pattern[str]) -> Name:
     return tuple(word for word in found if word not in _FILLERS)
 
 
+@cache
 def load_crafts(path: Path = CRAFTS) -> Crafts:
     """Reads the names of positions."""
     content: Mapping[str, Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -78,8 +78,12 @@ class MemoryStore:
 
     async def save(self, interview: Interview) -> None:
         """Keeps an interview's newest state."""
-        kept = self._kept.setdefault(interview.id, _Kept(interview, datetime.now(UTC)))
-        kept.interview, kept.changed = interview, datetime.now(UTC)
+        now = datetime.now(UTC)
+        if self._sweeps is not None:
+            # What is written while the clock is behind is not old when it is right again.
+            now = max(now, self._sweeps.trusted)
+        kept = self._kept.setdefault(interview.id, _Kept(interview, now))
+        kept.interview, kept.changed = interview, now
         if interview.key is not None:
             self._keys[interview.user, interview.key] = interview.id
         self._make_room(interview.id)

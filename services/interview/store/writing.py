@@ -18,9 +18,14 @@ _COLUMNS = (
     " overall_score, failure, epoch"
 )
 _PARAMETERS = ", ".join(f"${number}" for number in range(3, 17))
-INSERT = f"INSERT INTO interview (id, user_id, {_COLUMNS}) VALUES ($1, $2, {_PARAMETERS})"  # noqa: S608
+# What was written while the clock was behind is not old when it is right again.
+_NOW = "greatest(now(), (SELECT trusted FROM sweep))"
+INSERT = (
+    f"INSERT INTO interview (id, user_id, {_COLUMNS}, changed)"  # noqa: S608
+    f" VALUES ($1, $2, {_PARAMETERS}, {_NOW})"
+)
 _UPDATE = (
-    f"UPDATE interview SET ({_COLUMNS}) = ROW ({_PARAMETERS}), changed = now()"  # noqa: S608
+    f"UPDATE interview SET ({_COLUMNS}) = ROW ({_PARAMETERS}), changed = {_NOW}"  # noqa: S608
     " WHERE id = $1 AND user_id = $2"
 )
 _TURN = f"""

@@ -10,7 +10,7 @@ from services.runtime.clock_jumps import Sweeps, judged
 
 
 def table(name: str) -> str:
-    """The statement that makes the table of that one row. It is nobody's: no wall around it."""
+    """The statement that first made the table of that row. It is nobody's: no wall around it."""
     return f"""
         CREATE TABLE {name} (
             id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
@@ -25,12 +25,15 @@ async def judge(connection: asyncpg.Connection, name: str, now: datetime) -> tup
     await connection.execute(
         f"INSERT INTO {name} DEFAULT VALUES ON CONFLICT DO NOTHING"  # noqa: S608
     )
-    row = await connection.fetchrow(f"SELECT trusted, doubted FROM {name} FOR UPDATE")  # noqa: S608
-    last = None if row["trusted"] is None else Sweeps(row["trusted"], row["doubted"])
+    row = await connection.fetchrow(
+        f"SELECT trusted, doubted, seen FROM {name} FOR UPDATE"  # noqa: S608
+    )
+    last = None if row["trusted"] is None else Sweeps(**row)
     sweeps, believed = judged(last, now)
     await connection.execute(
-        f"UPDATE {name} SET trusted = $1, doubted = $2",  # noqa: S608
+        f"UPDATE {name} SET trusted = $1, doubted = $2, seen = $3",  # noqa: S608
         sweeps.trusted,
         sweeps.doubted,
+        sweeps.seen,
     )
     return sweeps, believed

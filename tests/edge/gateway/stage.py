@@ -204,10 +204,11 @@ class Stage:
         return _credentials(await self.accounts.Refresh(request, timeout=PATIENCE))
 
     async def sweep(self) -> None:
-        """Sweeps now and a day later, when also a clock that was moved far is believed."""
+        """Sweeps hourly for a day, after which also a clock that was moved far is believed."""
         await self.gateway.housekeeping.sweep()
-        self.clock.advance(days=1)
-        await self.gateway.housekeeping.sweep()
+        for _ in range(24):
+            self.clock.advance(hours=1)
+            await self.gateway.housekeeping.sweep()
 
     async def account(self, token: str) -> account_pb2.Account:
         request = pb.GetAccountRequest()

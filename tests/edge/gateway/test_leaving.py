@@ -165,11 +165,10 @@ async def test_a_clock_that_jumps_ahead_deletes_nobody(
 async def test_a_machine_that_was_off_deletes_a_day_later(on: Stage) -> None:
     gone = await on.guest()
     on.clock.advance(days=31)
-    await on.gateway.housekeeping.sweep()
-    on.clock.advance(hours=23)
-    await on.gateway.housekeeping.sweep()
-    assert not on.owners.deleted
-    on.clock.advance(hours=1)
+    for _ in range(24):
+        await on.gateway.housekeeping.sweep()
+        assert not on.owners.deleted
+        on.clock.advance(hours=1)
     await on.gateway.housekeeping.sweep()
     assert on.owners.deleted == [gone.account.id]
 

@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 
 from edge.gateway.accounts.user import Kind, User
-from edge.gateway.clock import now
 from edge.gateway.store import users
 from edge.gateway.store.tables import SCHEMA
 from edge.gateway.store.tables import tables as accounts
@@ -19,6 +18,7 @@ from services.runtime.postgres.database import EVERYBODY, Server, open_database
 from services.runtime.postgres.failures import StoreFailed
 from services.runtime.postgres.migrating import upgrade
 from services.runtime.postgres.row_security import APPLICATION_ROLE
+from services.runtime.wall_clock import now
 from tests.edge.gateway.stage import PATIENCE, Stage
 from tests.interview.databases import Postgres
 

@@ -44,6 +44,8 @@ async def floor() -> AsyncIterator[Interviews]:
     """
     # Interviews of this process are gone with it.
     os.environ.setdefault("VIVA_INTERVIEW_STORE", "memory")
+    # Nobody calls it, and the mesh's interview server has the usual address.
+    os.environ.setdefault("VIVA_INTERVIEW_ADVERTISE", "in-process.invalid:1")
     channel = InProcessChannel()
     async with AsyncExitStack() as stack:
         for build in (

@@ -106,7 +106,7 @@ AGREEMENT = (
         unless=_BARE,
     ),
     rule(
-        rf"(?P<who>{OWN} {KIN}){_OFTEN} (?P<base>{_STEADY})",
+        rf"(?P<who>{OWN} {KIN}){_OFTEN} (?P<base>{_STEADY})(?! not\b)",
         _third,
         f"After one person {_S}",
         at=Place.CLAUSE,
@@ -216,6 +216,7 @@ AGREEMENT = (
         _many,
         "More than one person: the verb takes no s.",
         at=Place.CLAUSE,
+        unless=r"\band $",
     ),
     rule(
         rf"(?P<who>{OWN} (?:parents|children|friends|brothers|sisters|colleagues|classmates"
@@ -223,10 +224,11 @@ AGREEMENT = (
         _were,
         "More than one person: are and were.",
         at=Place.CLAUSE,
+        unless=r"\band $",
     ),
     rule(
         rf"there is (?P<what>many(?! an?\b)|several|(?:a lot of|some|lots of|{NUMBER}) "
-        rf"{any_of(*MANY_THINGS)})",
+        rf"{any_of(*MANY_THINGS)})(?! (?:high|long|wide|tall|deep|old|away)\b)",
         r"there are \g<what>",
         "There are, before more than one.",
     ),

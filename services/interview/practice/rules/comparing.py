@@ -61,6 +61,7 @@ COMPARING = (
         rf"more (?P<what>{any_of(*_COMPARATIVES)})(?= {_THAN_ONE}\b)",
         lambda found: _COMPARATIVES[group(found, "what")],
         "A short adjective takes -er.",
+        unless=r"\b(?:do|does|did|done|doing) $",
     ),
     rule(
         rf"most (?P<what>{any_of(*_SUPERLATIVES)})",

@@ -5,12 +5,28 @@ from __future__ import annotations
 import re
 
 from services.interview.practice import verbs
-from services.interview.practice.rules.rule import KIN, OWN, PRONOUN, Place, any_of, group, rule
+from services.interview.practice.rules.rule import (
+    END,
+    KIN,
+    OWN,
+    PRONOUN,
+    Place,
+    any_of,
+    group,
+    rule,
+)
 
 _BASE = f"(?P<base>{any_of(*verbs.BASES)})"
-_PURE = f"(?P<base>{any_of(*verbs.PURE, 'cook', 'sing', 'swim')})"
+_WITH_MORE = (
+    r"go(?= (?:to|there|home|back|out|on|abroad|with|for|shopping)\b)|live(?= (?:in|with|here|there"
+    r"|alone|abroad)\b)|(?:make|read|leave|open|clean)(?= (?:an?|the|my|your|his|her|our|their|it"
+    r"|this|that|some|new|more|books?|money|friends|mistakes)\b)"
+)
+"""Verbs that are other words as well ("interested in live music"): with what goes with the verb."""
+_DOUBTFUL = {"go", "live", "make", "read", "leave", "open", "clean"}
+_PURE = f"(?P<base>{any_of(*set(verbs.PURE) - _DOUBTFUL, 'cook', 'sing', 'swim')}|{_WITH_MORE})"
 _ALSO_THINGS = {"change", "work", "travel", "help", "love", "play", "talk", "study", "practice"}
-_HABIT = f"(?P<base>{any_of(*set(verbs.BASES) - _ALSO_THINGS)})"
+_HABIT = f"(?P<base>{any_of(*set(verbs.BASES) - _ALSO_THINGS - _DOUBTFUL)}|{_WITH_MORE})"
 _ACT = any_of("go", "eat", "learn", "become", "speak", "write", "see", "do", "get", "have", "say")
 _SOMEBODY = "(?P<whom>me|him|us|them|her|you)"
 _SUBJECT = {"me": "I", "him": "he", "us": "we", "them": "they", "her": "she", "you": "you"}
@@ -137,6 +153,7 @@ COMPLEMENTS = (
         rf"(?P<lead>(?:made|make|makes) (?:me|him|us)) to {_BASE}",
         r"\g<lead> \g<base>",
         "To make somebody do something, without to.",
+        unless=r"\bgod $",
     ),
     rule(
         rf"(?P<lead>(?:let|lets) {_SOMEBODY}) to {_BASE}",
@@ -147,6 +164,12 @@ COMPLEMENTS = (
         rf"(?P<lead>suggest|suggests|suggested) {_SOMEBODY} to {_BASE}",
         _suggest,
         "To suggest that somebody does something.",
+    ),
+    rule(
+        r"(?P<lead>explain|explained|explains) (?P<whom>me|him|us|you) "
+        rf"(?P<what>(?:the|an?|this|that|my|your|his|everything|it)(?: \w+)?){END}",
+        r"\g<lead> \g<what> to \g<whom>",
+        "To explain something to somebody.",
     ),
     rule(
         r"(?P<lead>explain|explained|explains) (?P<whom>me|him|us|you)(?= (?:the|an?|how|what|why"

@@ -35,6 +35,7 @@ _NOT_A_NAME = (
 _SPAN = rf"(?:(?:{NUMBER}|a few|many|an?) (?:hours?|days?|weeks?|months?|years?)|a long time)"
 _IRREGULAR = {"childs": "children", "womans": "women", "tooths": "teeth", "foots": "feet"}
 _ONE = {"these": "this", "those": "that"}
+_OF_ONE = {" have": " has", " are": " is", " were": " was", " do": " does"}
 
 
 def _plural(found: re.Match[str]) -> str | None:
@@ -68,8 +69,9 @@ def _much(found: re.Match[str]) -> str:
 COUNTING = (
     rule(
         rf"(?P<lead>(?:(?:many|several|a lot of|these|those|a few|some|an?) )?)"
-        rf"(?P<what>(?:(?:good|new|useful|important) )?{any_of(*UNCOUNTED)})s",
-        _uncounted,
+        rf"(?P<what>(?:(?:good|new|useful|important) )?{any_of(*UNCOUNTED)})s"
+        rf"(?P<verb>(?: (?:are|were|have)(?!\w))?)",
+        lambda found: _uncounted(found) + _OF_ONE.get(group(found, "verb"), ""),
         "This cannot be counted: it has no s.",
     ),
     rule(
@@ -78,7 +80,8 @@ COUNTING = (
         "This cannot be counted: some, or a piece of.",
     ),
     rule(
-        rf"an? (?P<what>\w+ (?:advice|information|homework|furniture|luggage)){ENDS}",
+        rf"an? (?P<what>(?!little|bit|lot)\w+ (?:advice|information|homework|furniture"
+        rf"|luggage)){ENDS}",
         r"some \g<what>",
         "This cannot be counted: some, or a piece of.",
     ),
@@ -94,7 +97,8 @@ COUNTING = (
         rf"(?P<what>(?:people|{_PLURALS})){ENDS}",
         r"\g<lead> many \g<what>",
         "Many, where it can be counted.",
-        unless=r"\bthank|\bnot so $|\bnot $",
+        unless=r"\bthank|\bnot so $|\bnot $"
+        r"|\b(?:talk|rain|laugh|snow|cr[iy]|smil|complain|worr[iy]|drank|slept)\w* $",
     ),
     rule(
         rf"(?P<lead>how) much (?P<what>people|{_PLURALS})(?= (?:are|were|live|came|there|in|do"
@@ -108,7 +112,7 @@ COUNTING = (
         rf"(?P<lead>{NUMBER}) {_NOUN}{ENDS}",
         _plural,
         "More than one: the plural.",
-        unless=_NOT_A_NAME,
+        unless=rf"{_NOT_A_NAME}|\b(?:(?:I|he|she|we|they|you) (?:was|were)|turned|at|aged?) $",
     ),
     rule(rf"(?P<lead>many|a few) {_NOUN}(?!,){ENDS}", _plural, "More than one: the plural."),
     rule(
@@ -123,8 +127,10 @@ COUNTING = (
         "One of several: the plural.",
     ),
     rule(
-        rf"(?P<lead>every|each) (?P<plural>(?!sports){_PLURALS})",
-        _singular,
+        rf"(?P<lead>every|each) (?P<plural>(?!sports){_PLURALS})"
+        rf"(?:(?P<verb> (?:have|are|were|do))(?!\w)|{ENDS}|(?= (?:has|had|is|was|can|will|should"
+        rf"|must|wants?|needs?|likes?|knows?|goes?|does)\b))",
+        lambda found: _singular(found) + _OF_ONE.get(group(found, "verb"), ""),
         "After every and each: one.",
     ),
     rule(
@@ -140,14 +146,16 @@ COUNTING = (
         at=Place.SENTENCE,
     ),
     rule(
-        any_of(*_IRREGULAR),
+        any_of(*_IRREGULAR) + r"(?! (?:the|that|this|my|our) bills?\b)",
         lambda found: _IRREGULAR[found[0].lower()],
         "The plural is irregular.",
     ),
     rule(
-        rf"since (?P<span>{_SPAN})(?! (?:ago|before|earlier|back|is|are|was|were|would|seems?)\b)",
+        rf"since (?P<span>{_SPAN})(?! (?:ago|before|earlier|back|is|are|was|were|would|seems?|isn't"
+        rf"|wasn't|aren't|weren't|ha[ds])\b)",
         r"for \g<span>",
         "For a length of time; since a point in time.",
+        unless=r"\b(?:die[sd]?|left|arrived?|started|began|finished|happened)\b[^,;]*$",
     ),
     rule(
         rf"during (?P<span>{_SPAN}){END}",

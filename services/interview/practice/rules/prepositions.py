@@ -85,7 +85,8 @@ PREPOSITIONS = (
         "To depend on something.",
     ),
     rule(
-        r"interested (?:on|about)(?! (?:\d|two|three|four|five|six|seven|eight|nine|ten|first|an? "
+        r"interested (?:on|about)(?! (?:the (?:first|last|second)|\d|two"
+        r"|three|four|five|six|seven|eight|nine|ten|first|an? "
         rf"(?:year|month|week)|{_DAYS}))",
         "interested in",
         "Interested in something.",
@@ -115,7 +116,7 @@ PREPOSITIONS = (
     rule(
         r"(?P<lead>go|goes|went|going|gone|come|came) to (?P<where>(?-i:home|there|abroad"
         r"|downtown))"
-        rf"(?! in on\b){ENDS}",
+        rf"(?! (?:in on|is|are|was|were|has|had)\b){ENDS}",
         r"\g<lead> \g<where>",
         "Home, there and abroad stand without to.",
     ),
@@ -130,15 +131,15 @@ PREPOSITIONS = (
     ),
     rule(
         rf"(?:in|at) (?P<day>(?:{_DAYS})s?)"
-        rf"(?:{ENDS}|(?= (?:morning|afternoon|evening|night|at)(?![\w'])))",
+        rf"(?:{ENDS}|(?= (?:morning|afternoon|evening|night){ENDS}| at\b))",
         _on_day,
         "On a day.",
-        unless=rf"\b(?:{_IN_OR_AT}|this|it|him|her|them)\w* $",
+        unless=rf"\b(?:{_IN_OR_AT}|this|it|him|her|them)\w* $|\b(?:not|only)(?: \w+)? $|'m $",
     ),
     rule(
-        rf"in (?P<date>{_DATE}(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) {_DATE})"
+        rf"in (?P<day>{_DATE} )?(?:of )?(?P<month>{_MONTHS})(?(day)|(?P<after> {_DATE}))"
         rf"(?:{END}|(?= (?:19|20)\d\d{END}))",
-        r"on \g<date>",
+        lambda found: f"on {found['day'] or ''}{found['month']}{found['after'] or ''}",
         "On a date.",
     ),
     rule(
@@ -157,7 +158,8 @@ PREPOSITIONS = (
         rf"in (?P<when>(?:next|last) (?:week|month|year|weekend)){END}",
         r"\g<when>",
         "Next week and last year stand without in.",
-        unless=r"\b(?:interest|believ|invest|confiden|play)",
+        unless=rf"\b(?:interest|believ|invest|confiden|play)|\b(?:{_IN_OR_AT}|br[eo]ak?|brok)\w* $"
+        r"|\b(?:gave|give|hand|turn|br[io][nu])\w*(?: \w+){1,3} $",
     ),
     rule(
         r"(?P<lead>(?:was|were) born|graduated|moved (?:here|there)|got married|met|started|came"
@@ -179,9 +181,15 @@ PREPOSITIONS = (
     ),
     rule(r"despite of", "despite", "Despite, or in spite of."),
     rule(
-        r"(?P<what>(?:friend|friends|classmate|colleague)) of (?P<whom>me|him|us|them)(?! and\b)",
+        r"(?P<what>(?:friend|friends|classmate|colleague)) of (?P<whom>me|him|us|them)"
+        r"(?! (?:and|all|both)\b)",
         lambda found: f"{found['what']} of {_MINE[group(found, 'whom')]}",
         "A friend of mine.",
     ),
-    rule(rf"by (?P<own>{OWN} own){END}", r"on \g<own>", "On one's own, by oneself."),
+    rule(
+        rf"by (?P<own>{OWN} own){END}",
+        r"on \g<own>",
+        "On one's own, by oneself.",
+        unless=r"\bnot $",
+    ),
 )

@@ -79,7 +79,7 @@ TENSES = (
     ),
     rule(
         rf"(?P<who>(?:I|we|they|you)(?= have|'ve)|(?:he|she)(?= has))(?: have| has|'ve) "
-        rf"(?P<done>{_DONE})(?={_PLACE}?{_OVER})(?=(?P<place>{_PLACE}?))",
+        rf"(?P<done>(?!forgotten\b){_DONE})(?={_PLACE}?{_OVER})(?=(?P<place>{_PLACE}?))",
         _simple,
         "With a time that is over: the simple past, without have.",
         at=Place.CLAUSE,
@@ -95,7 +95,8 @@ TENSES = (
     ),
     rule(
         r"(?P<lead>if) (?P<who>I|it) will "
-        rf"(?P<base>{any_of(*verbs.BASES)})(?=[^.?!;]{{0,80}}, (?:I|we|they|he|she|you|it)(?:'ll|"
+        rf"(?P<base>(?!help\b){any_of(*verbs.BASES)})"
+        rf"(?=[^.?!;]{{0,80}}, (?:I|we|they|he|she|you|it)(?:'ll|"
         rf" will| can))",
         _present,
         "After if the present stands for the future.",

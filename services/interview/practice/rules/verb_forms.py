@@ -28,6 +28,9 @@ _VERB_ONLY = any_of(
 _OFTEN = " (?:never|already|just|also|always)"
 _THIRDLESS = f"(?P<past>{any_of(*set(verbs.PARTICIPLES) - {'forgot'})})"
 """Pasts that are no third forms."""
+_FELT = r"(?= (?:him|her|it|them|me|us|any|anything|my|that|what|a job|happy|home)\b)"
+_DOER = rf"\b(?:{PRONOUN}|{OWN} {KIN}|who|that) $"
+"""Before "did I" it makes it no question: "what I did I did for them"."""
 _AFTER_MODAL = "After can, will and should the verb stays as in the dictionary."
 _AFTER_DO = "After do and did the verb stays as in the dictionary."
 _THIRD_FORM = "After have comes the third form of the verb."
@@ -71,7 +74,7 @@ VERB_FORMS = (
     ),
     rule(
         rf"(?P<lead>(?:{PRONOUN}|people|students|children|everyone) {_MODAL}(?: not|n't)?) to "
-        r"(?!(?:the|an?|my|your|his|her|its|our|their|this|that|which|whom|me|him|us|them|you"
+        r"(?!(?:the|an?|some|any|my|your|his|her|its|our|their|this|that|which|whom|me|him|us|them|you"
         r"|it)\b)"
         r"(?P<base>[a-z]+)",
         r"\g<lead> \g<base>",
@@ -80,16 +83,19 @@ VERB_FORMS = (
         unless=r"\b(?:when|if|while) $",
     ),
     rule(r"can able to", "can", "Either can or am able to, not both."),
+    rule(rf"(?P<lead>didn't|did not) {_PAST}", _from_past, _AFTER_DO),
     rule(
-        rf"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I|{OWN} {KIN})) {_PAST}",
+        rf"(?P<lead>did (?:you|he|she|we|they|I|{OWN} {KIN})) {_PAST}",
         _from_past,
         _AFTER_DO,
+        unless=_DOER,
     ),
+    rule(rf"(?P<lead>didn't|did not) (?P<past>saw|found|left|felt){_FELT}", _from_past, _AFTER_DO),
     rule(
-        r"(?P<lead>didn't|did not|did (?:you|he|she|we|they|I)) (?P<past>saw|found|left|felt)"
-        r"(?= (?:him|her|it|them|me|us|any|anything|my|that|what|a job|happy|home)\b)",
+        r"(?P<lead>did (?:you|he|she|we|they|I)) (?P<past>saw|found|left|felt)" + _FELT,
         _from_past,
         _AFTER_DO,
+        unless=_DOER,
     ),
     rule(r"(?P<lead>did you) (?P<past>saw)(?= the\b)", _from_past, _AFTER_DO),
     rule(r"(?P<lead>didn't|did not) (?P<past>thought|fell)", _from_past, _AFTER_DO),
@@ -99,7 +105,7 @@ VERB_FORMS = (
         rf"(?P<third>{_VERB_ONLY})",
         _from_third,
         _AFTER_DO,
-        unless=r"\bwho $",
+        unless=r"\b(?:who|which|that|one|whatever|whoever|what|(?:any|some|every|no)thing) $",
     ),
     rule(
         rf"(?P<lead>{PRONOUN} (?:{_MODAL} not|can't|couldn't|won't|wouldn't|shouldn't|cannot)) "
@@ -138,6 +144,7 @@ VERB_FORMS = (
         rf"(?P<lead>(?:I|we|they|you) have|(?:he|she|it) has)(?P<also>{_OFTEN}) {_THIRDLESS}",
         _participle,
         _THIRD_FORM,
+        unless=r"\b(?:the|an?|my|our|your|his|her|their|this|that)(?: \w+){1,2} $",
     ),
     rule(
         r"(?P<lead>(?:I|we|they|you) have|(?:he|she) has)(?P<also>) (?P<base>go|eat|see|write"
@@ -149,7 +156,8 @@ VERB_FORMS = (
     ),
     rule(
         r"(?P<who>I|you|we|they)(?: am| are|'m|'re) (?P<base>work(?= (?:in|at|for|as|with)\b)"
-        r"|live(?= in (?:an?|the)\b)|study|want|go|come|think|know|play|learn|speak|need|have)",
+        r"|live(?= in (?:an?|the)\b(?! (?:minute|moment|second|few|hour)\b))"
+        r"|study|want|go|come|think|know|play|learn|speak|need|have)",
         _without_be,
         "Without am and are, or with the form with -ing: I work, I am working.",
         at=Place.CLAUSE,

@@ -71,7 +71,7 @@ WORDING = (
     ),
     rule(
         r"(?P<lead>open|close) the (?P<what>lights?|tv|television)"
-        r"(?=$|[.!?;,]| (?:and|please|because|when|for me)\b)",
+        r"(?=$|[.!?;,]| (?:please|because|when|for me)\b)",
         _switched,
         "To turn something on or off.",
     ),
@@ -86,6 +86,7 @@ WORDING = (
         rf"(?P<lead>eat|ate|eating) (?P<what>(?:(?:some|my|the) )?(?:medicine|pills)){ENDS}",
         lambda found: f"{_EAT[group(found, 'lead')]} {found['what']}",
         "To take medicine.",
+        unless=r"\b(?:the|an?|my|our|your|his|her|their) \w+ $",
     ),
     rule(
         r"according to (?:me|my opinion)",

@@ -1,4 +1,4 @@
-"""What time it is."""
+"""What time it is, by a clock that people and other machines read."""
 
 from __future__ import annotations
 
