@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.interview.interviewer.assessing import Assessment, assess
 from services.interview.interviewer.deciding import Course, Move, decide, next_difficulty
-from services.interview.interviewer.declining import declined
+from services.interview.interviewer.declining import declined, subject
 from services.interview.questions.bank import load_bank
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import harder_or_easier, plan
@@ -133,7 +133,7 @@ async def test_a_declined_question_misses_everything(answer: str) -> None:
     ],
 )
 def test_who_has_nothing_to_say_declines(answer: str) -> None:
-    assert declined(answer)
+    assert declined(answer, subject(question(1)))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_who_has_nothing_to_say_declines(answer: str) -> None:
     ],
 )
 def test_who_says_something_does_not_decline(answer: str) -> None:
-    assert not declined(answer)
+    assert not declined(answer, subject(question(1)))
 
 
 async def test_without_embeddings_an_answer_is_assessed_by_words() -> None:

@@ -103,7 +103,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "understanding": lambda text: understand(text, Situation("en", None), final=True),
     "utterance": read,
     "consent": lambda text: (consent(text, END), consent(text, SKIP)),
-    "declining": declined,
+    "declining": lambda text: declined(text, QUESTION.text),
     "endpointing": lambda text: endpointing.read(text, "en"),
     "endpointing in Chinese": lambda text: endpointing.read(text, "zh"),
     "words": lambda text: (content_words(text), count(text)),

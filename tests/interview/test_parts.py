@@ -210,7 +210,7 @@ def test_audio_that_was_held_up_is_placed_where_it_was_spoken() -> None:
     ],
 )
 def test_a_follow_up_helps_only_after_an_answer(answer: str, deeper: bool) -> None:
-    assert declined(answer) is not deeper
+    assert declined(answer, "") is not deeper
 
 
 ANSWER = "I built a dashboard for our sensors and the outages went down."

@@ -64,14 +64,14 @@ def test_what_cannot_be_said_is_refused() -> None:
     "text", ["I dunno.", "IDK", "Not a clue.", "Beats me.", "I haven't a clue.", "I forgot."]
 )
 def test_colloquial_refusals_decline(text: str) -> None:
-    assert declined(text)
+    assert declined(text, "")
 
 
 @pytest.mark.parametrize(
     "text", ["I don't remember the details", "I don't know much", "I don't remember names."]
 )
 def test_a_reservation_begins_an_answer(text: str) -> None:
-    assert not declined(text)
+    assert not declined(text, "")
 
 
 async def test_a_key_with_a_control_character_is_refused_by_name(wire: Wire) -> None:

@@ -77,7 +77,7 @@ async def test_follow_ups_ask_for_the_same() -> None:
 
 
 def test_who_declines_may_write_so() -> None:
-    assert declined("這個問題我沒有經驗。")
+    assert declined("這個問題我沒有經驗。", "")
 
 
 async def test_a_topic_finds_the_same_questions(tmp_path: Path) -> None:

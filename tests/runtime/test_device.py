@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.runtime.device import Device, DeviceName, missing_library, require
 from services.runtime.errors import ResourceMissing
-from services.runtime.server import EXIT_RESOURCE_MISSING, run
+from services.runtime.exit_statuses import EXIT_RESOURCE_MISSING
+from services.runtime.server import run
 from services.runtime.settings import ServerSettings
 
 

@@ -52,26 +52,15 @@ _INTRODUCED = re.compile(
     r"(?:no )?i (?:would |must |have to |would have to )(?:say|admit)(?: that)? "
 )
 _EMPTY = _words(
-    *("about", "of", "on", "to", "with", "for", "in", "like", "how", "what", "that", "which", "i"),
-    *("it", "this", "these", "those", "any", "anything", "one", "ones", "them", "such", "a", "an"),
-    *(
-        "the",
-        "my",
-        "you",
-        "me",
-        "much",
-        "specific",
-        "particular",
-        "single",
-        "good",
-        "real",
-        "clear",
-    ),
-    *("concrete", "similar", "case", "cases", "situations?", "times?", "things?", "moment"),
-    *("questions?", "answer", "topic", "subject", "area", "examples?", "instance", "story"),
-    *("experience", "word", "term", "concept", "kind", "can", "could", "have", "do", "deal"),
-    *("remember", "recall", "think", "say", "respond", "tell", "describe", "come", "comes"),
-    *("came", "springs?", "mind", "means?", "mean", "is", "want", "ask", "asking", "are"),
+    *("about", "of", "on", "to", "with", "for", "in", "like", "how", "what", "that", "which"),
+    *("i", "it", "this", "these", "those", "any", "anything", "one", "ones", "them", "such", "a"),
+    *("an", "the", "my", "you", "me", "specific", "particular", "single", "good", "real"),
+    *("clear", "concrete", "similar", "case", "cases", "situations?", "times?", "things?"),
+    *("moment", "questions?", "answer", "topic", "subject", "area", "examples?", "instance"),
+    *("story", "experience", "word", "term", "concept", "kind", "can", "could", "have", "do"),
+    *("deal", "remember", "recall", "think", "say", "respond", "tell", "describe", "come"),
+    *("comes", "came", "springs?", "mind", "means?", "mean", "is", "want", "ask", "asking"),
+    *("are"),
 )
 _REST = rf"(?: {_EMPTY})*+"
 """What is spoken of is the question, not something else: "I don't know fear" answers."""
@@ -111,7 +100,7 @@ _ENGLISH = re.compile(
             rf"(?:i am )?not (?:sure|certain|able to|qualified to|familiar with|aware of){_REST}",
             rf"(?:that is |it is )?(?:hard|difficult|tough|tricky) to (?:say|answer|tell){_REST}",
             rf"(?:i would have to|let me) think{_REST}",
-            rf"not (?:really|a clue)|not that i {_EMPTY}{_REST}|n/a|na|no one",
+            rf"not(?: a clue)?|not that i {_EMPTY}{_REST}|n/a|na|no one",
             # It was never so.
             rf"{_NEVER}(?: {_TRIED}{_REST})?",
             r"(?:that|this|it) (?:has )?never happened(?: to me)?",
@@ -127,7 +116,7 @@ _ENGLISH = re.compile(
                 r"(?:(?:that|it|this) is )?(?:way |far )?(?:beyond|outside|above) "
                 r"(?:me|my (?:knowledge|expertise|experience|area|pay grade))"
             ),
-            rf"(?:that|it|this) is not something i know{_REST}",
+            rf"(?:that|it|this) is not something i know(?: much)?{_REST}",
             # I'd rather not.
             r"i give up|i plead the fifth",
             (

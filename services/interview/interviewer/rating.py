@@ -15,6 +15,7 @@ from services.interview.record import Category
 from services.interview.reports.delivery import Delivery
 from services.interview.reports.report import Basis
 
+_POINTED = frozenset({Category.TECHNICAL, Category.BEHAVIORAL, Category.SOFT_SKILLS})
 _PERSONAL = frozenset({Category.BEHAVIORAL, Category.SELF_INTRODUCTION})
 
 OFF_TOPIC = 50.0
@@ -22,6 +23,10 @@ OFF_TOPIC = 50.0
 UNSEEN_TOPIC = 0.5
 """Where words alone are compared, who shares none need not be off the topic: an answer in quite
 other words shares none either."""
+NEAR, LEAST_NEAR = 25.0, 0.5
+"""An answer that makes no point counts in proportion to a content below this, the level of touching
+on points, but at least so much: however well something is told, it may be something else. Most good
+stories come nearer, even where no sentence of theirs makes a point; an introduction need not."""
 EXPLAINED_PER_POINT = 4.0
 """Details of its own that an answer needs for each point it makes; points only named count less."""
 NAMED = 0.3
@@ -97,5 +102,8 @@ def _overall(
     on_topic = min(1.0, scores[Dimension.RELEVANCE] / OFF_TOPIC)
     if comparison.basis is Basis.RUBRIC_LEXICAL:
         on_topic = max(UNSEEN_TOPIC, on_topic)
+    elif question.category in _POINTED and not any(point.covered for point in comparison.points):
+        near = min(1.0, scores[Dimension.CONTENT] / NEAR)
+        mean *= LEAST_NEAR + (1 - LEAST_NEAR) * near
     denied = sum(point.denied for point in comparison.points) / len(comparison.points)
     return mean * on_topic * (1 - DENIED_SHARE * denied)

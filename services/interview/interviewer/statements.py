@@ -66,6 +66,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "reached": "You answered {answered} of {rounds} questions and reached {score:.0f} of 100.",
         "beginning": "Question {round}: only the first {letters:,} letters of the answer were"
         " scored.",
+        "no_point": "No point of a good answer was recognised: the score tells how it was said more"
+        " than what.",
         "sides": "Your best side was {best} ({best_score:.0f}); there is most to gain in {worst}"
         " ({worst_score:.0f}).",
         "weakest": "Weakest answer: {rationale}",
@@ -93,6 +95,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "nothing": "{rounds}个问题都没有回答，所以没有评分。",
         "reached": "你回答了{answered}个问题（共{rounds}个），得分{score:.0f}（满分100）。",
         "beginning": "问题{round}：只对回答的前{letters}个字符评了分。",
+        "no_point": "没有识别到好答案的要点：这个得分主要反映表达，而不是内容。",
         "sides": "最好的是{best}（{best_score:.0f}分），"
         "最有提高空间的是{worst}（{worst_score:.0f}分）。",
         "weakest": "最弱的一题：{rationale}",

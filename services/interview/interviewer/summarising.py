@@ -342,6 +342,8 @@ def _summary(
     if not dimensions:
         parts.append(in_another_language(language, answered[0].spoken_in))
         return joined(language, *parts)
+    if not any(point.covered for question in answered for point in question.key_points):
+        parts.append(statement(language, "no_point"))
     best = max(dimensions, key=_score)
     worst = min(dimensions, key=_score)
     if best.name != worst.name:

@@ -31,7 +31,7 @@ def found(group: Mapping[str, object], text: str) -> str:
     if kind == "consent":
         return {True: "yes", False: "no", None: "neither"}[consent(text, END)]
     if kind == "declining":
-        return "declines" if declined(text) else "says"
+        return "declines" if declined(text, "") else "says"
     question = str(group.get("question", OPEN[language]))
     asked = Asked(question, Phase.QUESTION, None, language)
     return understand(text, Situation(language, None, asked=asked), final=True).name
