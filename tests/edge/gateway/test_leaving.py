@@ -131,13 +131,20 @@ async def test_what_is_being_deleted_is_not_gone_on_with_in_the_background(on: S
 async def test_a_deletion_whose_gateway_died_is_gone_on_with(on: Stage) -> None:
     made = await on.member()
 
-    async def dies() -> None:
-        # Before it could note what has come of it.
-        raise asyncio.CancelledError
+    asked = asyncio.Event()
 
-    on.owners.meanwhile = dies
-    removed = await delete(on, made.access_token)
-    assert removed.pending
+    async def hang() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    on.owners.meanwhile = hang
+    deleting = asyncio.create_task(on.gateway.deletions.delete(made.account.id, "test"))
+    await asked.wait()
+    # It could note nothing of what has come of it.
+    deleting.cancel()
+    await asyncio.gather(deleting, return_exceptions=True)
+    await on.gateway.deletions.go_on()
+    assert not on.owners.deleted
     on.clock.moment += AT_ONCE
     await on.gateway.deletions.go_on()
     assert on.owners.deleted == [made.account.id]
