@@ -310,7 +310,6 @@ class House:
         """Deletes an interview and all that is kept of it; one that is live is ended first.
 
         With an `expiry` only what is too old still: what is live is not.
-
         Asked for again, soon after, it is answered in the same way. One that never began counts no
         more in its user's quota. The rows go first and with them the keys of the recordings, so
         that nothing of what was said outlives a crash.
