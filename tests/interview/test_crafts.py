@@ -52,7 +52,8 @@ def test_nobody_of_the_banks_craft_is_taken_for_another(language: str) -> None:
 def test_titles_that_nothing_was_learned_from_are_told_apart(language: str) -> None:
     titles = _held_out(language)
     assert sum(map(len, titles.values())) >= 270
-    for kind, craft, least in (("inside", Craft.OURS, 0.9), ("outside", Craft.ANOTHER, 0.95)):
+    # What is unsure is asked as the bank's own craft is.
+    for kind, craft, least in (("inside", Craft.OURS, 0.85), ("outside", Craft.ANOTHER, 0.95)):
         right = sum(KNOWN.of(title) is craft for title in titles[kind])
         assert right / len(titles[kind]) >= least, kind
 

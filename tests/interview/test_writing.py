@@ -148,7 +148,7 @@ def test_what_is_asked_again_takes_the_place_of_the_question_whether_to_end(
     assert world.state.answered
 
 
-def test_a_pause_forgets_the_question_whether_to_end() -> None:
+def test_a_pause_keeps_the_question_whether_to_end() -> None:
     world = writing(None)
     types(world, WISHES_TO_END)
     world.happen(e.Left())
@@ -156,9 +156,9 @@ def test_a_pause_forgets_the_question_whether_to_end() -> None:
     world.settle()
     world.happen(e.Joined(None, speaks=False))
     go_on(world)
-    assert asked(world)[-1][1] != END_QUESTION
+    assert asked(world)[-1][1] == END_QUESTION
     types(world, "Yes.")
-    assert world.state.place.step.phase is not Phase.CLOSING
+    assert world.state.place.step.phase is Phase.CLOSING
 
 
 def test_what_is_only_shown_is_answered_as_soon_as_it_is_there() -> None:
