@@ -17,7 +17,7 @@ AGAINST ?= $(shell git rev-parse --verify --quiet "$$(cat protos/FROZEN)^{commit
 # Test processes at the same time: 2 make use of a second core, and need the memory of two (8 GB).
 JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
 # These wait more than they compute: for conversations in real time, a browser, Envoy. e2e and web share one real mesh.
-MESHES := tests/edge tests/faults tests/e2e tests/web
+MESHES := tests/edge tests/faults tests/e2e tests/web tests/security tests/foreign tests/client tests/examples tests/contracts
 
 # The schedule of faults of `make test-faults`; 0 draws one.
 SEED ?= 0
