@@ -23,7 +23,7 @@ MESHES := tests/edge tests/faults tests/e2e tests/web tests/security tests/forei
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast fast-models fast-meshes test-faults web check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast fast-models fast-interview fast-edge fast-meshes test-faults web check lint types contracts bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,12 +44,14 @@ test-models test-meshes:
 	@$(BIN)/python -m pytest $(TESTS) || { echo "once more, what has failed:"; $(BIN)/python -m pytest $(TESTS) $(AGAIN); }
 
 test-fast: setup-check ## Set up, check and run what is quick: no torch, no Triton, no whole mesh
-	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) check fast-models fast-meshes
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(if $(filter 1,$(JOBS)),1,5) check fast-models fast-interview fast-edge fast-meshes
 
-fast-models: TESTS = $(MESHES:%=--ignore=%) -o cache_dir=.pytest_cache/models
+fast-models: TESTS = $(MESHES:%=--ignore=%) --ignore=tests/interview -o cache_dir=.pytest_cache/models
+fast-interview: TESTS = tests/interview -o cache_dir=.pytest_cache/interview
+fast-edge: TESTS = tests/edge -o cache_dir=.pytest_cache/edge
 # A folder that is named is never left out.
-fast-meshes: TESTS = $(filter-out tests/e2e,$(MESHES)) -o cache_dir=.pytest_cache/meshes
-fast-models fast-meshes:
+fast-meshes: TESTS = $(filter-out tests/e2e tests/edge,$(MESHES)) -o cache_dir=.pytest_cache/meshes
+fast-models fast-interview fast-edge fast-meshes:
 	@$(BIN)/python -m pytest --fast $(TESTS)
 
 test-faults: setup-test ## Every fault, on real servers and models too, and a long random run; SEED= names its schedule
