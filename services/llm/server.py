@@ -14,7 +14,7 @@ from services.llm import gguf_conversion
 from services.llm.engines import ChatEngine
 from services.llm.servicer import LlmServicer
 from services.llm.settings import PACKAGED_MODEL, LlmSettings
-from services.runtime.device import require
+from services.runtime.device import ctranslate2_devices, require
 from services.runtime.errors import ResourceMissing
 from services.runtime.server import Service, run
 from services.runtime.settings import load
@@ -47,7 +47,7 @@ async def _ctranslate2(settings: LlmSettings) -> AsyncIterator[ChatEngine]:
             f"the ctranslate2 engine needs {error.name}", "run `pip install 'viva-mesh[llm]'`"
         ) from error
     choice = settings.choice()
-    require(choice.device, _DEVICE, "CTranslate2", engine.cuda_devices)
+    require(choice.device, _DEVICE, "CTranslate2", ctranslate2_devices)
     packaged = choice.model == PACKAGED_MODEL
     source = packaged_gguf() if packaged else Path(choice.model)
     if not source.is_file():

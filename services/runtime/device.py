@@ -73,6 +73,13 @@ def require(name: str, setting: str, library: str, count: Callable[[], int]) -> 
     return device
 
 
+def ctranslate2_devices() -> int:
+    """How many CUDA devices CTranslate2 finds."""
+    import ctranslate2
+
+    return int(ctranslate2.get_cuda_device_count())
+
+
 def not_usable(name: str, setting: str, why: str, remedy: str = "") -> ResourceMissing:
     """The error of a device that is set and cannot be used."""
     return ResourceMissing(f"{setting} is {name}, but {why}", remedy or "set it to cpu")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.asr.engines.engine import Recognizer
 from services.asr.settings import PACKAGED_MODELS, AsrSettings, ModelChoice
-from services.runtime.device import require
+from services.runtime.device import ctranslate2_devices, require
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore, package_files
 
@@ -75,7 +75,7 @@ def _whisper(choice: ModelChoice, settings: AsrSettings) -> Recognizer:
             f"the engine ctranslate2 needs the package {error.name}",
             'install it with `pip install "viva-mesh[asr]"`',
         ) from None
-    require(choice.device, "VIVA_ASR_DEVICE", "CTranslate2", _cuda_devices)
+    require(choice.device, "VIVA_ASR_DEVICE", "CTranslate2", ctranslate2_devices)
     folder, version = model_folder(choice.model, settings.data_dir)
     try:
         return WhisperCTranslate2(
@@ -92,12 +92,6 @@ def _whisper(choice: ModelChoice, settings: AsrSettings) -> Recognizer:
             f"the model {choice.model} does not load on {choice.device}: {error}",
             "check VIVA_ASR_MODEL, VIVA_ASR_DEVICE and VIVA_ASR_COMPUTE_TYPE",
         ) from None
-
-
-def _cuda_devices() -> int:
-    import ctranslate2
-
-    return int(ctranslate2.get_cuda_device_count())
 
 
 def model_folder(model: str, data_dir: Path) -> tuple[Path, str]:

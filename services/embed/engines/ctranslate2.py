@@ -18,7 +18,7 @@ from services.embed.settings import ComputeType
 from services.embed.tokenization import TokenizedText
 from services.embed.tokenizer_files import load_tokenizer
 from services.embed.vectors import pool
-from services.runtime.device import require
+from services.runtime.device import ctranslate2_devices, require
 from services.runtime.errors import ResourceMissing
 from services.runtime.weights import WeightsStore
 
@@ -48,9 +48,7 @@ class CTranslate2Encoder:
         Raises:
             ResourceMissing: The device is not there.
         """
-        place = require(
-            device, DEVICE_SETTING, "CTranslate2", lambda: int(ctranslate2.get_cuda_device_count())
-        )
+        place = require(device, DEVICE_SETTING, "CTranslate2", ctranslate2_devices)
         parallel = threads if place.kind == "cpu" else 1
         self._model: Any = ctranslate2.Encoder(
             str(weights),

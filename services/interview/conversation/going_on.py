@@ -11,10 +11,9 @@ from services.interview.conversation import (
     turn_taking,
     wishes,
 )
-from services.interview.conversation.progress import OPENING, after
+from services.interview.conversation.progress import OPENING
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Timer
-from services.interview.interviewer.deciding import Move
 from services.interview.record import Patience, Phase, State
 
 REMINDERS = 2
@@ -73,8 +72,7 @@ def _move_on(scene: Scene) -> None:
     if scene.place.step.phase is Phase.CLOSING:
         commanding.close(scene)
     else:
-        step = after(scene.place.step, Move.NEXT, scene.script.rounds)
-        speaking.say(scene, scene.script.line(step, answered=scene.state.answered))
+        wishes.skip(scene)
 
 
 def _reply(scene: Scene) -> None:

@@ -46,14 +46,20 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
         _apart(scene, turn)
         offer_to_skip(scene, again=True)
         return True
-    if state.ending and answer is False and meant not in WISHES - {Intent.END}:
-        meant = Intent.REPEAT
-    elif state.offered and answer is not None:
-        meant = Intent.SKIP if answer else Intent.HOLD
+    meant = _replied(scene, meant, answer=answer)
     if meant not in WISHES:
         return False
     _grant(scene, turn, meant)
     return True
+
+
+def _replied(scene: Scene, meant: Intent, *, answer: bool | None) -> Intent:
+    """What is wanted by an answer to what was offered, or else by what was said itself."""
+    if scene.state.ending and answer is False and meant not in WISHES - {Intent.END}:
+        return Intent.REPEAT
+    if scene.state.offered and answer is not None:
+        return Intent.SKIP if answer else Intent.HOLD
+    return meant
 
 
 def _unclear(scene: Scene, turn: Turn, meant: Intent) -> bool:
@@ -152,10 +158,8 @@ def noted(scene: Scene, turn: Turn, meant: Intent) -> bool:
     state, answer = scene.state, agreed(scene, turn.text)
     if state.ending and answer is None and _unclear(scene, turn, meant):
         meant = Intent.END
-    elif state.ending and answer is False and meant not in WISHES - {Intent.END}:
-        meant = Intent.REPEAT
-    elif state.offered and answer is not None:
-        meant = Intent.SKIP if answer else Intent.HOLD
+    else:
+        meant = _replied(scene, meant, answer=answer)
     if meant not in WISHES:
         return False
     _apart(scene, turn)

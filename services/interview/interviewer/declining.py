@@ -244,14 +244,13 @@ def _declines(clause: str, question: str) -> bool:
         return True
     matches = (pattern.fullmatch(clause) for pattern in (*_ENGLISH_OF, *_CHINESE_OF))
     nouns = [_noun(match["noun"]) for match in matches if match]
-    return bool(nouns) and any(content_words(noun) & _asked(question) for noun in nouns)
+    if not nouns:
+        return False
+    asked = content_words(simplified(question))
+    return any(content_words(noun) & asked for noun in nouns)
 
 
 def _noun(text: str) -> str:
     """The noun itself, without what describes it: "force" of "any force at work"."""
     described = _DESCRIBED.split(_LEADING.sub("", text, count=1), maxsplit=1)[0]
     return described.split(" ")[-1]
-
-
-def _asked(question: str) -> frozenset[str]:
-    return content_words(simplified(question))

@@ -55,11 +55,6 @@ _OFF_LOOP_CHARACTERS = 4000
 """Longer conversations are tokenized in a thread, about 2 ms of work and more."""
 
 
-def cuda_devices() -> int:
-    """How many CTranslate2 finds."""
-    return int(ctranslate2.get_cuda_device_count())
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """A prepared model folder."""
