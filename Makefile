@@ -23,7 +23,7 @@ MESHES := tests/edge tests/faults tests/e2e tests/web tests/security tests/forei
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast fast-models fast-interview fast-edge fast-meshes test-faults web check lint types contracts bench lock clean
+.PHONY: help setup setup-check setup-test run test test-models test-meshes test-fast fast-models fast-interview fast-edge fast-meshes test-faults web check lint types contracts bench bench-browser lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ contracts: setup-check ## Lint the contracts and check that nothing breaks again
 
 bench: setup-test ## Run every benchmark against a running mesh (`make run` elsewhere)
 	@for what in mesh edge embed report tts llm asr overload cancel; do $(BIN)/viva bench $$what || exit 1; done
+
+bench-browser: setup-test web ## How much later a reply is heard in a browser than on the command line; beside a running mesh
+	@$(BIN)/python -m tests.web.delay
 
 setup: $(VENV)/.run ## Install what running needs into .venv
 

@@ -267,6 +267,31 @@ def test_a_stream_that_never_ends_a_turn_is_given_up_though_its_server_works() -
     run(main())
 
 
+def test_an_end_that_takes_longer_than_a_stream_is_given_comes_from_the_next() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            first = await mid_turn(listener, 0.8, "Yes")
+            listener.hearing.finish_turn()
+            await pause(listener, first, 1.8, 10.0)
+            second = await listener.stream()
+            assert listener.failures.get_nowait().reason == "ends no turn"
+            # A machine that is as slow with the second as with the first.
+            second.heard.put_nowait(SpeechBegan(0.0))
+            await pause(listener, second, 0.8, 12.0)
+            assert len(listener.recogniser.streams) == 2
+            second.heard.put_nowait(TurnEnded("Yes.", (), 0.0, 0.8))
+            second.heard.put_nowait(Answered())
+            await asyncio.wait_for(listener.recovered.wait(), 1.0)
+            # Who ends its turns again is given no longer than at first.
+            second.heard.put_nowait(SpeechBegan(20.0))
+            second.heard.put_nowait(PartialHeard("And", ""))
+            listener.hearing.finish_turn()
+            await pause(listener, second, 20.8, 10.0)
+            assert len(listener.recogniser.streams) == 3
+
+    run(main())
+
+
 def test_a_recogniser_that_breaks_when_it_is_tried_is_told_of() -> None:
     async def main() -> None:
         async with listening() as listener:

@@ -32,8 +32,10 @@ RATE_HZ = 44_100
 """Of the microphone: not the page's, which has to resample, as for most microphones."""
 
 
-def node(folder: Path, *command: str, variables: Mapping[str, str] | None = None) -> str:
-    """What a command of Node's says; a test fails where it does."""
+def node(
+    folder: Path, *command: str, variables: Mapping[str, str] | None = None, said: str = ""
+) -> str:
+    """What a command of Node's says, told something; a test fails where it does."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     program = shutil.which(command[0], path=path)
     assert program is not None, f"{command[0]} is not installed"
@@ -41,6 +43,7 @@ def node(folder: Path, *command: str, variables: Mapping[str, str] | None = None
         [program, *command[1:]],
         cwd=folder,
         env={**os.environ, "PATH": path, "NO_COLOR": "1", **(variables or {})},
+        input=said,
         capture_output=True,
         text=True,
         check=False,

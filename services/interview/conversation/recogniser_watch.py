@@ -73,6 +73,8 @@ class RecogniserWatch:
         self._answered_at = 0.0
         # How often it was tried and works: in wordless speech, and in sound it does not notice.
         self._passes = self._unnoticed_passes = 0
+        # How many streams in a row have owed an end for too long.
+        self._endless = 0
         self._in_turn = False
         # The last speech there was, and sound that may be some; seconds of the audio.
         self._speech: tuple[float, float] | None = None
@@ -90,6 +92,8 @@ class RecogniserWatch:
     def given_up(self) -> None:
         """It is known not to work."""
         self._noticeable_since = None
+        # The next has all of the turn to recognise again: a machine so slow needs longer, not anew.
+        self._endless = min(self._endless + 1, MOST_DOUBLINGS) if self.stuck() else 0
 
     def heard(self, audio: bytes, until: float) -> None:
         """Audio was taken; `until` is where it ends, in seconds of the audio."""
@@ -151,6 +155,7 @@ class RecogniserWatch:
             case TurnEnded():
                 self._in_turn = False
                 self._asked_at = None
+                self._endless = 0
                 # What a final text took is what a little speech takes at most.
                 self._speed.took(event.finalization)
                 # A long one without a word may be noise, or the engine: it is tried.
@@ -216,7 +221,7 @@ class RecogniserWatch:
 
     def stuck(self) -> bool:
         """Whether its stream owes an end for so long that it will not come, server or no server."""
-        return self._asked_for() > DEAF_SECONDS
+        return self._asked_for() > DEAF_SECONDS * (1 << self._endless)
 
     def _asked_for(self) -> float:
         """Seconds for which an end of turn is owed, and nothing was told that leads to it."""
