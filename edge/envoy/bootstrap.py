@@ -30,6 +30,8 @@ from edge.envoy.identity import AUTHORIZATION_CLUSTER, KEYS_CLUSTER
 from edge.envoy.mesh_listener import REFLECTION_CLUSTER, mesh_listener
 from edge.envoy.overload import overload_manager, runtime
 from edge.envoy.settings import EnvoySettings
+from edge.envoy.tls import certificate
+from edge.envoy.tls import publish as publish_certificate
 from edge.envoy.tracing import COLLECTOR_CLUSTER, collector
 from services.runtime.logs import log
 
@@ -137,6 +139,9 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
 
     Returns:
         The file to give to Envoy.
+
+    Raises:
+        BadCertificate: The edge's certificate cannot be used.
     """
     directory = directory.resolve()
     for name, host in settings.exposed.items():
@@ -144,8 +149,12 @@ def write(settings: EnvoySettings, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     descriptors = descriptor_set().SerializeToString(deterministic=True)
     (directory / DESCRIPTORS).write_bytes(descriptors)
-    if settings.tls_self_signed and "edge" in settings.listeners:
-        self_signed(directory, settings.allowed_hosts)
+    if "edge" in settings.listeners:
+        if settings.tls_self_signed:
+            self_signed(directory, settings.allowed_hosts)
+        pair = certificate(settings, directory)
+        if pair is not None:
+            publish_certificate(pair, directory)
     for server in set(checked_clusters(settings).values()):
         replicas = settings.replicas(server)
         if replicas.are_named:

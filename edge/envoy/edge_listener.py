@@ -32,7 +32,7 @@ from edge.envoy.extensions import TRUE, packed, seconds, uint32
 from edge.envoy.listener import http_listener
 from edge.envoy.local_replies import local_replies
 from edge.envoy.settings import EnvoySettings
-from edge.envoy.tls import certificate, downstream_tls
+from edge.envoy.tls import downstream_tls
 from edge.envoy.tracing import request_ids, tracing
 
 EDGE = "edge"
@@ -64,7 +64,7 @@ def edge_listener(settings: EnvoySettings, services: Sequence[Contract], descrip
         settings.edge_port,
         manager,
         buffer_bytes=_BUFFER_BYTES,
-        tls=downstream_tls(certificate(settings, descriptors.parent)),
+        tls=downstream_tls(settings, descriptors.parent),
         first_bytes_seconds=_FIRST_BYTES_SECONDS,
     )
 

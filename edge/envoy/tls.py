@@ -1,16 +1,32 @@
-"""TLS at the edge, with a certificate from settings."""
+"""TLS at the edge, with a certificate from settings that may be renewed while Envoy runs.
+
+Envoy reads the pair through a file that names it (a `DiscoveryResponse` with one `Secret`), and
+again whenever something is renamed into the certificate's folder. A pair that does not fit is
+left; the one before is served on.
+"""
 
 from __future__ import annotations
 
+import json
+import ssl
 from pathlib import Path
 from typing import Any
 
-from envoy.config.core.v3 import base_pb2
-from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+from envoy.config.core.v3 import base_pb2, config_source_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
+from envoy.service.discovery.v3 import discovery_pb2
+from google.protobuf import json_format
 
 from edge.envoy.certificate import CERTIFICATE, KEY, Pair
 from edge.envoy.extensions import packed
 from edge.envoy.settings import EnvoySettings
+
+PAIR = "certificate.json"
+_NAME = "edge"
+
+
+class BadCertificate(ValueError):
+    """A certificate and a key that cannot be used; the message names them and their settings."""
 
 
 def certificate(settings: EnvoySettings, folder: Path) -> Pair | None:
@@ -22,11 +38,42 @@ def certificate(settings: EnvoySettings, folder: Path) -> Pair | None:
     return Pair(settings.tls_certificate, settings.tls_key)
 
 
-def downstream_tls(pair: Pair | None) -> Any:
-    """The transport socket of a listener with a certificate; None without one."""
-    if pair is None:
+def publish(pair: Pair, folder: Path) -> None:
+    """Writes the file that names the pair into `folder`.
+
+    Raises:
+        BadCertificate: The pair cannot be used.
+        OSError: The file cannot be written.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pair.certificate, pair.key)
+    except OSError as error:  # an SSLError, too
+        why = error.strerror or str(error)
+        raise BadCertificate(
+            f"the certificate {pair.certificate} (VIVA_ENVOY_TLS_CERTIFICATE) and the key"
+            f" {pair.key} (VIVA_ENVOY_TLS_KEY) cannot be used: {why}"
+        ) from None
+    secret = secret_pb2.Secret(
+        name=_NAME,
+        tls_certificate=common_pb2.TlsCertificate(
+            certificate_chain=_file(pair.certificate),
+            private_key=_file(pair.key),
+            watched_directory=base_pb2.WatchedDirectory(
+                path=str(pair.certificate.absolute().parent)
+            ),
+        ),
+    )
+    response = discovery_pb2.DiscoveryResponse(resources=[packed(secret)])
+    content = json_format.MessageToDict(response, preserving_proto_field_name=True)
+    (folder / PAIR).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def downstream_tls(settings: EnvoySettings, folder: Path) -> Any:
+    """The transport socket of a listener with the certificate; None without one."""
+    if certificate(settings, folder) is None:
         return None
     parameters = common_pb2.TlsParameters
+    source = config_source_pb2.PathConfigSource(path=str((folder / PAIR).absolute()))
     return base_pb2.TransportSocket(
         name="envoy.transport_sockets.tls",
         typed_config=packed(
@@ -34,10 +81,13 @@ def downstream_tls(pair: Pair | None) -> Any:
                 common_tls_context=tls_pb2.CommonTlsContext(
                     alpn_protocols=["h2", "http/1.1"],
                     tls_params=parameters(tls_minimum_protocol_version=parameters.TLSv1_2),
-                    tls_certificates=[
-                        common_pb2.TlsCertificate(
-                            certificate_chain=_file(pair.certificate),
-                            private_key=_file(pair.key),
+                    tls_certificate_sds_secret_configs=[
+                        secret_pb2.SdsSecretConfig(
+                            name=_NAME,
+                            sds_config=config_source_pb2.ConfigSource(
+                                path_config_source=source,
+                                resource_api_version=config_source_pb2.V3,
+                            ),
                         )
                     ],
                 )
@@ -47,4 +97,5 @@ def downstream_tls(pair: Pair | None) -> Any:
 
 
 def _file(path: Path) -> Any:
-    return base_pb2.DataSource(filename=str(path.resolve()))
+    # Not resolved: links are how a pair is replaced at once, as Kubernetes does it.
+    return base_pb2.DataSource(filename=str(path.absolute()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ import pytest
 from cryptography import x509
 from pydantic import ValidationError
 
+from edge.envoy.bootstrap import write
 from edge.envoy.certificate import CERTIFICATE, KEY, self_signed
 from edge.envoy.settings import EnvoySettings
+from edge.envoy.tls import BadCertificate
 from tests.edge.backend import Backend, envoy
 
 PERSONAS = "viva.interview.v1.PersonaService"
@@ -68,6 +71,42 @@ async def test_the_edge_speaks_tls_and_nothing_else(tmp_path: Path) -> None:
                 await client.get(f"http://{address}/v1/personas")
     assert backend.metadata[0]["x-forwarded-proto"] == "https"
     assert (tmp_path / KEY).exists()
+
+
+async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
+    given, new = tmp_path / "given", tmp_path / "new"
+    self_signed(given, ["localhost"])
+    before = (given / CERTIFICATE).read_text()
+    async with envoy(
+        tmp_path, {}, tls_certificate=given / CERTIFICATE, tls_key=given / KEY
+    ) as mesh:
+
+        async def shown() -> bytes:
+            address = ("localhost", mesh.settings.edge_port)
+            return der(await asyncio.to_thread(ssl.get_server_certificate, address, timeout=10.0))
+
+        assert await shown() == der(before)
+        # A certificate whose key is still on its way is not served, and takes nothing down.
+        after = self_signed(new, ["localhost"]).certificate.read_text()
+        (new / CERTIFICATE).replace(given / CERTIFICATE)
+        assert await shown() == der(before)
+        (new / KEY).replace(given / KEY)
+        async with asyncio.timeout(20.0):
+            while await shown() != der(after):
+                await asyncio.sleep(0.05)
+
+
+def der(pem: str) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pem)
+
+
+def test_a_pair_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    one = self_signed(tmp_path / "one", ["localhost"])
+    other = self_signed(tmp_path / "other", ["localhost"])
+    for key, why in ((other.key, "KEY_VALUES_MISMATCH|mismatch"), (tmp_path / "none", "No such")):
+        settings = EnvoySettings(tls_certificate=one.certificate, tls_key=key)
+        with pytest.raises(BadCertificate, match=f"VIVA_ENVOY_TLS_KEY.*({why})"):
+            write(settings, tmp_path / "out")
 
 
 def test_an_edge_with_tls_may_be_reached_by_others() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.envoy import binary, bootstrap
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
+from edge.envoy.tls import BadCertificate
 from services.cli.launcher.addresses import is_local, leads_here, own_names, reachable
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import run_folder
@@ -71,8 +72,15 @@ class Plan:
     patience: LauncherSettings
 
     def write_configuration(self) -> None:
-        """Writes what Envoy reads at its start. Only whoever holds the data folder may."""
-        bootstrap.write(self.envoy, self.envoy_folder)
+        """Writes what Envoy reads at its start. Only whoever holds the data folder may.
+
+        Raises:
+            NoPlan: The edge's certificate cannot be used.
+        """
+        try:
+            bootstrap.write(self.envoy, self.envoy_folder)
+        except BadCertificate as error:
+            raise NoPlan(str(error)) from None
 
     @property
     def envoy_folder(self) -> Path:
