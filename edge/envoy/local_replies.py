@@ -43,6 +43,7 @@ class Refusal:
         reason: A stable word for programs, `ErrorInfo.reason`.
         message: For people, where Envoy says nothing better.
         json_code: The code in JSON, where that differs from `code`.
+        jargon: Whether what Envoy says is none for people, unless the gateway has denied it.
     """
 
     status: int
@@ -50,12 +51,19 @@ class Refusal:
     reason: str
     message: str
     json_code: grpc.StatusCode | None = None
+    jargon: bool = False
 
 
 _Code = grpc.StatusCode
 REFUSALS: Sequence[Refusal] = (
     Refusal(400, _Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "the request is malformed"),
-    Refusal(401, _Code.UNAUTHENTICATED, "UNAUTHENTICATED", "a valid access token is needed"),
+    Refusal(
+        401,
+        _Code.UNAUTHENTICATED,
+        "UNAUTHENTICATED",
+        "a valid access token is needed",
+        jargon=True,
+    ),
     Refusal(403, _Code.PERMISSION_DENIED, "PERMISSION_DENIED", "this is not allowed"),
     Refusal(
         404, _Code.UNIMPLEMENTED, "NOT_SERVED", "nothing is served at this path", _Code.NOT_FOUND
@@ -69,7 +77,13 @@ REFUSALS: Sequence[Refusal] = (
         "WRONG_CONTENT_TYPE",
         "this path takes application/grpc and application/grpc-web",
     ),
-    Refusal(429, _Code.RESOURCE_EXHAUSTED, "RATE_LIMITED", "too many requests; ask again later"),
+    Refusal(
+        429,
+        _Code.RESOURCE_EXHAUSTED,
+        "RATE_LIMITED",
+        "too many requests; ask again later",
+        jargon=True,
+    ),
     Refusal(431, _Code.RESOURCE_EXHAUSTED, "HEADERS_TOO_LARGE", "the headers are too large"),
     Refusal(500, _Code.INTERNAL, "INTERNAL", "something broke"),
     Refusal(502, _Code.UNAVAILABLE, "UPSTREAM_BROKE", "the server behind the edge broke off"),
@@ -89,6 +103,7 @@ def local_replies(retry_after: int) -> Any:
         for refusal in REFUSALS
         for mapper in (
             _as_grpc(refusal, retry_after),
+            *((_as_json(refusal, retry_after, _denied()),) if refusal.jargon else ()),
             _as_json(refusal, retry_after),
         )
     ]
@@ -113,14 +128,16 @@ def _as_grpc(refusal: Refusal, retry_after: int) -> Any:
     )
 
 
-def _as_json(refusal: Refusal, retry_after: int) -> Any:
+def _as_json(refusal: Refusal, retry_after: int, only: Any = None) -> Any:
     status = _rpc_status(refusal, refusal.json_code or refusal.code, retry_after)
     body = struct_pb2.Struct()
     body.update(json_format.MessageToDict(status))
-    body.update({"code": status.code, "message": "%LOCAL_REPLY_BODY%"})
+    body.update({"code": status.code})
+    if only is not None or not refusal.jargon:
+        body.update({"message": "%LOCAL_REPLY_BODY%"})
     extra = {"retry-after": str(retry_after)} if refusal.status == 429 else {}
     return _Mapper(
-        filter=_status(refusal.status),
+        filter=_status(refusal.status) if only is None else _all(_status(refusal.status), only),
         body_format_override=substitution_format_string_pb2.SubstitutionFormatString(
             json_format=body, content_type="application/json"
         ),
@@ -215,6 +232,13 @@ def _status(status: int) -> Any:
                 ),
             )
         )
+    )
+
+
+def _denied() -> Any:
+    """Denied by the gateway, in its own words."""
+    return accesslog_pb2.AccessLogFilter(
+        response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=["UAEX"])
     )
 
 

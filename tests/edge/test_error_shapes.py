@@ -95,6 +95,19 @@ async def test_json_callers_get_a_status(site: Door, case: str) -> None:
     assert not site.arrived
 
 
+async def test_without_a_token_json_says_what_is_needed_and_not_how_envoy_puts_it(
+    site: Door,
+) -> None:
+    answer = await site.client.get("/v1/interviews/a", headers={"authorization": ""})
+    assert answer.json()["message"] == "a valid access token is needed"
+    forged = await site.client.get("/v1/interviews/a", headers={"authorization": "Bearer x.y.z"})
+    assert forged.json()["message"] == "a valid access token is needed"
+    site.gateway.ended.add("over")
+    bearer = {"authorization": f"Bearer {site.gateway.token(sid='over')}"}
+    ended = await site.client.get("/v1/interviews/a", headers=bearer)
+    assert ended.json()["message"] == "the session is over; log in again"
+
+
 async def test_a_wrong_verb_is_told_the_right_ones(site: Door) -> None:
     answer = await site.client.put("/v1/interviews/a")
     assert answer.headers["allow"] == "DELETE, GET"

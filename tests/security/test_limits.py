@@ -44,6 +44,8 @@ async def test_a_user_has_so_many_requests_and_others_theirs(tmp_path: Path) -> 
         # Another token, another session, another listener: the same user.
         other = site.gateway.bearer(ALICE, sid="another")
         assert await _statuses(site, path, 1, other) == [429]
+        said = (await site.client.get(path, headers=other)).json()
+        assert said["message"] == "too many requests; ask again later"
         assert len(site.arrived) == 10
 
 
