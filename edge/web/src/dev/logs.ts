@@ -22,7 +22,7 @@ export type Happening = NonNullable<MessageInitShape<typeof InterviewEventSchema
 
 export const SAID = {
   en: {
-    greeting: "Good afternoon. I'm Daniel, and I will interview you for the position of backend engineer. Let's begin.",
+    greeting: "Hello, and welcome. This is a practice interview for the position of backend engineer. I have three questions for you. Take your time with each answer.",
     question: "Tell me about a time when a service you were responsible for became slow. How did you find out why?",
     answer: "Last spring our order service took four seconds at noon. I looked at the traces first and saw that one query scanned the whole table.",
     stable: "So I added an index on the customer and the date, and ",
