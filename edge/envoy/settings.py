@@ -32,9 +32,6 @@ DEFAULT_PORTS: Mapping[str, int] = {
 HTTP_PORTS: Mapping[str, int] = {"gateway": 7306, "bridge": 7108}
 """HTTP port of the servers that have one: the gateway's keys, the bridge's sockets and pages."""
 
-MAX_UPLOAD_BYTES = 128 * 1024 * 1024
-"""The largest message on the mesh: a whole recording for `Recognize`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@rpc/error_details_pb";
+import { BadRequestSchema, ErrorInfoSchema, QuotaFailureSchema, RetryInfoSchema } from "@rpc/error_details_pb";
 import { describe as about, expect, it } from "vitest";
 import { codeOf, describe, FAILURE_KINDS, isKnownReason } from "@/wire/failures";
 import en from "@/words/en";
@@ -41,6 +41,31 @@ about("every documented reason", () => {
   });
 });
 
+/** What a person is told, and what the button beside it does, where another word would mislead them. */
+const TOLD: Record<string, [string, string]> = {
+  WRONG_PASSWORD: ["wrongPassword", "none"],
+  EMAIL_TAKEN: ["emailTaken", "sign-in"],
+  SESSION_ENDED: ["signedOut", "sign-in"],
+  NO_TOKEN: ["notSignedIn", "sign-in"],
+  TAKEN_OVER: ["takenOver", "use-here"],
+  WRONG_STATE: ["wrongState", "reload"],
+  RESUME_TOKEN_STALE: ["rejoin", "reload"],
+  INTERVIEW_TOO_LONG: ["badInput", "none"],
+  ANSWER_TOO_LONG: ["badInput", "none"],
+  REPORT_NOT_READY: ["reportNotReady", "retry"],
+  NO_REPORT: ["noReport", "home"],
+  STORE_FULL: ["storeFull", "retry"],
+  STORE_LOST: ["storeTrouble", "retry"],
+  DRAINING: ["restarting", "retry"],
+  RATE_LIMITED: ["rateLimited", "retry"],
+  NOT_FOUND: ["notFound", "home"],
+};
+
+it.each(Object.entries(TOLD))("%s says what is so, and offers what helps", (reason, [kind, action]) => {
+  const failure = describe(new ConnectError("x", Code.Unknown, undefined, [{ desc: ErrorInfoSchema, value: { reason } }]));
+  expect([failure.kind, failure.action]).toEqual([kind, action]);
+});
+
 it.each(FAILURE_KINDS)("%s is told in both languages", (kind) => {
   for (const words of [en, zh]) {
     expect(words.failures[kind].title.length).toBeGreaterThan(1);
@@ -63,7 +88,13 @@ about("a failure", () => {
   it("tells guests that an account gives more, and members when there is more", () => {
     const used = (metadata: Record<string, string>) =>
       describe(new ConnectError("x", Code.ResourceExhausted, undefined, [{ desc: ErrorInfoSchema, value: { reason: "QUOTA_EXHAUSTED", metadata } }]));
-    expect(used({ kind: "guest", limit: "1", used: "1" })).toMatchObject({ kind: "quota", action: "register", resetsAt: undefined });
+    const guest = { kind: "quota", action: "register", resetsAt: undefined };
+    expect(used({ kind: "guest", limit: "1", used: "1" })).toMatchObject(guest);
+    // What starts again starts again for members.
+    expect(used({ kind: "guest", limit: "1", used: "1", reset_time: "2026-12-01T00:00:00Z" })).toMatchObject(guest);
+    const quota = create(QuotaFailureSchema, { violations: [{ subject: "user", description: "x" }] });
+    const told = [{ desc: QuotaFailureSchema, value: quota }];
+    expect(describe(new ConnectError("x", Code.ResourceExhausted, undefined, told))).toMatchObject(guest);
     expect(used({ kind: "member", limit: "5", used: "5", reset_time: "2026-12-01T00:00:00Z" })).toMatchObject({
       kind: "monthUsed",
       action: "none",

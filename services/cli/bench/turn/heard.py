@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +36,3 @@ class System(Protocol):
     def __call__(self, recordings: Sequence[Spoken]) -> AsyncIterator[Heard]:
         """Is told the recordings in real time, one after the other; says what it made of each."""
         ...
-
-
-Opening = AbstractAsyncContextManager[System]
