@@ -140,6 +140,21 @@ def test_text_that_comes_late_is_weighed_again() -> None:
     assert world.finalized == 1
 
 
+def test_word_of_a_pause_that_comes_late_puts_nothing_off() -> None:
+    def decided(late: float) -> float:
+        world = asked()
+        speaks(world, ANSWER)
+        began = world.now
+        world.happen(e.Heard(PauseHeard(0.2, began, 0.9)))
+        world.pass_time(0.2 + late)
+        world.happen(e.Heard(PauseHeard(0.4, began, 0.9)))
+        while not world.finalized:
+            world.pass_time(0.01)
+        return world.now - began
+
+    assert decided(0.15) == pytest.approx(decided(0.0), abs=0.011)
+
+
 def test_pauses_teach_the_speakers_pace() -> None:
     world = asked()
     speaks(world, "We moved it because")

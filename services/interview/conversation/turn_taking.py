@@ -246,7 +246,11 @@ def _paused(scene: Scene, event: PauseHeard) -> None:
     known = scene.state.speech.silence
     aside = known is not None and known.aside
     sound = event.sound if event.sound is not None else (known.sound if known else None)
-    _change(scene, silence=Silence(scene.now - event.silence, event.end, sound, aside))
+    since = scene.now - event.silence
+    if known is not None:
+        # Word of a pause comes late, never early: of several the quickest is right.
+        since = min(since, known.since)
+    _change(scene, silence=Silence(since, event.end, sound, aside))
     consider(scene)
 
 

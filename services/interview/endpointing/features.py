@@ -53,13 +53,19 @@ def features(pause: Pause, asked: Asked) -> Features:
     values["length"] = length * told
     values["short"] = float(length < _SHORT) * told
     values["sentences"] = math.log1p(wording.sentences) * told
+    # Recognisers end nearly everything with a full stop: what it has after a word or two may be the
+    # beginning of a sentence.
+    values["sentence_words"] = math.log1p(wording.sentence_words) * told
+    values["clause_words"] = math.log1p(wording.clause_words) * told
     # One sentence is all there is to say to many a follow-up, and seldom a story.
     values["first"] = told * (wording.sentences <= 1)
     values["follow_up"] = told * (asked.phase is Phase.FOLLOW_UP)
     values["story"] = told * (expected is Kind.STORY)
     values["introduction"] = told * (expected is Kind.INTRODUCTION)
     values["closed"] = float(closed) * complete
-    values["answered"] = float(closed and wording.yes_no) * complete
+    # Yes or no says at once what other answers say in their usual length.
+    said = max(wording.sentence_words, Kind.CLOSED.value * wording.yes_no)
+    values["closed_words"] = math.log1p(said) * values["closed"]
     values["told"] = float(expected is Kind.STORY and wording.concluding) * complete
     return values
 

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from services.interview.endpointing.cues import CHINESE, ENGLISH, NUMBERS, Cues
+from services.interview.simplified import simplified
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|(?<=[。？！])")
@@ -29,7 +30,9 @@ class Wording:
 
     Attributes:
         words: How many words it has; of Chinese, as many English ones as say as much.
-        sentences: How many sentences were finished.
+        sentences: How many sentences it has, the last one included, finished or not.
+        sentence_words: How many words its last sentence has, and
+        clause_words: what stands behind the last comma of that.
         final_mark: Ends like a finished sentence, by the recogniser's punctuation.
         open_mark: Ends with a comma, a dash or dots.
         filler: "um", "嗯".
@@ -51,6 +54,8 @@ class Wording:
 
     words: float
     sentences: int
+    sentence_words: float
+    clause_words: float
     final_mark: bool
     open_mark: bool
     filler: bool
@@ -81,7 +86,8 @@ def read(text: str, language: str) -> Wording:
         text: As recognised; without words it counts as unfinished.
         language: BCP 47 tag, where the text itself does not tell.
     """
-    text = unicodedata.normalize("NFKC", text).replace("。", ".").strip()
+    # The cues are in simplified characters, whatever the interview is written in.
+    text = simplified(unicodedata.normalize("NFKC", text)).replace("。", ".").strip()
     chinese = bool(_HAN.search(text)) or (not text and language.lower().startswith("zh"))
     cues = CHINESE if chinese else ENGLISH
     sentences = [part for part in _split(text, chinese=chinese) if count_words(part)]
@@ -98,6 +104,8 @@ def read(text: str, language: str) -> Wording:
     return Wording(
         words=count_words(text),
         sentences=len(sentences),
+        sentence_words=last_words,
+        clause_words=count_words(clauses[-1]) if clauses else 0.0,
         final_mark=text[-1:] in _FINAL_MARKS and text != "" and not text.endswith(("...", "..")),
         open_mark=(text[-1:] in _OPEN_MARKS and text != "") or text.endswith(".."),
         filler=filler or not whole,

@@ -53,7 +53,7 @@ class _Known:
 
 def fit(rows: Sequence[table.Row]) -> Model:
     """The model that fits the fitted half of a table best."""
-    found = [*cases(rows, "fitted", wordings=WORDINGS, seed=SEED)]
+    found = [*cases(rows, "fitted", wordings=WORDINGS, seed=SEED, written=False)]
     found += HEARD_WEIGHT * list(heard_cases(rows, "fitted"))
     seen = [features(case.pause, case.asked) for case in found]
     names = list(seen[0])
