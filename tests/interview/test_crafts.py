@@ -8,14 +8,15 @@ import pytest
 from viva.interview.v1.interview_service_pb2 import ConverseRequest
 
 from services.interview.authored import read_authored
+from services.interview.events import ReportReady
 from services.interview.interviewer import lines
 from services.interview.questions.bank import load_bank
 from services.interview.questions.crafts import CRAFTS, Craft, load_crafts
 from services.interview.questions.index import QuestionIndex
 from services.interview.questions.planning import harder_or_easier, of_another_craft, plan
-from services.interview.record import Category, Difficulty, InterviewSettings, Mode
+from services.interview.record import Category, Difficulty, InterviewSettings, Mode, Phase
 from tests.interview.calls import Wire, join, typed, until
-from tests.interview.stage import FakeEmbedder
+from tests.interview.stage import FakeEmbedder, stage
 
 BANK = load_bank()
 KNOWN = load_crafts()
@@ -231,3 +232,17 @@ async def test_what_is_asked_of_another_craft_is_kept_and_reported(wire: Wire) -
         seen = await until(call, lambda e: e.HasField("report_ready"))
     asked = [BANK.find(each.question_id) for each in seen[-1].report_ready.report.questions]
     assert [q is not None and q.own_trade for q in asked] == [False, True]
+
+
+async def test_answers_about_ones_trade_are_compared_with_it_at_once_and_in_the_report() -> None:
+    own = BANK.find("trade-tools")
+    assert own is not None
+    async with stage(rounds=1, follow_ups=0, questions=[own], job_title="Nurse") as s:
+        s.join()
+        await s.to_first_question()
+        await s.answer("I hang the drip and count the drops for a minute.")
+        await s.play_out(Phase.CLOSING)
+        await s.until(ReportReady)
+        compared = [texts for texts in s.embedder.calls if own.text in texts]
+        assert len(compared) >= 2
+        assert all("Nurse" in texts for texts in compared)
