@@ -39,7 +39,7 @@ class Review:
         self._begun.add(number)
         turns = [t for t in self._chronicle.interview.turns if t.round == number]
         whole = _whole(turns, question)
-        self._reviewer.begin(self._tasks, number, question, whole, script.settings.job_title)
+        self._reviewer.begin(self._tasks, number, question, whole, script.settings.trade)
 
     def close(self) -> None:
         """Scores nothing more."""

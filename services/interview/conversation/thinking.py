@@ -93,7 +93,7 @@ class Thinking:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASSESS_SECONDS):
                     assessment = await assess(
-                        self.embedder, question, wanted.answer, script.settings.job_title
+                        self.embedder, question, wanted.answer, script.settings.trade
                     )
         # The reply may go on under the same number.
         self._running.pop(wanted.number, None)
