@@ -56,9 +56,9 @@ def written(bank: Bank, path: Path) -> list[Written]:
     found = []
     for entry in _entries(path):
         question = _question(bank, entry)
-        known = {"fitted": bool(entry.get("fitted")), "trade": entry.get("trade")}
+        fitted, trade = bool(entry.get("fitted")), entry.get("trade")
         found += [
-            Written(question, entry[kind].strip(), level, kind, **known)
+            Written(question, entry[kind].strip(), level, kind, fitted, trade)
             for level, kind in (*enumerate(LEVELS), (None, BESIDE))
             if kind in entry
         ]
