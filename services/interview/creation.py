@@ -11,9 +11,9 @@ from services.interview.candidate_name import clean_name
 from services.interview.interviewer.casting import Casting
 from services.interview.languages import LANGUAGES, held_in
 from services.interview.questions.bank import Bank, Question
-from services.interview.questions.crafts import load_crafts
+from services.interview.questions.crafts import Craft, load_crafts
 from services.interview.questions.index import QuestionIndex
-from services.interview.questions.planning import harder_or_easier, of_another_craft, plan
+from services.interview.questions.planning import craft_asked, harder_or_easier, plan
 from services.interview.record import Difficulty, Interview, InterviewSettings
 from services.interview.refusals import RefusedField
 from services.interview.spoken_text import clean_text, clean_topics, refuse_control_characters
@@ -129,7 +129,12 @@ class Creation:
             self._chosen(number, question_id, settings)
             for number, question_id in enumerate(settings.question_ids)
         ]
-        settings = replace(settings, own_trade=of_another_craft(settings, self._crafts))
+        craft = craft_asked(settings, self._crafts)
+        settings = replace(
+            settings,
+            own_trade=craft is Craft.ANOTHER,
+            trade_unsure=craft is Craft.UNSURE,
+        )
         interview_id = new_id()
         questions = await plan(settings, self._index, chosen, seed=interview_id)
         if len(questions) < settings.rounds:

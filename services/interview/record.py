@@ -124,6 +124,8 @@ class InterviewSettings:
         mode: The persona's, from the creation on.
         own_trade: Whether questions about the candidate's own trade take the place of technical
             ones, of which the bank has none for the position; from the creation on.
+        trade_unsure: Whether both are asked, since the position's name does not tell which fit it;
+            from the creation on.
     """
 
     language: str = "en"
@@ -140,6 +142,12 @@ class InterviewSettings:
     patience: Patience = Patience.NORMAL
     mode: Mode = Mode.INTERVIEW
     own_trade: bool = False
+    trade_unsure: bool = False
+
+    @property
+    def trade(self) -> str | None:
+        """The position, where its words tell that it is the candidate's own trade."""
+        return self.job_title if self.own_trade else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -404,6 +404,7 @@ async def stage(
     language: str = "en",
     questions: Sequence[Question] | None = None,
     mode: Mode = Mode.INTERVIEW,
+    trade: str | None = None,
 ) -> AsyncIterator[Stage]:
     asked = [question(n) for n in range(1, rounds + 1)] if questions is None else questions
     interview = Interview(
@@ -415,6 +416,8 @@ async def stage(
             follow_ups=follow_ups,
             patience=patience,
             mode=mode,
+            job_title=trade,
+            own_trade=trade is not None,
         ),
         plan=tuple(each.id for each in asked),
         created=datetime.now(UTC),

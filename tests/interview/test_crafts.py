@@ -8,14 +8,15 @@ import pytest
 from viva.interview.v1.interview_service_pb2 import ConverseRequest
 
 from services.interview.authored import read_authored
+from services.interview.events import ReportReady
 from services.interview.interviewer import lines
 from services.interview.questions.bank import load_bank
 from services.interview.questions.crafts import CRAFTS, Craft, load_crafts
 from services.interview.questions.index import QuestionIndex
-from services.interview.questions.planning import harder_or_easier, of_another_craft, plan
-from services.interview.record import Category, Difficulty, InterviewSettings, Mode
+from services.interview.questions.planning import craft_asked, harder_or_easier, plan
+from services.interview.record import Category, Difficulty, InterviewSettings, Mode, Phase
 from tests.interview.calls import Wire, join, typed, until
-from tests.interview.stage import FakeEmbedder
+from tests.interview.stage import FakeEmbedder, stage
 
 BANK = load_bank()
 KNOWN = load_crafts()
@@ -52,7 +53,7 @@ def test_nobody_of_the_banks_craft_is_taken_for_another(language: str) -> None:
 def test_titles_that_nothing_was_learned_from_are_told_apart(language: str) -> None:
     titles = _held_out(language)
     assert sum(map(len, titles.values())) >= 270
-    # What is unsure is asked as the bank's own craft is.
+    # Who has a title that is unsure is asked about both.
     for kind, craft, least in (("inside", Craft.OURS, 0.85), ("outside", Craft.ANOTHER, 0.95)):
         right = sum(KNOWN.of(title) is craft for title in titles[kind])
         assert right / len(titles[kind]) >= least, kind
@@ -109,20 +110,49 @@ def test_the_banks_craft_is_not_lost_beside_the_words_of_others(title: str) -> N
         "实习生",
         "应届毕业生",
         "产品经理",
-        "Zwirner",
+        # Of what no word is known, in whatever language.
+        *("Zwirner", "Krankengymnastin", "Dachdecker", "boulanger", "albañil", "пожарный"),
+        *("ソムリエ", "미용사", "ช่างไม้", "أستاذ", "Chimney sweep"),
     ],
 )
 def test_what_every_craft_has_leaves_it_open(title: str) -> None:
     assert KNOWN.of(title) is Craft.UNSURE
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("Computing lecturer", "IT instructor", "Agile coach", "Teacher of ICT", "计算机教授"),
+        *("软件培训师", "Enterprise data warehouse owner", "Master data steward", "数据仓库主管"),
+        *("Puppet administrator", "ERP consultant retail", "IT manager hotel"),
+    ],
+)
+def test_who_teaches_or_brings_the_banks_craft_elsewhere_is_of_it(title: str) -> None:
+    assert KNOWN.of(title) is Craft.OURS
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("Maths teacher", "Swimming teacher", "Football coach", "钢琴教师", "体育教练", "Teacher"),
+        *("Warehouse specialist", "仓库专员", "Wine steward", "Chef de partie"),
+        *("Consultant surgeon", "Manager nursing home", "Specialist nurse", "IT recruiter"),
+    ],
+)
+def test_who_teaches_or_manages_another_craft_is_of_that(title: str) -> None:
+    assert KNOWN.of(title) is Craft.ANOTHER
+
+
 def test_an_engineer_is_of_another_craft_only_by_the_whole_name() -> None:
     assert KNOWN.of("Logistics coordinator") is Craft.ANOTHER
-    assert KNOWN.of("Engineer, Logistics") is Craft.UNSURE
+    assert KNOWN.of("Engineer, Logistics") is Craft.OURS
+    assert KNOWN.of("Quality engineer") is Craft.OURS
     assert KNOWN.of("Senior civil engineer") is Craft.ANOTHER
     assert KNOWN.of("高级土木工程师") is Craft.ANOTHER
     # No pair of characters reaches over what every craft has: 化工 is chemical industry.
-    assert KNOWN.of("标准化工程师") is Craft.UNSURE
+    assert KNOWN.of("标准化工程师") is Craft.OURS
+    assert KNOWN.of("Architect") is Craft.UNSURE
+    assert KNOWN.of("Landscape architect") is Craft.ANOTHER
 
 
 def test_a_name_is_of_one_side() -> None:
@@ -145,7 +175,7 @@ def test_a_name_is_of_one_side() -> None:
     ],
 )
 def test_what_is_asked_for_is_obeyed_whatever_the_position(settings: InterviewSettings) -> None:
-    assert not of_another_craft(settings, KNOWN)
+    assert craft_asked(settings, KNOWN) is Craft.OURS
 
 
 async def test_another_craft_is_asked_about_itself_and_nothing_technical(tmp_path: Path) -> None:
@@ -170,6 +200,18 @@ async def test_there_is_enough_to_ask_of_another_craft(
         assert len({q.id for q in asked}) == rounds
         assert {q.language for q in asked} == {language}
         assert Category.TECHNICAL not in {q.category for q in asked}
+
+
+@pytest.mark.parametrize("rounds", [3, 5])
+async def test_who_has_a_title_that_is_unsure_is_asked_about_both(
+    rounds: int, tmp_path: Path
+) -> None:
+    index = QuestionIndex(BANK, FakeEmbedder(), tmp_path)
+    settings = InterviewSettings(rounds=rounds, job_title="Dachdecker", trade_unsure=True)
+    asked = await plan(settings, index, [], "seed")
+    found = ["own trade" if q.own_trade else q.category.name.lower() for q in asked]
+    order = ["self_introduction", "own trade", "technical", "behavioral", "soft_skills"]
+    assert found == order[:rounds]
 
 
 async def test_the_banks_own_craft_is_not_asked_about_its_trade(tmp_path: Path) -> None:
@@ -198,6 +240,8 @@ def test_the_candidate_is_told_that_nothing_technical_is_asked() -> None:
         assert sentence not in lines.opening(settings)
         told = InterviewSettings(language=language, job_title="Nurse", own_trade=True)
         assert sentence in lines.opening(told)
+        unsure = InterviewSettings(language=language, job_title="Zwirner", trade_unsure=True)
+        assert sentence not in lines.opening(unsure)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +249,8 @@ def test_the_candidate_is_told_that_nothing_technical_is_asked() -> None:
     [
         ({"job_title": "Nurse"}, "My question bank has no technical questions for it, so"),
         ({"job_title": "小学教师", "language": "zh"}, "我的题库里没有这个职位的专业题，"),
+        ({"job_title": "Dachdecker"}, "so I will ask about your own trade too."),
+        ({"job_title": "客户经理", "language": "zh"}, "所以也会请您谈谈您的本行。"),
     ],
 )
 async def test_it_is_said_in_the_interviews_first_line_and_not_in_its_settings(
@@ -231,3 +277,17 @@ async def test_what_is_asked_of_another_craft_is_kept_and_reported(wire: Wire) -
         seen = await until(call, lambda e: e.HasField("report_ready"))
     asked = [BANK.find(each.question_id) for each in seen[-1].report_ready.report.questions]
     assert [q is not None and q.own_trade for q in asked] == [False, True]
+
+
+async def test_answers_about_ones_trade_are_compared_with_it_at_once_and_in_the_report() -> None:
+    own = BANK.find("trade-tools")
+    assert own is not None
+    async with stage(rounds=1, follow_ups=0, questions=[own], trade="Nurse") as s:
+        s.join()
+        await s.to_first_question()
+        await s.answer("I hang the drip and count the drops for a minute.")
+        await s.play_out(Phase.CLOSING)
+        await s.until(ReportReady)
+        compared = [texts for texts in s.embedder.calls if own.text in texts]
+        assert len(compared) >= 2
+        assert all("Nurse" in texts for texts in compared)

@@ -10,13 +10,16 @@ import protovalidate
 import pytest
 
 from services.interview.clients.seams import ChatMessage
+from services.interview.conversation import events as m
+from services.interview.events import InterviewerText, StateChanged
 from services.interview.interviewer.analysing import analyse
 from services.interview.interviewer.judging import Judge
 from services.interview.interviewer.summarising import Reviewer, compose
-from services.interview.record import Speaker, Turn
+from services.interview.questions.bank import load_bank
+from services.interview.record import Speaker, State, Turn
 from services.interview.reports.report import QuestionResult
 from services.interview.wire.reports import report as wire
-from tests.interview.stage import FakeEmbedder, question
+from tests.interview.stage import FakeEmbedder, question, stage
 from tests.interview.test_reports import interview, said, typed
 
 ANSWER = "We watch slow queries every Monday and add the right index."
@@ -98,3 +101,27 @@ async def test_no_model_judges_it() -> None:
         reviewer.begin(tasks, 1, question(1), turns)
         report = await reviewer.report(interview(*turns))
     assert report.questions[0].declined
+
+
+@pytest.mark.parametrize(
+    ("question_id", "text"),
+    [
+        ("zh-people-disagree-boss", "跳过"),
+        ("zh-people-disagree-boss", "好的，下一题吧。"),
+        ("beh-people-conflict", "next question"),
+    ],
+)
+async def test_no_report_is_promised_of_an_interview_that_was_skipped(
+    question_id: str, text: str
+) -> None:
+    asked = load_bank().find(question_id)
+    assert asked is not None
+    language = asked.language
+    async with stage(rounds=1, follow_ups=0, questions=[asked], language=language) as s:
+        s.join(text_only=True)
+        await s.to_first_question()
+        s.seat.send(m.Typed(text))
+        closing = await s.until(InterviewerText)
+        ended = await s.until(StateChanged, lambda e: e.state is not State.LIVE)
+    assert closing.text.startswith(("Thank you, we stop here. Without", "谢谢您，我们就到这里。"))
+    assert ended.state is State.CANCELLED

@@ -170,6 +170,20 @@ async def test_of_a_good_answer_nothing_is_known_to_be_missing() -> None:
         assert {point.certain for point in missed} == {certain}
 
 
+async def test_what_is_well_told_is_not_known_to_lack_what_it_seems_far_from() -> None:
+    told = (
+        "I boiled forty jars of plum jam in October with my aunt. The second pot burned"
+        " because the copper was thin, so I moved the whole lot into the steel one, stirred for"
+        " twenty minutes and added lemon."
+    )
+    behavioral = replace(question(1), category=Category.BEHAVIORAL)
+    result, _ = await analyse(
+        FakeEmbedder(), round_number=1, question=behavioral, asked="How?", turns=[typed(told)]
+    )
+    assert result.score < 50
+    assert not any(point.certain for point in result.key_points)
+
+
 async def test_what_was_misheard_may_have_been_said() -> None:
     certain = replace(said("The weather is fine today and I like it."), typed=True, words=())
     heard = said("The weather is fine today and I like it.")

@@ -24,6 +24,8 @@ from services.runtime.channel import open_channel
 
 ANSWERS = Path(__file__).parent / "answers"
 LEVELS = ("poor", "medium", "good")
+BESIDE = "beside"
+"""An answer that is about something else."""
 TARGET = 0.75
 APART = 15.0
 """Points between the means of two levels."""
@@ -31,17 +33,22 @@ APART = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An answer written to be of a level: 0 poor, 1 medium, 2 good; None for an adversarial one."""
+    """An answer written to be of a level: 0 poor, 1 medium, 2 good; None for an adversarial one.
+
+    Attributes:
+        trade: Whose answer it is, where it is about one's own trade.
+    """
 
     question: Question
     text: str
     level: int | None
     kind: str
     fitted: bool = False
+    trade: str | None = None
 
 
 def written(bank: Bank, path: Path) -> list[Written]:
-    """The answers of a file, three a question.
+    """The answers of a file: for each question three, and perhaps one that is beside it.
 
     Raises:
         LookupError: The bank lacks a question.
@@ -49,9 +56,10 @@ def written(bank: Bank, path: Path) -> list[Written]:
     found = []
     for entry in _entries(path):
         question = _question(bank, entry)
+        fitted, trade = bool(entry.get("fitted")), entry.get("trade")
         found += [
-            Written(question, entry[kind].strip(), level, kind)
-            for level, kind in enumerate(LEVELS)
+            Written(question, entry[kind].strip(), level, kind, fitted, trade)
+            for level, kind in (*enumerate(LEVELS), (None, BESIDE))
             if kind in entry
         ]
     return found
@@ -100,7 +108,12 @@ async def scored(
         turn = Turn("answer", Speaker.CANDIDATE, answer.text, 0.0, 60.0, typed=True)
         question = answer.question
         result, failure = await analyse(
-            embedder, round_number=1, question=question, asked=question.text, turns=[turn]
+            embedder,
+            round_number=1,
+            question=question,
+            asked=question.text,
+            turns=[turn],
+            trade=answer.trade,
         )
         if failure is not None:
             raise failure

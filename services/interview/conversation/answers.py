@@ -10,6 +10,7 @@ from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Salvage
 from services.interview.events import CandidateTurn, CandidateTurnReopened
 from services.interview.record import Speaker, Turn
+from services.interview.understanding.intent import Intent, Situation, understand
 
 REHEARD_SECONDS = 0.2
 """Speech that begins so long before the end of what was salvaged is that, heard again."""
@@ -112,9 +113,19 @@ def over(scene: Scene, turn: Turn) -> None:
     else:
         turns = answer.turns
     scene.set_place(answer=replace(answer, turns=turns, reopened=False, held=None))
-    scene.set(answered=scene.state.answered or turn.round > 0)
+    scene.set(answered=answered(scene, turn.text) if turn.round > 0 else scene.state.answered)
     scene.keep(turn)
     scene.tell_stored(CandidateTurn(turn))
+
+
+def answered(scene: Scene, text: str) -> bool:
+    """Whether any question is answered once this is: who only asks to go on answers none.
+
+    They do not either where that could answer, as 跳过 could to 有没有.
+    """
+    unasked = Situation(scene.script.settings.language, None, typed=True)
+    goes_on = understand(text, unasked, final=True) is Intent.SKIP
+    return scene.state.answered or not goes_on
 
 
 def apart(scene: Scene, event: TurnEnded) -> Turn:

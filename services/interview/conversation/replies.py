@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.interview.conversation import actions as a
-from services.interview.conversation import speaking
+from services.interview.conversation import answers, speaking
 from services.interview.conversation.progress import after
 from services.interview.conversation.scene import Scene
 from services.interview.conversation.state import Draft, Line, Reply, Timer, TurnClock
@@ -132,7 +132,9 @@ def assessed(scene: Scene, number: int, assessment: Assessment | None) -> None:
     step = after(place.step, decide(course, known), scene.script.rounds)
     if step.phase is not Phase.FOLLOW_UP:
         question = scene.script.fitting(step, course) if step.asks else None
-        _settle_on(scene, scene.script.line(step, question=question, assessment=assessment))
+        said = answers.answered(scene, reply.answer)
+        line = scene.script.line(step, question=question, assessment=assessment, answered=said)
+        _settle_on(scene, line)
         return
     draft = _drafted(scene, reply.answer)
     if draft is not None and _fresh(draft, reply.answer):

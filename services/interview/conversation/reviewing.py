@@ -32,12 +32,14 @@ class Review:
 
     def score(self, number: int) -> None:
         """Has the answers of a round scored in the background."""
-        question = self._script().questions[number - 1]
+        script = self._script()
+        question = script.questions[number - 1]
         if question is None:
             return
         self._begun.add(number)
         turns = [t for t in self._chronicle.interview.turns if t.round == number]
-        self._reviewer.begin(self._tasks, number, question, _whole(turns, question))
+        whole = _whole(turns, question)
+        self._reviewer.begin(self._tasks, number, question, whole, script.settings.trade)
 
     def close(self) -> None:
         """Scores nothing more."""

@@ -86,12 +86,15 @@ class Thinking:
         self.begin(wanted.number, self._assess(wanted))
 
     async def _assess(self, wanted: a.Assess) -> None:
-        question = self._script().questions[wanted.round - 1]
+        script = self._script()
+        question = script.questions[wanted.round - 1]
         assessment = None
         if question is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASSESS_SECONDS):
-                    assessment = await assess(self.embedder, question, wanted.answer)
+                    assessment = await assess(
+                        self.embedder, question, wanted.answer, script.settings.trade
+                    )
         # The reply may go on under the same number.
         self._running.pop(wanted.number, None)
         self._post(e.Assessed(wanted.number, assessment))

@@ -41,8 +41,9 @@ from services.interview.simplified import simplified
 WELL_HEARD = 0.7
 """Mean confidence of the recogniser from which what was not understood was not said."""
 WELL_ANSWERED = 60.0
-"""From this score on nothing is known not to have been said: of 26 points of six good answers by
-another author three that were said in other words had been told as not mentioned."""
+"""Who tells it so well, whatever it is about, is not known to have left anything out: of 26 points
+of six good answers by another author three that were said in other words had been told as not
+mentioned."""
 UNRELATED = 0.1
 """Up to this strength nothing in the answer comes near a point."""
 SHOWN = 3
@@ -57,6 +58,7 @@ async def analyse(
     asked: str,
     turns: Sequence[Turn],
     sounds: Sequence[Sound | None] = (),
+    trade: str | None = None,
 ) -> tuple[QuestionResult, DependencyFailed | None]:
     """Scores the answers of one round.
 
@@ -67,6 +69,7 @@ async def analyse(
         asked: How it was asked.
         turns: What the candidate said, follow-ups included; at least one turn.
         sounds: The recording of each turn, where there is one.
+        trade: The candidate's position, where it is known.
 
     Returns:
         The result, and why meanings were not compared, if they were not.
@@ -83,7 +86,7 @@ async def analyse(
     quotes = await found(length, lambda: [simplified(passage.quote) for passage in said])
     failure: DependencyFailed | None = None
     try:
-        comparison = await compare(embedder, question, quotes, background=True)
+        comparison = await compare(embedder, question, quotes, background=True, trade=trade)
     except DependencyFailed as error:
         failure = error
         comparison = await found(length, lambda: compare_words(question, quotes))
@@ -103,8 +106,10 @@ async def analyse(
     # And where words alone are compared, what is said in other words is missed more often than not.
     by_meaning = comparison.basis is Basis.RUBRIC_EMBEDDING
     looked_at = by_meaning and spoken_in is None and bool(content_words(answer))
-    # Whoever answers well says in other words what nothing came near.
-    certain = looked_at and _well_heard(answers) and rating.overall < WELL_ANSWERED
+    # Whoever answers well says in other words what nothing came near; and what is told of a trade
+    # comes near no point that fits every trade.
+    nearing = rating.told < WELL_ANSWERED and not question.own_trade
+    certain = looked_at and nearing and _well_heard(answers)
     result = QuestionResult(
         question_id=question.id,
         round=round_number,

@@ -59,8 +59,17 @@ class Assessment:
             raise ValueError(f"no assessment: {error!r}") from error
 
 
-async def assess(embedder: Embedder, question: Question, answer: str) -> Assessment:
-    """Assesses an answer; falls back to comparing words, never raises for a server that is away."""
+async def assess(
+    embedder: Embedder, question: Question, answer: str, trade: str | None = None
+) -> Assessment:
+    """Assesses an answer; falls back to comparing words, never raises for a server that is away.
+
+    Args:
+        embedder: Compares by meaning.
+        question: The question.
+        answer: What was said.
+        trade: The candidate's position, where it is known.
+    """
     length = len(answer)
     read = await found(length, lambda: simplified(answer))
     words = await found(length, lambda: count(read))
@@ -68,7 +77,7 @@ async def assess(embedder: Embedder, question: Question, answer: str) -> Assessm
         return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
     said = await found(length, lambda: texts(read))
     try:
-        comparison = await compare(embedder, question, said, background=False)
+        comparison = await compare(embedder, question, said, background=False, trade=trade)
     except DependencyFailed:
         comparison = await found(length, lambda: compare_words(question, said))
     worded = await found(length, lambda: wording(question, read))

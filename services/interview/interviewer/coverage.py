@@ -8,7 +8,7 @@ question, the nearer it must come to the point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -88,16 +88,24 @@ class Comparison:
         closeness: How near the answer comes to the question and its points, as compared.
         nearest: The passage that is nearest to any of them.
         basis: What was compared.
+        trade: How near the nearest passage comes to the candidate's trade; None where that was not
+            compared.
     """
 
     points: tuple[Point, ...]
     closeness: float
     nearest: int
     basis: Basis
+    trade: float | None = None
 
 
 async def compare(
-    embedder: Embedder, question: Question, said: Sequence[str], *, background: bool
+    embedder: Embedder,
+    question: Question,
+    said: Sequence[str],
+    *,
+    background: bool,
+    trade: str | None = None,
 ) -> Comparison:
     """Compares passages with a question and its key points by meaning.
 
@@ -108,20 +116,27 @@ async def compare(
         question: The question.
         said: The passages of the answer, at least one.
         background: Whether nobody waits.
+        trade: The candidate's position: a question about one's own trade does not name it.
 
     Raises:
         DependencyFailed: Meanings cannot be compared now.
     """
     targets = [question.text, *question.key_points]
-    vectors = await embedder.embed([*targets, *said], query=False, background=background)
+    named = [trade] if trade and question.own_trade else []
+    vectors = await embedder.embed([*targets, *named, *said], query=False, background=background)
     length = sum(map(len, said))
     if not reads(vectors.model, question.language):
         return await found(length, lambda: compare_words(question, said))
-    similarity: Scores = vectors.values[: len(targets)] @ vectors.values[len(targets) :].T
+    first = len(targets) + len(named)
+    similarity: Scores = vectors.values[:first] @ vectors.values[first:].T
     scale = KNOWLEDGE if question.category is Category.TECHNICAL else STORIES
-    return await found(
-        length, lambda: _compared(question, said, similarity, scale, Basis.RUBRIC_EMBEDDING)
+    compared = await found(
+        length,
+        lambda: _compared(
+            question, said, similarity[: len(targets)], scale, Basis.RUBRIC_EMBEDDING
+        ),
     )
+    return replace(compared, trade=float(similarity[-1].max())) if named else compared
 
 
 def compare_words(question: Question, said: Sequence[str]) -> Comparison:

@@ -209,6 +209,16 @@ _OWN_TRADE = {
     ),
     "zh": "我的题库里没有这个职位的专业题，所以会请您谈谈经历和做事的方法。",
 }
+_TRADE_UNSURE = {
+    "en": (
+        " My technical questions are about software. I cannot tell from its name whether they fit,"
+        " so I will ask about your own trade too. You can skip what does not fit."
+    ),
+    "zh": (
+        "我的专业题是软件方面的，从职位名称看不出合不合适，所以也会请您谈谈您的本行。"
+        "不合适的题可以跳过。"
+    ),
+}
 _THANKS = {"en": "Thank you. ", "zh": "谢谢。"}
 
 
@@ -224,24 +234,30 @@ def line(said: Said, language: str, seed: str = "") -> str:
 
 
 def opening(settings: InterviewSettings) -> str:
-    """The greeting and what will happen; also that it is not technical, where the bank can't be."""
+    """The greeting and what will happen; also if the bank's technical questions may not fit."""
     if primary(settings.language) == "zh":
         name = f"{settings.candidate_name}，" if settings.candidate_name else ""
         about = f"{settings.job_title}职位的" if settings.job_title else ""
-        own_trade = _OWN_TRADE["zh"] if settings.own_trade else ""
+        trade = _about_trade(settings, "zh")
         number = _CHINESE_NUMBERS[settings.rounds]
         return (
-            f"{name}您好，欢迎参加{about}模拟面试。{own_trade}"
+            f"{name}您好，欢迎参加{about}模拟面试。{trade}"
             f"我会问您{number}个问题，请不要着急，慢慢回答。"
         )
     greeting = f"Hello {settings.candidate_name}" if settings.candidate_name else "Hello"
     about = f" for the position of {settings.job_title}" if settings.job_title else ""
-    own_trade = _OWN_TRADE["en"] if settings.own_trade else ""
+    trade = _about_trade(settings, "en")
     questions = "one question" if settings.rounds == 1 else f"{_NUMBERS[settings.rounds]} questions"
     return (
-        f"{greeting}, and welcome. This is a practice interview{about}.{own_trade}"
+        f"{greeting}, and welcome. This is a practice interview{about}.{trade}"
         f" I have {questions} for you. Take your time with each answer."
     )
+
+
+def _about_trade(settings: InterviewSettings, language: str) -> str:
+    if settings.own_trade:
+        return _OWN_TRADE[language]
+    return _TRADE_UNSURE[language] if settings.trade_unsure else ""
 
 
 def question(

@@ -20,13 +20,15 @@ _PERSONAL = frozenset({Category.BEHAVIORAL, Category.SELF_INTRODUCTION})
 
 OFF_TOPIC = 50.0
 """Below this relevance the other scores count in proportion: nothing is clear beside the point."""
-UNSEEN_TOPIC = 0.5
+UNSEEN_TOPIC, UNNAMED_TOPIC = 0.5, 0.7
 """Where words alone are compared, who shares none need not be off the topic: an answer in quite
-other words shares none either."""
+other words shares none either, and least of all with a question that does not name its topic, the
+candidate's own trade."""
 NEAR, LEAST_NEAR = 25.0, 0.5
 """An answer that makes no point counts in proportion to a content below this, the level of touching
 on points, but at least so much: however well something is told, it may be something else. Most good
-stories come nearer, even where no sentence of theirs makes a point; an introduction need not."""
+stories come nearer, even where no sentence of theirs makes a point; an introduction need not, nor
+what is told of one's own trade, which the points do not name."""
 EXPLAINED_PER_POINT = 4.0
 """Details of its own that an answer needs for each point it makes; points only named count less."""
 NAMED = 0.3
@@ -41,9 +43,16 @@ DENIED_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """0 to 100: the whole and its dimensions, in the order in which they are told."""
+    """0 to 100, in the order in which they are told.
+
+    Attributes:
+        overall: The whole.
+        told: The same, whatever the answer is about.
+        dimensions: What the whole is made of.
+    """
 
     overall: float
+    told: float
     dimensions: Mapping[Dimension, float]
 
 
@@ -63,10 +72,11 @@ def rate(
         story: How it is told, where the question asks for a story.
         delivery: How it was spoken, where it was.
     """
-    scale = rubric.closeness_scale(question, comparison.basis)
+    named = comparison.trade is not None
+    scale = rubric.closeness_scale(question, comparison.basis, trade_named=named)
     expected = rubric.BRIEF_SHARE if rubric.brief(question) else 1.0
     least = rubric.FULL_LENGTH * expected
-    relevance = score(scale.level(comparison.closeness))
+    relevance = score(scale.level(comparison.closeness + (comparison.trade or 0.0)))
     if question.category in _PERSONAL and not wording.personal:
         relevance = min(relevance, IMPERSONAL)
     said = min(1.0, max(LEAST_SAID, wording.own / (SAID * expected)))
@@ -80,7 +90,11 @@ def rate(
         scores[Dimension.STRUCTURE] = score(rubric.STRUCTURE.level(story.completeness))
     if delivery is not None:
         scores[Dimension.DELIVERY] = delivery.fluency
-    return Rating(_overall(question, scores, comparison), scores)
+    counting = _counting(question, scores, comparison)
+    if question.own_trade and comparison.basis is Basis.RUBRIC_LEXICAL:
+        del scores[Dimension.RELEVANCE]  # It is not known: no word of the trade was asked about.
+    told = _told(question, scores)
+    return Rating(told * counting, told, scores)
 
 
 def _content(comparison: Comparison, wording: Wording, expected: float) -> float:
@@ -92,18 +106,24 @@ def _content(comparison: Comparison, wording: Wording, expected: float) -> float
     return made / len(points) * (NAMED + (1 - NAMED) * explained)
 
 
-def _overall(
-    question: Question, scores: Mapping[Dimension, float], comparison: Comparison
-) -> float:
+def _told(question: Question, scores: Mapping[Dimension, float]) -> float:
+    """The mean of the scores."""
     weights = rubric.weights(question.category)
     there = {dimension: weights[dimension] for dimension in scores if dimension in weights}
     mean = sum(weight * scores[dimension] for dimension, weight in there.items())
-    mean /= sum(there.values())
-    on_topic = min(1.0, scores[Dimension.RELEVANCE] / OFF_TOPIC)
+    return mean / sum(there.values())
+
+
+def _counting(
+    question: Question, scores: Mapping[Dimension, float], comparison: Comparison
+) -> float:
+    """The share of it that counts, 0 to 1: of what is beside the point or denied less does."""
+    counting = min(1.0, scores[Dimension.RELEVANCE] / OFF_TOPIC)
+    pointed = question.category in _POINTED and not question.own_trade
     if comparison.basis is Basis.RUBRIC_LEXICAL:
-        on_topic = max(UNSEEN_TOPIC, on_topic)
-    elif question.category in _POINTED and not any(point.covered for point in comparison.points):
+        counting = max(UNNAMED_TOPIC if question.own_trade else UNSEEN_TOPIC, counting)
+    elif pointed and not any(point.covered for point in comparison.points):
         near = min(1.0, scores[Dimension.CONTENT] / NEAR)
-        mean *= LEAST_NEAR + (1 - LEAST_NEAR) * near
+        counting *= LEAST_NEAR + (1 - LEAST_NEAR) * near
     denied = sum(point.denied for point in comparison.points) / len(comparison.points)
-    return mean * on_topic * (1 - DENIED_SHARE * denied)
+    return counting * (1 - DENIED_SHARE * denied)

@@ -60,6 +60,9 @@ _CLOSENESS_KNOWLEDGE = Scale((0.16, 0.22, 0.28, 0.36, 0.46))
 _CLOSENESS_STORIES = Scale((0.18, 0.22, 0.26, 0.31, 0.38))
 _CLOSENESS_SELF = Scale((0.02, 0.06, 0.10, 0.17, 0.25))
 _CLOSENESS_WORDS = Scale((0.0, 0.05, 0.12, 0.20, 0.35))
+_CLOSENESS_OWN_TRADE = Scale((0.14, 0.18, 0.22, 0.27, 0.34))
+_CLOSENESS_TRADE_NAMED = Scale((0.24, 0.32, 0.40, 0.52, 0.68))
+"""Fitted on `services/cli/bench/answers/own_trade.yaml`."""
 CONTENT = Scale((0.05, 0.18, 0.32, 0.47, 0.65))
 DEPTH = Scale((0.05, 0.14, 0.25, 0.36, 0.50))
 FULL_LENGTH = 40
@@ -70,13 +73,17 @@ BRIEF_SHARE = 0.3
 """A question that asks for a sentence wants so much of the length and detail of others."""
 
 
-def closeness_scale(question: Question, basis: Basis) -> Scale:
+def closeness_scale(question: Question, basis: Basis, *, trade_named: bool = False) -> Scale:
     """Facts are said in much the same words, what a story shows is not.
 
-    An introduction may be about anything of one's own.
+    An introduction may be about anything of one's own. A question about one's own trade does not
+    name it: what is told of the trade is farther from it than what is told of anybody's. Where the
+    trade is named, nearness to it is added.
     """
     if basis is Basis.RUBRIC_LEXICAL:
         return _CLOSENESS_WORDS
+    if question.own_trade:
+        return _CLOSENESS_TRADE_NAMED if trade_named else _CLOSENESS_OWN_TRADE
     match question.category:
         case Category.TECHNICAL:
             return _CLOSENESS_KNOWLEDGE

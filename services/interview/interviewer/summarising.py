@@ -76,12 +76,27 @@ class Reviewer:
         self._rounds: dict[int, asyncio.Task[QuestionResult | None]] = {}
 
     def begin(
-        self, tasks: asyncio.TaskGroup, round_number: int, question: Question, turns: Sequence[Turn]
+        self,
+        tasks: asyncio.TaskGroup,
+        round_number: int,
+        question: Question,
+        turns: Sequence[Turn],
+        trade: str | None = None,
     ) -> None:
-        """Starts scoring a round's turns, both sides'; again for the same round starts over."""
+        """Starts scoring a round's turns, both sides'; again for the same round starts over.
+
+        Args:
+            tasks: Where it is done.
+            round_number: From 1.
+            question: The round's.
+            turns: All of the round.
+            trade: The candidate's position, where it is known.
+        """
         if (previous := self._rounds.get(round_number)) is not None:
             previous.cancel()
-        self._rounds[round_number] = tasks.create_task(self._score(round_number, question, turns))
+        self._rounds[round_number] = tasks.create_task(
+            self._score(round_number, question, turns, trade)
+        )
 
     def close(self) -> None:
         """Gives up what is being scored."""
@@ -89,14 +104,14 @@ class Reviewer:
             scoring.cancel()
 
     async def _score(
-        self, round_number: int, question: Question, turns: Sequence[Turn]
+        self, round_number: int, question: Question, turns: Sequence[Turn], trade: str | None
     ) -> QuestionResult | None:
         said = [turn for turn in turns if turn.speaker is Speaker.CANDIDATE]
         answers = [turn for turn in said if any(map(str.isalnum, turn.text))]
         if not answers:
             return None
         scored = beginning(answers)
-        result = await self._scored(round_number, question, turns, scored)
+        result = await self._scored(round_number, question, turns, scored, trade)
         return result if scored is answers else replace(result, scored_letters=SCORED_LETTERS)
 
     async def _scored(
@@ -105,6 +120,7 @@ class Reviewer:
         question: Question,
         turns: Sequence[Turn],
         answers: Sequence[Turn],
+        trade: str | None,
     ) -> QuestionResult:
         heard = next((t.text for t in turns if t.speaker is Speaker.INTERVIEWER), question.text)
         asked = question_alone(heard, question.text)
@@ -121,6 +137,7 @@ class Reviewer:
             asked=asked,
             turns=answers,
             sounds=sounds,
+            trade=trade,
         )
         if failure is not None:
             self._failed(failure)

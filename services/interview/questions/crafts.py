@@ -4,7 +4,8 @@ Titles are short: a word that only one craft has ("nurse", "backend", 会计) te
 language, and without an embedding server. Such words are learned from authored names of occupations
 (`crafts.yaml`). Of a title with words of both crafts the last one tells, as the noun that the
 others describe ("mobile nurse", 网络主播), unless a word of the bank's craft settles it ("Java
-tutor"). What is not clear stays open: a programmer who is asked nothing technical loses more than a
+tutor"). What is not clear stays open, and titles in other languages are not: who has such a one is
+asked about both and told so, since a programmer who is asked nothing technical loses more than a
 nurse who is.
 """
 
@@ -28,10 +29,17 @@ _WORD = re.compile(rf"(?P<latin>\.?[a-z0-9]+(?:\.[a-z]+|[+#]+)?)|[{_HAN}]+")
 _PLURAL = re.compile(r"(?<=\w\w[^sj])s$")
 _FILLERS = frozenset(("a", "an", "and", "at", "for", "in", "of", "on", "the", "to", "with"))
 _MAKERS = frozenset(("engineer", "engineering", "developer", "architect", "工程师", "开发", "研发"))
-"""Who makes something is mostly of the bank's craft; what they make it for does not change that."""
+"""Who makes something is mostly of the bank's craft; what they make it for does not change that.
+Architects may be of either."""
+_TEACHERS = re.compile(
+    r"\b(?:teacher|tutor|lecturer|instructor|trainer|professor|educator|coach)(?:e?s)?\b"
+    "|教师|老师|讲师|培训师|教授|教练|导师"
+)
+"""Who teaches something of the bank's craft knows it, wherever they teach it."""
 _PARTS = re.compile(rf"\s[-–—]\s|(?<=[{_HAN}])[-–—]|[,;:/|，、；：·]")
-_TAIL = re.compile(r"[(（]|\s(?:at|for|in|of|on|to|with)\s")
-"""Where what describes a noun follows it: "head of IT", "tester (cosmetics)"."""
+_TAIL = re.compile(r"[(（]|\s(?:at|for|in|of|on|to|with)\s|\b(?:consultant|manager|specialist)s?\s")
+"""Where what describes a noun follows it: "head of IT", "tester (cosmetics)", "ERP consultant
+retail"."""
 
 Name = tuple[str, ...]
 """The words of a name, in order."""
@@ -96,6 +104,12 @@ class Crafts:
     def of(self, title: str) -> Craft:
         """Whose craft the position of a title is of."""
         text = simplified(title).lower().replace("’", "'").replace("'s", "")
+        taught = _TEACHERS.sub(" ", text)
+        if taught != text and self._of(taught) is Craft.OURS:
+            return Craft.OURS
+        return self._of(text)
+
+    def _of(self, text: str) -> Craft:
         words = _words(text, self.general)
         others = [name for name, _ in self._names(words, self.others)]
         settling = [name for name, _ in self._names(words, self.settling)]
@@ -105,11 +119,9 @@ class Crafts:
         found = {self._part(part) for part in _PARTS.split(text)}
         if Craft.OURS in found:
             return Craft.OURS
-        if Craft.ANOTHER not in found:
-            return Craft.UNSURE
-        if _MAKERS & set(words) and not any(_MAKERS & set(name) for name in others):
-            return Craft.UNSURE
-        return Craft.ANOTHER
+        if (makers := _MAKERS & set(words)) and not any(makers & set(name) for name in others):
+            return Craft.UNSURE if makers == {"architect"} else Craft.OURS
+        return Craft.ANOTHER if Craft.ANOTHER in found else Craft.UNSURE
 
     def _part(self, part: str) -> Craft:
         """Whose craft a part of a title is of: its noun tells, else what follows that."""

@@ -22,6 +22,18 @@ ORDER = (
 )
 """An interview begins with the candidate, and is about the craft more than about anything else.
 Practice in speaking has categories of its own."""
+
+Place = tuple[Category, bool]
+"""A category, and whether it is asked about the candidate's own trade."""
+_OWN_TRADE: Place = (Category.BEHAVIORAL, True)
+_ORDER_UNSURE: Sequence[Place] = (
+    (Category.SELF_INTRODUCTION, False),
+    _OWN_TRADE,
+    (Category.TECHNICAL, False),
+    (Category.BEHAVIORAL, False),
+    (Category.SOFT_SKILLS, False),
+)
+"""Both soon: three rounds have both."""
 CHOICE = 4
 """One of so many best questions is taken, so that two interviews on a topic differ."""
 RELATED = 0.3
@@ -40,8 +52,6 @@ async def plan(
         seed: Makes the choice repeatable.
     """
     picked = list(chosen[: settings.rounds])
-    wanted = wanted_categories(settings)
-    categories = [category for category in ORDER if category in wanted]
     dice = random.Random(seed)  # noqa: S311 - no secret
     query = " ".join((*settings.topics, settings.job_title or "")).strip() or None
     if settings.own_trade:
@@ -49,11 +59,11 @@ async def plan(
     found = await _fitting(settings, index, query)
     fitting = [each.question for each in found]
     scores = {each.question.id: each.score for each in found}
-    for category in cycle(categories):
+    for place in cycle(_order(settings)):
         if len(picked) >= settings.rounds:
             break
         left = [question for question in fitting if question not in picked]
-        candidates = [question for question in left if _place(question) is category] or left
+        candidates = [question for question in left if _place(question) == place] or left
         if not candidates:
             break
         # A query that nothing is near is none: its best questions are the first in the bank.
@@ -62,20 +72,29 @@ async def plan(
     return picked
 
 
-def of_another_craft(settings: InterviewSettings, crafts: Crafts) -> bool:
-    """Whether the bank's technical questions do not fit the position.
+def craft_asked(settings: InterviewSettings, crafts: Crafts) -> Craft:
+    """Whose craft is asked about: another than the bank's where its technical questions don't fit.
 
     Who asks for categories, topics or questions gets what they ask for, whatever the position is.
     """
     asked_for = settings.categories or settings.topics or settings.question_ids
     if asked_for or settings.job_title is None or settings.mode is not Mode.INTERVIEW:
-        return False
-    return crafts.of(settings.job_title) is Craft.ANOTHER
+        return Craft.OURS
+    return crafts.of(settings.job_title)
 
 
-def _place(question: Question) -> Category:
-    """Where it stands in the order: about one's own trade as a technical one."""
-    return Category.TECHNICAL if question.own_trade else question.category
+def _order(settings: InterviewSettings) -> Sequence[Place]:
+    if settings.trade_unsure:
+        return _ORDER_UNSURE
+    wanted = wanted_categories(settings)
+    places: list[Place] = [(category, False) for category in ORDER if category in wanted]
+    if not settings.own_trade:
+        return places
+    return [_OWN_TRADE if place[0] is Category.TECHNICAL else place for place in places]
+
+
+def _place(question: Question) -> Place:
+    return question.category, question.own_trade
 
 
 def wanted_categories(settings: InterviewSettings) -> frozenset[Category]:
@@ -93,6 +112,7 @@ async def _fitting(
         spoken = question.language == primary(settings.language)
         technical = question.category is Category.TECHNICAL
         refused = technical if settings.own_trade else question.own_trade
+        refused = refused and not settings.trade_unsure
         return spoken and question.category in wanted and easy_enough and not refused
 
     return await index.search(query, accepts, limit=len(index))
