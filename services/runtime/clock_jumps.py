@@ -26,8 +26,9 @@ class Sweeps:
     """What is remembered of sweeps, by the wall clock.
 
     Attributes:
-        trusted: When the last one was whose clock was believed.
-        doubted: Since when the clock has been watched that has not been believed since; what
+        trusted: When the last one was whose clock was believed. It never goes back: what is
+            written counts as written then at least.
+        doubted: Since when the clock has been watched that has not been near `trusted` since; what
             nobody watched is left out.
         seen: What it showed last.
     """
@@ -40,7 +41,8 @@ class Sweeps:
 def judged(last: Sweeps | None, now: datetime) -> tuple[Sweeps, bool]:
     """Whether a sweep may delete by this clock, and what is to be remembered of it.
 
-    By a clock that is behind nothing is old; but when it is right again it has not jumped ahead.
+    By a clock that is behind nothing is old, and however long it is, it tells nothing of what was
+    written by it: that has the age of the last sweep.
 
     Args:
         last: What is remembered; None for nothing: then the clock is only noted.
@@ -49,11 +51,11 @@ def judged(last: Sweeps | None, now: datetime) -> tuple[Sweeps, bool]:
     if last is None:
         return Sweeps(now), False
     if abs(now - last.trusted) <= USUAL:
+        return Sweeps(max(now, last.trusted)), True
+    watched, behind = _watched_since(last, now), now < last.trusted
+    if not behind and now - watched >= WAIT:
         return Sweeps(now), True
-    watched = _watched_since(last, now)
-    if now - watched >= WAIT:
-        return Sweeps(now), True
-    return Sweeps(last.trusted, watched, now), now < last.trusted
+    return Sweeps(last.trusted, watched, now), behind
 
 
 def _watched_since(last: Sweeps, now: datetime) -> datetime:
@@ -68,12 +70,19 @@ def _watched_since(last: Sweeps, now: datetime) -> datetime:
 
 def tell_doubt(logger: logging.Logger, sweeps: Sweeps, now: datetime) -> None:
     """Logs that a clock is doubted, once: at the sweep that has begun to doubt it."""
-    if sweeps.doubted == now:
+    if sweeps.doubted != now:
+        return
+    clock, last_sweep = now.isoformat(), sweeps.trusted.isoformat()
+    if now < sweeps.trusted:
+        what = "the clock is behind the last sweep: what is written counts as written then"
+        log(logger, logging.ERROR, what, clock=clock, last_sweep=last_sweep)
+    else:
+        what, believed = "the clock has jumped ahead: nothing is deleted by age", now + WAIT
         log(
             logger,
             logging.ERROR,
-            "the clock has jumped ahead: nothing is deleted by age",
-            clock=now.isoformat(),
-            last_sweep=sweeps.trusted.isoformat(),
-            believed_from=(now + WAIT).isoformat(),
+            what,
+            clock=clock,
+            last_sweep=last_sweep,
+            believed_from=believed.isoformat(),
         )

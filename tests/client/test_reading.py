@@ -59,6 +59,41 @@ async def test_a_reader_that_looks_now_and_then_misses_nothing() -> None:
     assert notes == []
 
 
+async def test_the_same_events_are_read_on_after_a_reader_has_run_out_of_time() -> None:
+    thought = asyncio.Event()
+
+    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
+        await thought.wait()
+        yield begins("question", interview_pb2.PHASE_QUESTION)
+        yield ended("question")
+        yield reported()
+
+    async with (
+        scripted(script) as (address, server),
+        Viva(address) as viva,
+        viva.conversation("x") as conversation,
+    ):
+        events = conversation.events()
+        kinds = [(await anext(events)).WhichOneof("event")]
+        # The reader's own limit, a task that is cancelled, and the conversation's.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), LOOK_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await anext(events)
+        conversation.silence_seconds = LOOK_SECONDS
+        with pytest.raises(TimeoutError, match="nothing came"):
+            await anext(events)
+        conversation.silence_seconds = GUARD_SECONDS
+        thought.set()
+        async with asyncio.timeout(GUARD_SECONDS):
+            kinds += [event.WhichOneof("event") async for event in events]
+        assert kinds == ["audio_received", "utterance_started", "utterance_ended", "report_ready"]
+        assert len(server.joined) == 1
+        # The end is the end, whoever asks.
+        assert [event async for event in events] == await told(conversation) == []
+
+
 async def test_a_reader_that_looks_now_and_then_joins_again() -> None:
     async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
         if len(server.joined) == 1:

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from services.runtime.errors import DOMAIN, InvalidField, Overloaded, to_status
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = sorted((ROOT / "protos").rglob("*.proto"))
@@ -82,6 +85,25 @@ def test_the_stubs_of_a_contract_import(path: Path) -> None:
     module = importlib.import_module(f"{name}_pb2")
     importlib.import_module(f"{name}_pb2_grpc")
     assert module.DESCRIPTOR.package == ".".join(name.split(".")[:-1])
+
+
+def test_the_descriptor_set_alone_reads_what_a_refusal_says(tmp_path: Path) -> None:
+    image = tmp_path / "viva.binpb"
+    assert build("--image", str(image)).returncode == 0
+    pool = descriptor_pool.DescriptorPool()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file:
+        pool.Add(file)
+    refused = to_status(InvalidField("text", "is empty"))
+    refused.MergeFrom(to_status(Overloaded("as many as there may be", 2.0)))
+
+    def read(name: str, content: bytes) -> Any:
+        return message_factory.GetMessageClass(pool.FindMessageTypeByName(name)).FromString(content)
+
+    told = read("google.rpc.Status", refused.SerializeToString()).details
+    named = {each.TypeName(): read(each.TypeName(), each.value) for each in told}
+    assert named["google.rpc.BadRequest"].field_violations[0].field == "text"
+    assert named["google.rpc.RetryInfo"].retry_delay.seconds == 2
+    assert named["google.rpc.ErrorInfo"].domain == DOMAIN
 
 
 def test_every_answer_of_a_model_server_carries_stats(tmp_path: Path) -> None:

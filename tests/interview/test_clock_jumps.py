@@ -110,6 +110,27 @@ async def test_what_is_made_while_the_clock_is_behind_is_kept_when_it_is_right(
     assert await kept.store.holds(made.id)
 
 
+async def test_what_is_made_on_the_third_day_of_a_clock_that_is_behind_is_kept_too(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = kept.clock.moment
+    kept.clock.advance(days=-1800)
+    for _ in range(60):
+        kept.clock.advance(hours=1)
+        assert await kept.is_there()
+    monkeypatch.setattr("services.interview.store.memory.datetime", _Behind)
+    await kept.store.save(made := interview())
+    monkeypatch.undo()
+    kept.clock.moment = right + timedelta(days=3)
+    for _ in range(60):
+        assert await kept.is_there()
+        kept.clock.advance(hours=1)
+    assert await kept.store.holds(made.id)
+    behind, ahead = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert behind.startswith("the clock is behind the last sweep")
+    assert ahead.startswith("the clock has jumped ahead")
+
+
 class _Behind(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]

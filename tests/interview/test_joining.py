@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from viva.interview.v1 import conversation_pb2 as cpb
 from viva.interview.v1 import interview_pb2, turn_pb2
 from viva.interview.v1 import interview_service_pb2 as pb
 
+from services.interview.conversation.coding import decoded, encoded
 from services.interview.conversation.events import Finished, SetPatience, Typed
+from services.interview.conversation.state import MOST_GAPS, Said
 from services.interview.events import AudioReceived, CandidateTurn
 from services.interview.metrics import AUDIO_REPEATED
 from services.interview.record import Patience, Speaker
+from services.interview.refusals import RefusedField
 from services.runtime.channel import outgoing
 from services.runtime.errors import Aborted
 from services.runtime.stats import duration
-from tests.interview.calls import Conversation, Listening, Wire, join, typed, until
+from tests.interview.calls import Conversation, Listening, Wire, join, refused, typed, until
 from tests.interview.stage import PATIENCE, FailingStore, Stage, stage
 from tests.interview.test_lifecycle import asked
 from tests.interview.test_taking_over import died, microphone, speech
-from tests.refusals import fields
+from tests.refusals import fields, reason
 from tests.runtime.virtual_time import run
 
 ANN = outgoing(PATIENCE, user="ann")
@@ -239,6 +245,81 @@ def test_a_number_is_told_once_it_is_stored_and_taken_once_by_the_next_server_to
             assert [t.text for t in turns if t.speaker is Speaker.CANDIDATE] == ["My answer."]
 
     run(main())
+
+
+async def test_a_number_that_was_overtaken_is_refused_and_not_answered_as_taken(wire: Wire) -> None:
+    made = await wire.create(rounds=6, follow_ups=0)
+    listening = await opened(wire, "Listen", made.id)
+    await until(listening, asked)
+
+    async def speak(call: int, *messages: cpb.CandidateMessage) -> None:
+        request = pb.SpeakRequest(interview_id=made.id, call=call, client="page", messages=messages)
+        await wire.interviews.Speak(request, **ANN)
+
+    await speak(2, numbered("Two.", 2))
+    await until(listening, keeps(2))
+    with pytest.raises(grpc.aio.AioRpcError) as overtaken:
+        await speak(1, numbered("One.", 1))
+    assert fields(overtaken.value) == ["messages[0].number"]
+    assert reason(overtaken.value) == "NUMBER_PASSED"
+    # All or nothing, and also within one call.
+    with pytest.raises(grpc.aio.AioRpcError) as crossed:
+        await speak(3, numbered("Four.", 4), numbered("Four.", 4), numbered("Three.", 3))
+    assert fields(crossed.value) == ["messages[2].number"]
+    # What was taken may come again; what was refused comes under the next number.
+    await speak(4, numbered("Two.", 2), numbered("One.", 3))
+    await until(listening, keeps(3))
+    assert await said(wire, made.id) == ["Two.", "One."]
+    listening.cancel()
+
+
+async def test_a_conversation_ends_with_a_number_that_was_passed(wire: Wire) -> None:
+    made = await wire.create(rounds=6, follow_ups=0)
+    async with wire.converse(pb.ConverseRequest(join=join(made.id, typed=True))) as call:
+        await until(call, asked)
+    call = await opened_talk(wire, made.id, "page")
+    await says(call, "Seven.", 7)
+    await says(call, "Three.", 3)
+    error = await refused(call)
+    assert fields(error) == ["candidate.number"]
+    assert await said(wire, made.id) == ["Seven."]
+
+
+def test_the_next_server_knows_which_numbers_were_passed() -> None:
+    async def main() -> None:
+        async with stage(follow_ups=0) as first:
+            first.join(client="page")
+            await first.to_first_question()
+            first.seat.say(SetPatience(Patience.PATIENT), 2)
+            first.seat.say(SetPatience(Patience.PATIENT), 5)
+            await first.until(AudioReceived, lambda e: e.message == 5)
+            left = await died(first)
+        async with stage(follow_ups=0, restored=left) as second:
+            second.join(client="page")
+            for taken in (2, 5):
+                assert not second.seat.is_new(taken, "candidate")
+            for passed in (1, 3, 4):
+                with pytest.raises(RefusedField):
+                    second.seat.say(Finished(), passed)
+            assert second.seat.is_new(6, "candidate")
+
+    run(main())
+
+
+@given(st.sets(st.integers(1, 400), max_size=200))
+def test_no_number_that_was_passed_is_told_as_taken(numbers: set[int]) -> None:
+    said = Said("page")
+    for number in sorted(numbers):
+        said = said.behind(number)
+        assert said.has(number)
+    assert len(said.passed) <= MOST_GAPS
+    assert not any(said.has(number) for number in range(1, 500) if number not in numbers)
+    assert decoded(Said, json.loads(json.dumps(encoded(said)))) == said
+
+
+def test_what_an_earlier_program_kept_counts_as_taken_up_to_its_number() -> None:
+    earlier = decoded(Said, {"=": "Said", "client": "page", "number": 5})
+    assert all(earlier.has(number) for number in range(1, 6))
 
 
 def test_what_a_window_says_that_was_sent_away_is_not_taken() -> None:

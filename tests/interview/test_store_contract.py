@@ -131,6 +131,13 @@ async def test_what_is_no_id_is_not_found(store: Store) -> None:
     assert not await store.turns("ann", "", 10, 0)
 
 
+async def test_what_is_only_tried_out_leaves_nothing(store: Store) -> None:
+    made = interview()
+    await store.save(made)
+    await store.try_out("ann", 100_000)
+    assert [kept.interview.id for kept in await store.page("ann", 10, None)] == [made.id]
+
+
 async def test_a_commit_writes_turns_state_session_and_events(store: Store) -> None:
     made = interview()
     lease = await driven(store, made)

@@ -139,6 +139,7 @@ async def test_a_statement_that_fails_leaves_nothing_of_its_commit(
                 await store.commit(lease, changed, b"s", [entry(1)])
             assert failed.value.reason == told
             assert "secret" not in failed.value.message
+            assert await failure(store.try_out("ann", 1000)) == told
             assert await store.find("ann", made.id) == made
             assert await store.session(made.id) == (b"", [])
             await admin.execute("DROP TRIGGER refuse ON event")

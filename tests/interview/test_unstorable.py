@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from services.interview.store.store import Lease
 from services.interview.unstorable import MOST_FAILURES, Unstorable
 from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import join, refused, typed, until
-from tests.interview.orchestrators import orchestrator
+from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import FailingStore, stage
 from tests.refusals import reason
 from tests.runtime import virtual_time
@@ -81,14 +83,26 @@ def test_what_happens_meanwhile_makes_nobody_try_the_store_more_often() -> None:
 
 
 class Choosy(MemoryStore):
-    """Stores nothing of one interview."""
+    """Stores nothing of one interview; of no interview while it is full."""
 
     refused = ""
+    full = False
+    tried_out = 0
 
     async def commit(self, lease: Lease, *written: Any, **named: Any) -> None:
+        self._check_room()
         if lease.interview_id == self.refused:
             raise StoreFailed("STORE_TIMEOUT", "it did not answer in time")
         await super().commit(lease, *written, **named)
+
+    async def try_out(self, user: str, size: int) -> None:
+        self.tried_out += 1
+        assert size > 0
+        self._check_room()
+
+    def _check_room(self) -> None:
+        if self.full:
+            raise StoreFailed("STORE_FULL", "the disk is full")
 
 
 async def until_fails_again(session: Session, failed: int) -> None:
@@ -123,3 +137,63 @@ async def test_an_interview_that_alone_cannot_be_stored_is_laid_aside_alone(
             assert server.sessions.here(one.id) is None
             await going.write(pb.ConverseRequest(candidate=typed("Yes.")))
             await until(going, lambda told: told.HasField("candidate_turn"))
+
+
+async def test_nobody_is_laid_aside_by_a_disk_that_is_full_although_leases_are_renewed(
+    tmp_path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unstorable, "MOST_FAILURES", 1)
+    store = Choosy(100)
+    async with orchestrator(store, bank, tmp_path) as server:
+        made = [await server.wire.create() for _ in range(2)]
+        async with AsyncExitStack() as opened:
+            calls = [
+                await opened.enter_async_context(
+                    server.wire.converse(pb.ConverseRequest(join=join(each.id, typed=True)))
+                )
+                for each in made
+            ]
+            for call in calls:
+                await until(call, lambda told: told.HasField("utterance_started"))
+            store.full = True
+            for call in calls:
+                await call.write(pb.ConverseRequest(candidate=typed("Yes.")))
+                await until(call, lambda told: told.HasField("degraded"))
+            await failing_on(server, [each.id for each in made])
+            await until_so(partial(tried, store))
+            store.full = False
+            for call in calls:
+                await until(call, lambda told: told.degraded.recovered)
+                await until(call, lambda told: told.HasField("utterance_started"))
+
+
+async def failing_on(server: Orchestrator, names: list[str]) -> None:
+    """Renews leases, has each commit fail once more, and renews leases again."""
+    await server.sessions.leases.renew_once()
+    for name in names:
+        session = server.sessions.here(name)
+        assert session is not None
+        await until_fails_again(session, session.conversation.failed_commits)
+    await server.sessions.leases.renew_once()
+
+
+async def tried(store: Choosy) -> bool:
+    return store.tried_out > 0
+
+
+async def test_an_interview_that_is_the_only_one_is_laid_aside_where_the_store_takes_another(
+    tmp_path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unstorable, "MOST_FAILURES", 1)
+    store = Choosy(100)
+    async with orchestrator(store, bank, tmp_path) as server:
+        made = await server.wire.create()
+        first = pb.ConverseRequest(join=join(made.id, typed=True))
+        async with server.wire.converse(first) as call:
+            await until(call, lambda told: told.HasField("utterance_started"))
+            store.refused = made.id
+            await call.write(pb.ConverseRequest(candidate=typed("Yes.")))
+            await until(call, lambda told: told.HasField("degraded"))
+            await failing_on(server, [made.id])
+            assert reason(await refused(call)) == "DRAINING"
+            assert store.tried_out == 1

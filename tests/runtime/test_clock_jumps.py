@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime.clock_jumps import Sweeps, judged
+from services.runtime.clock_jumps import Sweeps, judged, tell_doubt
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -74,11 +75,38 @@ def hourly(first: float, hours: int) -> Sequence[float]:
         ),
         pytest.param((0, -1800, 0.1, 0.2), (False, True, True, True), id="behind, then right"),
         pytest.param(
-            (0, *hourly(-400, 24), -398.9, 0.1),
-            (False, *[True] * 26, False),
-            id="behind for a day: it was ahead before",
+            (0, *hourly(-400, 72), 3.1, 3.2),
+            (False, *[True] * 73, False, False),
+            id="behind for three days, then right: as if it had been off",
         ),
     ],
 )
 def test_a_clock_is_believed_that_goes_on(days: Sequence[float], expected: Sequence[bool]) -> None:
     assert believed(*days) == list(expected)
+
+
+@pytest.mark.parametrize("days", [1.9, 400])
+def test_what_is_written_by_a_clock_that_is_behind_never_counts_as_older_than_a_sweep(
+    days: float,
+) -> None:
+    last, _ = judged(None, NOON)
+    for hour in range(24 * 5):
+        last, _ = judged(last, NOON + hour * DAY / 24 - days * DAY)
+        assert last.trusted >= NOON
+
+
+def test_a_clock_that_is_behind_is_told_once_and_so_is_one_that_is_ahead(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    last, _ = judged(None, NOON)
+    for now in (*hourly(-400, 30), *hourly(-600, 2), *hourly(30, 2)):
+        last, _ = judged(last, moment := NOON + now * DAY)
+        tell_doubt(logging.getLogger("sweeps"), last, moment)
+    behind, further, ahead = [
+        (record.getMessage(), record.__dict__["fields"]) for record in caplog.records
+    ]
+    told = "the clock is behind the last sweep: what is written counts as written then"
+    times = {"clock": (NOON - 400 * DAY).isoformat(), "last_sweep": NOON.isoformat()}
+    assert behind == (told, times)
+    assert further[0] == told
+    assert ahead[0] == "the clock has jumped ahead: nothing is deleted by age"

@@ -13,6 +13,7 @@ from edge.gateway.accounts.user import Kind
 from edge.gateway.mail.delivery import Outbox
 from edge.gateway.quotas.plans import Plans
 from edge.gateway.store import audit, failures, resets, sessions, users
+from edge.gateway.store.tables import SWEEPS
 from services.runtime.clock_jumps import tell_doubt
 from services.runtime.errors import ServiceError
 from services.runtime.postgres import sweeping
@@ -57,9 +58,9 @@ class Housekeeping:
         await asyncio.to_thread(self._outbox.forget, LIFE.total_seconds())
         now = self._clock()
         async with self._database.transaction("sweep", EVERYBODY) as connection:
-            sweeps, believed = await sweeping.judge(connection, "account.sweep", now)
+            sweeps, believed = await sweeping.judge(connection, SWEEPS, now)
+        tell_doubt(_logger, sweeps, now)
         if not believed:
-            tell_doubt(_logger, sweeps, now)
             return
         async with self._database.transaction("sweep", EVERYBODY) as connection:
             await sessions.forget_ended(connection, now - _ENDED_SESSIONS_KEPT)

@@ -9,6 +9,8 @@ from alembic.config import Config
 from services.runtime.postgres.migrating import configuration
 
 SCHEMA = "account"
+SWEEPS = f"{SCHEMA}.sweep"
+"""The row by which it is judged whether what is old may be forgotten."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

@@ -18,16 +18,18 @@ from typing import TypeVar
 
 import asyncpg
 
-from edge.gateway.accounts.user import User
+from edge.gateway.accounts.user import Kind, User
 from edge.gateway.store import audit, users
 from edge.gateway.store import sessions as store
 from edge.gateway.store.audit import Done
 from edge.gateway.store.sessions import Held, Session
+from edge.gateway.store.tables import SWEEPS
 from edge.gateway.tokens.access import Claims
 from edge.gateway.tokens.liveness import LiveSessions
 from edge.gateway.tokens.secrets import digest, new_token
 from services.runtime.errors import Aborted, InvalidField, ServiceError, Unauthenticated
 from services.runtime.ids import new_uuid
+from services.runtime.postgres import sweeping
 from services.runtime.postgres.database import EVERYBODY, Database, Owner
 from services.runtime.wall_clock import Clock
 
@@ -76,7 +78,8 @@ class Sessions:
         Where the user has more than `MOST_SESSIONS`, those end that were not used for longest.
         """
         now, token = self._clock(), new_token()
-        session = Session(new_uuid(), user.id, now, now, now + self.life, _short(user_agent))
+        begun = await _begun(connection, user, now)
+        session = Session(new_uuid(), user.id, begun, now, begun + self.life, _short(user_agent))
         await store.add(connection, session)
         await store.add_token(connection, digest(token), session.id, user.id, now)
         for over in await store.revoke_all_but_newest(connection, user.id, now, MOST_SESSIONS):
@@ -145,7 +148,8 @@ class Sessions:
                 "REFRESH_TOKEN_REUSED", "this token was used before; the session is over"
             )
         new = new_token()
-        expires = min(now + self.life, held.created + self._longest)
+        renewed = await _begun(connection, user, now)
+        expires = min(renewed + self.life, held.created + self._longest)
         if unread:
             await store.withdraw_newest(connection, held)
         await store.rotate(connection, old, digest(new), held, now, expires)
@@ -219,6 +223,15 @@ class Sessions:
         for session_id in ended:
             self._end(connection, session_id)
         return len(ended)
+
+
+async def _begun(connection: asyncpg.Connection, user: User, now: datetime) -> datetime:
+    """From when a session lasts. A guest has no other way back in, and goes with the last one.
+
+    So theirs does not end because the clock was behind when it began, and is put right. Of whom
+    has a password it ends: they log in again.
+    """
+    return await sweeping.not_before(connection, SWEEPS, now) if user.kind is Kind.GUEST else now
 
 
 async def _is_unread(connection: asyncpg.Connection, token: Held, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,9 +16,11 @@ from services.interview.conversation.conversation import Conversation
 from services.interview.conversation.engine import CLIENTS_KEPT
 from services.interview.conversation.intake import Fit
 from services.interview.conversation.playback import ClientClock, Heard
+from services.interview.conversation.state import Said
 from services.interview.conversation.typed import NOTHING, Amount, Typed
 from services.interview.events import AudioFormat, AudioReceived, Encoding, Entry
 from services.interview.metrics import AUDIO_REPEATED
+from services.interview.refusals import RefusedField
 from services.runtime.audio.g711 import float_from_alaw, float_from_mulaw
 from services.runtime.audio.pcm import (
     Float32,
@@ -39,8 +41,8 @@ file; it would pile up, since it is heard no faster than it was spoken."""
 MOST_SILENCE_SECONDS = 5.0
 """Of a longer gap in the audio only so much is heard as silence: it ends any turn."""
 
-Numbers = dict[str, int]
-"""The greatest number by which a client's messages were taken, by the client's name."""
+Numbers = dict[str, Said]
+"""Which of a client's numbered messages were taken, by the client's name."""
 
 _DECODERS = {
     Encoding.PCM_S16LE: float_from_s16le,
@@ -221,42 +223,70 @@ class Seat:
         self._check()
         self.conversation.send(message)
 
-    def say(self, message: m.Sayable, number: int | None) -> None:
-        """`send`, once under its number. A client without a name has none."""
-        if self._said(number):
+    def say(self, message: m.Sayable, number: int | None, field: str = "candidate") -> None:
+        """`send`, once under its number. A client without a name has none.
+
+        Raises:
+            RefusedField: A greater number was taken before, and this one was not.
+            Aborted: Another client has joined.
+        """
+        if not self.is_new(number, field):
             return
         if number is None or self.client is None:
             self.send(message)
         else:
             self.send(m.Numbered(self.client, number, message))
-            _note(self._numbers, self.client, number)
+            _note(self._numbers, self.client, self._said().behind(number))
 
-    def _said(self, number: int | None) -> bool:
-        """Whether this client's message of this number was taken before."""
+    def _said(self) -> Said:
+        """Which of this client's numbered messages were taken."""
+        client = self.client or ""
+        return self._numbers.get(client) or Said(client)
+
+    def is_new(self, number: int | None, field: str, planned: Iterable[int] = ()) -> bool:
+        """Whether this client's message of this number is one that was not taken before.
+
+        Args:
+            number: The message's; None for one that is taken as often as it comes.
+            field: What to call the message in an error.
+            planned: Numbers that are taken to have been taken by then.
+
+        Raises:
+            RefusedField: `say` would not take it: NUMBER_PASSED.
+        """
         if number is None or self.client is None:
-            return False
-        return number <= self._numbers.get(self.client, 0)
+            return True
+        said = self._said()
+        for each in planned:
+            said = said.behind(each)
+        if number > said.number:
+            return True
+        # Not taken behind it either: the client was told, or will be, that all up to there is kept.
+        if not said.has(number):
+            raise RefusedField(
+                "NUMBER_PASSED",
+                f"{field}.number",
+                f"{number} comes behind {said.number} and is not known to have been taken:"
+                " messages are numbered in the order in which they are said; say this one again"
+                " under the next number",
+            )
+        return False
 
     def type(self, text: str, number: int | None, field: str) -> None:
         """`say` for an answer that is typed.
 
         Raises:
-            RefusedField: More than an interview takes.
+            RefusedField: More than an interview takes; or as `say`.
             Aborted: Another client has joined.
         """
-        amount = self.check_typed(text, number, field)
-        self.say(m.Typed(text), number)
-        self._typed.take(amount)
+        if self.is_new(number, field):
+            amount = self.check_typed(text, field)
+            self.say(m.Typed(text), number, field)
+            self._typed.take(amount)
 
-    def check_typed(
-        self,
-        text: str,
-        number: int | None,
-        field: str,
-        planned: Amount = NOTHING,
-    ) -> Amount:
-        """Whether `type` would take it behind what is `planned`, and how much more that is."""
-        return NOTHING if self._said(number) else self._typed.check(text, field, planned)
+    def check_typed(self, text: str, field: str, planned: Amount = NOTHING) -> Amount:
+        """Whether a new answer would be taken behind what is `planned`; how much more it is."""
+        return self._typed.check(text, field, planned)
 
 
 class Attendance:
@@ -286,7 +316,7 @@ class Attendance:
         state = conversation.state
         self._sent_away: dict[str, None] = dict.fromkeys(state.sent_away)
         self._sat = state.client
-        self._numbers: Numbers = {said.client: said.number for said in state.said}
+        self._numbers: Numbers = {said.client: said for said in state.said}
         self._typed = Typed(conversation)
         self._calls: dict[tuple[str | None, int], None] = {
             (call.client, call.number): None for call in state.calls

@@ -232,9 +232,10 @@ def _attended(scene: Scene, client: str | None, sent_away: str | None) -> None:
 
 
 def _note(scene: Scene, client: str, number: int) -> None:
-    """Keeps that a client's messages up to this number are taken."""
+    """Keeps that a client's message of this number is taken."""
+    before = next((said for said in scene.state.said if said.client == client), Said(client))
     others = (said for said in scene.state.said if said.client != client)
-    scene.set(said=(*others, Said(client, number))[-CLIENTS_KEPT:])
+    scene.set(said=(*others, before.behind(number))[-CLIENTS_KEPT:])
     scene.touch()
 
 

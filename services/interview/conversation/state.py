@@ -18,6 +18,8 @@ from services.interview.events import AudioFormat, LastingEvent, TurnTimings
 from services.interview.record import Patience, Phase, SpokenWord, State, Turn
 
 VERSION = 1
+MOST_GAPS = 64
+"""Of what a client has left out in its numbering. One that counts leaves out what was refused."""
 
 
 class UnknownVersionError(Exception):
@@ -299,10 +301,35 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The greatest number of a client's messages that were lived through, by its name."""
+    """Which of a client's numbered messages were lived through.
+
+    Attributes:
+        client: Its name.
+        number: The greatest of them.
+        passed: The numbers below it that none of them had, as first and last of each gap, in
+            order. Of more than `MOST_GAPS` the lowest two are taken for one: what lay between them
+            counts as passed, rather than what was passed as lived through.
+    """
 
     client: str
-    number: int
+    number: int = 0
+    passed: tuple[tuple[int, int], ...] = ()
+
+    def has(self, number: int) -> bool:
+        """Whether the message of this number was lived through."""
+        if number > self.number:
+            return False
+        return not any(first <= number <= last for first, last in self.passed)
+
+    def behind(self, number: int) -> Said:
+        """The same when a message of a greater number was lived through, too."""
+        gaps = self.passed
+        if number > self.number + 1:
+            gaps = (*gaps, (self.number + 1, number - 1))
+        if len(gaps) > MOST_GAPS:
+            (first, _), (_, last), *rest = gaps
+            gaps = ((first, last), *rest)
+        return Said(self.client, number, gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +387,7 @@ class SessionState:
         active_at: When something happened last.
         epoch, told: Of the journal, which the driver keeps here: its run of numbers, and the last.
         calls: The newest Speak calls: one that comes again changes nothing.
-        said: How far the newest clients' numbered messages are lived through: each is, once.
+        said: Which of the newest clients' numbered messages are lived through: each is, once.
         client: The name of who sits, or sat last.
         sent_away: The names of those that were sent away, the newest.
         handed_on: Whether it is left to another process, as it is: here nothing happens any more.

@@ -262,6 +262,9 @@ class MemoryStore:
         kept.report = report or kept.report
         await self.save(interview)
 
+    async def try_out(self, user: str, size: int) -> None:
+        """Memory takes whatever there is."""
+
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
         """The engine's state and the events that last, oldest first."""
         kept = self._kept.get(interview_id)

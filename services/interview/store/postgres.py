@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from services.interview.events import Entry
-from services.interview.record import UNBEGUN, Interview, Speaker, State, Turn
+from services.interview.events import CandidateTurn, Entry
+from services.interview.record import (
+    UNBEGUN,
+    Interview,
+    InterviewSettings,
+    Speaker,
+    State,
+    Turn,
+)
 from services.interview.reports.report import Report
 from services.interview.store import codec, leasing, rows, transferring, writing
 from services.interview.store.rows import uuid_of
@@ -29,6 +37,7 @@ from services.interview.store.store import (
 )
 from services.interview.store.writing import Written
 from services.runtime.clock_jumps import Sweeps
+from services.runtime.ids import new_id
 from services.runtime.postgres import sweeping
 from services.runtime.postgres.database import EVERYBODY, Database
 
@@ -292,6 +301,20 @@ class PostgresStore:
         if not there:
             raise LeaseLost(lease.interview_id)
         self._written[lease] = Written.by(interview, session)
+
+    async def try_out(self, user: str, size: int) -> None:
+        """Writes what a commit does of an interview of the user's that is none, and removes it."""
+        words = Turn(new_id(), Speaker.CANDIDATE, "", 0.0, 0.0)
+        tried = Interview(
+            new_id(), user, InterviewSettings(), (), datetime.now(UTC), turns=(words,)
+        )
+        events = [Entry(1, 0.0, CandidateTurn(words))]
+        owner = uuid_of(tried.id), user
+        async with self._database.transaction("try_out", user) as connection:
+            await connection.execute(writing.INSERT, *owner, *rows.interview_values(tried))
+            # Of chance: the database would make less of anything else.
+            await writing.write(connection, tried, os.urandom(size), events, None)
+            await connection.execute("DELETE FROM interview WHERE id = $1 AND user_id = $2", *owner)
 
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
         """The engine's state and the events that last, oldest first."""

@@ -279,6 +279,17 @@ class Store(Protocol):
         """
         ...
 
+    async def try_out(self, user: str, size: int) -> None:
+        """Writes what a commit does of an interview of the user's that is none, and removes it.
+
+        Nobody ever sees it. Whoever asks knows then whether commits fail by what they hold.
+
+        Args:
+            user: Whose it would be.
+            size: Bytes of its session.
+        """
+        ...
+
     async def session(self, interview_id: str) -> tuple[bytes, Sequence[Entry]] | None:
         """The engine's state and the events that last, oldest first; None for no such interview."""
         ...

@@ -225,6 +225,23 @@ async def test_a_clock_that_jumps_ahead_deletes_nobody(
     assert not on.owners.deleted
 
 
+async def test_a_guest_made_by_a_clock_that_is_behind_is_kept_when_it_is_right(on: Stage) -> None:
+    await on.sweep()
+    right = on.clock.moment
+    on.clock.advance(days=-400)
+    await on.sweep()
+    await on.sweep()
+    made = await on.guest()
+    renewed = await on.refresh((await on.guest()).refresh_token)
+    on.clock.moment = right + timedelta(days=3)
+    for _ in range(2):
+        await on.sweep()
+    assert not on.owners.deleted
+    for each in (made, renewed):
+        again = await on.refresh(each.refresh_token)
+        await on.refresh(again.refresh_token)
+
+
 async def test_a_machine_that_was_off_deletes_a_day_later(on: Stage) -> None:
     gone = await on.guest()
     on.clock.advance(days=31)

@@ -81,6 +81,7 @@ const BY_REASON: Readonly<Record<string, FailureKind>> = {
   PAGE_TOKEN_INVALID: "rejoin",
   IDEMPOTENCY_KEY_REUSED: "rejoin",
   ANSWER_TOO_LONG: "badInput",
+  NUMBER_PASSED: "badInput",
   INTERVIEW_TOO_LONG: "badInput",
   REPORT_NOT_READY: "reportNotReady",
   NO_REPORT: "noReport",
