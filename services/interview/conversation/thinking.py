@@ -91,7 +91,7 @@ class Thinking:
         if question is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASSESS_SECONDS):
-                    assessment = await assess(self.embedder, question, wanted.answer)
+                    assessment = await assess(self.embedder, question, wanted.answer, wanted.asked)
         # The reply may go on under the same number.
         self._running.pop(wanted.number, None)
         self._post(e.Assessed(wanted.number, assessment))
