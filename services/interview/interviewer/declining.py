@@ -159,7 +159,7 @@ _NO_MORE = _any(
     r"(?:i )?(?:have )?(?:forgot(?:ten)?)(?: everything)?|(?:it|that) slipped",
     (
         r"(?:(?:my mind (?:is|went|has gone|goes)|i am|i am drawing|drawing|it is all) )?"
-        r"(?:a )?(?:blank|blanking|clueless|stumped)|i am (?:lost|out of my depth)"
+        r"(?:a )?(?:blank(?:ing)?|clueless|stumped)|i am (?:lost|out of my depth)"
     ),
     r"(?:that |it )?beats me|(?:you )?(?:have )?(?:got|stumped) me(?: there)?",
     r"(?:way |far )?(?:beyond|outside|above) (?:me|my \w+)",
