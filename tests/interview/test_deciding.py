@@ -153,6 +153,12 @@ def test_who_says_something_does_not_decline(answer: str) -> None:
     assert not declined(answer, subject(question(1)))
 
 
+async def test_what_was_asked_decides_whether_a_bare_no_declines() -> None:
+    assessed = await assess(FakeEmbedder(), question(1), "Never.", "Did you ever restore one?")
+    assert not assessed.declined
+    assert (await assess(FakeEmbedder(), question(1), "Never.")).declined
+
+
 async def test_without_embeddings_an_answer_is_assessed_by_words() -> None:
     broken = FakeEmbedder()
     broken.broken = "embed"

@@ -11,7 +11,11 @@ from services.interview.interviewer.declining import declined, subject
 from services.interview.questions.bank import load_bank
 
 ASKED = "What is an index in a database? 数据库的索引是什么？"
-HELD_OUT = yaml.safe_load(Path(__file__).with_name("declining_held_out.yaml").read_text("utf-8"))
+HELD_OUT = [
+    block
+    for name in ("declining_held_out.yaml", "declining_held_out_later.yaml")
+    for block in yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
+]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,7 @@ def test_saying_of_the_question_that_one_cannot_answer_declines(text: str) -> No
         *("I'm not familiar with it, so I read the docs.", "I would rather not shout."),
         *("不想说假话。", "不方便的时候我会说。", "没学过的我就去学。", "我不熟悉就问同事。"),
         *("不知道疲倦。", "没想过放弃。", "我没想过要离开。", "我不了解情况就不发言。"),
+        *("I don't know, I do not use force.", "Lost it.", "Nobody.", "I don't know a better one."),
         *("没有做过，但我学得很快。", "换个问题角度看，它是机会。"),
     ],
 )
@@ -114,6 +119,63 @@ def test_what_is_known_nothing_of_is_what_was_asked_about() -> None:
     assert declined("对客户投诉不了解。", "请讲一个客户投诉的例子。")
 
 
+NEGATIONS = ("Never.", "Not really.", "Not yet.", "No, never.", "不会。", "我不会", "应该不会。")
+
+
+@pytest.mark.parametrize("text", NEGATIONS)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Have you ever been asked to do something you thought was wrong?",
+        "You left after a year. Would you live there again?",
+        "Did others start to use it as well, and who?",
+        "Can a single core be concurrent?",
+        "您会在自己的代码里返回空值吗？",
+        "有没有一次您不同意上级的决定，您是怎么做的？",
+    ],
+)
+def test_a_bare_no_answers_what_asks_yes_or_no(text: str, asked: str) -> None:
+    assert not declined(text, asked)
+
+
+@pytest.mark.parametrize("text", NEGATIONS)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What is an index?",
+        "What do you do when it is slow, and what would you change?",
+        "Can you tell me about a moment when that strength showed?",
+        "什么是索引？",
+        "您怎么知道一个索引有没有被用到？",
+        "能举一个例子吗？",
+    ],
+)
+def test_a_bare_no_tells_nothing_where_something_is_to_be_told(text: str, asked: str) -> None:
+    assert declined(text, asked)
+
+
+def test_what_was_asked_alone_decides_whether_a_bare_no_answers() -> None:
+    about = "What is an index? Have you ever added one?"
+    assert declined("Never.", about, "What is an index?")
+    assert not declined("Never.", about, "Have you ever added one?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I don't know, I'm a nurse.", "I work in a shop, so I have no idea."),
+        *("I've never studied computing, I can't say.", "我是司机，不懂。", "刚毕业，不知道。"),
+    ],
+)
+def test_a_reason_beside_it_declines_too(text: str) -> None:
+    assert declined(text, ASKED)
+
+
+@pytest.mark.parametrize("text", ["I'm a nurse.", "I work in a shop.", "我是司机。", "刚毕业。"])
+def test_a_reason_alone_answers(text: str) -> None:
+    assert not declined(text, ASKED)
+
+
 def test_lines_that_nothing_was_learned_from_are_told_apart() -> None:
     lines = [
         (line, declined(line, block["question"]) is (kind == "declines"))
@@ -121,7 +183,7 @@ def test_lines_that_nothing_was_learned_from_are_told_apart() -> None:
         for kind in ("declines", "answers")
         for line in block[kind]
     ]
-    assert len(lines) >= 70
+    assert len(lines) >= 230
     assert sum(right for _, right in lines) / len(lines) >= 0.95
 
 

@@ -85,6 +85,19 @@ async def test_declining_a_follow_up_takes_nothing_from_the_answer() -> None:
     assert both.turn_ids == ("t", "second")
 
 
+async def test_a_bare_no_to_a_follow_up_that_asks_yes_or_no_is_an_answer() -> None:
+    async def declines(follow_up: str) -> bool:
+        lines = [replace(typed(text), speaker=Speaker.INTERVIEWER) for text in ("How?", follow_up)]
+        turns = [lines[0], typed(DECLINED), lines[1], replace(typed("Never."), id="second")]
+        async with asyncio.TaskGroup() as tasks:
+            reviewer = Reviewer(FakeEmbedder())
+            reviewer.begin(tasks, 1, question(1), turns)
+            return (await reviewer.report(interview(*turns))).questions[0].declined
+
+    assert not await declines("I see. Have you ever restored one?")
+    assert await declines("I see. What did you restore?")
+
+
 class Asked:
     """A model that must not be asked."""
 

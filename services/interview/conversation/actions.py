@@ -119,6 +119,7 @@ class Assess:
     number: int
     round: int
     answer: str
+    asked: str
 
 
 @dataclass(frozen=True, slots=True)

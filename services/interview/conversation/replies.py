@@ -109,7 +109,8 @@ def prepare(scene: Scene, answer: str, *, eager: bool) -> None:
     drop(scene)
     number = scene.number()
     scene.set(reply=Reply(number, answer, eager))
-    scene.want(a.Assess(number, scene.place.step.round, answer))
+    asked = scene.script.asked(scene.place).text
+    scene.want(a.Assess(number, scene.place.step.round, answer, asked))
 
 
 def drop(scene: Scene) -> None:

@@ -93,7 +93,11 @@ class Thinking:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASSESS_SECONDS):
                     assessment = await assess(
-                        self.embedder, question, wanted.answer, script.settings.trade
+                        self.embedder,
+                        question,
+                        wanted.answer,
+                        asked=wanted.asked,
+                        trade=script.settings.trade,
                     )
         # The reply may go on under the same number.
         self._running.pop(wanted.number, None)

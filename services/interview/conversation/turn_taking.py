@@ -309,8 +309,9 @@ def _asks_for_something(scene: Scene, text: str) -> bool:
     if meant in COMMANDS or wishes.agreed(scene, text) is not None:
         return True
     question = scene.script.question(scene.place.step)
-    about = scene.script.asked(scene.place).text + ("" if question is None else subject(question))
-    if not declined(text, about):
+    asked = scene.script.asked(scene.place).text
+    about = asked if question is None else f"{asked} {subject(question)}"
+    if not declined(text, about, asked):
         return False
     wording = read(text, scene.script.settings.language)
     return not (wording.unfinished or wording.leaning)

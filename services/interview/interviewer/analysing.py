@@ -59,6 +59,7 @@ async def analyse(
     turns: Sequence[Turn],
     sounds: Sequence[Sound | None] = (),
     trade: str | None = None,
+    lines: Sequence[str] = (),
 ) -> tuple[QuestionResult, DependencyFailed | None]:
     """Scores the answers of one round.
 
@@ -70,12 +71,18 @@ async def analyse(
         turns: What the candidate said, follow-ups included; at least one turn.
         sounds: The recording of each turn, where there is one.
         trade: The candidate's position, where it is known.
+        lines: What the interviewer said before each turn; none where that was `asked`.
 
     Returns:
         The result, and why meanings were not compared, if they were not.
     """
     about = f"{asked} {subject(question)}"
-    given = [place for place, turn in enumerate(turns) if not declined(turn.text, about)]
+    before = [*lines, *(asked for _ in turns[len(lines) :])]
+    given = [
+        place
+        for place, (turn, line) in enumerate(zip(turns, before, strict=True))
+        if not declined(turn.text, about, line)
+    ]
     answers = [turns[place] for place in given]
     if not answers:
         return _not_answered(round_number, question, asked, turns), None

@@ -60,20 +60,26 @@ class Assessment:
 
 
 async def assess(
-    embedder: Embedder, question: Question, answer: str, trade: str | None = None
+    embedder: Embedder,
+    question: Question,
+    answer: str,
+    *,
+    asked: str | None = None,
+    trade: str | None = None,
 ) -> Assessment:
     """Assesses an answer; falls back to comparing words, never raises for a server that is away.
 
     Args:
         embedder: Compares by meaning.
-        question: The question.
+        question: The bank's question.
         answer: What was said.
+        asked: What it answers, where that is not the question itself.
         trade: The candidate's position, where it is known.
     """
     length = len(answer)
     read = await found(length, lambda: simplified(answer))
     words = await found(length, lambda: count(read))
-    if declined(read, subject(question)) or not words:
+    if declined(read, subject(question), asked or question.text) or not words:
         return Assessment((), question.key_points, 0.0, declined=bool(words), words=words)
     said = await found(length, lambda: texts(read))
     try:

@@ -2,8 +2,8 @@
 
 By its script, as far as that tells. Latin letters are read by function words, which every text of
 a few sentences has whatever it is about: terms, names, code and lists of keywords have those of
-no language, so they are never taken to be in another one. Pinyin is told by its syllables; running
-text without English function words is in none of the languages that are known by theirs.
+no language, so they are never taken to be in another one, and neither is English without articles.
+Pinyin is told by its syllables. A language whose function words are not listed is not told.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ LEAST_WORDS = 12
 """With fewer words than these in Latin letters an answer is taken to be in English."""
 FOREIGN_SHARE = 0.1
 """Of Chinese at least so many words are characters."""
-OTHER_SHARE, TIMES_ENGLISH = 0.25, 4.0
-"""Of another language at least so many words are its function words, and so many times as many as
-are English ones. Of an English answer made of foreign names 0.37 are, 2.3 times as many."""
+OTHER_WORDS, OTHER_SHARE, TIMES_ENGLISH = 2, 0.15, 4.0
+"""Of another language at least so many different words of two letters and more are its function
+words, so many of all words, and so many times as many as are English ones. English without articles
+has one by chance; of an English answer made of foreign names 0.37 are, 2.3 times as many."""
+ENGLISH_WORDS, ENGLISH_SHARE = 2, 0.1
+"""Of English among terms and code at least so many different words, and so many of all, are such
+as no code has."""
 SYLLABLES_SHARE, PARTICLES_SHARE = 0.75, 0.15
 """Of pinyin at least so many words are its syllables, and so many its commonest ones. Chinese
 towns and names have the former alone."""
-RUNNING_WORDS, RUNNING_SHARE = 5.0, 0.12
-"""Running text has at least so many words between two signs, lists at most 4.5 of them; with a
-smaller share of English function words it is not English. Of a beginner's English 0.24 are."""
 _KANA_SHARE = 0.1
 """Of Japanese at least so many characters are kana; Chinese has none."""
 _OTHER_WORD = 4
@@ -46,13 +47,44 @@ _OTHER_WORD = 4
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA = re.compile("[\u3040-\u30ff]")
-_SIGNS = re.compile(r"[^\w\s'’+#-]+|\n|\s[-–—]\s")
 _LANGUAGES = (
     *("es", "fr", "de", "pt", "it", "nl", "ca", "gl", "ro", "sv", "da", "no", "fi"),
     *("pl", "cs", "sk", "hu", "hr", "sl", "tr", "vi", "id", "ms", "tl", "sw", "af"),
 )
 _ENGLISH = (STOP_WORDS | CONTRACTED) - {"a"}
 """But "a", which is an article or a preposition of half the others too."""
+_CODE_WORDS = """
+    all and any as at between by do each else for from get having if in into is not off on or out
+    over then this up until where while with
+"""
+_SPOKEN = _ENGLISH - frozenset(_CODE_WORDS.split())
+_ROMANISED = {
+    "hi": """
+        hai hain hoon hun tha thi mein mai maine mujhe mera meri mere hum humein aap aapka
+        yeh ye woh wo ko ki ka ke kaa se aur ya lekin phir bhi nahi nahin kya kyun kyunki
+        karta karti karte karna kar raha rahi rahe ek bahut jab tab toh liye apna apni apne
+    """,
+    "ru": """
+        ya ty my vy on ona oni eto chto kak kogda gde potomu esli ili dlya pri iz na po za ot do
+        no ne net da uzhe eshche ochen tozhe takzhe menya mne moy moya moyu svoyu svoy svoi nas
+        nam ego ee ih byl byla bylo byli vse vsegda snachala potom tolko mozhno nado
+    """,
+    "ja": """
+        watashi watashitachi boku ore wa ga wo ni no de to mo kara made desu deshita masu imasu
+        imashita arimasu shimasu shimashita suru shite shita kono sono ano kore sore soshite demo
+        dakara totemo issho toshite node koto mono
+    """,
+    "ko": """
+        jeoneun naneun jega naega jeo uri urineun geurigo geuraeseo hajiman geureonde eun neun
+        eul reul eseo ege hago aju neomu maeil dongan isseoyo isseumnida itda issgo imnida ieyo
+        haeyo hamnida hago haesseoyo ireul jigeum
+    """,
+    "ar": """
+        ana enta enti howa heya ehna fi fe el wa lakin ashan illi elli kan kont kol mesh mish awi
+        gedan lamma kaman min ila huwa hiya
+    """,
+}
+"""Function words of languages with another script, as they are typed without it."""
 _SYLLABLES = re.compile(
     r"(?>(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?"
     r"(?:i?ang|i?ong|uang|eng|ing|i?ao|i?an|uai|uan|[aeu]i|ou|[aeiu]n|er|i[aeu]|u[aeo]|[aeiouv])'?)++"
@@ -86,18 +118,26 @@ def foreign(text: str, language: str) -> str | None:
     latin = [token for token in found if token[0].isalpha() and not _HAN.match(token)]
     match primary(language):
         case "zh":
-            return (_elsewhere(text, latin) or "en") if han < FOREIGN_SHARE * len(found) else None
+            here = han >= FOREIGN_SHARE * len(found)
+            return None if here else _elsewhere(latin) or _english(latin)
         case _ if is_chinese(text):
             return "zh"
         case _:
-            return _elsewhere(text, latin) if len(latin) >= LEAST_WORDS else None
+            return _elsewhere(latin) if len(latin) >= LEAST_WORDS else None
 
 
 def _is_latin(character: str) -> bool:
     return unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
-def _elsewhere(text: str, words: Sequence[str]) -> str | None:
+def _english(words: Sequence[str]) -> str | None:
+    """English, where a text with these words is neither terms nor code."""
+    spoken = [word for word in words if word in _SPOKEN]
+    enough = len(spoken) >= ENGLISH_SHARE * len(words)
+    return "en" if enough and len(set(spoken)) >= ENGLISH_WORDS else None
+
+
+def _elsewhere(words: Sequence[str]) -> str | None:
     """What a text with these words in Latin letters is in if not in English: pinyin or "other"."""
     plain = [_plain(word) for word in words]
     # As written: without their accents many Vietnamese words are English ones.
@@ -115,26 +155,27 @@ def _elsewhere(text: str, words: Sequence[str]) -> str | None:
         language for word in plain if word not in _ENGLISH for language in known.get(word, ())
     )
     for language, others in found.most_common(1):
+        theirs = {word for word in plain if language in known.get(word, ())} - _ENGLISH
         english = sum(language not in known.get(word, ()) for word in own)
-        if others >= max(OTHER_SHARE * len(words), TIMES_ENGLISH * english):
+        if (
+            sum(len(word) > 1 for word in theirs) >= OTHER_WORDS
+            and others >= OTHER_SHARE * len(words)
+            and others >= TIMES_ENGLISH * english
+        ):
             return OTHER
-    return OTHER if _runs(text, len(words)) and len(own) < RUNNING_SHARE * len(words) else None
-
-
-def _runs(text: str, words: int) -> bool:
-    """Whether a text is sentences, as far as its length and its signs tell, and no list."""
-    clauses = sum(any(map(str.isalnum, clause)) for clause in _SIGNS.split(text))
-    return words >= max(LEAST_WORDS, RUNNING_WORDS * clauses)
+    return None
 
 
 @cache
 def _function_words() -> Mapping[str, frozenset[str]]:
     """The languages that each function word belongs to, by the word without its accents."""
     found: dict[str, set[str]] = {}
-    for language in _LANGUAGES:
-        for word in stopwords(language):
-            if len(word) > 1:
-                found.setdefault(_plain(word), set()).add(language)
+    listed = {language: stopwords(language) for language in _LANGUAGES}
+    romanised = {language: words.split() for language, words in _ROMANISED.items()}
+    for language, words in (*listed.items(), *romanised.items()):
+        for word in words:
+            if word.isalpha() and (plain := _plain(word)) != "a":
+                found.setdefault(plain, set()).add(language)
     return {word: frozenset(languages) for word, languages in found.items()}
 
 

@@ -138,6 +138,7 @@ class Reviewer:
             turns=answers,
             sounds=sounds,
             trade=trade,
+            lines=_lines_before(turns)[: len(answers)],
         )
         if failure is not None:
             self._failed(failure)
@@ -165,6 +166,19 @@ class Reviewer:
         if interview.settings.mode is Mode.SPEAKING_PRACTICE:
             return reporting.compose(interview, results, previous)
         return compose(interview, results, previous)
+
+
+def _lines_before(turns: Sequence[Turn]) -> list[str]:
+    """What the interviewer said before each turn of the candidate's that says something."""
+    found: list[str] = []
+    lines: list[str] = []
+    for turn in turns:
+        if turn.speaker is Speaker.INTERVIEWER:
+            lines.append(turn.text)
+        elif any(map(str.isalnum, turn.text)):
+            found.append(" ".join(lines) or (found[-1] if found else ""))
+            lines = []
+    return found
 
 
 def question_alone(heard: str, question: str) -> str:

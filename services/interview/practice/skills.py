@@ -13,9 +13,10 @@ from enum import StrEnum
 from itertools import pairwise
 
 from services.interview.interviewer.analysing import figures
-from services.interview.interviewer.foreign import OTHER, foreign
+from services.interview.interviewer.foreign import LEAST_WORDS, OTHER, foreign
 from services.interview.interviewer.rubric import Scale, nearest, score
 from services.interview.interviewer.statements import languages
+from services.interview.interviewer.words import tokens
 from services.interview.practice.corrections import corrections
 from services.interview.practice.vocabulary import Vocabulary, vocabulary
 from services.interview.questions.bank import Question
@@ -47,6 +48,9 @@ FULL_LENGTH = 40
 MOST_LISTED = 100
 """Corrections of a topic that are kept; nobody reads more."""
 LANGUAGE = "en"
+MOST_WITHOUT_VOWEL = 0.3
+"""With a larger share of words without a vowel keys were pressed and nothing written."""
+_VOWEL = re.compile("[aeiouy]")
 REPEAT_COST = 3.0
 """What a word said twice in a row takes off fluency, for each in 50 words."""
 SHOWN = 4
@@ -70,7 +74,7 @@ def practised(
         sounds: The recording of each turn, where there is one.
     """
     said = " ".join(turn.text for turn in turns)
-    elsewhere = foreign(said, question.language)
+    elsewhere = foreign(said, question.language) or (OTHER if _pressed(said) else None)
     # In another language nothing was practised, and no mistake of this one was made.
     mistakes = () if elsewhere is not None else corrections(turns)
     words = vocabulary(turns)
@@ -104,6 +108,13 @@ def spoken(language: str) -> str:
     if language == OTHER:
         return "What you said was not recognised as English"
     return f"You spoke {languages(LANGUAGE, language)['spoken']}, not English"
+
+
+def _pressed(text: str) -> bool:
+    """Whether a text of some length is keys that were pressed."""
+    words = [word for word in tokens(text) if word.isascii() and word.isalpha()]
+    mute = sum(_VOWEL.search(word) is None for word in words)
+    return len(words) >= LEAST_WORDS and mute > MOST_WITHOUT_VOWEL * len(words)
 
 
 def _whole(turns: Sequence[Turn]) -> tuple[Evidence, ...]:

@@ -216,7 +216,10 @@ LISTED = (
 )
 
 
-@pytest.mark.parametrize("text", [LISTED, POORLY])
+BARE = "last summer I visit village grandmother we pick apple make jam sit garden talk old time"
+
+
+@pytest.mark.parametrize("text", [LISTED, POORLY, BARE])
 def test_poor_english_is_english(text: str) -> None:
     assert praised(text).questions[0].spoken_in == ""
 
