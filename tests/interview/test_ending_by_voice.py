@@ -114,7 +114,7 @@ def test_what_is_neither_yes_nor_no_is_asked_about_once_more(text: str) -> None:
     says(world, text)
     assert world.state.ending
     assert world.state.floor is not None
-    assert world.state.floor.line.text == QUESTION
+    assert world.state.floor.line.text == lines.line(lines.Said.CONFIRM_END_AGAIN, "en")
     assert world.state.place.answer.turns == ()
     world.play()
     world.settle()
@@ -236,7 +236,7 @@ def test_a_yes_with_its_reason_ends_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Mm-hmm.", "嗯。"])
-def test_a_hum_ends_nothing_before_it_is_said_again(text: str) -> None:
+def test_a_hum_ends_nothing_and_has_it_asked_again(text: str) -> None:
     world = asked_whether_to_end()
     says(world, text)
     assert world.state.ending
@@ -244,6 +244,8 @@ def test_a_hum_ends_nothing_before_it_is_said_again(text: str) -> None:
     world.play()
     world.settle()
     says(world, text)
+    assert not closing(world)
+    says(world, "Yes.")
     assert closing(world)
 
 

@@ -224,11 +224,12 @@ class Script:
         """What a candidate is asked who says nothing."""
         return lines.skip_offer(self.settings.language)
 
-    def end_question(self) -> str:
-        """What a candidate is asked who seems to want to stop."""
+    def end_question(self, *, again: bool = False) -> str:
+        """What a candidate is asked who seems to want to stop; again, if that was unclear."""
         if self._practised:
-            return practice.confirm_end()
-        return lines.line(lines.Said.CONFIRM_END, self.settings.language)
+            return practice.confirm_end(again=again)
+        said = lines.Said.CONFIRM_END_AGAIN if again else lines.Said.CONFIRM_END
+        return lines.line(said, self.settings.language)
 
     def bank_follow_up(self, place: Place, answer: str, assessment: Assessment | None) -> str:
         """The bank's follow-up to an answer."""

@@ -22,7 +22,7 @@ SHORT_WORDS = 9
 def agreed(scene: Scene, text: str) -> bool | None:
     """Whether it says yes or no to what was offered; None if neither, or nothing was."""
     if scene.state.ending:
-        return consent(text, END, pressed=scene.state.pressed)
+        return consent(text, END)
     return consent(text, SKIP) if scene.state.offered else None
 
 
@@ -94,8 +94,8 @@ def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
     """Who is misheard loses an answer, not the interview."""
     holding.hold(scene, CONFIRM_SECONDS)
     scene.set(ending=True, pressed=again)
-    question = scene.script.aside(scene.script.end_question(), scene.place, answered=True)
-    speaking.say(scene, question)
+    question = scene.script.end_question(again=again)
+    speaking.say(scene, scene.script.aside(question, scene.place, answered=True))
 
 
 def offer_to_skip(scene: Scene, *, again: bool = False) -> None:

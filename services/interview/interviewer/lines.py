@@ -34,6 +34,7 @@ class Said(Enum):
         SKIPPED: When a question is left out.
         NOT_HEARD: When speech brought no words.
         CONFIRM_END: To a candidate who seems to want to stop.
+        CONFIRM_END_AGAIN: And whose reply to that is unclear.
         ENDING: When the candidate wants to stop.
         BACK: After a pause, or when the connection is there again.
         TYPE_ANSWERS: Recognition is away.
@@ -49,6 +50,7 @@ class Said(Enum):
     SKIPPED = "skipped"
     NOT_HEARD = "not_heard"
     CONFIRM_END = "confirm_end"
+    CONFIRM_END_AGAIN = "confirm_end_again"
     ENDING = "ending"
     BACK = "back"
     TYPE_ANSWERS = "type_answers"
@@ -103,6 +105,10 @@ _LINES: Mapping[Said, Wordings] = {
             "要在这里结束面试吗？您可以说是的，也可以说继续。",
             "您想结束面试吗？结束请说是的，否则请说继续。",
         ),
+    },
+    Said.CONFIRM_END_AGAIN: {
+        "en": ("Just to be sure: shall I end the interview? Please say only yes, or no.",),
+        "zh": ("我再确认一下：要结束面试吗？请只说是，或者不。",),
     },
     Said.ENDING: {
         "en": (
