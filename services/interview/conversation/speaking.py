@@ -40,6 +40,7 @@ STALL_SECONDS = 2.5
 
 def say(scene: Scene, line: Line, timings: TurnTimings | None = None) -> None:
     """Begins to say a line. The floor must be free."""
+    assert scene.state.floor is None, "something is being said"  # noqa: S101
     utterance = Utterance(scene.name(), line, scene.now, timings)
     if not scene.state.present:
         utterance = replace(utterance, playback=utterance.playback.pause(scene.now))

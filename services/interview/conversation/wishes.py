@@ -84,7 +84,8 @@ def _short(text: str) -> bool:
 
 
 def _apart(scene: Scene, turn: Turn) -> None:
-    """What was said of a wish is no part of an answer."""
+    """What was said of a wish is no part of an answer, and is said to what still sounds."""
+    speaking.stop(scene)
     answers.settle(scene)
     answers.aside(scene, turn)
     replies.drop(scene)
