@@ -11,7 +11,7 @@ from services.interview.conversation.progress import Step, after
 from services.interview.conversation.state import Kind, Line, Place, Prepared
 from services.interview.endpointing.deciding import Asked
 from services.interview.interviewer import lines
-from services.interview.interviewer.asking import Context, bank_follow_up
+from services.interview.interviewer.asking import Context, bank_follow_up, hint
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.deciding import Course, Move, next_difficulty
 from services.interview.interviewer.statements import joined
@@ -198,9 +198,10 @@ class Script:
         return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
 
     def rephrased(self, line: Line) -> Line:
-        """The question of a line in other words."""
-        question = line.text[line.content :]
-        text = lines.rephrased(question, self.settings.language)
+        """The question of a line once more, with what it is about."""
+        question, asked = line.text[line.content :], self.question(line.step)
+        about = None if asked is None else hint(asked)
+        text = lines.rephrased(question, self.settings.language, about)
         return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
 
     def aside(self, text: str, place: Place, *, answered: bool = False) -> Line:

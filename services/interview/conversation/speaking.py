@@ -104,6 +104,7 @@ def _enter(scene: Scene, line: Line) -> None:
         answer=Answer(),
         asked=False,
         repeat=False,
+        rephrased=False,
         said=(*before.said, line.text),
         levels=levels,
         level=level,

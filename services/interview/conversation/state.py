@@ -197,6 +197,7 @@ class Place:
         shown: When that line began, with all of its text; None where an older version came here.
         asked: Whether the question's content was heard.
         repeat: Whether it is to be said once more all the same.
+        rephrased: Whether it was asked in other words.
         said: The interviewer's questions so far, this one included.
         levels: How well each round before was answered, 0 to 1.
         level: How well this one was, so far.
@@ -208,6 +209,7 @@ class Place:
     answer: Answer = Answer()
     asked: bool = False
     repeat: bool = False
+    rephrased: bool = False
     said: tuple[str, ...] = ()
     levels: tuple[float, ...] = ()
     level: float | None = None

@@ -125,7 +125,10 @@ def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
             asks = place.step.asks
             line = scene.script.repeated(place.line) if asks else scene.script.again(place.line)
             speaking.say(scene, line)
+        case Intent.REPHRASE if place.rephrased and place.step.asks:
+            offer_to_skip(scene)
         case Intent.REPHRASE if place.line is not None and place.step.asks:
+            scene.set_place(rephrased=True)
             speaking.say(scene, scene.script.rephrased(place.line))
         case Intent.HOLD:
             _give_time(scene)

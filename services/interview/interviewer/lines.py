@@ -190,12 +190,12 @@ _REPEATED: Wordings = {
 }
 _REPHRASED: Wordings = {
     "en": (
-        "Let me put it another way. I would like to know this: {}",
-        "In other words, this is what I am after: {}",
+        "What I would like to know is this: {}",
+        "This is what I am after: {}",
     ),
-    "zh": ("换句话说，我想知道的是：{}", "我换一种说法，我想了解的是：{}"),
+    "zh": ("我想知道的是：{}", "我想了解的是：{}"),
 }
-_HINT: Wordings = {"en": ("{} You could speak about {}.",), "zh": ("{}您可以谈谈{}。",)}
+_HINT: Wordings = {"en": ("{} It has to do with {}.",), "zh": ("{}这个问题和{}有关。",)}
 _FIRST: Wordings = {
     "en": ("Let's begin. {}", "Here is my first question. {}", "Let's start. {}"),
     "zh": ("我们开始吧。{}", "第一个问题：{}", "那我们开始。{}"),
