@@ -130,7 +130,11 @@ def _answers_in_kind(said: str, asked: Asked, expected: Kind) -> bool:
     return any(asks.search(question) and fits.fullmatch(said) for asks, fits in _CASES)
 
 
-_REQUESTED = re.compile(r"\b(?:can|could|would|will) you\b|你是什么意思|what do you mean")
+_REQUESTED = re.compile(
+    r"\b(?:can|could|would|will) you\b|what do you mean"
+    r"|[您你](?:是什么意思|能|可以|可不可以|再|先|稍)|(?:请|麻烦|能|可以|可不可以|能不能)[您你]"
+)
+"""Whoever is quoted asks for something in the same words."""
 
 
 def answers(utterance: Utterance, asked: Asked | None) -> bool:
