@@ -172,6 +172,11 @@ class Script:
                 return Line(step, closing(self.settings, answered=answered))
 
     @property
+    def talks(self) -> bool:
+        """Whether it is a talk, in which the other is spoken to, too."""
+        return self._practised
+
+    @property
     def _practised(self) -> bool:
         return self.settings.mode is Mode.SPEAKING_PRACTICE
 
@@ -224,6 +229,10 @@ class Script:
     def skip_offer(self) -> str:
         """What a candidate is asked who says nothing."""
         return lines.skip_offer(self.settings.language)
+
+    def wonder(self) -> str:
+        """What a candidate is asked who seems to have spoken to the interviewer."""
+        return lines.line(lines.Said.WAS_THAT_IT, self.settings.language)
 
     def end_question(self, *, again: bool = False) -> str:
         """What a candidate is asked who seems to want to stop; again, if that was unclear."""

@@ -72,7 +72,7 @@ def _announce(scene: Scene, audio: AudioFormat | None) -> None:
         _enter(scene, line)
     elif line.kind is Kind.AGAIN:
         # It is what is answered now, and no longer what was offered before.
-        scene.set(offered=False, ending=False)
+        scene.withdraw()
     # What commits to nothing belongs to no part: nobody answers an "Mm-hm."
     belongs = line.kind is not Kind.ASIDE or line.answered
     phase = line.step.phase if belongs else Phase.UNSPECIFIED
@@ -96,7 +96,8 @@ def _enter(scene: Scene, line: Line) -> None:
             scene.want(a.Score(before.step.round))
             levels = levels if level is None else (*levels, level)
         level = None
-    scene.set(before=before, quiet=0, offered=False, ending=False)
+    scene.withdraw()
+    scene.set(before=before, quiet=0)
     scene.set_place(
         step=line.step,
         line=line,
@@ -105,6 +106,7 @@ def _enter(scene: Scene, line: Line) -> None:
         asked=False,
         repeat=False,
         rephrased=False,
+        wondered=False,
         said=(*before.said, line.text),
         levels=levels,
         level=level,

@@ -198,6 +198,7 @@ class Place:
         asked: Whether the question's content was heard.
         repeat: Whether it is to be said once more all the same.
         rephrased: Whether it was asked in other words.
+        wondered: Whether the candidate was asked if what they said was the answer.
         said: The interviewer's questions so far, this one included.
         levels: How well each round before was answered, 0 to 1.
         level: How well this one was, so far.
@@ -210,6 +211,7 @@ class Place:
     asked: bool = False
     repeat: bool = False
     rephrased: bool = False
+    wondered: bool = False
     said: tuple[str, ...] = ()
     levels: tuple[float, ...] = ()
     level: float | None = None
@@ -353,6 +355,7 @@ class SessionState:
         offered: Whether the candidate was offered to skip the question.
         ending: Whether the candidate was asked if the interview shall end.
         pressed: Whether they were asked the one or the other a second time.
+        doubted: What they were asked about, if it was their answer, as the turn it would be.
         skipping: Whether they want the next question as soon as a pause is over.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
@@ -391,6 +394,7 @@ class SessionState:
     offered: bool = False
     ending: bool = False
     pressed: bool = False
+    doubted: Turn | None = None
     skipping: bool = False
     failing: tuple[str, ...] = ()
     counter: int = 0

@@ -35,6 +35,7 @@ class Said(Enum):
         NOT_HEARD: When speech brought no words.
         CONFIRM_END: To a candidate who seems to want to stop.
         CONFIRM_END_AGAIN: And whose reply to that is unclear.
+        WAS_THAT_IT: To what sounds as if it was no answer, and no wish that was understood.
         ENDING: When the candidate wants to stop.
         BACK: After a pause, or when the connection is there again.
         TYPE_ANSWERS: Recognition is away.
@@ -51,6 +52,7 @@ class Said(Enum):
     NOT_HEARD = "not_heard"
     CONFIRM_END = "confirm_end"
     CONFIRM_END_AGAIN = "confirm_end_again"
+    WAS_THAT_IT = "was_that_it"
     ENDING = "ending"
     BACK = "back"
     TYPE_ANSWERS = "type_answers"
@@ -109,6 +111,10 @@ _LINES: Mapping[Said, Wordings] = {
     Said.CONFIRM_END_AGAIN: {
         "en": ("Just to be sure: shall I end the interview? Please say only yes, or no.",),
         "zh": ("我再确认一下：要结束面试吗？请只说是，或者不。",),
+    },
+    Said.WAS_THAT_IT: {
+        "en": ("Was that your answer? Say yes, or I will ask the question again.",),
+        "zh": ("这是您的回答吗？请说是，不然我再问一遍。",),
     },
     Said.ENDING: {
         "en": (

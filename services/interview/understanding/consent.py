@@ -78,6 +78,8 @@ def _phrases(
 
 END = Offer(_phrases(offers_english.END, offers_chinese.END), final=True)
 SKIP = Offer(_phrases(offers_english.SKIP, offers_chinese.SKIP), question=True)
+THAT_WAS_IT = Offer(_phrases(offers_english.THAT_WAS_IT, offers_chinese.THAT_WAS_IT), question=True)
+"""Not offered but asked: whether what was said is the answer."""
 
 _REQUESTED = re.compile(
     r"\b(?:can|could|may|might|shall|should|would|let us|please)\b|可以|能|(?<![对是])吧$|[好行]吗$"

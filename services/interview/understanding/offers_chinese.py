@@ -129,3 +129,10 @@ SKIP: Mapping[str, str] = {
     "unsure": _UNSURE_OF_IT,
     "filler": _FILLER,
 }
+THAT_WAS_IT: Mapping[str, str] = {
+    **END,
+    "act": r"(?:这|那|刚才)?(?:就|确实)?是?我的(?:回答|答案)(?:了)?|就是(?:这样|这个)?"
+    r"|我(?:已经|刚才)?(?:回答|答)(?:过|完)?了",
+    "contrary": r"(?:这|那)?不是(?:我的)?(?:回答|答案)?|不算",
+    "reason": "(?!)",
+}

@@ -235,6 +235,12 @@ _UNSURE_OF_IT = r"""
   | (?:it |that )?depends | later | what | which | how | why | who | when | where
 """
 
+_THAT_WAS_IT = r"""
+    (?:(?:that|this|it) (?:was|is)(?: (?:my|the)(?: whole| full)? answer| it| all(?: i have)?)?)
+  | (?:i (?:meant|mean)|take) (?:that|it)(?: as (?:my|the) answer)? | my (?:whole )?answer
+  | i (?:have )?answered(?: (?:it|that|the question|already))?
+"""
+
 END: Mapping[str, str] = {
     "yes": _flat(f"{_YES}|{_EMPHATIC}|{_YES_TO_THAT}"),
     "firm": "go ahead",
@@ -258,4 +264,11 @@ SKIP: Mapping[str, str] = {
     "reason": _flat(_NOTHING_KNOWN),
     "unsure": _flat(_UNSURE_OF_IT),
     "filler": _flat(_FILLER),
+}
+THAT_WAS_IT: Mapping[str, str] = {
+    **END,
+    "firm": _flat("go ahead"),
+    "act": _flat(_THAT_WAS_IT),
+    "contrary": _flat("(?:that|it|this) (?:was|is) not(?: (?:it|(?:my|the|an) answer))?"),
+    "reason": "(?!)",
 }
