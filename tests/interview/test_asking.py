@@ -12,11 +12,13 @@ from services.interview.interviewer.asking import (
     Context,
     bank_follow_up,
     follow_up,
+    hint,
     may_be_asked,
     prompt,
 )
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.grammar import well_formed
+from services.interview.interviewer.words import content_words
 from services.interview.questions.bank import load_bank
 from services.interview.record import InterviewSettings
 from tests.interview.stage import FakeEmbedder, FakeModel
@@ -197,4 +199,15 @@ def test_an_interview_can_be_opened_and_closed_in_chinese() -> None:
     assert "再见" in lines.closing(settings)
     assert lines.question("为什么？", 3, 3, "zh").endswith("为什么？")
     assert lines.repeated("为什么？", "zh").endswith("为什么？")
-    assert "Why?" in lines.rephrased("Why?", "en", "indexes")
+    assert lines.rephrased("Why?", "en", "indexes").endswith("Why? It has to do with indexes.")
+
+
+def test_a_hint_says_more_than_the_question_and_nothing_of_a_good_answer() -> None:
+    hints = [(question, hint(question)) for question in BANK]
+    found = [(question, said) for question, said in hints if said is not None]
+    assert len(found) > 0.8 * len(hints)
+    for question, said in found:
+        asked = content_words(question.text)
+        assert not content_words(said) <= asked
+        assert not content_words(said) & content_words(" ".join(question.key_points)) - asked
+        assert said not in {"own trade", "本行"}

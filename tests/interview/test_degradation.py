@@ -239,7 +239,7 @@ def test_who_speaks_is_not_asked_again() -> None:
     ("wish", "expected"),
     [
         ("Could you repeat that?", "database number 1"),
-        ("In other words?", "another way"),
+        ("In other words?", "like to know is this"),
         ("Next question, please.", "database number 2"),
         ("Can we stop?", "end the interview"),
     ],

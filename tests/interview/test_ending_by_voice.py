@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.interview.clients.seams import TurnEnded
+from services.interview.clients.seams import SpeechBegan, TurnEnded
 from services.interview.conversation import events as e
+from services.interview.conversation import speaking
+from services.interview.conversation.scene import Scene
+from services.interview.events import UtteranceEnded
 from services.interview.interviewer import lines
 from services.interview.record import Phase
 from tests.interview.test_engine import ANSWER, asked, speaks
@@ -114,7 +117,7 @@ def test_what_is_neither_yes_nor_no_is_asked_about_once_more(text: str) -> None:
     says(world, text)
     assert world.state.ending
     assert world.state.floor is not None
-    assert world.state.floor.line.text == QUESTION
+    assert world.state.floor.line.text == lines.line(lines.Said.CONFIRM_END_AGAIN, "en")
     assert world.state.place.answer.turns == ()
     world.play()
     world.settle()
@@ -236,7 +239,7 @@ def test_a_yes_with_its_reason_ends_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Mm-hmm.", "嗯。"])
-def test_a_hum_ends_nothing_before_it_is_said_again(text: str) -> None:
+def test_a_hum_ends_nothing_and_has_it_asked_again(text: str) -> None:
     world = asked_whether_to_end()
     says(world, text)
     assert world.state.ending
@@ -244,6 +247,8 @@ def test_a_hum_ends_nothing_before_it_is_said_again(text: str) -> None:
     world.play()
     world.settle()
     says(world, text)
+    assert not closing(world)
+    says(world, "Yes.")
     assert closing(world)
 
 
@@ -297,3 +302,50 @@ def test_who_would_try_is_left_time(text: str) -> None:
     says(world, text)
     assert world.state.hold is not None
     assert world.state.place.step.round == 1
+
+
+def says_at_once(world: World, text: str) -> None:
+    """Its words are known only when it is over."""
+    world.happen(e.Heard(SpeechBegan(world.now)))
+    world.happen(e.Heard(TurnEnded(text, (), world.now, world.now)))
+
+
+@pytest.mark.parametrize("text", ["Yes.", "Maybe.", "Next question.", "Can you repeat it?"])
+def test_a_question_to_end_that_still_sounds_is_stopped_by_its_answer(text: str) -> None:
+    world = asked()
+    says(world, "I want to end the interview.")
+    world.speak(3)
+    question = world.state.floor
+    assert question is not None
+    assert question.started is not None
+    says_at_once(world, text)
+    world.store()
+    ended = [event for event in world.told if isinstance(event, UtteranceEnded)]
+    assert [event.interrupted for event in ended if event.utterance_id == question.id] == [True]
+    assert question.id in world.hushed
+    assert world.state.floor is not None
+    assert world.state.floor.id != question.id
+
+
+def test_an_offer_that_still_sounds_is_stopped_by_its_answer() -> None:
+    world = asked()
+    while not world.state.offered:
+        world.settle()
+        world.play()
+        world.pass_time(1.0)
+    world.speak(2)
+    offer = world.state.floor
+    assert offer is not None
+    says_at_once(world, "No.")
+    assert offer.id in world.hushed
+    assert world.state.floor is None
+    assert world.state.hold is not None
+
+
+def test_nothing_is_said_while_something_else_is() -> None:
+    world = asked()
+    says(world, "I want to end the interview.")
+    assert world.state.floor is not None
+    scene = Scene(world.script, world.state, world.now)
+    with pytest.raises(AssertionError):
+        speaking.say(scene, world.state.floor.line)

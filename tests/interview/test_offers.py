@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from services.interview.conversation import events as e
+from services.interview.interviewer import lines
 from services.interview.record import Phase
 from services.interview.understanding.consent import END, SKIP, consent
 from tests.interview.test_ending_by_voice import asked_whether_to_end, closing, offered, says
@@ -90,40 +91,95 @@ def test_a_clear_yes_ends_it(text: str) -> None:
     assert closing(world)
 
 
-@pytest.mark.parametrize("text", ["Yes, the kettle is on fire!", "是的，炉子上还煮着汤。"])
-def test_a_yes_with_any_reason_ends_it_when_it_is_asked_again(text: str) -> None:
+OF_SOMETHING_ELSE = (
+    *("Yes, the kettle is on fire!", "Yes, we used Redis.", "Yes, I am a nurse.", "Yes, after it."),
+    *("Yes, I led that project.", "Yes, but one more question.", "Go ahead, ask me.", "Yes, but"),
+    *("Okay, I have more to say.", "Sure, I know that one.", "I can't hear", "Yes, because"),
+    *("Yes, the line is fine again.", "Okay, my headset works now.", "Yes, I can see you."),
+    *(
+        "Yes, I need to find a pen.",
+        "Yes, I have to go back to my example.",
+        "Sure, I am all ears.",
+    ),
+    *(
+        "Yes, I want to go through it step by step.",
+        "Yes, I am off the phone.",
+        "Yes, I said that.",
+    ),
+    *(
+        "Yes, I'm late with my answer.",
+        "Yes, my train was late.",
+        "Yes, my time at the bank was good.",
+    ),
+    *(
+        "Yes, it was nice of them.",
+        "Yes, I'm tired of legacy code.",
+        "Yes, I have got the question.",
+    ),
+    *("Yes, I want to stop the pump.", "Okay, I must leave the door open.", "Yes, I'm here."),
+    *("Yes, I am listening.", "Yes, there is enough time.", "Yes, in a minute.", "Yes, ready."),
+    *(
+        "是的，炉子上还煮着汤。",
+        "是的，我用过。",
+        "对，我是护士。",
+        "是的，等这题答完。",
+        "是的，因为",
+    ),
+    *(
+        "好的，我这边修好了。",
+        "是的，我去开一下窗。",
+        "对，我说过这个。",
+        "好，我有时间。",
+        "是的，我在听。",
+    ),
+    *("是的，我有点想法。", "好的，我要去客户那里看看。", "对，我有约束条件要说。"),
+)
+
+
+@pytest.mark.parametrize("text", OF_SOMETHING_ELSE)
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_yes_with_anything_else_ends_nothing_however_often_it_is_asked(
+    text: str, typed: bool
+) -> None:
+    assert not consent(text, END)
     world = asked_whether_to_end()
-    says(world, text)
-    assert world.state.ending
-    world.play()
-    world.settle()
-    says(world, text)
-    assert closing(world)
+    for _ in range(2):
+        world.happen(e.Typed(text)) if typed else says(world, text)
+        assert not closing(world)
+        world.settle()
+        world.play()
+        world.settle()
+    assert not closing(world)
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        *("Yes yes yes, please, thank you.", "Yes, I'm sure.", "Yes, end it.", "Gotta run, yes."),
+        *("Yes, let's stop.", "Yes, I'm out of time.", "Yes, I've got to get my daughter."),
         *(
-            "Yes, we used Redis.",
-            "Yes, I am a nurse.",
-            "Yes, I led that project.",
-            "Yes, after it.",
+            "Okay, my taxi is here.",
+            "Yes, I need to go home now.",
+            "Sure, I have to catch a train.",
         ),
-        *("Yes, but one more question.", "Go ahead, ask me.", "是的，我用过。", "对，我是护士。"),
-        *(
-            "Okay, I have more to say.",
-            "是的，等这题答完。",
-            "Sure, I know that one.",
-            "I can't hear",
-        ),
+        *("Yes, it was a pleasure to talk to you, but I have to leave.", "Yes, dinner is ready."),
+        *("好，结束吧", "我得走了，是的", "对，我赶时间", "是的，我要去开会了", "好的，孩子在叫我"),
     ],
 )
-@pytest.mark.parametrize("pressed", [False, True])
-def test_a_yes_that_tells_of_something_else_or_sets_a_condition_is_none(
-    text: str, pressed: bool
-) -> None:
-    assert not consent(text, END, pressed=pressed)
+def test_a_yes_that_is_one_to_its_end_ends_it(text: str) -> None:
+    assert consent(text, END)
+
+
+def test_what_is_asked_again_leaves_no_doubt_what_ends_it() -> None:
+    world = asked_whether_to_end()
+    says(world, "Yes, the kettle is on fire!")
+    assert world.state.ending
+    assert world.state.floor is not None
+    assert world.state.floor.line.text == lines.line(lines.Said.CONFIRM_END_AGAIN, "en")
+    world.play()
+    world.settle()
+    says(world, "Yes.")
+    assert closing(world)
 
 
 @pytest.mark.parametrize("text", ["Wait a second.", "等一下。"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.interview.conversation import events as e
+from services.interview.conversation.state import SessionState
 from services.interview.interviewer import lines
 from services.interview.record import Phase, State
 from tests.interview.test_engine import ANSWER, asked
@@ -129,6 +132,35 @@ def test_the_question_is_rephrased(text: str) -> None:
     assert world.state.place.line is not None
     assert world.state.place.line.text.removeprefix("Let's begin. ") in said(world)
     assert only_aside(world)
+
+
+def test_a_question_in_other_words_says_what_it_is_about() -> None:
+    world = asked()
+    first, *others = world.script.questions
+    assert first is not None
+    first = replace(first, tags=("operations",))
+    world.script = replace(world.script, questions=(first, *others))
+    world.happen(e.Typed("wdym"))
+    world.settle()
+    assert said(world).endswith(f"{first.text} It has to do with operations.")
+
+
+@pytest.mark.parametrize("text", ["i dont understand the question", "甚麼意思"])
+def test_who_does_not_understand_it_then_either_is_offered_to_skip(text: str) -> None:
+    world = after_typing(text)
+    world.play()
+    world.settle()
+    assert world.state.place.rephrased
+    assert SessionState.from_json(world.state.to_json()) == world.state
+    world.happen(e.Typed(text))
+    world.settle()
+    assert world.state.offered
+    assert said(world) == lines.skip_offer("en")
+    world.play()
+    world.happen(e.Typed("yes"))
+    world.settle()
+    assert world.state.place.step.round == 2
+    assert not world.state.place.rephrased
 
 
 def test_an_answer_to_that_goes_on() -> None:

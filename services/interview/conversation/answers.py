@@ -140,6 +140,13 @@ def aside(scene: Scene, turn: Turn) -> None:
     scene.tell_stored(CandidateTurn(turn))
 
 
+def take_up(scene: Scene, turn: Turn) -> None:
+    """What was kept apart is the answer after all."""
+    asked_round, question_id = scene.place.step.asked_round, _question_id(scene)
+    scene.tell_stored(CandidateTurnReopened(turn.id))
+    over(scene, replace(turn, round=asked_round, question_id=question_id))
+
+
 def superseded(scene: Scene, start: float) -> bool:
     """Whether speech that began then is of before an answer that was typed."""
     turn = scene.state.superseded

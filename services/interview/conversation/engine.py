@@ -349,7 +349,8 @@ def _typed(scene: Scene, text: str) -> None:
     meant = understand(text, turn_taking.situation(scene, None, typed=True), final=True)
     if wishes.taken(scene, turn, meant) if scene.live else _wished(scene, turn, meant):
         return
-    scene.set(offered=False, ending=False, skipping=False)
+    scene.withdraw()
+    scene.set(skipping=False)
     answers.over(scene, turn)
     if scene.live and scene.place.step.asks:
         replies.release(scene, replies.turn_clock(scene, turn))
@@ -358,7 +359,7 @@ def _typed(scene: Scene, text: str) -> None:
 def _wished(scene: Scene, turn: Turn, meant: Intent) -> bool:
     """While paused: whether it is a wish. Only the end that was asked about comes at once."""
     if scene.state.ending and wishes.agreed(scene, turn.text):
-        scene.set(offered=False, ending=False)
+        scene.withdraw()
         answers.aside(scene, turn)
         commanding.close(scene)
         return True

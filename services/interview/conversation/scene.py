@@ -41,6 +41,10 @@ class Scene:
         """Changes parts of where the interview stands."""
         self.set(place=replace(self.state.place, **changes))
 
+    def withdraw(self) -> None:
+        """What the candidate was asked of the interview itself is not asked any more."""
+        self.set(offered=False, ending=False, doubted=None)
+
     @property
     def place(self) -> Place:
         """Where the interview stands."""

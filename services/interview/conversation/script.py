@@ -11,7 +11,7 @@ from services.interview.conversation.progress import Step, after
 from services.interview.conversation.state import Kind, Line, Place, Prepared
 from services.interview.endpointing.deciding import Asked
 from services.interview.interviewer import lines
-from services.interview.interviewer.asking import Context, bank_follow_up
+from services.interview.interviewer.asking import Context, bank_follow_up, hint
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.deciding import Course, Move, next_difficulty
 from services.interview.interviewer.statements import joined
@@ -172,6 +172,11 @@ class Script:
                 return Line(step, closing(self.settings, answered=answered))
 
     @property
+    def talks(self) -> bool:
+        """Whether it is a talk, in which the other is spoken to, too."""
+        return self._practised
+
+    @property
     def _practised(self) -> bool:
         return self.settings.mode is Mode.SPEAKING_PRACTICE
 
@@ -198,9 +203,10 @@ class Script:
         return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
 
     def rephrased(self, line: Line) -> Line:
-        """The question of a line in other words."""
-        question = line.text[line.content :]
-        text = lines.rephrased(question, self.settings.language)
+        """The question of a line once more, with what it is about."""
+        question, asked = line.text[line.content :], self.question(line.step)
+        about = None if asked is None else hint(asked)
+        text = lines.rephrased(question, self.settings.language, about)
         return Line(line.step, text, Kind.AGAIN, _place_of(question, text), line.question_id)
 
     def aside(self, text: str, place: Place, *, answered: bool = False) -> Line:
@@ -224,11 +230,16 @@ class Script:
         """What a candidate is asked who says nothing."""
         return lines.skip_offer(self.settings.language)
 
-    def end_question(self) -> str:
-        """What a candidate is asked who seems to want to stop."""
+    def wonder(self) -> str:
+        """What a candidate is asked who seems to have spoken to the interviewer."""
+        return lines.line(lines.Said.WAS_THAT_IT, self.settings.language)
+
+    def end_question(self, *, again: bool = False) -> str:
+        """What a candidate is asked who seems to want to stop; again, if that was unclear."""
         if self._practised:
-            return practice.confirm_end()
-        return lines.line(lines.Said.CONFIRM_END, self.settings.language)
+            return practice.confirm_end(again=again)
+        said = lines.Said.CONFIRM_END_AGAIN if again else lines.Said.CONFIRM_END
+        return lines.line(said, self.settings.language)
 
     def bank_follow_up(self, place: Place, answer: str, assessment: Assessment | None) -> str:
         """The bank's follow-up to an answer."""

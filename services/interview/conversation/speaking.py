@@ -40,6 +40,7 @@ STALL_SECONDS = 2.5
 
 def say(scene: Scene, line: Line, timings: TurnTimings | None = None) -> None:
     """Begins to say a line. The floor must be free."""
+    assert scene.state.floor is None, "something is being said"  # noqa: S101
     utterance = Utterance(scene.name(), line, scene.now, timings)
     if not scene.state.present:
         utterance = replace(utterance, playback=utterance.playback.pause(scene.now))
@@ -71,7 +72,7 @@ def _announce(scene: Scene, audio: AudioFormat | None) -> None:
         _enter(scene, line)
     elif line.kind is Kind.AGAIN:
         # It is what is answered now, and no longer what was offered before.
-        scene.set(offered=False, ending=False)
+        scene.withdraw()
     # What commits to nothing belongs to no part: nobody answers an "Mm-hm."
     belongs = line.kind is not Kind.ASIDE or line.answered
     phase = line.step.phase if belongs else Phase.UNSPECIFIED
@@ -95,7 +96,8 @@ def _enter(scene: Scene, line: Line) -> None:
             scene.want(a.Score(before.step.round))
             levels = levels if level is None else (*levels, level)
         level = None
-    scene.set(before=before, quiet=0, offered=False, ending=False)
+    scene.withdraw()
+    scene.set(before=before, quiet=0)
     scene.set_place(
         step=line.step,
         line=line,
@@ -103,6 +105,8 @@ def _enter(scene: Scene, line: Line) -> None:
         answer=Answer(),
         asked=False,
         repeat=False,
+        rephrased=False,
+        wondered=False,
         said=(*before.said, line.text),
         levels=levels,
         level=level,

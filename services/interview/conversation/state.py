@@ -199,6 +199,8 @@ class Place:
         shown: When that line began, with all of its text; None where an older version came here.
         asked: Whether the question's content was heard.
         repeat: Whether it is to be said once more all the same.
+        rephrased: Whether it was asked in other words.
+        wondered: Whether the candidate was asked if what they said was the answer.
         said: The interviewer's questions so far, this one included.
         levels: How well each round before was answered, 0 to 1.
         level: How well this one was, so far.
@@ -210,6 +212,8 @@ class Place:
     answer: Answer = Answer()
     asked: bool = False
     repeat: bool = False
+    rephrased: bool = False
+    wondered: bool = False
     said: tuple[str, ...] = ()
     levels: tuple[float, ...] = ()
     level: float | None = None
@@ -378,6 +382,7 @@ class SessionState:
         offered: Whether the candidate was offered to skip the question.
         ending: Whether the candidate was asked if the interview shall end.
         pressed: Whether they were asked the one or the other a second time.
+        doubted: What they were asked about, if it was their answer, as the turn it would be.
         skipping: Whether they want the next question as soon as a pause is over.
         superseded: The last typed turn: speech that began before it belongs before it.
         failing: The services that fail now.
@@ -416,6 +421,7 @@ class SessionState:
     offered: bool = False
     ending: bool = False
     pressed: bool = False
+    doubted: Turn | None = None
     skipping: bool = False
     failing: tuple[str, ...] = ()
     counter: int = 0

@@ -378,7 +378,7 @@ def _take_before(scene: Scene, event: TurnEnded) -> None:
 
 def _take(scene: Scene, event: TurnEnded, eager_at: float | None) -> None:
     """The stretch is an answer, or belongs to one."""
-    scene.set(offered=False, ending=False)
+    scene.withdraw()
     if scene.place.step.asks:
         answers.reopen(scene)
     turn = answers.spoken(scene, event)

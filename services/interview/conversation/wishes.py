@@ -7,9 +7,18 @@ from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.conversation.progress import Step, after
 from services.interview.conversation.scene import Scene
 from services.interview.interviewer.deciding import Move
+from services.interview.interviewer.declining import declined, subject
 from services.interview.interviewer.words import count
 from services.interview.record import Phase, Turn
-from services.interview.understanding.consent import END, SKIP, consent, doubtful, hums
+from services.interview.understanding.addressing import addresses
+from services.interview.understanding.consent import (
+    END,
+    SKIP,
+    THAT_WAS_IT,
+    consent,
+    doubtful,
+    hums,
+)
 from services.interview.understanding.intent import Intent
 
 CONFIRM_SECONDS = 15.0
@@ -21,9 +30,12 @@ SHORT_WORDS = 9
 
 def agreed(scene: Scene, text: str) -> bool | None:
     """Whether it says yes or no to what was offered; None if neither, or nothing was."""
-    if scene.state.ending:
-        return consent(text, END, pressed=scene.state.pressed)
-    return consent(text, SKIP) if scene.state.offered else None
+    state = scene.state
+    if state.ending:
+        return consent(text, END)
+    if state.doubted is not None:
+        return consent(text, THAT_WAS_IT)
+    return consent(text, SKIP) if state.offered else None
 
 
 def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
@@ -34,28 +46,45 @@ def taken(scene: Scene, turn: Turn, meant: Intent) -> bool:
         turn: What was said or typed.
         meant: What it means by itself.
     """
-    state, answer = scene.state, agreed(scene, turn.text)
-    if state.ending and answer:
-        _close(scene, turn)
-        return True
-    if state.ending and answer is None and _unclear(scene, turn, meant):
-        _apart(scene, turn)
-        _ask_whether_to_end(scene, again=True)
-        return True
-    if state.offered and answer is None and _open(scene, turn, meant):
-        _apart(scene, turn)
-        offer_to_skip(scene, again=True)
+    answer = agreed(scene, turn.text)
+    if _settles(scene, turn, meant, answer=answer):
         return True
     meant = _replied(scene, meant, answer=answer)
-    if meant not in WISHES:
+    if meant in WISHES:
+        _grant(scene, turn, meant)
+        return True
+    if meant is Intent.SPEECH and _dubious(scene, turn.text):
+        _apart(scene, turn)
+        _wonder(scene, turn)
+        return True
+    return False
+
+
+def _settles(scene: Scene, turn: Turn, meant: Intent, *, answer: bool | None) -> bool:
+    """Takes a reply to what stands between the candidate and the question; whether it is one."""
+    state = scene.state
+    if state.ending and answer:
+        _close(scene, turn)
+    elif state.ending and answer is None and _unclear(scene, turn, meant):
+        _apart(scene, turn)
+        _ask_whether_to_end(scene, again=True)
+    elif state.offered and answer is None and _open(scene, turn, meant):
+        _apart(scene, turn)
+        offer_to_skip(scene, again=True)
+    elif state.doubted is not None and answer and meant not in WISHES:
+        _apart(scene, turn)
+        scene.withdraw()
+        answers.take_up(scene, state.doubted)
+    else:
         return False
-    _grant(scene, turn, meant)
     return True
 
 
 def _replied(scene: Scene, meant: Intent, *, answer: bool | None) -> Intent:
     """What is wanted by an answer to what was offered, or else by what was said itself."""
     if scene.state.ending and answer is False and meant not in WISHES - {Intent.END}:
+        return Intent.REPEAT
+    if scene.state.doubted is not None and answer is False and meant not in WISHES:
         return Intent.REPEAT
     if scene.state.offered and answer is not None:
         return Intent.SKIP if answer else Intent.HOLD
@@ -84,7 +113,8 @@ def _short(text: str) -> bool:
 
 
 def _apart(scene: Scene, turn: Turn) -> None:
-    """What was said of a wish is no part of an answer."""
+    """What was said of a wish is no part of an answer, and is said to what still sounds."""
+    speaking.stop(scene)
     answers.settle(scene)
     answers.aside(scene, turn)
     replies.drop(scene)
@@ -93,21 +123,44 @@ def _apart(scene: Scene, turn: Turn) -> None:
 def _ask_whether_to_end(scene: Scene, *, again: bool) -> None:
     """Who is misheard loses an answer, not the interview."""
     holding.hold(scene, CONFIRM_SECONDS)
+    scene.withdraw()
     scene.set(ending=True, pressed=again)
-    question = scene.script.aside(scene.script.end_question(), scene.place, answered=True)
-    speaking.say(scene, question)
+    question = scene.script.end_question(again=again)
+    speaking.say(scene, scene.script.aside(question, scene.place, answered=True))
 
 
 def offer_to_skip(scene: Scene, *, again: bool = False) -> None:
     """Who has said nothing for long, or nothing clear to that, is asked if they want to go on."""
+    scene.withdraw()
     scene.set(offered=True, pressed=again)
     offer = scene.script.aside(scene.script.skip_offer(), scene.place, answered=True)
     speaking.say(scene, offer)
 
 
+def _dubious(scene: Scene, text: str) -> bool:
+    """Whether what would be the answer seems to be said to the interviewer; asked once at most."""
+    state, place = scene.state, scene.place
+    if state.ending or state.offered or state.doubted is not None or place.wondered:
+        return False
+    if not (place.step.asks and place.asked) or place.answer.last is not None or scene.script.talks:
+        return False
+    question = scene.script.question(place.step)
+    asked = scene.script.asked(place)
+    about = asked.text + ("" if question is None else subject(question))
+    return addresses(text, asked, about) and not declined(text, about)
+
+
+def _wonder(scene: Scene, turn: Turn) -> None:
+    """Who was not understood is not scored for it."""
+    scene.withdraw()
+    scene.set(doubted=turn)
+    scene.set_place(wondered=True)
+    speaking.say(scene, scene.script.aside(scene.script.wonder(), scene.place, answered=True))
+
+
 def _close(scene: Scene, turn: Turn) -> None:
     _apart(scene, turn)
-    scene.set(ending=False, offered=False)
+    scene.withdraw()
     step = Step(Phase.CLOSING, scene.place.step.round)
     speaking.say(scene, scene.script.line(step, answered=scene.state.answered))
 
@@ -118,13 +171,16 @@ def _grant(scene: Scene, turn: Turn, meant: Intent) -> None:
         return
     _apart(scene, turn)
     place = scene.place
-    scene.set(ending=False, offered=False)
+    scene.withdraw()
     match meant:
         case Intent.REPEAT if place.line is not None:
             asks = place.step.asks
             line = scene.script.repeated(place.line) if asks else scene.script.again(place.line)
             speaking.say(scene, line)
+        case Intent.REPHRASE if place.rephrased and place.step.asks:
+            offer_to_skip(scene)
         case Intent.REPHRASE if place.line is not None and place.step.asks:
+            scene.set_place(rephrased=True)
             speaking.say(scene, scene.script.rephrased(place.line))
         case Intent.HOLD:
             _give_time(scene)
@@ -163,7 +219,8 @@ def noted(scene: Scene, turn: Turn, meant: Intent) -> bool:
     if meant not in WISHES:
         return False
     _apart(scene, turn)
-    scene.set(offered=False, ending=meant is Intent.END, skipping=meant is Intent.SKIP)
+    scene.withdraw()
+    scene.set(ending=meant is Intent.END, skipping=meant is Intent.SKIP)
     scene.set_place(repeat=True)
     return True
 

@@ -248,6 +248,17 @@ async def _near(embedder: Embedder, question: str, context: Context) -> bool:
     return float((vectors.values[1:] @ vectors.values[0]).max()) >= NEAR
 
 
+def hint(question: Question) -> str | None:
+    """What a question is about, for whoever did not understand it; nothing of a good answer."""
+    asked = content_words(question.text)
+    answering = content_words(" ".join(question.key_points)) - asked
+    own_trade = question.tags[0] if question.own_trade else ""
+    there = [
+        tag for tag in question.tags if tag != own_trade and not content_words(tag) & answering
+    ]
+    return next((tag for tag in there if not content_words(tag) <= asked), None)
+
+
 def bank_follow_up(context: Context) -> str:
     """The bank's follow-up for the point missed; never one that was asked.
 

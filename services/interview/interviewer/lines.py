@@ -34,6 +34,8 @@ class Said(Enum):
         SKIPPED: When a question is left out.
         NOT_HEARD: When speech brought no words.
         CONFIRM_END: To a candidate who seems to want to stop.
+        CONFIRM_END_AGAIN: And whose reply to that is unclear.
+        WAS_THAT_IT: To what sounds as if it was no answer, and no wish that was understood.
         ENDING: When the candidate wants to stop.
         BACK: After a pause, or when the connection is there again.
         TYPE_ANSWERS: Recognition is away.
@@ -49,6 +51,8 @@ class Said(Enum):
     SKIPPED = "skipped"
     NOT_HEARD = "not_heard"
     CONFIRM_END = "confirm_end"
+    CONFIRM_END_AGAIN = "confirm_end_again"
+    WAS_THAT_IT = "was_that_it"
     ENDING = "ending"
     BACK = "back"
     TYPE_ANSWERS = "type_answers"
@@ -103,6 +107,14 @@ _LINES: Mapping[Said, Wordings] = {
             "要在这里结束面试吗？您可以说是的，也可以说继续。",
             "您想结束面试吗？结束请说是的，否则请说继续。",
         ),
+    },
+    Said.CONFIRM_END_AGAIN: {
+        "en": ("Just to be sure: shall I end the interview? Please say only yes, or no.",),
+        "zh": ("我再确认一下：要结束面试吗？请只说是，或者不。",),
+    },
+    Said.WAS_THAT_IT: {
+        "en": ("Was that your answer? Say yes, or I will ask the question again.",),
+        "zh": ("这是您的回答吗？请说是，不然我再问一遍。",),
     },
     Said.ENDING: {
         "en": (
@@ -184,12 +196,12 @@ _REPEATED: Wordings = {
 }
 _REPHRASED: Wordings = {
     "en": (
-        "Let me put it another way. I would like to know this: {}",
-        "In other words, this is what I am after: {}",
+        "What I would like to know is this: {}",
+        "This is what I am after: {}",
     ),
-    "zh": ("换句话说，我想知道的是：{}", "我换一种说法，我想了解的是：{}"),
+    "zh": ("我想知道的是：{}", "我想了解的是：{}"),
 }
-_HINT: Wordings = {"en": ("{} You could speak about {}.",), "zh": ("{}您可以谈谈{}。",)}
+_HINT: Wordings = {"en": ("{} It has to do with {}.",), "zh": ("{}这个问题和{}有关。",)}
 _FIRST: Wordings = {
     "en": ("Let's begin. {}", "Here is my first question. {}", "Let's start. {}"),
     "zh": ("我们开始吧。{}", "第一个问题：{}", "那我们开始。{}"),

@@ -21,6 +21,7 @@ _CONFIRM_END: _Lines = {
         "Do you want to stop for today? Yes, or shall we go on?",
     )
 }
+_CONFIRM_END_AGAIN = "Just to be sure: shall we stop? Please say only yes, or no."
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -56,6 +57,6 @@ def closing(settings: InterviewSettings, *, answered: bool = True) -> str:
     )
 
 
-def confirm_end(seed: str = "") -> str:
-    """What a learner is asked who seems to want to stop."""
-    return chosen(_CONFIRM_END, LANGUAGE, seed)
+def confirm_end(seed: str = "", *, again: bool = False) -> str:
+    """What a learner is asked who seems to want to stop; again, if that was unclear."""
+    return _CONFIRM_END_AGAIN if again else chosen(_CONFIRM_END, LANGUAGE, seed)

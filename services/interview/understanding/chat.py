@@ -40,6 +40,8 @@ _SHORT = {
     "rpt": "repeat",
     "cuz": "because",
     "coz": "because",
+    "g2g": "got to go",
+    "gtg": "got to go",
     "👍": " yes ",
     "✅": " yes ",
     "👌": " ok ",

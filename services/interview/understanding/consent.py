@@ -2,9 +2,10 @@
 
 What is said is cut into phrases that say yes or no, name what is offered or its contrary, give a
 reason, or only fill. None runs over the end of a clause: "I don't want to. Continue." names no end.
-A yes holds nothing else but why: "Yes, we used Redis" is no consent, and "Let me finish" names no
-end. Who contradicts themselves, or says anything that is none of these, has said neither; then it
-is asked again, or taken for an answer.
+All of a yes is read, to its end: beside it stands that one has to leave, and nothing else. "Yes, I
+have to take a sip of water" is no consent, and "Let me finish" names no end. Who contradicts
+themselves, or says anything that is none of these, has said neither; then it is asked again, or
+taken for an answer.
 """
 
 from __future__ import annotations
@@ -18,17 +19,13 @@ from services.interview.understanding import offers_chinese, offers_english
 from services.interview.understanding.wording import (
     Utterance,
     is_hanzi,
-    joined,
     read,
-    words_of,
 )
 
 MOST_LETTERS = 100
 """Who says more than that says something else."""
 MOST_WORDS, MOST_HANZI = 9, 14
 """A "no" may go on for so long: "No, I was talking to my colleague"."""
-MOST_WORDS_WHY, MOST_HANZI_WHY = 12, 20
-"""And a "yes" with its reason."""
 
 _APART = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|[\r\n]+")
 """Who types parts clauses with blanks in Chinese, and with lines in any language."""
@@ -62,7 +59,7 @@ class Offer:
         phrases: How its parts are said; the longest phrase counts.
         question: Whether a question may be answered instead. Then a "no" with content of its own
             answers that: "No, we used Postgres." And "Definitely." is no yes yet.
-        final: Whether it can't be undone. Then a hum is no yes yet, and a yes may give its reason.
+        final: Whether it can't be undone. Then a hum is no yes.
     """
 
     phrases: Mapping[Part, re.Pattern[str]]
@@ -81,6 +78,8 @@ def _phrases(
 
 END = Offer(_phrases(offers_english.END, offers_chinese.END), final=True)
 SKIP = Offer(_phrases(offers_english.SKIP, offers_chinese.SKIP), question=True)
+THAT_WAS_IT = Offer(_phrases(offers_english.THAT_WAS_IT, offers_chinese.THAT_WAS_IT), question=True)
+"""Not offered but asked: whether what was said is the answer."""
 
 _REQUESTED = re.compile(
     r"\b(?:can|could|may|might|shall|should|would|let us|please)\b|可以|能|(?<![对是])吧$|[好行]吗$"
@@ -89,20 +88,13 @@ _REQUESTED = re.compile(
 _HESITATES = re.compile(r"(?:…|\.\.\.?)\s*$")
 _GOES_ON = re.compile(
     r"(?:^| )(?:(?<!afraid )(?<!think )(?<!guess )(?<!suppose )so|and|but|well|um+|uh+|er+m?"
-    r"|actually)$|(?:那个?|那么|其实|呃|额)$"
+    r"|actually|because|since)$|(?:那个?|那么|其实|呃|额|但是?|因为|由于)$"
 )
 """Behind these more will come: "Okay, so"."""
 
 
-def consent(text: str, offer: Offer, *, pressed: bool = False) -> bool | None:
-    """Whether the words say yes to an offer; None if they say neither yes nor no.
-
-    Args:
-        text: What was said or typed.
-        offer: What was offered.
-        pressed: Whether it was offered before. Then "mm-hm" is a yes to what can't be undone, and
-            so is a plain "yes" beside words that tell of nothing else.
-    """
+def consent(text: str, offer: Offer) -> bool | None:
+    """Whether the words say yes to an offer; None if they say neither yes nor no."""
     if len(text) > 2 * MOST_LETTERS:
         return None
     utterance = _read(text)
@@ -111,11 +103,9 @@ def consent(text: str, offer: Offer, *, pressed: bool = False) -> bool | None:
         return None
     parts = _parts(utterance.clauses, offer)
     found = _found(parts)
-    if Part.HUM in found and (not offer.final or pressed):
+    if Part.HUM in found and not offer.final:
         found = found - {Part.HUM} | {Part.YES}
     answer = _answer(parts, found, utterance, offer)
-    if answer is None and offer.final and not found & _AGAINST:
-        answer = _yes_and_why(parts, utterance, pressed=pressed) or None
     if answer is None or _GOES_ON.search(said):
         return None
     doubted = (utterance.asks or said.endswith("吗")) and not _REQUESTED.search(said)
@@ -139,9 +129,6 @@ def doubtful(text: str, offer: Offer) -> bool:
     if not found <= {Part.YES, Part.NO, Part.ACT, Part.CONTRARY, Part.FIRM, Part.VAGUE}:
         return False
     return bool(parts) and (not found or bool(found & {Part.FIRM, Part.VAGUE}))
-
-
-_AGAINST = frozenset({Part.NO, Part.CONTRARY, Part.VAGUE, Part.UNSURE})
 
 
 def _read(text: str) -> Utterance:
@@ -171,27 +158,6 @@ def _answer(
 
 def _short(utterance: Utterance) -> bool:
     return len(utterance.words) <= (MOST_HANZI if utterance.chinese else MOST_WORDS)
-
-
-def _yes_and_why(parts: list[tuple[Part, str]], utterance: Utterance, *, pressed: bool) -> bool:
-    """Whether it is a plain yes with words of one's own that say why, and set no condition."""
-    said = [at for at, (part, _) in enumerate(parts) if part is not Part.FILLER]
-    if len(said) < 2 or not _PLAIN_YES.fullmatch(parts[said[0]][1]):
-        return False
-    behind = joined([words for _, words in parts[said[0] + 1 :]])
-    most = MOST_HANZI_WHY if utterance.chinese else MOST_WORDS_WHY
-    if len(words_of(behind)) > most or _CONDITION.search(behind):
-        return False
-    if _WHY.match(joined([words for _, words in parts[said[1] :]])):
-        return True
-    apart = all(part in {Part.YES, Part.FILLER} for part, _ in _parts(utterance.clauses[:1], END))
-    return pressed and apart and not _TELLS.search(behind)
-
-
-_PLAIN_YES = re.compile(f"{offers_english.PLAIN_YES}|{offers_chinese.PLAIN_YES}")
-_CONDITION = re.compile(f"{offers_english.CONDITION}|{offers_chinese.CONDITION}")
-_WHY = re.compile(f"{offers_english.WHY}|{offers_chinese.WHY}")
-_TELLS = re.compile(f"{offers_english.TELLS}|{offers_chinese.TELLS}")
 
 
 def _parts(clauses: Sequence[str], offer: Offer) -> list[tuple[Part, str]]:

@@ -69,13 +69,14 @@ _THING = re.compile(
     r"|(?:换一?个(?:方式|说法)?|多?一?点时间|下一个|别的(?:问题)?|重复(?:一遍|一次)?|停止|再说一遍|跳过)"
 )
 _STEP_ZH = re.compile(
-    r"(?:我们?|就|会|先){0,4}(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停|停下来|过|不继续|再来一次|退出|聊点别的|组织语言)了?"
+    r"(?:我们?|就|会|先){0,4}(?:跳过(?:它|去)?|重复(?:一遍|一次)?|再等(?:一下|等|一会儿?)|等一等|等一会儿?|停止|换一个|停|停下来|过|不继续|再来一次|退出|聊点别的|慢一?点(?:说)?|大声一?点|组织语言)了?"
 )
 _STEP = re.compile(
     r"(?:(?:i|we)(?: would| will)? )?(?:(?:just|then|simply|first|maybe) ){0,2}"
     r"(?:pause|stop|wait|move on|moving on|skip (?:it|this|that)|pass|try again|again|ask again"
     r"|start (?:again|over)|repeat(?: it)?|come back to (?:it|that) later|something else|quit|exit"
-    r"|take a (?:short )?break|end it|next|finish)"
+    r"|take a (?:short )?break|end it|next|finish|slow down(?: a (?:bit|little))?|speak up|slower"
+    r"|louder)"
 )
 _WISH = re.compile(r"i (?:want|would like|need|wish|hope) to (?!skip\b).*")
 _SAYING = re.compile(
@@ -130,7 +131,17 @@ def _answers_in_kind(said: str, asked: Asked, expected: Kind) -> bool:
     return any(asks.search(question) and fits.fullmatch(said) for asks, fits in _CASES)
 
 
-_REQUESTED = re.compile(r"\b(?:can|could|would|will) you\b|你是什么意思|what do you mean")
+_REQUESTED = re.compile(
+    r"\b(?:can|could|would|will) you\b|what do you mean"
+    r"|[您你](?:是什么意思|能|可以|可不可以|再|先|稍)|(?:请|麻烦|能|可以|可不可以|能不能)[您你]"
+)
+"""Whoever is quoted asks for something in the same words."""
+
+
+def quotes(asked: Asked) -> bool:
+    """Whether it asks what one says or does: then a request may be what is said to others."""
+    question = asked.text.lower()
+    return any(pattern.search(question) for pattern in (_SAYING, _DOING, _DOING_ZH))
 
 
 def answers(utterance: Utterance, asked: Asked | None) -> bool:

@@ -89,20 +89,38 @@ _FILLER = r"""
   | hey | please
   | thanks(?: a lot)? | thank you(?: (?:very|so) much)?(?: for (?:your|the) (?:time|questions))?
   | honestly | then | now | damn(?: it)? | god | hell | (?:for )?(?:god|heaven)s? sake
-  | no (?:problem|worries|doubt|hard feelings) | really | dear
+  | no (?:problem|worries|doubt|hard feelings) | really | dear | because | since
+  | it (?:was|is|has been) (?:(?:so|very|really) )*(?:a )?(?:nice|great|good|lovely|pleasure)
+    (?:(?: to)? (?:talk|speak|chat|meet)(?:ing)?(?: (?:to|with))? you|(?<=pleasure))
   | it is (?:okay|ok|fine|all right) | (?:very )?much | have a (?:nice|good) (?:day|one|evening)
 """
-_DISTURBED = r"""
-    i am (?:(?:very|really|so|a bit|a little|too|just|quite) ){0,2}
-    (?:tired|exhausted|late|busy|sick|hungry|out of time|not feeling (?:so |very )?(?:well|good))
-  | (?:i am )?out of time
-  | i (?:do not|have not) (?:got |have )?(?:(?:any|much|more) ){0,2}time(?: left)?
+_MUST = (
+    r"(?:(?:i )?(?:(?:really|do) )?(?:have(?: got)?|need|want|must|should|got|am going)(?: to)?)"
+)
+_FAMILY = (
+    r"(?:kids?|child|children|sons?|daughters?|baby|wife|husband|mother|mum|mom|father|dad|parents"
+    r"|family|boss|partner|girlfriend|boyfriend)"
+)
+_RIDE = r"(?:bus|train|tram|flight|plane|taxi|cab|ride)"
+# All that counts as leaving; what goes on behind it makes it something else.
+_LEAVING = rf"""
+    i am (?:(?:very|really|so|a bit|a little|too|just|quite|already) ){{0,2}}
+    (?:tired|exhausted|late|busy|sick|hungry|leaving|out of time|out|off|in a hurry
+    |not feeling (?:so |very )?(?:well|good)|expected(?: at (?:work|home)| elsewhere)?){_HERE}?
+  | out of time | no (?:more )?time(?: left)?
+  | i (?:do not|have not) (?:got |have )?(?:(?:any|much|more) ){{0,2}}time(?: left)?
   | i (?:do not|am not) feel(?:ing)? (?:(?:so|very|too) )?(?:well|good)
-  | my (?:battery|bus|train|phone|laptop|taxi|ride|break|time|boss|lunch|food) (?:is|are)
-    (?: (?:almost|nearly|about))?(?: (?:here|dying|empty|dead|low|coming|calling(?: me)?|waiting
-    |leaving|over|up|ready|to die))
-  | (?:somebody|someone|there is (?:somebody|someone)) (?:is )?(?:at the door|calling(?: me)?
-    |waiting(?: for me)?|coming)
+  | my (?:battery|phone|laptop|computer) is (?:(?:almost|nearly|about) )?
+    (?:dying|dead|empty|low|to die)
+  | my {_RIDE} is (?:here|coming|leaving|waiting)(?: outside)?
+  | my (?:time|break) is (?:(?:almost|nearly) )?(?:up|over)
+  | my (?:shift|class|meeting) (?:is )?(?:starts?|begins?|starting|beginning)(?: now| soon)?
+  | (?:my )?(?:lunch|dinner|food) is ready
+  | my {_FAMILY} (?:needs?|(?:is|are) (?:calling|waiting for)) me{_HERE}?
+  | (?:someone|somebody) is (?:calling|waiting for) me(?: outside)?
+  | {_MUST} go (?:home|to (?:work|school|class|bed|sleep|the (?:doctor|airport|station))){_HERE}?
+  | {_MUST} (?:pick up|fetch|get|collect) my {_FAMILY}{_HERE}?
+  | {_MUST} catch (?:a|my|the) {_RIDE} | i have (?:a|my) {_RIDE} to catch
 """
 _A_MOMENT = (
     r"(?:(?:a|one|just a|just one|another|some|a few|two|\d{1,2}|a little|a bit)(?: more)?"
@@ -129,8 +147,8 @@ _END_ACT = rf"""
     {_MAY}{_STOPPED} | {_MAY}{_FINISHED} | let me (?:just )?(?:go|leave|stop|quit)(?:{_HERE}){{0,2}}
   | {_SOFTLY}(?:{_TOGETHER} )?{_SOFTLY}(?:finish|wrap (?:(?:it|this|things) )?up)
     (?:{_IT}|{_HERE}){{0,2}}
-  | i (?:(?:really|do) )?(?:have|need|want|must|should|have got|got|am going)(?: to)? (?:really )?
-    (?:go|leave|run|be (?:going|off))(?:{_HERE}){{0,2}}
+  | {_MUST} (?:really )?(?:go|leave|run|be (?:going|off))(?:{_HERE}){{0,2}}
+  | i (?:have )?(?:already |just )?(?:told you|said) (?:that )?{_MAY}{_STOPPED}
   | (?:i am |we are |all )(?:all )?(?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{0,3}}
   | (?:done|finished)(?: (?:with )?{_INTERVIEW}|{_HERE}){{1,3}}
   | (?:that is|that will be) (?:all|it|enough)(?: (?:from me|for me)|{_HERE}){{0,2}}
@@ -217,50 +235,11 @@ _UNSURE_OF_IT = r"""
   | (?:it |that )?depends | later | what | which | how | why | who | when | where
 """
 
-# A yes, and the reason for it, to what can't be undone.
-PLAIN_YES = _flat(
-    r"""(?:yes+|yeah+|yep|yup|yea|yeh|ya|ye|y|aye|sure(?: thing)?|ok|okay|alright|all right|fine
-    |absolutely|definitely|certainly|of course|correct|exactly|right|indeed)"""
-)
-CONDITION = _flat(
-    r"""\b(?:but (?!(?:i )?(?:really )?(?:must|have to|need to|should go))|first|before|after|if
-    |when|say|tell|explain|add|mention|try|unless|until|till|once|only|another|questions?|ask|answer|later|instead|next|same)\b
-    |\b(?<!can )not\b"""
-)
-_REALLY = r"(?:(?:really|just|do|definitely|truly|still) )*"
-_SHALL = rf"{_REALLY}(?:have(?: got)? to|need to|must|got to|should)"
-_OFF = (
-    r"(?:really )?(?:be|go|leave|run|rush|hurry|head|stop|end|finish|quit|get|pick|fetch|collect"
-    r"|catch|drive|attend|start|feed|cook|eat|sleep|see|take|bring|return)"
-)
-_STOPS = r"(?:end|stop|quit|finish|leave|go|be done)"
-_FAMILIAR = (
-    r"(?:kids?|child|children|sons?|daughters?|baby|wife|husband|mother|mum|mom|father|dad|parents?"
-    r"|family|dog|cat|boss|partner|girlfriend|boyfriend|bus|train|ride|taxi|flight|shift|class"
-    r"|lunch|dinner|food|break|appointment|meeting|battery|phone|laptop|computer|internet"
-    r"|connection|wifi|head|time)"
-)
-WHY = _flat(
-    rf"""(?:(?:because|since|as|for) )?(?:
-    i {_SHALL} {_OFF}\b
-    |i {_REALLY}(?:want to|would like to|would rather) {_STOPS}
-    |i am (?:(?:quite|very|so|really|already|being) )*(?:expected|needed|wanted|late|leaving|going
-    |off|done|sure|certain|tired|exhausted|sick|in a hurry|out of)\b
-    |i can not (?:stay|go on|continue|do (?:this|it))\b
-    |i (?:have )?(?:already |just )?(?:told you|said)(?: so)?\b
-    |my {_FAMILIAR} (?:is|are|needs?|wants?|has|have|just|starts?|begins?|leaves?|will|hurts?
-    |died)\b
-    |(?:someone|somebody) (?:is|needs|wants|has|at)\b
-    |there is (?:someone|somebody|an emergency|no time)
-    |it (?:was|is|has been) (?:(?:so|very|really|such) )*(?:a )?(?:nice|great|good|lovely|pleasure
-    |late)
-    )"""
-)
-TELLS = _flat(
-    r"""\b(?:we|our|(?:i|they|he|she|it) (?:(?!need)\w+ed|did|had|was|were|made|took|went|led|built
-    |ran|wrote|am an?|use|work|like|love|know|think|do|have an?|have been|would|will|can))\b"""
-)
-"""It may be an answer to the question before."""
+_THAT_WAS_IT = r"""
+    (?:(?:that|this|it) (?:was|is)(?: (?:my|the)(?: whole| full)? answer| it| all(?: i have)?)?)
+  | (?:i (?:meant|mean)|take) (?:that|it)(?: as (?:my|the) answer)? | my (?:whole )?answer
+  | i (?:have )?answered(?: (?:it|that|the question|already))?
+"""
 
 END: Mapping[str, str] = {
     "yes": _flat(f"{_YES}|{_EMPHATIC}|{_YES_TO_THAT}"),
@@ -270,7 +249,7 @@ END: Mapping[str, str] = {
     "no": _flat(f"{_NO}|{_NO_TO_THAT}"),
     "act": _flat(_END_ACT),
     "contrary": _flat(_END_CONTRARY),
-    "reason": _flat(_DISTURBED),
+    "reason": _flat(_LEAVING),
     "unsure": _flat(_UNSURE),
     "filler": _flat(_FILLER),
 }
@@ -285,4 +264,11 @@ SKIP: Mapping[str, str] = {
     "reason": _flat(_NOTHING_KNOWN),
     "unsure": _flat(_UNSURE_OF_IT),
     "filler": _flat(_FILLER),
+}
+THAT_WAS_IT: Mapping[str, str] = {
+    **END,
+    "firm": _flat("go ahead"),
+    "act": _flat(_THAT_WAS_IT),
+    "contrary": _flat("(?:that|it|this) (?:was|is) not(?: (?:it|(?:my|the|an) answer))?"),
+    "reason": "(?!)",
 }

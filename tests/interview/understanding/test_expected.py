@@ -76,6 +76,8 @@ def test_a_hesitation_answers_nothing(text: str) -> None:
         ("Did you ship it?", "Let me think.", HOLD),
         ("Did you ship it?", "Next question, please.", Intent.SKIP),
         ("Was it cheap or fast?", "Can you repeat that?", Intent.REPEAT),
+        ("What would you say to the caller?", "Could you repeat the question?", Intent.REPEAT),
+        ("你对客户说什么？", "请您重复一下问题。", Intent.REPEAT),
     ],
 )
 def test_a_wish_is_one_all_the_same(question: str, text: str, intent: Intent) -> None:
@@ -98,6 +100,9 @@ def test_a_wish_is_one_all_the_same(question: str, text: str, intent: Intent) ->
         ("What did the users ask for?", "Something else."),
         ("你会怎么处理超时请求？", "跳过它。"),
         ("你当时对客户说了什么？", "请稍等。"),
+        ("你对客户说什么？", "请您再说一遍。"),
+        ("你对客户说什么？", "麻烦您稍等。"),
+        ("客人着急的时候你怎么说？", "您稍等一下。"),
         ("你为什么离职？", "不想继续了。"),
         ("你还在那家公司吗？", "我还在。"),
         ("如果队列满了怎么办？", "等一等。"),
