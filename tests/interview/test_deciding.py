@@ -154,7 +154,9 @@ def test_who_says_something_does_not_decline(answer: str) -> None:
 
 
 async def test_what_was_asked_decides_whether_a_bare_no_declines() -> None:
-    assessed = await assess(FakeEmbedder(), question(1), "Never.", "Did you ever restore one?")
+    assessed = await assess(
+        FakeEmbedder(), question(1), "Never.", asked="Did you ever restore one?"
+    )
     assert not assessed.declined
     assert (await assess(FakeEmbedder(), question(1), "Never.")).declined
 
