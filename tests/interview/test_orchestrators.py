@@ -104,9 +104,9 @@ def moved_to(state: S.ValueType) -> Callable[[cpb.InterviewEvent], bool]:
     return lambda event: event.state_changed.state == state
 
 
-async def answered(wire: Wire, interview_id: str) -> list[str]:
+async def answered(wire: Wire, interview_id: str, user: str = "ann") -> list[str]:
     """What the candidate has said, by the record."""
-    turns = await wire.turns(interview_id)
+    turns = await wire.turns(interview_id, user=user)
     return [turn.text for turn in turns if turn.speaker == turn_pb2.SPEAKER_CANDIDATE]
 
 
@@ -332,6 +332,30 @@ async def test_what_lost_its_lease_stops_at_once(
     found = await store.find("ann", made.id)
     assert found is not None
     assert found.state is State.LIVE
+
+
+@pytest.mark.parametrize("fate", ["deleted", "given away"])
+async def test_what_is_over_is_not_told_of_where_its_lease_was_lost(
+    fate: str, two: tuple[Orchestrator, Orchestrator], clock: Clock
+) -> None:
+    hung, other = two
+    made = await hung.wire.create(rounds=1, follow_ups=0)
+    async with hung.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        await call.write(says("The first answer."))
+        await until(call, lambda e: e.HasField("report_ready"))
+    assert hung.sessions.here(made.id) is not None
+    clock.now += 1000.0
+    if fate == "deleted":
+        await other.house.delete("ann", made.id)
+    else:
+        assert await other.house.transfer("ann", "bob") == 1
+        assert await answered(hung.wire, made.id, "bob") == ["The first answer."]
+    await hung.sessions.leases.renew_once()
+    for one in two:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await one.wire.turns(made.id)
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_server_that_stops_hands_its_interviews_on(
