@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -247,17 +245,8 @@ class Sessions(RuleBasedStateMachine):
             assert len(world.told) == told
             assert "too late" not in " ".join(world.turns())
         world.settle()
-        read = SessionState.from_json(self.state.to_json())
-        assert read == self.state
-        fresh = World()
-        died = read.state is State.LIVE
-        if died:  # by the lease that the other one takes
-            read = replace(read, state=State.PAUSED)
-        fresh.state, fresh.now, fresh.kept, fresh.stored = read, world.now, world.kept, world.stored
-        fresh.orders = world.orders
-        self.world = fresh
+        self.world = world.gone_on_with()
         self.began, self.stretch, self.silent = None, [], False
-        fresh.happen(e.Restored(died=died))
 
     # What must hold.
 

@@ -158,9 +158,7 @@ def test_a_command_is_answered_although_nothing_can_be_stored() -> None:
     run(main())
 
 
-def test_what_is_ordered_while_the_store_comes_back_is_stored_and_answered() -> (
-    None
-):
+def test_what_is_ordered_while_the_store_comes_back_is_stored_and_answered() -> None:
     world = World()
     world.happen(m.Joined(PCM))
     world.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.interview.clients.seams import PlacedWord, SpeechPiece
@@ -30,7 +30,7 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.interviewer.assessing import Assessment
-from services.interview.record import Interview, InterviewSettings, Patience, Turn
+from services.interview.record import Interview, InterviewSettings, Patience, State, Turn
 from services.interview.reports.report import Basis, Report
 from tests.interview.stage import WORD_SECONDS, question
 
@@ -256,6 +256,19 @@ class World:
             self.think()
             self.speak()
             self.review()
+
+    def gone_on_with(self) -> World:
+        """The session in another process, by what is written of it; nobody has joined it yet."""
+        read = SessionState.from_json(self.state.to_json())
+        assert read == self.state
+        died = read.state is State.LIVE
+        if died:  # by the lease that the other one takes
+            read = replace(read, state=State.PAUSED)
+        other = World(self.rounds, self.follow_ups, self.pace, self.now)
+        other.state, other.script = read, self.script
+        other.kept, other.stored, other.orders = self.kept, self.stored, self.orders
+        other.happen(e.Restored(died=died))
+        return other
 
     def order(self, kind: OrderKind) -> int:
         self.orders += 1
