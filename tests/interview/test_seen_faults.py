@@ -145,6 +145,32 @@ def test_an_end_that_cannot_be_stored_hurts_nobody_else() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("command", [None, m.Pause, m.End])
+@pytest.mark.parametrize("answered", [False, True])
+def test_it_ends_in_whatever_state_it_is_deleted(
+    command: type[m.Command] | None, answered: bool
+) -> None:
+    async def main() -> None:
+        store = FailingStore()
+        async with stage(store=store) as s:
+            s.join(text_only=True)
+            await s.until(UtteranceEnded, lambda told: told.turn.question_id == "q1")
+            if answered:
+                s.seat.send(m.Typed(ANSWER))
+                await s.until(CandidateTurn)
+            if command is not None:
+                store.gate.clear()
+                s.seat.send(command())  # type: ignore[arg-type]
+                while s.conversation.chronicle.interview.state is State.LIVE:  # noqa: ASYNC110 - no event comes
+                    await asyncio.sleep(0)
+                store.gate.set()
+            await s.conversation.discard()
+            assert s.conversation.over
+            assert s.conversation.chronicle.interview.state.over
+
+    run(main())
+
+
 def test_a_command_is_answered_although_nothing_can_be_stored() -> None:
     async def main() -> None:
         store = FailingStore()
