@@ -189,6 +189,27 @@ def test_words_from_before_a_pause_are_kept_once_where_another_process_goes_on(
     assert world.state.place.step.phase is Phase.FOLLOW_UP
 
 
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_wish_that_is_heard_again_by_another_process_is_no_answer(handed_on: bool) -> None:
+    before = asked_in_world()
+    began, wish = before.now, "Next question, please."
+    before.happen(m.Heard(SpeechBegan(began)))
+    before.pass_time(1.0)
+    before.happen(m.Heard(PartialHeard(wish, "")))
+    if handed_on:
+        before.order(OrderKind.HAND_ON)
+        before.pass_time(before.pace.order + 0.1)
+        before.settle()
+    world = before.gone_on_with()
+    world.happen(m.Joined(PCM))
+    world.settle()
+    world.happen(m.Heard(SpeechBegan(began)))
+    world.happen(m.Heard(TurnEnded(wish, (), began, began + 1.0)))
+    world.settle()
+    assert world.turns() == [wish]
+    assert world.state.place.step.round == 2
+
+
 def test_words_from_before_a_pause_are_kept_where_the_interview_is_ended_in_it() -> None:
     world, _ = paused_in_mid_answer()
     for text in ("I want to end the interview.", "Yes."):

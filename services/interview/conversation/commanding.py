@@ -86,7 +86,7 @@ def hand_on(scene: Scene) -> None:
     """
     if scene.live:
         if scene.state.speech.under_way:
-            turn_taking.salvage(scene)
+            turn_taking.leave(scene)
         replies.drop(scene)
         replies.forget(scene)
         speaking.stop(scene)

@@ -292,7 +292,7 @@ def _restored(scene: Scene, *, died: bool) -> None:
     """
     # What was named after the last commit, and told, keeps its names.
     scene.set(counter=scene.state.counter + REBUILT_GAP)
-    understood = scene.state.speech.under_way and turn_taking.salvage(scene)
+    understood = scene.state.speech.under_way and turn_taking.leave(scene)
     replies.drop(scene)
     replies.forget(scene)
     state, commit = scene.state, scene.state.commit
