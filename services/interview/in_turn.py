@@ -20,7 +20,7 @@ class InTurn(Generic[MessageT]):
     def __init__(
         self,
         take: Callable[[MessageT], m.Store],
-        settled: Callable[[m.Store], Awaitable[None]],
+        settled: Callable[[m.Store], Awaitable[object]],
     ) -> None:
         """Has each taken by `take`; `settled` waits until that is stored, or could not be."""
         self._take = take
