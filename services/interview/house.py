@@ -244,7 +244,7 @@ class House:
         """
         session = await self._fit(user, interview_id, {State.PAUSED, State.LIVE}, "resumed")
         session = session or await self._sessions.open(user, interview_id)
-        if session.attendance.seat is None:
+        if session.absent_since is not None:
             session.attendance.wait()
         return await self._carry_out(session, m.Resume())
 

@@ -23,7 +23,8 @@ class _Sized(Protocol):
 MessageT = TypeVar("MessageT", bound=_Sized)
 
 
-def _weight(message: _Sized) -> int:
+def weight(message: _Sized) -> int:
+    """What is counted for a message that is kept, in bytes."""
     return MESSAGE_BYTES + message.ByteSize()
 
 
@@ -38,7 +39,7 @@ class Pump(Generic[MessageT]):
         """Takes the first message, which was read already, and where the others come from."""
         self._source = source
         self._kept: deque[MessageT] = deque([first])
-        self._bytes = _weight(first)
+        self._bytes = weight(first)
         self._dropped = 0
         # How many the newest reader has had, and which one that is.
         self._read = 0
@@ -53,7 +54,7 @@ class Pump(Generic[MessageT]):
         try:
             async for message in self._source:
                 self._kept.append(message)
-                self._bytes += _weight(message)
+                self._bytes += weight(message)
                 self._trim()
                 self._wake()
                 while self._bytes > MOST_BYTES:
@@ -99,7 +100,7 @@ class Pump(Generic[MessageT]):
     def _trim(self) -> None:
         """Drops what was read, unless another reader may want it."""
         while self._read > self._dropped and (self._settled or self._bytes > MOST_BYTES):
-            self._bytes -= _weight(self._kept.popleft())
+            self._bytes -= weight(self._kept.popleft())
             self._dropped += 1
 
     def _wake(self) -> None:

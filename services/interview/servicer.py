@@ -22,6 +22,7 @@ from services.interview.conversation.typed import NOTHING, Amount
 from services.interview.events import AudioFormat, Entry
 from services.interview.forwarding import Forwarding
 from services.interview.house import House
+from services.interview.in_turn import InTurn
 from services.interview.parting import Parting
 from services.interview.pump import Pump
 from services.interview.record import LOCAL_USER, Patience, Speaker
@@ -232,24 +233,36 @@ class InterviewServicer(interview_service_pb2_grpc.InterviewServiceServicer):
     async def _read(self, requests: AsyncIterator[pb.ConverseRequest], seat: Seat) -> None:
         """Hands on what the client sends; what is wrong with it ends the client's call.
 
-        What is neither audio nor playback waits until the one before it is stored, or could not
-        be, and what comes behind it waits too: then the client waits, by HTTP/2's flow control.
+        What is neither audio nor playback is taken once the one before it is stored, or could not
+        be; audio and playback that come behind it are taken meanwhile. Where too much waits so, the
+        client waits, by HTTP/2's flow control.
         """
-        said: m.Store | None = None
+
+        def take(request: pb.ConverseRequest) -> m.Store:
+            _take_next(request, seat)
+            said = m.Store()
+            seat.send(said)
+            return said
+
+        others = InTurn(take, self._house.settled)
         try:
-            async for request in requests:
-                streamed = request.candidate.WhichOneof("message") in _STREAMED
-                if streamed or said is None:
-                    # However much has come at once: the others on this event loop have their turn.
+            async with asyncio.TaskGroup() as tasks:
+                taking = tasks.create_task(others.run())
+                async for request in requests:
+                    # However much comes at once: the others on this event loop have their turn.
                     await asyncio.sleep(0)
-                else:
-                    await self._house.settled(said)
-                _take_next(request, seat)
-                if not streamed:
-                    said = m.Store()
-                    seat.send(said)
-        except Exception as error:  # noqa: BLE001 - a client that is not heard must not believe it is
-            seat.end(error)
+                    kind = request.candidate.WhichOneof("message")
+                    if kind in _STREAMED:
+                        _take_next(request, seat)
+                        continue
+                    await others.bring(request)
+                    if kind == "finish_turn":
+                        # It has its place in the audio.
+                        await others.all_taken()
+                await others.all_taken()
+                taking.cancel()
+        except* Exception as errors:  # noqa: BLE001 - a client that is not heard must not believe it is
+            seat.end(errors.exceptions[0])
 
     async def Listen(
         self, request: pb.ListenRequest, context: _Context

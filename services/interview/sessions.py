@@ -381,8 +381,8 @@ class Sessions:
         if session is not None and session.lease == lease and session.task is not None:
             session.suspending = True
             session.evict(_moved())
-            if not session.over:
-                self._leave_off(session, forget=True)
+            # One that is over, too: another may have deleted it meanwhile, or given it away.
+            self._leave_off(session, forget=True)
             session.task.cancel()
 
     def _renewed(self, *, works: bool) -> None:

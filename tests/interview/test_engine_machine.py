@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -34,6 +32,22 @@ from tests.interview.world import PCM, World
 
 ORDERS = (OrderKind.PAUSE, OrderKind.RESUME, OrderKind.END)
 FOLLOW_UP = "How did you choose the index?"
+WISHES = (
+    "Can you repeat the question?",
+    "Could you rephrase that?",
+    "Give me a moment, please.",
+    "Next question, please.",
+    "Can we stop here?",
+    "I want to end the interview.",
+    "Yes.",
+    "No.",
+    "Not really.",
+    "I don't know.",
+)
+"""What is wanted of the interview, and what may be said to its own offers."""
+WAYS = ("preview", "eager")
+"""By what the words of speech are known first."""
+BEGINNINGS = ("ready", "greeting", "asking", "asked", "answered", "offered", "ending")
 
 
 class Sessions(RuleBasedStateMachine):
@@ -51,7 +65,7 @@ class Sessions(RuleBasedStateMachine):
     def state(self) -> SessionState:
         return self.world.state
 
-    @initialize(beginning=st.sampled_from(["ready", "greeting", "asking", "asked", "answered"]))
+    @initialize(beginning=st.sampled_from(BEGINNINGS))
     def begin_somewhere(self, beginning: str) -> None:
         if beginning == "ready":
             return
@@ -68,6 +82,10 @@ class Sessions(RuleBasedStateMachine):
         self.world.settle()
         if beginning == "answered":
             self.answer()
+        elif beginning == "offered":
+            self.keep_silent()
+        elif beginning == "ending":
+            self.world.happen(e.Typed("I want to end the interview."))
 
     @property
     def idle(self) -> bool:
@@ -75,9 +93,11 @@ class Sessions(RuleBasedStateMachine):
 
     # The client.
 
-    @rule(spoken=st.booleans(), speaks=st.booleans())
-    def join(self, spoken: bool, speaks: bool) -> None:
-        self.world.happen(e.Joined(PCM if spoken else None, speaks))
+    @rule(spoken=st.booleans(), speaks=st.booleans(), client=st.sampled_from([None, "a", "b"]))
+    def join(self, spoken: bool, speaks: bool, client: str | None) -> None:
+        sat = self.state.client
+        sent_away = sat if sat != client else None
+        self.world.happen(e.Joined(PCM if spoken else None, speaks, client, sent_away))
 
     @precondition(lambda self: self.state.present)
     @rule()
@@ -110,6 +130,15 @@ class Sessions(RuleBasedStateMachine):
             text = f"typed{self.words} words here"
             self.final.append(text)
         self.world.happen(e.Typed(text))
+
+    @rule(text=st.sampled_from(WISHES), number=st.none() | st.integers(1, 9))
+    def type_a_wish(self, text: str, number: int | None) -> None:
+        typed = e.Typed(text)
+        client = self.state.client
+        if number is None or client is None:
+            self.world.happen(typed)
+        else:
+            self.world.happen(e.Numbered(client, number, typed))
 
     @rule(
         event=st.sampled_from(
@@ -185,11 +214,60 @@ class Sessions(RuleBasedStateMachine):
         self.pause(silence=0.3, sound=0.9, eager=True)
         self.end(understood=True)
 
+    @precondition(lambda self: self.idle)
+    @rule(text=st.sampled_from(WISHES), way=st.sampled_from(WAYS))
+    def say_a_wish(self, text: str, way: str) -> None:
+        """All at once."""
+        began = self.world.now
+        self.world.happen(e.Heard(SpeechBegan(began)))
+        self.world.pass_time(0.2)
+        if way == "preview":
+            self.world.happen(e.Heard(PartialHeard(text, "")))
+        elif way == "eager":
+            self.world.happen(e.Heard(ProbablyEnded(text, (), began, self.world.now)))
+        self.world.pass_time(0.2)
+        self.world.happen(e.Heard(TurnEnded(text, (), began, self.world.now)))
+
+    @precondition(lambda self: self.idle)
+    @rule(
+        ends=st.booleans(),
+        heard=st.booleans(),
+        text=st.sampled_from(WISHES),
+        way=st.sampled_from([*WAYS, "typed"]),
+    )
+    def answer_an_offer(self, ends: bool, heard: bool, text: str, way: str) -> None:
+        """To skip, or to end."""
+        if ends:
+            self.world.happen(e.Typed("I want to end the interview."))
+            self.world.settle()
+        else:
+            self.keep_silent()
+        if heard:
+            self.world.play()
+            self.world.settle()
+        if way == "typed":
+            self.type_a_wish(text, None)
+        elif self.idle:
+            self.say_a_wish(text, way)
+
+    def keep_silent(self) -> None:
+        """Until something is offered."""
+        for _ in range(4):
+            self.world.settle()
+            if self.state.offered:
+                break
+            self.world.play()
+            self.world.pass_time(21.0)
+
     # The servers.
 
     @rule()
     def store(self) -> None:
         self.world.store()
+
+    @rule()
+    def store_first(self) -> None:
+        self.world.store_first()
 
     @rule()
     def fail_to_store(self) -> None:
@@ -247,19 +325,32 @@ class Sessions(RuleBasedStateMachine):
             assert len(world.told) == told
             assert "too late" not in " ".join(world.turns())
         world.settle()
-        read = SessionState.from_json(self.state.to_json())
-        assert read == self.state
-        fresh = World()
-        died = read.state is State.LIVE
-        if died:  # by the lease that the other one takes
-            read = replace(read, state=State.PAUSED)
-        fresh.state, fresh.now, fresh.kept, fresh.stored = read, world.now, world.kept, world.stored
-        fresh.orders = world.orders
-        self.world = fresh
+        self.world = world.gone_on_with()
         self.began, self.stretch, self.silent = None, [], False
-        fresh.happen(e.Restored(died=died))
+
+    @precondition(lambda self: self.world.durable is not None and not self.state.finished)
+    @rule()
+    def die_at_once(self) -> None:
+        """Another process reads what was stored, which is all that was told as finished."""
+        told = {event.turn.id: event.turn.text for event in self.world.candidate_turns()}
+        self.world = self.world.gone_on_with_what_is_stored()
+        assert set(told) <= set(self.world.kept)
+        finished = " ".join(told.values())
+        self.final = [text for text in self.final if text in finished]
+        self.began, self.stretch, self.silent = None, [], False
 
     # What must hold.
+
+    @invariant()
+    def each_line_that_began_ends(self) -> None:
+        """Before the next begins, or is stopped."""
+        assert not self.world.unended()
+
+    @invariant()
+    def what_is_worth_a_commit_is_stored(self) -> None:
+        state = self.state
+        if state.storing and state.commit > state.committed and not state.finished:
+            assert self.world.commits
 
     @invariant()
     def nothing_that_was_said_is_lost(self) -> None:
@@ -275,7 +366,7 @@ class Sessions(RuleBasedStateMachine):
         if state.state is State.LIVE and not state.finished:
             assert state.timers, "nothing will ever happen"
             assert {kept.timer for kept in state.timers} == set(self.world.timers)
-        if not state.storing:
+        if not state.storing and not state.finished:
             assert state.running(Timer.STORE) is not None or self.world.commits
 
     @invariant()
@@ -321,6 +412,8 @@ class Sessions(RuleBasedStateMachine):
             raise AssertionError(f"mute: {world.state}")
         world.settle()
         assert not world.state.untold
+        # At its end a conversation waits with nobody.
+        assert world.state.finished or set(world.ordered) <= set(world.obeyed)
         told = [event.state for event in world.told if isinstance(event, StateChanged)]
         assert not told or told[-1] is world.state.state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -19,10 +20,12 @@ from viva.interview.v1 import interview_service_pb2 as pb
 
 from services.interview.conversation.attendance import Seat
 from services.interview.conversation.journal import REBUILT_GAP
+from services.interview.conversation.reviewing import Review
 from services.interview.leases import HeldElsewhere
 from services.interview.questions.bank import Bank
 from services.interview.record import Interview, InterviewSettings, State
-from services.interview.sessions import Limits
+from services.interview.reports.report import Report
+from services.interview.sessions import Limits, Session
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Expiry, Holder, Lease, Store, Summary
 from services.runtime.channel import outgoing
@@ -31,6 +34,7 @@ from services.runtime.postgres.failures import StoreFailed
 from tests.interview.calls import Wire, audio, heard, join, joining, refused, typed, until
 from tests.interview.orchestrators import Orchestrator, orchestrator
 from tests.interview.stage import PATIENCE
+from tests.interview.stage import FailingStore as SlowStore
 from tests.interview.test_lifecycle import asked
 from tests.refusals import reason
 from tests.server_process import until as until_true
@@ -104,9 +108,9 @@ def moved_to(state: S.ValueType) -> Callable[[cpb.InterviewEvent], bool]:
     return lambda event: event.state_changed.state == state
 
 
-async def answered(wire: Wire, interview_id: str) -> list[str]:
+async def answered(wire: Wire, interview_id: str, user: str = "ann") -> list[str]:
     """What the candidate has said, by the record."""
-    turns = await wire.turns(interview_id)
+    turns = await wire.turns(interview_id, user=user)
     return [turn.text for turn in turns if turn.speaker == turn_pb2.SPEAKER_CANDIDATE]
 
 
@@ -334,6 +338,30 @@ async def test_what_lost_its_lease_stops_at_once(
     assert found.state is State.LIVE
 
 
+@pytest.mark.parametrize("fate", ["deleted", "given away"])
+async def test_what_is_over_is_not_told_of_where_its_lease_was_lost(
+    fate: str, two: tuple[Orchestrator, Orchestrator], clock: Clock
+) -> None:
+    hung, other = two
+    made = await hung.wire.create(rounds=1, follow_ups=0)
+    async with hung.wire.converse(joins(made.id)) as call:
+        await until(call, asked)
+        await call.write(says("The first answer."))
+        await until(call, lambda e: e.HasField("report_ready"))
+    assert hung.sessions.here(made.id) is not None
+    clock.now += 1000.0
+    if fate == "deleted":
+        await other.house.delete("ann", made.id)
+    else:
+        assert await other.house.transfer("ann", "bob") == 1
+        assert await answered(hung.wire, made.id, "bob") == ["The first answer."]
+    await hung.sessions.leases.renew_once()
+    for one in two:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await one.wire.turns(made.id)
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
 async def test_a_server_that_stops_hands_its_interviews_on(
     store: FailingStore, bank: Bank, tmp_path: Path
 ) -> None:
@@ -377,6 +405,23 @@ async def test_an_absent_candidates_interview_is_laid_aside_and_gone_on_with_lat
             await until(call, moved_to(S.INTERVIEW_STATE_LIVE))
             await call.write(says("An answer."))
             await until(call, lambda e: e.HasField("report_ready"))
+
+
+async def test_what_is_resumed_while_nobody_is_there_is_paused_again(
+    store: FailingStore, bank: Bank, tmp_path: Path
+) -> None:
+    limits = Limits(absence_seconds=0.1, abandoned_seconds=600.0)
+    async with orchestrator(store, bank, tmp_path, limits=limits) as running:
+        made = await running.wire.create(rounds=1, follow_ups=0)
+        async with running.wire.converse(joins(made.id)) as call:
+            await until(call, asked)
+
+        async def paused() -> bool:
+            return (await running.wire.get(made.id)).state == S.INTERVIEW_STATE_PAUSED
+
+        for _ in range(2):
+            await until_true(paused)
+            await running.house.resume("ann", made.id)
 
 
 async def test_what_is_taken_up_for_a_join_that_is_refused_is_laid_aside_again(
@@ -492,6 +537,51 @@ async def test_a_live_interview_is_deleted_from_anywhere(
         for one in (second, first):
             await one.wire.interviews.DeleteInterview(request, **outgoing(PATIENCE, **ANN))
         assert await store.find("ann", made.id) is None
+
+
+@pytest.mark.parametrize("state", [State.REVIEWING, State.COMPLETED])
+async def test_what_is_deleted_while_its_report_is_written_or_stored_ends_like_any_other(
+    state: State,
+    bank: Bank,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = SlowStore()
+    report = Review.report
+
+    async def written(review: Review) -> Report:
+        store.gate.clear()
+        if state is State.REVIEWING:
+            await asyncio.Event().wait()
+        return await report(review)
+
+    monkeypatch.setattr(Review, "report", written)
+    async with orchestrator(store, bank, tmp_path) as running:
+        made = await running.wire.create(rounds=1, follow_ups=0)
+        async with running.wire.converse(joins(made.id)) as call:
+            await until(call, asked)
+            await call.write(says("The first answer."))
+            session = await reached(running, made.id, state)
+            assert not session.over
+            await running.house.delete("ann", made.id)
+            async with asyncio.timeout(PATIENCE):
+                while isinstance(await call.read(), pb.ConverseResponse):
+                    pass
+        assert not await store.holds(made.id)
+    assert not [logged for logged in caplog.records if logged.levelno >= logging.ERROR]
+
+
+async def reached(running: Orchestrator, interview_id: str, state: State) -> Session:
+    """The session of an interview that has come so far."""
+    session = running.sessions.here(interview_id)
+    assert session is not None
+
+    async def so_far() -> bool:
+        return session.chronicle.interview.state is state
+
+    await until_true(so_far)
+    return session
 
 
 async def test_a_session_of_another_version_is_refused_and_then_has_failed(

@@ -19,7 +19,9 @@ from services.interview.clients.seams import (
     WentOn,
 )
 from services.interview.conversation import events as m
+from services.interview.conversation.degrading import FIRST_STORE_SECONDS
 from services.interview.conversation.playback import Heard, Playback
+from services.interview.conversation.state import OrderKind
 from services.interview.events import (
     AudioFormat,
     CandidatePartial,
@@ -40,6 +42,7 @@ from services.interview.events import (
 from services.interview.record import Phase, Speaker, State
 from tests.interview.stage import FAST, FailingStore, Stage, spoken, stage
 from tests.interview.test_no_silence import carried_out, final, said_to, under_way
+from tests.interview.world import PCM, World
 from tests.runtime import virtual_time
 
 
@@ -142,6 +145,32 @@ def test_an_end_that_cannot_be_stored_hurts_nobody_else() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("command", [None, m.Pause, m.End])
+@pytest.mark.parametrize("answered", [False, True])
+def test_it_ends_in_whatever_state_it_is_deleted(
+    command: type[m.Command] | None, answered: bool
+) -> None:
+    async def main() -> None:
+        store = FailingStore()
+        async with stage(store=store) as s:
+            s.join(text_only=True)
+            await s.until(UtteranceEnded, lambda told: told.turn.question_id == "q1")
+            if answered:
+                s.seat.send(m.Typed(ANSWER))
+                await s.until(CandidateTurn)
+            if command is not None:
+                store.gate.clear()
+                s.seat.send(command())  # type: ignore[arg-type]
+                while s.conversation.chronicle.interview.state is State.LIVE:  # noqa: ASYNC110 - no event comes
+                    await asyncio.sleep(0)
+                store.gate.set()
+            await s.conversation.discard()
+            assert s.conversation.over
+            assert s.conversation.chronicle.interview.state.over
+
+    run(main())
+
+
 def test_a_command_is_answered_although_nothing_can_be_stored() -> None:
     async def main() -> None:
         store = FailingStore()
@@ -153,6 +182,20 @@ def test_a_command_is_answered_although_nothing_can_be_stored() -> None:
             assert s.conversation.chronicle.interview.state is State.PAUSED
 
     run(main())
+
+
+def test_what_is_ordered_while_the_store_comes_back_is_stored_and_answered() -> None:
+    world = World()
+    world.happen(m.Joined(PCM))
+    world.settle()
+    world.happen(m.Stored(99))
+    world.fail_to_store()
+    world.pass_time(FIRST_STORE_SECONDS + 0.1)
+    order = world.order(OrderKind.PAUSE)
+    world.settle()
+    assert world.state.storing
+    assert order in world.obeyed
+    assert world.states()[-1].state is State.PAUSED
 
 
 def test_nothing_that_lasts_is_told_before_it_is_stored_and_the_reply_does_not_wait_for_it() -> (

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from services.interview.clients.seams import PartialHeard, SpeechBegan, TurnEnded
 from services.interview.conversation import events as m
 from services.interview.conversation.engine import FORGOTTEN_SECONDS
-from services.interview.conversation.state import SessionState
+from services.interview.conversation.state import OrderKind, SessionState
 from services.interview.events import (
     AudioReceived,
     CandidateTurn,
@@ -24,6 +25,8 @@ from services.interview.record import Interview, Patience, Phase, Speaker, State
 from services.interview.store.memory import MemoryStore
 from services.interview.store.store import Lease
 from tests.interview.stage import FailingStore, Stage, question, spoken, stage
+from tests.interview.test_engine import asked as asked_in_world
+from tests.interview.world import PCM, World
 from tests.runtime.virtual_time import run
 
 RATE = 16_000
@@ -144,6 +147,76 @@ def test_who_comes_back_after_long_hears_the_question_once_more() -> None:
             assert second.conversation.chronicle.clock.now() - began < 5.0
 
     run(main())
+
+
+def paused_in_mid_answer() -> tuple[World, float]:
+    """What was said before the pause is not final yet; when it began."""
+    world = asked_in_world()
+    began = world.now
+    world.happen(m.Heard(SpeechBegan(began)))
+    world.pass_time(3.0)
+    world.happen(m.Heard(PartialHeard(ANSWER, "")))
+    world.order(OrderKind.PAUSE)
+    world.pass_time(world.pace.order + 0.1)
+    world.settle()
+    assert world.state.state is State.PAUSED
+    return world, began
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+@pytest.mark.parametrize("heard_again", [False, True])
+def test_words_from_before_a_pause_are_kept_once_where_another_process_goes_on(
+    handed_on: bool, heard_again: bool
+) -> None:
+    before, began = paused_in_mid_answer()
+    if handed_on:
+        before.order(OrderKind.HAND_ON)
+        before.settle()
+    world = before.gone_on_with()
+    world.settle()
+    assert world.turns() == [ANSWER]
+    world.happen(m.Joined(PCM))
+    world.settle()
+    if heard_again:
+        world.happen(m.Heard(SpeechBegan(began)))
+        world.happen(m.Heard(PartialHeard("I look at", "")))
+        world.settle()
+        world.happen(m.Heard(TurnEnded(f"{ANSWER} too", (), began, began + 3.5)))
+    else:
+        world.pass_time(world.pace.suspicion)
+    world.settle()
+    assert world.turns() == ([f"{ANSWER} too"] if heard_again else [ANSWER])
+    assert world.state.place.step.phase is Phase.FOLLOW_UP
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_wish_that_is_heard_again_by_another_process_is_no_answer(handed_on: bool) -> None:
+    before = asked_in_world()
+    began, wish = before.now, "Next question, please."
+    before.happen(m.Heard(SpeechBegan(began)))
+    before.pass_time(1.0)
+    before.happen(m.Heard(PartialHeard(wish, "")))
+    if handed_on:
+        before.order(OrderKind.HAND_ON)
+        before.pass_time(before.pace.order + 0.1)
+        before.settle()
+    world = before.gone_on_with()
+    world.happen(m.Joined(PCM))
+    world.settle()
+    world.happen(m.Heard(SpeechBegan(began)))
+    world.happen(m.Heard(TurnEnded(wish, (), began, began + 1.0)))
+    world.settle()
+    assert world.turns() == [wish]
+    assert world.state.place.step.round == 2
+
+
+def test_words_from_before_a_pause_are_kept_where_the_interview_is_ended_in_it() -> None:
+    world, _ = paused_in_mid_answer()
+    for text in ("I want to end the interview.", "Yes."):
+        world.happen(m.Typed(text))
+    world.settle()
+    assert ANSWER in world.turns()
+    assert world.state.state is State.COMPLETED
 
 
 def test_speech_after_a_takeover_is_not_taken_for_what_came_before_a_typed_answer() -> None:

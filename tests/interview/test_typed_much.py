@@ -16,6 +16,8 @@ from services.interview.conversation import events as e
 from services.interview.conversation import typed as limits
 from services.interview.conversation.progress import Step
 from services.interview.conversation.state import Answer, Place, SessionState
+from services.interview.in_turn import InTurn
+from services.interview.pump import MOST_BYTES
 from services.interview.questions.bank import Bank
 from services.interview.record import (
     Interview,
@@ -31,8 +33,9 @@ from services.interview.store.memory import MemoryStore
 from services.runtime.channel import outgoing
 from tests.interview.calls import Conversation, Wire, audio, heard, join, refused, typed, until
 from tests.interview.orchestrators import orchestrator
-from tests.interview.stage import PATIENCE, FailingStore, stage
+from tests.interview.stage import PATIENCE, FailingStore, FakeStream, stage
 from tests.refusals import fields, reason
+from tests.server_process import until as until_true
 
 LONGEST = "word " * 4000
 
@@ -187,9 +190,106 @@ async def test_audio_and_playback_wait_for_nothing_that_is_stored(
         async with server.wire.converse(first) as call:
             started = (await until(call, lambda told: told.HasField("utterance_started")))[-1]
             store.gate.clear()
-            await say(call, "One moment.")
+            for number in range(limits.INTERVIEW_ANSWERS):
+                await say(call, f"Part {number}.")
             playback = cpb.PlaybackPosition(utterance_id=started.utterance_started.utterance_id)
             await call.write(pb.ConverseRequest(candidate=cpb.CandidateMessage(playback=playback)))
             await call.write(pb.ConverseRequest(candidate=audio(bytes(48_000 * 4))))
             assert await heard(server.wire, 0.95) == pytest.approx(1.0, abs=0.05)
             store.gate.set()
+
+
+async def test_the_end_of_an_answer_keeps_its_place_in_the_audio(
+    tmp_path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[int | None] = []
+
+    async def send(_: FakeStream, audio: bytes) -> None:
+        got.append(len(audio))
+
+    async def finalize(_: FakeStream) -> None:
+        got.append(None)
+
+    monkeypatch.setattr(FakeStream, "send", send)
+    monkeypatch.setattr(FakeStream, "finalize", finalize)
+    store = FailingStore()
+    async with orchestrator(store, bank, tmp_path) as server:
+        made = await server.wire.create()
+        first = pb.ConverseRequest(join=join(made.id))
+        async with server.wire.converse(first) as call:
+            await until(call, lambda told: told.HasField("utterance_started"))
+            store.gate.clear()
+            for number in range(3):
+                await say(call, f"Part {number}.")
+            finish = cpb.CandidateMessage(finish_turn=cpb.FinishTurn())
+            for message in (audio(bytes(48_000 * 4)), finish, audio(bytes(48_000 * 4))):
+                await call.write(pb.ConverseRequest(candidate=message))
+
+            async def half() -> bool:
+                return sum(size or 0 for size in got) > 30_000
+
+            await until_true(half)
+            store.gate.set()
+
+            async def whole() -> bool:
+                return sum(size or 0 for size in got) > 60_000
+
+            await until_true(whole)
+    place = got.index(None)
+    assert sum(size or 0 for size in got[:place]) == pytest.approx(32_000, abs=1600)
+
+
+# In their turn.
+
+
+class Turns(InTurn[cpb.CandidateMessage]):
+    """Keeps what it takes; nothing is stored before a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(self._note, lambda said: said.done.wait())
+        self.taken: list[cpb.CandidateMessage] = []
+
+    def _note(self, message: cpb.CandidateMessage) -> e.Store:
+        self.taken.append(message)
+        self.said = e.Store()
+        return self.said
+
+
+async def a_while() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_behind_something_unstored_is_taken_in_its_turn() -> None:
+    turns, messages = Turns(), [typed(f"Part {number}.") for number in range(4)]
+    running = asyncio.create_task(turns.run())
+    for message in messages:
+        await turns.bring(message)
+    rest = asyncio.create_task(turns.all_taken())
+    for count in range(1, len(messages) + 1):
+        await a_while()
+        assert turns.taken == messages[:count]
+        assert rest.done() == (count == len(messages))
+        turns.said.done.set()
+    await turns.bring(messages[0])
+    assert len(turns.taken) == len(messages) + 1
+    running.cancel()
+
+
+async def test_of_what_waits_for_its_turn_only_so_much_is_kept() -> None:
+    turns, message = Turns(), typed("a" * (MOST_BYTES // 10))
+    running = asyncio.create_task(turns.run())
+    brought: list[int] = []
+
+    async def bring() -> None:
+        for number in range(30):
+            await turns.bring(message)
+            brought.append(number)
+
+    bringing = asyncio.create_task(bring())
+    await a_while()
+    assert 5 < len(brought) < 12
+    while not bringing.done():
+        turns.said.done.set()
+        await a_while()
+    running.cancel()

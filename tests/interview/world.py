@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.interview.clients.seams import PlacedWord, SpeechPiece
@@ -30,7 +30,7 @@ from services.interview.events import (
     UtteranceStarted,
 )
 from services.interview.interviewer.assessing import Assessment
-from services.interview.record import Interview, InterviewSettings, Patience, Turn
+from services.interview.record import Interview, InterviewSettings, Patience, State, Turn
 from services.interview.reports.report import Basis, Report
 from tests.interview.stage import WORD_SECONDS, question
 
@@ -73,6 +73,10 @@ class Delivery:
     left: list[SpeechPiece]
 
 
+Written = tuple[SessionState, dict[str, Turn]]
+"""What a commit writes: the session, and the turns of the record."""
+
+
 @dataclass
 class World:
     """What the engine wants is remembered here, and done when a test says so."""
@@ -97,7 +101,11 @@ class World:
     reviewing: bool = False
     finalized: int = 0
     obeyed: list[int] = field(default_factory=list)
+    ordered: list[int] = field(default_factory=list)
     orders: int = 0
+    writing: dict[int, Written] = field(default_factory=dict)
+    durable: Written | None = None
+    """What the store has, and what the commits that are under way will make of it."""
 
     def __post_init__(self) -> None:
         settings = InterviewSettings(rounds=self.rounds, follow_ups=self.follow_ups)
@@ -125,6 +133,7 @@ class World:
                 self.asked.append(action)
             case a.Commit():
                 self.commits.append(action.number)
+                self.writing[action.number] = self.state, dict(self.kept)
             case a.Obey():
                 self.obeyed.append(action.number)
             case a.StartTimer():
@@ -200,9 +209,17 @@ class World:
     def store(self) -> None:
         """The newest commit is done."""
         if self.commits:
-            self.stored = max(self.stored, self.commits[-1])
-            self.commits.clear()
-            self.happen(e.Committed(self.stored))
+            self._stored(self.commits[-1])
+
+    def store_first(self) -> None:
+        """A commit is done, and what has come meanwhile is not in it."""
+        if self.commits:
+            self._stored(self.commits[0])
+
+    def _stored(self, number: int) -> None:
+        self.stored, self.durable = number, self.writing[number]
+        self.commits = [later for later in self.commits if later > number]
+        self.happen(e.Committed(number))
 
     def fail_to_store(self) -> None:
         if self.commits:
@@ -257,8 +274,40 @@ class World:
             self.speak()
             self.review()
 
+    def gone_on_with(self) -> World:
+        """The session in another process, as it is written; nobody has joined it yet."""
+        return self._gone_on_with((self.state, self.kept))
+
+    def gone_on_with_what_is_stored(self) -> World:
+        """`gone_on_with` where this process had no time to store anything more."""
+        assert self.durable is not None
+        return self._gone_on_with(self.durable)
+
+    def _gone_on_with(self, written: Written) -> World:
+        state, kept = written
+        read = SessionState.from_json(state.to_json())
+        assert read == state
+        died = read.state is State.LIVE
+        if died:  # by the lease that the other one takes
+            read = replace(read, state=State.PAUSED)
+        other = World(self.rounds, self.follow_ups, self.pace, self.now)
+        other.state, other.script = read, self.script
+        other.kept, other.stored, other.orders = dict(kept), self.stored, self.orders
+        other.durable = written
+        other.happen(e.Restored(died=died))
+        return other
+
+    def unended(self) -> set[str]:
+        """The lines that were begun, and neither ended nor are still said."""
+        begun = {event.utterance_id for event in self.told if isinstance(event, UtteranceStarted)}
+        told = [*self.told, *(untold.event for untold in self.state.untold)]
+        ended = {event.utterance_id for event in told if isinstance(event, UtteranceEnded)}
+        floor = self.state.floor
+        return begun - ended - ({floor.id} if floor is not None else set())
+
     def order(self, kind: OrderKind) -> int:
         self.orders += 1
+        self.ordered.append(self.orders)
         self.happen(e.Ordered(kind, self.orders))
         return self.orders
 

@@ -164,6 +164,7 @@ def before_typed(scene: Scene, event: TurnEnded) -> None:
         if salvage.before is not None:
             turn = _joined(salvage.before, turn)
         scene.tell_stored(CandidateTurnReopened(turn.id))
+    scene.set(answered=scene.state.answered or turn.round > 0)
     scene.keep(turn)
     if typed.round and typed.round != scene.place.step.round:
         scene.want(a.Score(typed.round))

@@ -56,10 +56,15 @@ def _obey(scene: Scene, kind: OrderKind) -> None:
     elif kind is OrderKind.HAND_ON:
         hand_on(scene)
     elif kind is OrderKind.END and not state.over:
-        if scene.state.speech.under_way:
-            turn_taking.salvage(scene)
-        _quiet_down(scene)
-        close(scene)
+        end(scene)
+
+
+def end(scene: Scene) -> None:
+    """Ends it here, whatever is under way; what was understood of it is kept."""
+    if scene.state.speech.under_way:
+        turn_taking.salvage(scene)
+    _quiet_down(scene)
+    close(scene)
 
 
 def pause(scene: Scene) -> None:
@@ -81,7 +86,7 @@ def hand_on(scene: Scene) -> None:
     """
     if scene.live:
         if scene.state.speech.under_way:
-            turn_taking.salvage(scene)
+            turn_taking.leave(scene)
         replies.drop(scene)
         replies.forget(scene)
         speaking.stop(scene)

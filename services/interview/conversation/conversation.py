@@ -170,8 +170,13 @@ class Conversation:
         await self._break_off(State.FAILED, failure)
 
     async def discard(self) -> None:
-        """Ends without a report, `run` having been cancelled."""
-        if not self._over:
+        """Ends without a report, `run` having been cancelled.
+
+        What is over but for its report, or for its last commit, stays as it is: it is deleted.
+        """
+        if self.chronicle.interview.state.over:
+            self._finish()
+        else:
             await self._break_off(State.CANCELLED, None)
 
     async def _break_off(self, state: State, failure: Failure | None) -> None:

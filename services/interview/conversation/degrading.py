@@ -126,6 +126,9 @@ def stored(scene: Scene, number: int) -> None:
         store_attempts=0,
     )
     scene.cancel(Timer.STORE)
+    if not state.storing and state.commit > number:
+        # It came about while nothing new was begun, and this attempt was under way without it.
+        scene.want(a.Commit(state.commit))
     if STORE in state.failing:
         _take_back(scene, STORE)
     for kept in due:

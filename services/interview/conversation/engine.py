@@ -287,16 +287,20 @@ def _called(scene: Scene, event: events.Called) -> None:
 def _restored(scene: Scene, *, died: bool) -> None:
     """What ran when the session was written runs no more; what was said of it is known.
 
-    Where its process died, or has handed it on, the candidate may be speaking: the client sends
-    what nobody has acknowledged once more, and until that is heard nothing is said.
+    What was understood of speech that was under way is kept. Where its process died, or has handed
+    it on, the candidate may be speaking: the client sends what nobody has acknowledged once more,
+    which takes the place of what was understood, and until that is heard nothing is said.
     """
+    # What was named after the last commit, and told, keeps its names.
+    scene.set(counter=scene.state.counter + REBUILT_GAP)
+    understood = scene.state.speech.under_way and turn_taking.leave(scene)
+    replies.drop(scene)
+    replies.forget(scene)
     state, commit = scene.state, scene.state.commit
     hold = state.hold if state.hold is not None and state.hold.until > scene.now else None
-    awaited = died and state.speaks and (hold is None or hold.spoke)
+    awaited = (died or understood) and state.speaks and (hold is None or hold.spoke)
     scene.set(
         floor=None,
-        reply=None,
-        draft=None,
         hold=hold,
         timers=(),
         prepared=(),
@@ -307,8 +311,6 @@ def _restored(scene: Scene, *, died: bool) -> None:
         handed_on=False,
         present=False,
         output=None,
-        # What was named after the last commit, and told, keeps its names.
-        counter=state.counter + REBUILT_GAP,
         speech=Speech(state.speech.number, under_way=awaited, lost=awaited),
         # Perhaps they were told, perhaps not: better twice than never.
         untold=tuple(replace(kept, commit=commit + 1) for kept in state.untold),
@@ -361,7 +363,7 @@ def _wished(scene: Scene, turn: Turn, meant: Intent) -> bool:
     if scene.state.ending and wishes.agreed(scene, turn.text):
         scene.withdraw()
         answers.aside(scene, turn)
-        commanding.close(scene)
+        commanding.end(scene)
         return True
     return wishes.noted(scene, turn, meant)
 

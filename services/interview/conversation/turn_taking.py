@@ -416,6 +416,16 @@ def salvage(scene: Scene) -> bool:
     return True
 
 
+def leave(scene: Scene) -> bool:
+    """`salvage` for another process, which hears it again; a wish is nothing until then."""
+    text = scene.state.speech.text
+    meant = understand(text, situation(scene, scene.state.floor), final=True)
+    if meant in wishes.WISHES or wishes.agreed(scene, text) is not None:
+        _close(scene)
+        return True
+    return salvage(scene)
+
+
 def nothing_in_time(scene: Scene) -> None:
     """What was lost was not heard again, or a final text does not come."""
     if scene.state.speech.under_way and not salvage(scene):
