@@ -45,7 +45,7 @@ WISHES = (
     "I don't know.",
 )
 """What is wanted of the interview, and what may be said to its own offers."""
-WAYS = ("preview", "eager")
+WAYS = ("preview", "eager", "final")
 """By what the words of speech are known first."""
 BEGINNINGS = ("ready", "greeting", "asking", "asked", "answered", "offered", "ending")
 
