@@ -224,6 +224,10 @@ class Script:
         """What a candidate is asked who says nothing."""
         return lines.skip_offer(self.settings.language)
 
+    def not_heard(self) -> str:
+        """What a candidate is told of whom no word was understood."""
+        return lines.line(lines.Said.NOT_HEARD, self.settings.language)
+
     def end_question(self) -> str:
         """What a candidate is asked who seems to want to stop."""
         if self._practised:
