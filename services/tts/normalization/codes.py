@@ -130,8 +130,9 @@ def _code(match: re.Match[str], context: Context) -> Reading:
         status = text in _STATUSES and _HAN_STATUS_AFTER.match(context.text, end)
         clean = context.text[end:].lstrip()[:1] not in "个台次条毫秒"
         named = (naming or status) and clean and len(text) > 2
-        named = named or _HAN_NAMED_AFTER.match(context.text, end)
-        return numbers.han_digits(text) if named else None
+        if named or _HAN_NAMED_AFTER.match(context.text, end):
+            return numbers.han_digits(text)
+        return None
     before, after = context.before(start), context.after(end)
     if before in _NAMING or (len(text) == _MODEL_DIGITS and _is_model(start, end, context)):
         return numbers.paired(text)

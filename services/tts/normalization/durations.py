@@ -17,7 +17,7 @@ _PART = re.compile(r"(\d+)(min|[dhms])?")
 
 def _duration(match: re.Match[str], context: Context) -> Reading:
     chinese = context.chinese(match.start())
-    found = []
+    found: list[Piece] = []
     rank = len(_RANKS)
     for part in _PART.finditer(match.group()):
         count, name = part.group(1), part.group(2) or "min"
