@@ -11,7 +11,7 @@ import numpy as np
 from services.asr import endpointing
 from services.asr.endpointing import Endpointer, EndpointingConfig
 from services.asr.engines.engine import SAMPLE_RATE, Float32
-from services.asr.margins import PRE_ROLL, TAIL
+from services.asr.margins import BEFORE_ALL, PRE_ROLL, TAIL
 from services.asr.vad import FRAME
 
 _SILENCE_FRAMES = 22
@@ -31,7 +31,7 @@ class Stretch:
     Attributes:
         start: Where it starts, in samples from the start of the recording.
         samples: float32, mono, 16 kHz, with a little silence around.
-        offset: Where `samples` starts.
+        offset: Where `samples` starts; negative for speech at the recording's beginning.
         end: Where the speech ends.
     """
 
@@ -51,11 +51,11 @@ class Segmenter:
 
     def __init__(self) -> None:
         self._endpointer = Endpointer(_endpointing())
-        self._samples: Float32 = np.zeros(0, dtype=np.float32)
-        self._first = 0
+        self._samples: Float32 = BEFORE_ALL
+        self._first = -len(BEFORE_ALL)
         self._recent: deque[float] = deque(maxlen=_CUT_FRAMES)
         self._start: int | None = None
-        self._done = 0
+        self._done = self._first
 
     @property
     def speaking(self) -> bool:

@@ -144,7 +144,7 @@ class Session:
         self._finalized: dict[int, list[TurnEvent]] = {}
         """Answers to Finalizes, by the number of the turn whose end they wait for."""
         self._count = 0
-        self._last_end = 0
+        self._last_end = self._audio.start
         self._read_all = False
         self._turn_over = False
         self._work = asyncio.Event()

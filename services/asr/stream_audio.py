@@ -7,10 +7,13 @@ from collections import deque
 import numpy as np
 
 from services.asr.engines.engine import Float32
+from services.asr.margins import BEFORE_ALL
 
 
 class StreamAudio:
     """Samples of a stream by their position in it; the oldest are forgotten when told so.
+
+    It begins with the quiet before the stream, at a negative position.
 
     Attributes:
         start: Position of the first sample that is still there.
@@ -18,8 +21,8 @@ class StreamAudio:
     """
 
     def __init__(self) -> None:
-        self._pieces: deque[Float32] = deque()
-        self.start = 0
+        self._pieces: deque[Float32] = deque([BEFORE_ALL])
+        self.start = -len(BEFORE_ALL)
         self.end = 0
 
     def append(self, samples: Float32) -> None:

@@ -32,8 +32,10 @@ _MEMORY = 5.0
 # On an idle server it takes no more than this part of the time of those who come now.
 _MOST_URGENT = 0.5
 _LEAST_RETRY = 0.05
-# What would be late at the best speed known is tried so often, in seconds, by an idle server.
-_TRIAL_SECONDS = 60.0
+# What would be late at the best speed known is tried by a server that has been idle for as long as
+# it would take; twice as long after each trial that failed, up to so many times and seconds.
+_MOST_RESTS = 4
+_LONGEST_REST = 60.0
 # Sums are not exact.
 _LEAST_RISK = 1e-6
 _OTHER = 1 + 1e-6
@@ -107,11 +109,16 @@ class Admission(Generic[ItemT]):
         self._speed = speed
         self._workers = workers
         self._demand = [Demand() for _ in Priority]
-        self._tried = math.inf
+        self._ran = -math.inf
+        self._rests = 1
 
-    def tried(self, now: float) -> None:
-        """Notes that a trial is about to run."""
-        self._tried = now
+    def ran(self, submissions: Iterable[Submission], now: float) -> None:
+        """Notes that a batch is done, with work of these: what it taught is fresh."""
+        self._ran = now
+        for submission in submissions:
+            if submission.trial:
+                late = submission.deadline < now
+                self._rests = min(2 * self._rests, _MOST_RESTS) if late else 1
 
     def decide(
         self, new: Submission, now: float, busy: Sequence[float], *, ready: bool
@@ -145,7 +152,7 @@ class Admission(Generic[ItemT]):
         many = load >= _MANY * self._workers
         tried = alone and (load <= idle or not many)
         if needed > left:
-            new.trial = tried and not promised and self._is_time_for_a_trial(now)
+            new.trial = tried and not promised and self._is_time_for_a_trial(needed, now)
             if not new.trial:
                 raise DeadlineTooShort(needed, left)
         if tried and not promised:
@@ -176,13 +183,13 @@ class Admission(Generic[ItemT]):
             return Refusal("others_deadline", done)
         return None
 
-    def _is_time_for_a_trial(self, now: float) -> bool:
+    def _is_time_for_a_trial(self, needed: float, now: float) -> bool:
         """Whether to try what seems hopeless: the best that was ever seen may have been bad.
 
-        A start that was slow once would else be what everybody is refused for, for ever.
+        A start that was slow once would else be what everybody is refused for, for ever. What needs
+        so many seconds by all that is known, and does, takes only a part of the idle time.
         """
-        self._tried = min(self._tried, now)
-        return now - self._tried >= _TRIAL_SECONDS
+        return now - self._ran >= min(self._rests * needed, _LONGEST_REST)
 
     @staticmethod
     def _is_more(risk: Risk, before: Risk) -> bool:

@@ -424,14 +424,13 @@ class BatchScheduler(Generic[ItemT, ResultT]):
         jobs = [job for job in taken if not job.submission.done.done()]
         if not jobs:
             return  # their callers have just left
-        if any(job.submission.trial for job in jobs):
-            self._admission.tried(now)
         self._running[worker] = now + self._speed.seconds(batch.cost)
         call = partial(call_model, self._run, jobs, loop.time, self._name, self._largest)
         try:
             ran = await loop.run_in_executor(self._threads, call)
         finally:
             del self._running[worker]
+        self._admission.ran({job.submission for job in jobs}, loop.time())
         if ran.jobs:
             self._learn(ran, loop.time())
             self._answer(ran)

@@ -11,6 +11,9 @@ CAUTION = 2.5
 # The weight that the past keeps at each new batch, in the line and in its deviation.
 _DECAY = 0.95
 _STEADY = 0.97
+# Before any prediction was tested: they are taken to miss by this part, as if so many had shown it.
+_UNSEEN_DEVIATION = 0.3
+_UNSEEN = 4.0
 # Batch costs have to differ by about this part of their mean before the line follows them.
 _ASSUMED_SPREAD = 0.1
 # A batch that takes more than this many times what was predicted is a stall, which says nothing
@@ -18,6 +21,9 @@ _ASSUMED_SPREAD = 0.1
 # works, on content that is hard now and then, and believed up to this factor.
 _BELIEVED = 3.0
 _RARE = 0.5
+# A batch this many times as quick as any that was no larger says that all before it ran on another
+# machine: on one that was busy with something else from the start.
+_ANOTHER_MACHINE = 2.0
 # Half of what was slower than the best is forgotten in so many seconds without a batch.
 _HALF_LIFE = 20.0
 
@@ -41,8 +47,8 @@ class Speed:
     _time: float = 0.0
     _cost_cost: float = 0.0
     _cost_time: float = 0.0
-    _variance: float = 0.3**2
-    _seen: float = 4.0
+    _variance: float = _UNSEEN_DEVIATION**2
+    _seen: float = _UNSEEN
     _fixed: float = 0.0
     _slope: float = 0.0
     _last: float = -math.inf
@@ -54,6 +60,9 @@ class Speed:
         self.age(now)
         self._last = now
         size = math.frexp(cost)[1]
+        smaller = (least for of, least in self._best.values() if of <= cost)
+        if seconds * _ANOTHER_MACHINE < min(smaller, default=0.0):
+            self._begin_anew()
         best = self._best.get(size)
         if best is None or seconds / cost < best[1] / best[0]:
             self._best[size] = (cost, seconds)
@@ -114,6 +123,12 @@ class Speed:
         if self._fixed > seconds:
             return 0.0
         return (seconds - self._fixed) / self._slope if self._slope > 0 else math.inf
+
+    def _begin_anew(self) -> None:
+        """Forgets all but the best."""
+        self._weight = self._cost = self._time = self._cost_cost = self._cost_time = 0.0
+        self._variance, self._seen, self._stalls = _UNSEEN_DEVIATION**2, _UNSEEN, 0.0
+        self._fixed = self._slope = 0.0
 
     def _fit(self) -> None:
         mean_cost = self._cost / self._weight

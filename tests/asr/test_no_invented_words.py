@@ -83,7 +83,9 @@ def test_the_model_itself_hears_no_words_in_noise(base: WhisperCTranslate2) -> N
 
 @pytest.mark.slow
 @pytest.mark.xfail(
-    reason="Whisper base finds a sentence in babble, as probable as unclear speech", strict=True
+    reason="Whisper base finds a sentence in babble, as probable as unclear speech, or does not: a"
+    " tenth of a second more or less of quiet before it decides",
+    strict=False,
 )
 def test_voices_that_all_speak_at_once_have_no_text(
     recordings: list[Recording],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.asr.engines.engine import MAX_WINDOW_SECONDS, SAMPLE_RATE
+from services.asr.margins import PRE_ROLL
 from services.asr.segmentation import Segmenter, Stretch
 from services.asr.vad import FRAME
 
@@ -43,7 +44,8 @@ def test_stretches_are_in_order_fit_a_window_and_hold_their_own_audio(
         assert stretch.offset <= stretch.start
         assert stretch.end <= stretch.offset + len(stretch.samples)
         assert len(stretch.samples) <= MAX_WINDOW_SECONDS * SAMPLE_RATE
-        assert stretch.samples[0] == stretch.offset
+        # Before the first sample there was quiet.
+        assert stretch.samples[0] == max(0, stretch.offset)
         assert stretch.samples[-1] == stretch.offset + len(stretch.samples) - 1
     for one, other in itertools.pairwise(stretches):
         assert one.end <= other.start
@@ -69,3 +71,12 @@ def test_speech_without_a_pause_is_cut_at_its_quietest_moment() -> None:
     first, second = cut(runs)
     assert 750 * FRAME <= first.end <= 755 * FRAME
     assert second.start == first.end
+
+
+def test_speech_at_the_very_beginning_has_as_much_before_it_as_any_other() -> None:
+    [first, other] = cut([(True, 40), (False, 60), (True, 40)])
+    assert (first.start, first.offset) == (0, -PRE_ROLL)
+    assert first.start - first.offset == other.start - other.offset
+    quiet, speech = first.samples[:PRE_ROLL], first.samples[PRE_ROLL:]
+    assert not quiet.any()
+    assert speech[1] == 1

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from services.asr.decoding import Ticket
 from services.asr.endpointing import EndpointingConfig, EndReason
 from services.asr.engines.engine import SAMPLE_RATE, Float32, Hypothesis, HypothesisWord, Window
+from services.asr.margins import PRE_ROLL
 from services.asr.session import Complete, Session, StreamConfig
 from services.asr.stream_input import ChangeEndpointing, FinalizeTurn, Heard, Input
 from services.asr.transcript import (
@@ -52,7 +53,9 @@ WORD_SECONDS = 0.5
 def hear(window: Window) -> Hypothesis:
     if not len(window.samples):
         return Hypothesis("")
-    first, last = float(window.samples[0]), float(window.samples[-1])
+    last = float(window.samples[-1])
+    # Below 0 where the window holds the quiet before the stream.
+    first = last - (len(window.samples) - 1) / SAMPLE_RATE
     heard = []
     number = int(first / WORD_SECONDS + 0.999)
     while (number + 1) * WORD_SECONDS <= last + 1e-3:
@@ -223,6 +226,19 @@ async def test_the_text_is_there_when_the_end_is_decided() -> None:
     assert isinstance(end, EndOfTurn)
     assert end.reason is EndReason.SILENCE
     assert end.transcript.text == "w1x w2x w3x w4x"
+
+
+async def test_a_stream_that_begins_with_speech_is_decoded_with_the_quiet_before_it() -> None:
+    model = Model()
+    [end] = of_type(await listen([(True, 60), (False, 30)], model, word_offsets=True), EndOfTurn)
+    assert isinstance(end, EndOfTurn)
+    assert end.transcript.start == 0
+    assert [word.start for word in end.transcript.words] == pytest.approx(
+        [0, 0.5, 1, 1.5], abs=0.01
+    )
+    for window in model.windows:
+        assert not window.samples[:PRE_ROLL].any()
+        assert window.samples[PRE_ROLL + 1] == pytest.approx(1 / SAMPLE_RATE)
 
 
 async def test_nothing_is_decoded_or_told_in_silence() -> None:

@@ -57,6 +57,14 @@ def test_what_was_slow_long_ago_is_forgotten_but_not_what_was_quick() -> None:
     assert speed.quickest(8) <= 0.18 + 1e-9
 
 
+def test_a_batch_far_quicker_than_any_before_says_that_those_were_on_a_busy_machine() -> None:
+    busy = [(cost, 10 * seconds) for cost, seconds in LINE]
+    assert learnt(*busy, (16, 0.26)).seconds(16) == pytest.approx(0.26)
+    # One that is quick for its content alone has been seen before.
+    quick_now_and_then = [(16, 0.1 if n % 8 == 0 else 1.0) for n in range(80)]
+    assert learnt(*quick_now_and_then, (16, 0.1)).seconds(16) >= 0.7
+
+
 def test_the_less_regular_the_model_the_more_time_is_allowed_for() -> None:
     steady = learnt(*[(4, 0.2)] * 40)
     jumpy = learnt(*[(4, 0.1), (4, 0.3)] * 20)

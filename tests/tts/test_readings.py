@@ -83,4 +83,4 @@ def test_the_rules_carry_to_sentences_they_were_not_made_with() -> None:
     right = sum(said(text) == expected(reading) for text, reading in held_out)
 
     # What the first run found right; see the file's first line.
-    assert right >= 52
+    assert right >= 75

@@ -234,6 +234,10 @@ class Script:
         """What a candidate is asked who seems to have spoken to the interviewer."""
         return lines.line(lines.Said.WAS_THAT_IT, self.settings.language)
 
+    def not_heard(self) -> str:
+        """What a candidate is told of whom no word was understood."""
+        return lines.line(lines.Said.NOT_HEARD, self.settings.language)
+
     def end_question(self, *, again: bool = False) -> str:
         """What a candidate is asked who seems to want to stop; again, if that was unclear."""
         if self._practised:

@@ -41,6 +41,8 @@ COMMAND_SECONDS = 0.7
 """A pause after a command, or a refusal to answer, that ends the turn: no answer goes on."""
 WORDLESS_SECONDS = 1.2
 """A pause in speech that has shown no words after which they are asked for."""
+LOST_SECONDS = 3.0
+"""Speech as long as this without a word was something that the recogniser could not make out."""
 SHORTEST_LOOK_SECONDS = 0.02
 
 
@@ -348,6 +350,10 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
         speaking.resume(scene)
         return
     if not event.text.strip() or answers.known_already(scene, event):
+        if _is_lost(scene, event):
+            scene.set(quiet=1)
+            lost = scene.script.aside(scene.script.not_heard(), scene.place, answered=True)
+            speaking.say(scene, lost)
         speaking.resume(scene)
         return
     floor = scene.state.floor
@@ -368,6 +374,17 @@ def _ended(scene: Scene, event: TurnEnded) -> None:
         _take(scene, event, eager_at)
     elif scene.state.hold is None:
         answers.settle(scene)
+
+
+def _is_lost(scene: Scene, event: TurnEnded) -> bool:
+    """Whether to tell the candidate that nothing was understood of what they said for long.
+
+    Only where all of their answer is lost, and once: a noise that goes on is like silence.
+    """
+    state, place = scene.state, scene.place
+    long = not event.text.strip() and event.end - event.start >= LOST_SECONDS
+    waiting = state.idle and place.asked and place.step.asks and not place.answer.turns
+    return long and waiting and state.hold is None and state.quiet == 0
 
 
 def _take_before(scene: Scene, event: TurnEnded) -> None:

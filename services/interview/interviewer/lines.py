@@ -32,7 +32,7 @@ class Said(Enum):
         STILL_THERE: Into a longer one.
         OFFER_SKIP: And into the next.
         SKIPPED: When a question is left out.
-        NOT_HEARD: When speech brought no words.
+        NOT_HEARD: When long speech brought no words.
         CONFIRM_END: To a candidate who seems to want to stop.
         CONFIRM_END_AGAIN: And whose reply to that is unclear.
         WAS_THAT_IT: To what sounds as if it was no answer, and no wish that was understood.
@@ -93,10 +93,13 @@ _LINES: Mapping[Said, Wordings] = {
     },
     Said.NOT_HEARD: {
         "en": (
-            "I'm afraid I didn't catch that. Could you say it again?",
-            "I couldn't understand that. Would you repeat it, please?",
+            "I'm afraid I didn't catch that. Could you say it again, or type it?",
+            "I couldn't understand that. Would you say it again, please, or type it?",
         ),
-        "zh": ("抱歉，我没有听清，请再说一遍好吗？", "不好意思，刚才没有听懂，可以重复一下吗？"),
+        "zh": (
+            "抱歉，我没有听清，请再说一遍，或者打字回答，好吗？",
+            "不好意思，刚才没有听懂，可以再说一遍，或者打字吗？",
+        ),
     },
     Said.CONFIRM_END: {
         "en": (

@@ -114,6 +114,10 @@ _STATUS_AFTER = frozenset(
 _HAN_NAMING = re.compile(
     r"(?:端口|端口是|端口为|返回了?|状态码|状态码是|错误码|报了?|房间|出现了?)\s*$"
 )
+# Of 985高校, and of the first of 985、211高校.
+_HAN_NAMED_AFTER = re.compile(
+    r"(?<=\d{3})(?<!0)(?:[、/和或及]\d{3})*(?:高校|院校|大学|学校|名校|工程|工作制|晚会)"
+)
 _HAN_STATUS_AFTER = re.compile(r"\s*(?:错误|状态码|端口|响应)")
 
 
@@ -125,13 +129,31 @@ def _code(match: re.Match[str], context: Context) -> Reading:
         naming = context.before(start) in _NAMING or _HAN_NAMING.search(before)
         status = text in _STATUSES and _HAN_STATUS_AFTER.match(context.text, end)
         clean = context.text[end:].lstrip()[:1] not in "个台次条毫秒"
-        return numbers.han_digits(text) if (naming or status) and clean and len(text) > 2 else None
+        named = (naming or status) and clean and len(text) > 2
+        if named or _HAN_NAMED_AFTER.match(context.text, end):
+            return numbers.han_digits(text)
+        return None
     before, after = context.before(start), context.after(end)
-    if before in _NAMING:
+    if before in _NAMING or (len(text) == _MODEL_DIGITS and _is_model(start, end, context)):
         return numbers.paired(text)
     if text in _STATUSES and _is_status(before, after):
         return numbers.paired(text)
     return None
+
+
+def _is_model(start: int, end: int, context: Context) -> bool:
+    """Whether a number belongs to the name before it, as in "a Porsche 911", and counts nothing."""
+    name = _NAME.search(context.text[:start])
+    if name is None or context.begins_sentence(name.start(1)) or name.group(1)[:3] in _MONTHS:
+        return False
+    return not _COUNTED.match(context.text, end) and context.after(end) not in _NOUNS
+
+
+_MODEL_DIGITS = 3
+_NAME = re.compile(r"(?<![\w.&'’-])([A-Z][a-z]+)\s$")
+_MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+_MONTHS = frozenset(_MONTH_NAMES.split())
+_NOUNS = frozenset(["people", "percent", "men", "women", "children"])
 
 
 def _is_status(before: str, after: str) -> bool:

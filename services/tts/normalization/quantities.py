@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.tts.normalization import number_words as numbers
 from services.tts.normalization.letters import spell, with_names
 from services.tts.normalization.number_words import NUMBER
-from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.rule import Context, Piece, Reading, Rule, pieces
 from services.tts.normalization.script import HAN
 from services.tts.normalization.units import PER, UNIT, UNITS, han_per, per
 from services.tts.normalization.years import is_year
@@ -321,9 +321,28 @@ def _scientific(match: re.Match[str], context: Context) -> Reading:
     return f"{numbers.decimal(match['value'])} {spell('e')} {said}"
 
 
+def _amperes(match: re.Match[str], context: Context) -> Reading:
+    """Of "a 13A fuse"; elsewhere the letter counts or names: "flat 5A"."""
+    text, value = context.text, match["value"]
+    before_noun = context.after(match.end()).lower() in _ELECTRIC
+    if not before_noun and _ELECTRICITY.search(text) is None:
+        return None
+    if context.chinese(match.start()):
+        return pieces(match, value=numbers.han_count(value), unit="安")
+    unit = "amp" if before_noun or value == "1" else "amps"
+    return pieces(match, value=numbers.decimal(value), unit=unit)
+
+
+_ELECTRIC_NOUNS = """
+fuse fuses breaker breakers circuit circuits supply socket sockets outlet outlets plug plugs current
+charger chargers relay relays motor motors load loads cable cables adapter
+"""
+_ELECTRIC = frozenset(_ELECTRIC_NOUNS.split())
+_ELECTRICITY = re.compile(r"\d\s?(?:mA|[kmM]?V|[kM]?W|[kmM]?[ΩΩ])(?![A-Za-z])|电流|保险丝")
+
 _SCALED_UNIT = (
-    r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³]))?(?P<plus>\+(?!\d|\+))?(?P<gap>[\s\-]?)"
-    rf"(?:(?P<unit>{UNIT})(?![A-Za-z0-9_²³])"
+    r"(?P<scale>[kKMB](?![A-Za-z0-9_/°²³ΩΩ]))?(?P<plus>\+(?!\d|\+))?"
+    rf"(?:(?P<gap>[\s\-]?)(?P<unit>{UNIT})(?![A-Za-z0-9_²³])"
     # "5 yrs. of work" goes on.
     r"(?:(?<=[a-z]{2})\.(?=\s[a-z]))?)?"
 )
@@ -373,3 +392,5 @@ RULES = (
         _read,
     ),
 )
+AMPERES = Rule("d", re.compile(rf"(?P<value>{NUMBER})\s?(?P<unit>A)(?![\w'’/+-]|\.\w)"), _amperes)
+"""Before other letters behind a number are taken for its own."""

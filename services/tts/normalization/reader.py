@@ -31,6 +31,7 @@ from services.tts.normalization.acronyms import is_shouted
 from services.tts.normalization.rule import Context, Piece, within_chinese
 from services.tts.normalization.script import HAN, is_speakable
 from services.tts.normalization.tokens import Token, Utterance
+from services.tts.normalization.units import UNIT
 
 _MARKS = {
     ",": ",", "，": ",", "、": ",", ".": ".", "。": ".", "．": ".", "?": "?", "？": "?", "!": "!",
@@ -46,6 +47,9 @@ _AS_ASCII = {
     code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in _MARKS_KEPT
 } | dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
 _ALWAYS_SAID = re.compile(f"[A-Za-z0-9{HAN}]")
+_GROUPED = re.compile(r"(?<![\w.,+/#-])(?<![\d)] )[1-9]\d{0,2}(?: \d{3})+(?! ?\d|-)")
+_COUNTED = re.compile(rf" ?(?:people\b|[a-z]{{2,}}s\b|{UNIT}(?![A-Za-z])|[{HAN}])")
+_MONEY = tuple("$€£¥￥₹")
 
 # The more a rule asks for, the earlier it is asked.
 _EDGED = (
@@ -60,6 +64,7 @@ _EDGED = (
     *versions.RULES,
     *symbols.RULES[2:],
     *years.RULES,
+    quantities.AMPERES,
     *codes.RULES,
     *roman.RULES,
     *quantities.RULES,
@@ -115,13 +120,27 @@ def can_be_said(text: str) -> bool:
 def _pieces(text: str) -> Iterator[Piece]:
     """The text's pieces in order; a mark is a piece with nothing but `after`."""
     # One character for one, so that every place stays.
-    text = text.translate(_AS_ASCII)
+    text = _GROUPED.sub(_with_commas, text.translate(_AS_ASCII))
     context = Context(text, is_shouted(text))
     position = 0
     while position < len(text):
         found = list(_read(text, position, context))
         yield from found
         position = found[-1].end
+
+
+def _with_commas(match: re.Match[str]) -> str:
+    """A number whose thousands are parted by blanks, as the other rules know it.
+
+    A blank may also part two numbers, or a telephone number's groups.
+    """
+    written, text = match.group(), match.string
+    groups = written.split(" ")[1:]
+    zeros = any(group.startswith("0") for group in groups)
+    money = text[: match.start()].endswith(_MONEY)
+    counted = money or zeros or _COUNTED.match(text, match.end())
+    one = counted or (len(groups) > 1 and not telephone.is_told(text, match.start()))
+    return written.replace(" ", ",") if one else written
 
 
 def _read(text: str, position: int, context: Context) -> Iterator[Piece]:

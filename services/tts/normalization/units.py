@@ -90,6 +90,12 @@ UNITS = {
 }
 for _sign in ("us", "μs", "µs"):
     UNITS[_sign] = _unit("microsecond", "微秒")
+# Greece's letter and the sign that looks like it.
+for _sign in "ΩΩ":
+    UNITS[_sign] = _unit("ohm", "欧")
+    UNITS[f"m{_sign}"] = _unit("milliohm", "毫欧")
+    UNITS[f"k{_sign}"] = _unit("kilohm", "千欧")
+    UNITS[f"M{_sign}"] = _unit("megohm", "兆欧")
 for _letter, _prefix, _han in (
     ("K", "kilo", "千"), ("k", "kilo", "千"), ("M", "mega", "兆"), ("G", "giga", "吉"),
     ("T", "tera", "太"), ("P", "peta", "拍"),

@@ -6,7 +6,7 @@ import re
 
 from services.tts.normalization import number_words as numbers
 from services.tts.normalization.letters import spell
-from services.tts.normalization.rule import Context, Piece, Reading, Rule
+from services.tts.normalization.rule import Context, Piece, Reading, Rule, pieces
 from services.tts.normalization.terms import SOFTWARE
 
 
@@ -28,9 +28,12 @@ def _han_parts(text: str) -> str:
 
 
 def _marked(match: re.Match[str], context: Context) -> Reading:
-    """v1.29."""
+    """v1.29; a capital before a number without points may name anything: "V8"."""
+    named = context.text[match.end() :].lstrip().startswith("版")
+    if match["mark"] == "V" and match["parts"].isdigit() and not named:
+        say = numbers.han_number if context.chinese(match.start()) else numbers.integer
+        return pieces(match, mark=spell("V"), parts=say(match["parts"]))
     if context.chinese(match.start()):
-        named = context.text[match.end() :].lstrip().startswith("版")
         return _han_parts(match["parts"]) + ("" if named else "版")
     said = _parts(match["parts"])
     # "Version v2" has its word already.
@@ -59,7 +62,7 @@ def _open(match: re.Match[str], context: Context) -> Reading:
 
 RULES = (
     Rule("d", re.compile(r"(?P<whole>\d{1,2})\.[xX](?!\w)"), _open),
-    Rule("l", re.compile(r"[vV](?P<parts>\d+(?:\.\d+)*)(?![\w%]|\.\d)"), _marked),
+    Rule("l", re.compile(r"(?P<mark>[vV])(?P<parts>\d+(?:\.\d+)*)(?![\w%]|\.\d)"), _marked),
     Rule(
         "d",
         re.compile(
