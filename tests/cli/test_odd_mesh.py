@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -98,6 +100,16 @@ async def test_down_lets_running_streams_end_and_nothing_new_begin(odd: Launcher
         assert await call.read() == END
         assert await stopping == (0, "stopped\n")
     assert await odd.end() == 0
+
+
+async def test_sigterm_stops_it_in_order_although_its_run_folder_is_gone(tmp_path: Path) -> None:
+    async with launched(environment(tmp_path), PROGRAM, OPTIONS) as launcher:
+        await launcher.read_until(READY)
+        shutil.rmtree(tmp_path / "run")
+        launcher.process.send_signal(signal.SIGTERM)
+        assert await launcher.end() == 0
+    assert sorted(launcher.read_stops()) == ["asr", "embed"]
+    assert "error" not in launcher.said
 
 
 async def test_a_server_that_never_gets_ready_is_named_with_its_last_line(tmp_path: Path) -> None:

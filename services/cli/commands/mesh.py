@@ -242,6 +242,7 @@ class _Progress:
 def down() -> None:
     """Stop the running mesh in order."""
     folder = data_dir()
+    longest = _longest_stop(load(LauncherSettings))
     with rights(folder):
         pid = holder(folder)
         if pid is None:
@@ -250,7 +251,7 @@ def down() -> None:
         with suppress(ProcessLookupError):  # It has ended by itself.
             os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
-            until = time.monotonic() + _longest_stop(load(LauncherSettings))
+            until = time.monotonic() + longest
             while holder(folder) == pid:
                 if time.monotonic() > until:
                     tell(f"process {pid} does not stop; kill -9 {pid}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 
@@ -145,17 +145,18 @@ class Envoy:
 
         Not longer than the plan's `drain_seconds`; not at all when Envoy does not answer.
         """
-        async with self._whole_admin() as admin:
-            try:
-                async with asyncio.timeout(self._plan.patience.drain_seconds):
-                    # Callers are told to go away with every answer …
-                    await admin.post("/healthcheck/fail")
-                    # … and can't come back.
-                    await admin.post("/drain_listeners")
-                    while await _running(admin):  # noqa: ASYNC110 - no event comes
-                        await asyncio.sleep(POLL_SECONDS)
-            except (TimeoutError, httpx.HTTPError):
-                return
+        # An OSError: it took too long, or its folder is gone.
+        with suppress(OSError, httpx.HTTPError):
+            async with (
+                self._whole_admin() as admin,
+                asyncio.timeout(self._plan.patience.drain_seconds),
+            ):
+                # Callers are told to go away with every answer …
+                await admin.post("/healthcheck/fail")
+                # … and can't come back.
+                await admin.post("/drain_listeners")
+                while await _running(admin):  # noqa: ASYNC110 - no event comes
+                    await asyncio.sleep(POLL_SECONDS)
 
     @asynccontextmanager
     async def _whole_admin(self) -> AsyncIterator[httpx.AsyncClient]:

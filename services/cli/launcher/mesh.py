@@ -79,6 +79,7 @@ class Mesh:
                 ]
                 coming.append(tasks.create_task(self._announce(ready, give_up)))
                 await stop.wait()
+                self._up = False
                 for task in (*coming, *filter(None, [self._restarting])):
                     task.cancel()
                 await self._stop()
@@ -159,7 +160,7 @@ class Mesh:
             RestartFailed: A replacement could not take over; the old one still runs.
         """
         if not self._up:
-            raise RestartFailed("the mesh is still starting")
+            raise RestartFailed("the mesh is still starting, or stopping")
         if self._restarting is not None:
             raise RestartFailed("a restart is already under way")
         if unknown := [name for name in servers if name not in self.plan.servers]:
@@ -167,12 +168,15 @@ class Mesh:
             raise UnknownServer(f"no {' or '.join(unknown)} runs here; these do: {here}")
         self._told.append(note)
         # Its own task, so that it goes on when whoever asked for it goes away.
-        self._restarting = self._tasks.create_task(self._replace_all(servers))
+        self._restarting = restarting = self._tasks.create_task(self._replace_all(servers))
         try:
-            if failure := await asyncio.shield(self._restarting):
-                raise failure
+            await asyncio.wait([restarting])
         finally:
             self._told.remove(note)
+        if restarting.cancelled():
+            raise RestartFailed("the mesh is stopping; nothing more is replaced")
+        if failure := restarting.result():
+            raise failure
 
     async def _replace_all(self, servers: Sequence[str]) -> RestartFailed | None:
         try:
