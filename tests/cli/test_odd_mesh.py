@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -110,6 +111,43 @@ async def test_sigterm_stops_it_in_order_although_its_run_folder_is_gone(tmp_pat
         assert await launcher.end() == 0
     assert sorted(launcher.read_stops()) == ["asr", "embed"]
     assert "error" not in launcher.said
+
+
+async def test_nothing_is_started_in_a_folder_that_took_the_place_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """As when its disk is unmounted: the mount point is an empty folder."""
+    data, away = tmp_path / "data", tmp_path / "away"
+    data.mkdir()
+    async with launched(environment(data), PROGRAM, [*OPTIONS, "--without=embed"]) as launcher:
+        await launcher.read_until(READY)
+        [before] = await launcher.pids("asr")
+        assert before is not None
+        data.rename(away)
+        data.mkdir()
+        await launcher.read_until(f"data folder: {data} is gone, or another lies in its place")
+        assert f"`kill {launcher.process.pid}` stops" in launcher.said
+        os.kill(before, signal.SIGKILL)
+        await launcher.read_until("asr: ended (killed by SIGKILL)")
+        data.rmdir()
+        away.rename(data)
+        await launcher.read_until("data folder: is there again")
+        await launcher.until_replaced("asr", [before])
+        gone, back = (launcher.said.index(f"data folder: {what}") for what in (data, "is there"))
+        assert "starting" not in launcher.said[gone:back]
+
+
+async def test_a_launcher_whose_folder_is_gone_is_named_so_that_it_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    async with launched(environment(tmp_path), PROGRAM, [*OPTIONS, "--without=embed"]) as launcher:
+        await launcher.read_until(READY)
+        shutil.rmtree(tmp_path / "run")
+        for command in ("status", "down", "restart", "up"):
+            code, said = await launcher.viva(command)
+            assert code == (2 if command == "up" else 1)
+            assert f"`kill {launcher.process.pid}` stops" in said
+            assert str(tmp_path) in said
 
 
 async def test_a_server_that_never_gets_ready_is_named_with_its_last_line(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from services.cli.calls import err, refuse, run, tell
 from services.cli.commands.fetch import fetch_missing
-from services.cli.commands.status import describe, rights
+from services.cli.commands.status import describe, mesh_on, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed, UnknownServer
 from services.cli.launcher.data_folder import data_dir
@@ -244,7 +244,7 @@ def down() -> None:
     folder = data_dir()
     longest = _longest_stop(load(LauncherSettings))
     with rights(folder):
-        pid = holder(folder)
+        pid = mesh_on(folder)
         if pid is None:
             err.print(f"no mesh runs on {folder}")
             return
@@ -282,7 +282,7 @@ def restart(
         err.print(f"{time.monotonic() - began:6.1f} s  {escape(name)}: {escape(event)}")
 
     with rights(folder):
-        if holder(folder) is None:
+        if mesh_on(folder) is None:
             err.print(f"no mesh runs on {folder}; `viva up` starts one")
             raise typer.Exit(3)
         try:

@@ -20,7 +20,7 @@ from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
 from services.cli.launcher.data_folder import data_dir
-from services.cli.launcher.lock import holder
+from services.cli.launcher.lock import holder, left_behind
 from services.cli.launcher.overview import Overview
 
 _MODELS_SECONDS = 10.0
@@ -44,11 +44,28 @@ def rights(folder: Path) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def mesh_on(folder: Path) -> int | None:
+    """The process that runs a mesh on the data folder; None when none does.
+
+    Raises:
+        OSError: As `holder` does; for `rights` to tell.
+        typer.Exit: One runs whose data folder this was; it is named.
+    """
+    pid = holder(folder)
+    if pid is None and (left := left_behind(folder)) is not None:
+        tell(
+            f"process {left} runs a mesh whose data folder {folder} is gone, or another lies in its"
+            f" place; mount its disk again, or `kill {left}` stops it"
+        )
+        raise typer.Exit(1)
+    return pid
+
+
 def status(as_json: AsJson = False) -> None:
     """Show what runs: process, health, model, device, memory."""
     folder = data_dir()
     with rights(folder):
-        pid = holder(folder)
+        pid = mesh_on(folder)
         if pid is None:
             if as_json:
                 print_json({"running": False, "servers": []})

@@ -14,10 +14,11 @@ from services.cli.launcher import control
 from services.cli.launcher.control import Note, RestartFailed, SignalFailed, UnknownServer
 from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
 from services.cli.launcher.health import Clusters, health
+from services.cli.launcher.lock import Standing
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.overview import Entry, Overview
 from services.cli.launcher.plan import ENVOY, STOP_ORDER, Plan
-from services.cli.launcher.process import StartFailed, Supervised
+from services.cli.launcher.process import FOLDER_SECONDS, StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.runtime.logs import log
 
@@ -39,6 +40,7 @@ class Mesh:
         self._told = [changed]
         self._started = time.time()
         self._logs: dict[str, LogFile] = {}
+        self._folder = Standing(plan.data_dir)
         self._members = [self._supervised(program) for program in plan.programs]
         self._envoy = Envoy(plan)
         self._tasks = asyncio.TaskGroup()
@@ -50,7 +52,13 @@ class Mesh:
         if name not in self._logs:
             path = self.plan.data_dir / "logs" / f"{name}.log"
             self._logs[name] = LogFile(path, lambda event: self._note(name, event))
-        return Supervised(program, self._logs[name], self._note, self.plan.patience)
+        return Supervised(
+            program,
+            self._logs[name],
+            self._note,
+            self.plan.patience,
+            lambda: self._folder.is_there,
+        )
 
     def _note(self, name: str, event: str) -> None:
         for tell in self._told:
@@ -78,6 +86,7 @@ class Mesh:
                     tasks.create_task(self._bring_up(each, give_up)) for each in self._members
                 ]
                 coming.append(tasks.create_task(self._announce(ready, give_up)))
+                coming.append(tasks.create_task(self._watch_folder()))
                 await stop.wait()
                 self._up = False
                 for task in (*coming, *filter(None, [self._restarting])):
@@ -102,6 +111,21 @@ class Mesh:
             await member.run()
         except StartFailed as error:
             give_up(error)
+
+    async def _watch_folder(self) -> None:
+        there = True
+        while True:
+            await asyncio.sleep(FOLDER_SECONDS)
+            if there == self._folder.is_there:
+                continue
+            there = not there
+            self._note(
+                "data folder",
+                "is there again"
+                if there
+                else f"{self.plan.data_dir} is gone, or another lies in its place; nothing is"
+                f" started there: mount its disk again, or `kill {os.getpid()}` stops this mesh",
+            )
 
     async def _announce(
         self, ready: Callable[[], Awaitable[None]], give_up: Callable[[StartFailed], None]

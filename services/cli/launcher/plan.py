@@ -340,6 +340,8 @@ def _postgres(data_dir: Path) -> Program:
         socket=True,
         # In order, without waiting for its clients: those of ours have stopped before.
         stop_signal=signal.SIGINT,
+        # What is gone was there: an empty database in its place would take its name.
+        again=("--existing",),
     )
 
 

@@ -34,6 +34,8 @@ KEPT_LINES = 8
 LAST_LINES_SECONDS = 1.0
 # How often it is told that something still does not serve.
 STILL_SECONDS = 30.0
+# How often it is looked for a folder that is gone.
+FOLDER_SECONDS = 0.5
 
 
 def stop_seconds(patience: LauncherSettings) -> float:
@@ -54,6 +56,7 @@ class Supervised:
         log: LogFile,
         changed: Callable[[str, str], None],
         patience: LauncherSettings,
+        folder_is_there: Callable[[], bool] = lambda: True,
     ) -> None:
         """Takes the program, where its output goes, whom to tell `(name, event)`, and how long.
 
@@ -62,12 +65,15 @@ class Supervised:
             log: Takes its output.
             changed: Called with its name and what has happened.
             patience: How long things may take.
+            folder_is_there: Says whether the data folder is the one it belongs to; while it is not
+                nothing is started.
         """
         self.program = program
         self.status = Status()
         self.log = log
         self._changed = changed
         self._patience = patience
+        self._folder_is_there = folder_is_there
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._late = False
@@ -87,6 +93,9 @@ class Supervised:
         backoff = FIRST_BACKOFF_SECONDS
         failed_starts = 0
         while not self._stopping.is_set():
+            if not self._folder_is_there():
+                await self._stopped_within(FOLDER_SECONDS)
+                continue
             began = time.monotonic()
             end = await self._run_once()
             if self._stopping.is_set():
@@ -111,11 +120,12 @@ class Supervised:
         what = "not started" if isinstance(end, Exception) else "ended"
         why = "" if self.status.ready_in is not None else self._last_line
         self._changed(self.program.name, f"{what} ({_words(end)}), again in {seconds:g} s{why}")
-        try:
+        await self._stopped_within(seconds)
+
+    async def _stopped_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-        except TimeoutError:
-            pass
 
     async def _run_once(self) -> int | Exception:
         """Its exit status, or what kept it from being started."""
@@ -151,6 +161,7 @@ class Supervised:
             return await asyncio.create_subprocess_exec(
                 *child,
                 *program.command,
+                *(program.again if self.ready.is_set() else ()),
                 env={**os.environ, **program.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

@@ -50,6 +50,7 @@ class Program:
         socket: Whether it listens at a Unix socket.
         stop_signal: What asks it to stop.
         shared_ports: What else it listens on, together with the server's other replicas.
+        again: Arguments of each start after it was ready once.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Program:
     socket: bool = False
     stop_signal: int = signal.SIGTERM
     shared_ports: tuple[int, ...] = ()
+    again: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> str | None:
