@@ -12,6 +12,7 @@ import grpc
 import psutil
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -129,6 +130,9 @@ def _show(overview: Overview, servers: Sequence[Mapping[str, Any]]) -> None:
     # A pipe has no width.
     console = out if out.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
     console.print(table)
+    for entry in overview.entries:
+        if entry.lacks:
+            out.print(f"[red]{entry.name}:[/] {escape(entry.lacks)}", soft_wrap=True)
     edge = f", edge {overview.edge}" if overview.edge else ""
     out.print(f"[dim]mesh {overview.mesh}{edge}[/]")
 
@@ -181,6 +185,7 @@ async def _servers(overview: Overview) -> list[dict[str, Any]]:
                 "metrics": entry.metrics,
                 "pid": pid,
                 "health": entry.health,
+                "lacks": entry.lacks,
                 "called": state.called if state else True,
                 "model": model,
                 "device": device,

@@ -42,16 +42,21 @@ class Envoy:
         self._plan = plan
         self._admin = Endpoint(reachable(plan.envoy.admin_host), plan.envoy.admin_port)
 
-    async def until_serving(self, within: float) -> None:
+    async def until_serving(self, within: float, without: Collection[str] = ()) -> None:
         """Waits until Envoy has found every service of the servers here healthy.
 
+        Args:
+            within: For so many seconds.
+            without: Servers that it is not waited for.
+
         Raises:
-            EnvoyDisagrees: It has not, within so many seconds; the message names the services.
+            EnvoyDisagrees: It has not; the message names the services.
         """
         missing: list[str] = []
+        wanted = self._plan.wanted_clusters(without)
 
         def found(seen: Mapping[str, Collection[Endpoint]]) -> bool:
-            missing[:] = [name for name in self._plan.wanted_clusters() if not seen.get(name)]
+            missing[:] = [name for name in wanted if not seen.get(name)]
             return not missing
 
         try:

@@ -124,7 +124,7 @@ def launchers() -> Mapping[int, Path]:
 
     Each with its folder, as the kernel tells it: of a disk that was unmounted, from its root on.
     """
-    found = {}
+    found: dict[int, Path] = {}
     with suppress(OSError):
         own = Path("/proc/self/ns/mnt").readlink()
         for line in Path("/proc/locks").read_text().splitlines():

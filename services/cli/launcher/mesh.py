@@ -133,8 +133,11 @@ class Mesh:
         for member in list(self._members):
             await member.ready.wait()
         self._note(ENVOY, "looking for the servers")
+        serving = {member.program.server for member in self._members if member.has_served}
         try:
-            await self._envoy.until_serving(self.plan.patience.ready_seconds)
+            await self._envoy.until_serving(
+                self.plan.patience.ready_seconds, self.plan.servers.keys() - serving
+            )
         except EnvoyDisagrees as error:
             give_up(StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s"))
             return
@@ -230,7 +233,8 @@ class Mesh:
             await self._start(new)
             new.status.called = True
             self._publish(server.name)
-            await self._envoy.until_called(server.name, new.program.endpoint)
+            if new.has_served:
+                await self._envoy.until_called(server.name, new.program.endpoint)
             old.status.called = False
             self._publish(server.name)
             await self._envoy.until_left(server.name, old.program.endpoint)
@@ -275,6 +279,9 @@ class Mesh:
         members = list(self._members)
         known = await self._envoy.known()
         words = await asyncio.gather(*(self._health(member.program, known) for member in members))
+        lacks = await asyncio.gather(
+            *(_lack(member, word) for member, word in zip(members, words, strict=True))
+        )
         here = [
             Entry(
                 name=member.program.name,
@@ -283,8 +290,9 @@ class Mesh:
                 metrics=member.program.metrics,
                 health=word,
                 status=member.status,
+                lacks=lack,
             )
-            for member, word in zip(members, words, strict=True)
+            for member, word, lack in zip(members, words, lacks, strict=True)
         ]
         away = [
             Entry(
@@ -306,3 +314,7 @@ class Mesh:
             self.plan.envoy.tls,
             (*here, *away),
         )
+
+
+async def _lack(member: Supervised, health: str) -> str:
+    return "" if health == "SERVING" or not member.status.called else await member.lack()

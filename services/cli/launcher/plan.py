@@ -18,6 +18,7 @@ from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
+from services.cli.launcher.upstreams import upstream
 from services.runtime.addresses import authority
 from services.runtime.listening import is_loopback
 from services.runtime.settings import load
@@ -98,10 +99,11 @@ class Plan:
                 taken[self.envoy.bridge_port] = "bridge listener"
         return taken
 
-    def wanted_clusters(self) -> Collection[str]:
+    def wanted_clusters(self, without: Collection[str] = ()) -> Collection[str]:
         """The clusters that Envoy must find healthy before the mesh is ready: of servers here."""
         clusters = bootstrap.checked_clusters(self.envoy)
-        return [name for name, server in clusters.items() if server in self.servers]
+        wanted = self.servers.keys() - without
+        return [name for name, server in clusters.items() if server in wanted]
 
 
 def make_plan(
@@ -291,7 +293,15 @@ def _server(
     command = (sys.executable, "-m", module)
     advertised = _advertised(f"{prefix}_ADVERTISE", offset) if name == "interview" else None
     return Server(
-        name, command, environment, endpoint, metrics_port, count, shared_ports, advertised
+        name,
+        command,
+        environment,
+        endpoint,
+        metrics_port,
+        count,
+        shared_ports,
+        advertised,
+        upstream(name),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -47,7 +48,7 @@ def _owner(pid: int | None) -> str:
 def _meshes(pids: Collection[int | None]) -> str:
     """What stops the meshes that processes belong to."""
     running = launchers()
-    found = {}
+    found: dict[int, Path] = {}
     for pid in pids:
         with suppress(psutil.Error):
             family = psutil.Process(pid).parents() if pid else []

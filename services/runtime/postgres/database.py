@@ -177,7 +177,7 @@ class Database:
         pool = self._urgent if urgent else self._pool
         try:
             async with asyncio.timeout(within):
-                # What class 22 says here is of the connection's own settings: a role that is not there.
+                # Class 22 is of the connection's own settings here: a role that is not there.
                 connection = await pool.acquire(timeout=within)
                 try:
                     yield connection

@@ -80,9 +80,7 @@ def program(name: str) -> Path:
     )
 
 
-def prepare(
-    folder: Path, account: pwd.struct_passwd | None, *, existing: bool = False
-) -> None:
+def prepare(folder: Path, account: pwd.struct_passwd | None, *, existing: bool = False) -> None:
     """Makes the server's folder and its database, unless they are there. Safe against a kill.
 
     Args:
