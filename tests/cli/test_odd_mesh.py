@@ -176,6 +176,15 @@ def alone(*names: str) -> list[str]:
     return [f"--without={name}" for name in sorted(others - {*names})]
 
 
+async def test_the_doctor_asks_no_database_that_the_mesh_does_not_need(tmp_path: Path) -> None:
+    async with launched(environment(tmp_path), PROGRAM, alone("reflection")) as launcher:
+        await launcher.read_until(READY)
+        _, output = await launcher.viva("doctor", "--json")
+    found = {finding["what"]: finding for finding in json.loads(output)}
+    assert found["mesh"]["found"] == f"runs as process {launcher.process.pid}"
+    assert found["PostgreSQL"]["remedy"] == ""
+
+
 async def test_nobody_waits_for_a_server_elsewhere(tmp_path: Path) -> None:
     variables = {
         **environment(tmp_path),

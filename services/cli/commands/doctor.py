@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge.envoy.binary import arguments
-from services.cli.calls import AsJson, out, print_json
+from services.cli.calls import AsJson, out, print_json, running_here
 from services.cli.launcher import gpu, upstreams
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
@@ -257,7 +257,7 @@ def _postgres() -> Iterator[Finding]:
         yield Finding("PostgreSQL", "not used: interviews are forgotten with their server")
         return
     server = server_of(settings)
-    if settings.database_url is None and _holder() is None:
+    if settings.database_url is None and not _embedded_runs():
         yield _packaged_postgres(embedded.program)
         return
     try:
@@ -273,6 +273,14 @@ def _postgres() -> Iterator[Finding]:
             "; the next start of the interview server, or `viva migrate`, makes them" if old else ""
         )
         yield Finding("PostgreSQL", f"{server.shown}, {made}{due}")
+
+
+def _embedded_runs() -> bool:
+    """Whether the mesh on the data folder has a PostgreSQL of its own: not every one needs it."""
+    found = running_here()
+    return found is not None and any(
+        entry.server == POSTGRES and entry.status for entry in found.entries
+    )
 
 
 def _packaged_postgres(program: Callable[[str], Path]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import psutil
 import typer
 from rich.console import Console
@@ -25,6 +27,9 @@ from services.cli.launcher.lock import holder, left_behind
 from services.cli.launcher.overview import Overview
 
 _MODELS_SECONDS = 10.0
+_METRICS_SECONDS = 2.0
+# docs/metrics.md
+_WAITING = "viva_interview_sessions_waiting"
 _PIPE_COLUMNS = 1000
 _NUMBERS = frozenset({"port", "pid", "memory", "ready in", "up"})
 
@@ -79,13 +84,26 @@ def status(as_json: AsJson = False) -> None:
             tell(f"process {pid} does not answer; if that lasts, kill -9 {pid}")
             raise typer.Exit(1) from None
     servers = run(_servers(overview))
+    waiting = run(_waiting(overview))
     if as_json:
         print_json(
-            {"running": True, "mesh": overview.mesh, "edge": overview.edge, "servers": servers}
+            {
+                "running": True,
+                "mesh": overview.mesh,
+                "edge": overview.edge,
+                "servers": servers,
+                "interviews_waiting": waiting,
+            }
         )
     else:
         _show(overview, servers)
-    if any(server["health"] != "SERVING" for server in servers):
+        if waiting:
+            out.print(
+                f"[red]interviews wait:[/] {waiting} cannot be stored now; see the database, its"
+                f" disk, and {escape(str(folder / 'logs' / 'interview.log'))}",
+                soft_wrap=True,
+            )
+    if waiting or any(server["health"] != "SERVING" for server in servers):
         raise typer.Exit(1)
 
 
@@ -196,6 +214,22 @@ async def _servers(overview: Overview) -> list[dict[str, Any]]:
             }
         )
     return servers
+
+
+async def _waiting(overview: Overview) -> int:
+    """How many interviews wait until they can be stored, as their servers here count them."""
+    pages = [e.metrics for e in overview.entries if e.server == "interview" and e.metrics]
+    async with httpx.AsyncClient(timeout=_METRICS_SECONDS) as client:
+
+        async def asked(page: str) -> float:
+            try:
+                answer = await client.get(f"http://{page}/metrics")
+            except httpx.HTTPError:  # Its health tells.
+                return 0
+            counts = (line.partition(" ") for line in answer.text.splitlines())
+            return sum(float(count) for name, _, count in counts if name == _WAITING)
+
+        return round(sum(await asyncio.gather(*map(asked, pages))))
 
 
 def _model(answer: Models | grpc.aio.AioRpcError | None) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from signal import Signals
 
 from services.cli.launcher import control
 from services.cli.launcher.control import Note, RestartFailed, SignalFailed, UnknownServer
+from services.cli.launcher.database import databases
 from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
 from services.cli.launcher.health import Clusters, health
 from services.cli.launcher.lock import Standing
@@ -312,7 +313,7 @@ class Mesh:
             self.plan.edge,
             tuple(self.plan.links),
             self.plan.envoy.tls,
-            (*here, *away),
+            (*here, *away, *await databases(self.plan.databases)),
         )
 
 

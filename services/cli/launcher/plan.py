@@ -10,11 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from edge.envoy import binary, bootstrap
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
 from services.cli.launcher.addresses import is_local, leads_here, own_names, reachable
 from services.cli.launcher.data_folder import data_dir
+from services.cli.launcher.database import named as named_databases
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
@@ -59,6 +62,7 @@ class Plan:
         envoy: What its configuration is made of.
         elsewhere: Endpoints by server that calls go to beside those here.
         patience: How long things may take.
+        databases: The URLs of databases elsewhere.
     """
 
     servers: Mapping[str, Server]
@@ -70,6 +74,7 @@ class Plan:
     envoy: EnvoySettings
     elsewhere: Mapping[str, tuple[Endpoint, ...]]
     patience: LauncherSettings
+    databases: tuple[SecretStr, ...] = ()
 
     def write_configuration(self) -> None:
         """Writes what Envoy reads at its start. Only whoever holds the data folder may."""
@@ -123,8 +128,8 @@ def make_plan(
 
     Raises:
         NoPlan: They make no mesh.
-        SystemExit: A variable of Envoy's or the launcher's makes no sense; it is named on
-            standard error.
+        SystemExit: A variable of Envoy's, the launcher's or of a server here makes no sense; it is
+            named on standard error.
     """
     folder = data_dir()
     base = _envoy_settings(tls=tls)
@@ -205,7 +210,18 @@ def make_plan(
     edge = None
     if "edge" in base.listeners:
         edge = _shown(base.edge_host, envoy.edge_port)
-    return Plan(servers, tuple(programs), folder, mesh, edge, links, envoy, elsewhere, patience)
+    return Plan(
+        servers,
+        tuple(programs),
+        folder,
+        mesh,
+        edge,
+        links,
+        envoy,
+        elsewhere,
+        patience,
+        named_databases(servers),
+    )
 
 
 def _envoy_settings(*, tls: bool) -> EnvoySettings:
