@@ -75,8 +75,8 @@ def test_a_holder_that_was_killed_does_not_stand_for_the_next(
 def test_a_mesh_that_ends_by_itself_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = iter([4711, None])
-    monkeypatch.setattr(mesh, "holder", lambda _: next(held))
+    monkeypatch.setattr(mesh, "mesh_on", lambda _: 4711)
+    monkeypatch.setattr(mesh, "holder", lambda _: None)
 
     def kill(pid: int, _: int) -> None:
         raise ProcessLookupError(pid)
@@ -91,7 +91,7 @@ def test_a_setting_that_makes_no_sense_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signalled: list[int] = []
-    monkeypatch.setattr(mesh, "holder", lambda _: 4711)
+    monkeypatch.setattr(mesh, "mesh_on", lambda _: 4711)
     monkeypatch.setattr(os, "kill", lambda pid, _: signalled.append(pid))
     monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("VIVA_DRAIN_SECONDS", "long")

@@ -127,7 +127,11 @@ async def test_nothing_is_started_in_a_folder_that_took_the_place_of_its_own(
         data.rename(away)
         data.mkdir()
         await launcher.read_until(f"data folder: {data} is gone, or another lies in its place")
-        assert f"`kill {launcher.process.pid}` stops" in launcher.said
+        stops = f"`kill {launcher.process.pid}` stops"
+        assert stops in launcher.said
+        code, said = await launcher.viva("status")
+        assert code == 1
+        assert stops in said
         os.kill(before, signal.SIGKILL)
         await launcher.read_until("asr: ended (killed by SIGKILL)")
         data.rmdir()

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+import psutil
+
 _OWNER_ONLY = 0o700
 # Who takes the lock writes its number at once.
 _UNNAMED_SECONDS = 1.0
@@ -150,9 +152,19 @@ def left_behind(data_dir: Path) -> int | None:
     For where nobody holds what lies there now.
     """
     for pid, folder in launchers().items():
-        if str(_path(data_dir)).endswith(str(_path(folder))):
+        if folder == data_dir or _tells_its_servers(pid, data_dir):
             return pid
     return None
+
+
+def _tells_its_servers(pid: int, data_dir: Path) -> bool:
+    """Whether what a launcher runs was told this folder, whatever the kernel calls it now."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.Error):
+                if child.environ().get("VIVA_DATA_DIR") == str(data_dir):
+                    return True
+    return False
 
 
 def _lives(pid: int) -> bool:
