@@ -125,6 +125,36 @@ async def test_ctrl_c_ends_the_wait_for_a_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_no_empty_database_takes_the_place_of_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+    [program] = [one for one in make_plan().programs if one.server == POSTGRES]
+    events: asyncio.Queue[str] = asyncio.Queue()
+    log = LogFile(tmp_path / "postgres.log")
+    supervised = Supervised(
+        program, log, lambda _, event: events.put_nowait(event), LauncherSettings()
+    )
+
+    async def happened(what: str) -> None:
+        while what not in await events.get():
+            pass
+
+    folder, away = tmp_path / "postgres", tmp_path / "away"
+    async with asyncio.timeout(GUARD_SECONDS), asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervised.run())
+        await happened("ready")
+        folder.rename(away)
+        assert supervised.signal(signal.SIGKILL)
+        await happened(f"the database in {folder} is gone; mount its disk again")
+        assert not folder.exists()
+        away.rename(folder)
+        await happened("ready")
+        await supervised.stop()
+    log.close()
+
+
+@pytest.mark.slow
 async def test_a_postgresql_whose_processes_all_hang_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

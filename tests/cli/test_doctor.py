@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from services.cli.commands import doctor
 from services.cli.launcher.weights import fault
 from tests.cli.in_process import viva
 from tests.cli.running_mesh import unprepared
+from tests.llm.model_server import Reply, answer, model_server
+from tests.server_process import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +80,43 @@ def test_the_doctor_says_when_the_data_folder_cannot_be_one(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     found = findings(unprepared(tmp_path / "file" / "data"))
     assert "VIVA_DATA_DIR" in found["data folder"]["remedy"]
+
+
+async def test_the_doctor_asks_whether_a_model_that_is_elsewhere_answers(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    variables = {
+        **unprepared(tmp_path),
+        "VIVA_LLM_ENGINE": "openai",
+        "VIVA_LLM_MODEL": "any",
+        "VIVA_LLM_OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "VIVA_EMBED_ENGINE": "triton",
+        "VIVA_EMBED_TRITON_ADDRESS": f"127.0.0.1:{port}",
+    }
+
+    async def told() -> list[tuple[str, str]]:
+        found = await asyncio.to_thread(findings, variables)
+        both = (found["llm's model"], found["embed's model"])
+        return [(one["found"], one["remedy"]) for one in both]
+
+    assert await told() == [
+        (
+            f"http://127.0.0.1:{port}/v1 cannot be reached (VIVA_LLM_OPENAI_BASE_URL)",
+            "start it, or set VIVA_LLM_OPENAI_BASE_URL to where it is",
+        ),
+        (
+            f"Triton at 127.0.0.1:{port} cannot be reached (VIVA_EMBED_TRITON_ADDRESS)",
+            "start it, or set VIVA_EMBED_TRITON_ADDRESS to where it is",
+        ),
+    ]
+    async with model_server(Reply(answer("Hello")), port=port) as model:
+        assert await told() == [
+            (f"http://127.0.0.1:{port}/v1 answers", ""),
+            (f"Triton at 127.0.0.1:{port} answers", ""),
+        ]
+        for status, remedy in ((401, "set VIVA_LLM_OPENAI_API_KEY"), (503, "wait until")):
+            model.models = Reply(status=status)
+            [(_, said), _] = await told()
+            assert said.startswith(remedy)
 
 
 def test_an_envoy_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

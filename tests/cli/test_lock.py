@@ -75,8 +75,8 @@ def test_a_holder_that_was_killed_does_not_stand_for_the_next(
 def test_a_mesh_that_ends_by_itself_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = iter([4711, None])
-    monkeypatch.setattr(mesh, "holder", lambda _: next(held))
+    monkeypatch.setattr(mesh, "mesh_on", lambda _: 4711)
+    monkeypatch.setattr(mesh, "holder", lambda _: None)
 
     def kill(pid: int, _: int) -> None:
         raise ProcessLookupError(pid)
@@ -85,6 +85,20 @@ def test_a_mesh_that_ends_by_itself_is_stopped(
     monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
     result = CliRunner().invoke(app, ["down"])
     assert (result.exit_code, result.output.strip()) == (0, "stopped")
+
+
+def test_a_setting_that_makes_no_sense_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled: list[int] = []
+    monkeypatch.setattr(mesh, "mesh_on", lambda _: 4711)
+    monkeypatch.setattr(os, "kill", lambda pid, _: signalled.append(pid))
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("VIVA_DRAIN_SECONDS", "long")
+    result = CliRunner().invoke(app, ["down"])
+    assert result.exit_code == 2
+    assert "VIVA_DRAIN_SECONDS" in result.output
+    assert signalled == []
 
 
 def test_who_finds_the_folder_held_by_nobody_any_more_takes_it(

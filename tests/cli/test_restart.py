@@ -224,3 +224,25 @@ async def test_a_server_that_envoy_has_nobody_to_call_for_is_not_well(standing: 
         return (await standing.viva("status"))[0] == 0
 
     await until(well)
+
+
+async def test_who_waits_for_an_answer_when_the_mesh_stops_is_told(tmp_path: Path) -> None:
+    """A restart is given up, and one who has not asked yet is left: both without a traceback."""
+    left_out = [f"--without={name}" for name in ("asr", "tts", "llm", "interview", "gateway")]
+    variables = environment(tmp_path)
+    async with launched(variables, PROGRAM, left_out) as launcher:
+        await launcher.read_until(READY)
+        (tmp_path / "embed.slow").touch()
+        launcher.said = ""
+        restarting = asyncio.create_task(launcher.viva("restart", "embed"))
+        await launcher.read_until("embed: starting")
+        folder = os.open(tmp_path / "run", os.O_PATH)
+        _, silent = await asyncio.open_unix_connection(f"/proc/self/fd/{folder}/control.sock")
+        os.close(folder)
+        assert await launcher.viva("down") == (0, "stopped\n")
+        code, said = await restarting
+        silent.close()
+        assert await launcher.end() == 0
+    assert code == 1, said
+    assert "the mesh is stopping; nothing more is replaced" in said
+    assert "Traceback" not in launcher.said

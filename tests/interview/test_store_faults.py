@@ -24,6 +24,7 @@ from services.runtime.errors import InvalidField, ResourceMissing
 from services.runtime.postgres.database import _CONNECTIONS, Server, open_database, until_there
 from services.runtime.postgres.failures import STORE_FAILURES, StoreFailed
 from services.runtime.postgres.migrating import versions
+from services.runtime.postgres.row_security import APPLICATION_ROLE
 from services.runtime.settings import load
 from tests.interview.databases import GUARD_SECONDS, Postgres, start
 from tests.interview.test_store_contract import ME, SECONDS, driven, interview, turn
@@ -355,20 +356,39 @@ async def test_who_only_looks_gives_up_on_a_database_that_hangs(postgres: Postgr
         os.kill(postgres.process.pid, signal.SIGCONT)
 
 
+def told_failures() -> float:
+    return sum(
+        sample.value
+        for metric in STORE_FAILURES.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
+
+
 async def test_a_value_that_cannot_be_stored_is_refused_and_no_failure_of_the_store(
     postgres: Postgres,
 ) -> None:
-    def told() -> float:
-        return sum(
-            sample.value
-            for metric in STORE_FAILURES.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        )
-
     async with opened(await postgres.emptied()) as store:
-        before = told()
+        before = told_failures()
         with pytest.raises(InvalidField):
             await store.find_by_key("ann", "a\x00b")
-        assert told() == before
+        assert told_failures() == before
         assert await store.find_by_key("ann", "ab") is None
+
+
+async def test_a_connection_that_cannot_be_made_is_nobodys_value(postgres: Postgres) -> None:
+    """PostgreSQL calls a role that is not there an invalid parameter, as it does a bad value."""
+    admin = await postgres.connect()
+    async with open_database(await postgres.emptied(), SECONDS) as database:
+        before = told_failures()
+        await admin.execute(f"ALTER ROLE {APPLICATION_ROLE} RENAME TO elsewhere")
+        try:
+            with pytest.raises(StoreFailed):
+                async with database.connection("find"):
+                    pass
+            assert told_failures() == before + 1
+        finally:
+            await admin.execute(f"ALTER ROLE elsewhere RENAME TO {APPLICATION_ROLE}")
+            await admin.close()
+        async with database.connection("find") as connection:
+            assert await connection.fetchval("SELECT 1") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import email.utils
 import json
 import time
@@ -73,6 +74,21 @@ async def test_pieces_come_as_they_are_sent_then_the_servers_usage() -> None:
     assert finish.usage.completion_tokens == 3
     assert server.authorizations == [f"Bearer {KEY}"]
     assert server.requests[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_a_password_in_the_servers_url_is_sent_and_not_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    async with model_server(HELLO) as server:
+        url = server.url.replace("//", "//ann:hunter2@")
+        async with open_engine(Remote(url, "small", read_seconds=5)) as engine:
+            await ask(engine)
+            assert "hunter2" not in engine.describe().device
+    [sent] = server.authorizations
+    assert base64.b64decode(sent.removeprefix("Basic ")) == b"ann:hunter2"
+    assert "chat/completions" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 async def test_what_a_request_leaves_open_is_sent_as_the_contract_says() -> None:

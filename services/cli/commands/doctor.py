@@ -21,13 +21,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge.envoy.binary import arguments
-from services.cli.calls import AsJson, out, print_json
-from services.cli.launcher import gpu
+from services.cli.calls import AsJson, out, print_json, running_here
+from services.cli.launcher import gpu, upstreams
 from services.cli.launcher.data_folder import data_dir
 from services.cli.launcher.lock import holder
 from services.cli.launcher.plan import POSTGRES, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
-from services.cli.launcher.programs import NoPlan
+from services.cli.launcher.programs import SERVICES, NoPlan
 from services.cli.launcher.weights import Packaged, fault, is_whole, prepared, wanted
 from services.cli.variables import misspelt, settings_classes
 from services.runtime.errors import ResourceMissing
@@ -188,6 +188,18 @@ def _gpu() -> Iterator[Finding]:
         )
 
 
+def _upstreams() -> Iterator[Finding]:
+    for server in SERVICES:
+        if (asked := upstreams.upstream(server)) is None:
+            continue
+        found = asyncio.run(upstreams.fault(asked))
+        yield Finding(
+            f"{server}'s model",
+            found.what if found else f"{asked.shown} answers",
+            found.remedy if found else "",
+        )
+
+
 def _packaged(weights: Packaged) -> Finding:
     faults = {package: wrong for package in weights.packages if (wrong := fault(package))}
     if faults:
@@ -245,7 +257,7 @@ def _postgres() -> Iterator[Finding]:
         yield Finding("PostgreSQL", "not used: interviews are forgotten with their server")
         return
     server = server_of(settings)
-    if settings.database_url is None and _holder() is None:
+    if settings.database_url is None and not _embedded_runs():
         yield _packaged_postgres(embedded.program)
         return
     try:
@@ -261,6 +273,14 @@ def _postgres() -> Iterator[Finding]:
             "; the next start of the interview server, or `viva migrate`, makes them" if old else ""
         )
         yield Finding("PostgreSQL", f"{server.shown}, {made}{due}")
+
+
+def _embedded_runs() -> bool:
+    """Whether the mesh on the data folder has a PostgreSQL of its own: not every one needs it."""
+    found = running_here()
+    return found is not None and any(
+        entry.server == POSTGRES and entry.status for entry in found.entries
+    )
 
 
 def _packaged_postgres(program: Callable[[str], Path]) -> Finding:
@@ -310,4 +330,4 @@ def _holder() -> int | None:
 
 _Check = Callable[[], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (_system, _machine, _disk, _libraries, _envoy)
-_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _gpu, _postgres, _ports)
+_CHECKS_OF_SETTINGS: tuple[_Check, ...] = (_weights, _gpu, _upstreams, _postgres, _ports)

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from services.cli.calls import err, refuse, run, tell
 from services.cli.commands.fetch import fetch_missing
-from services.cli.commands.status import describe, rights
+from services.cli.commands.status import describe, mesh_on, rights
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer, RestartFailed, UnknownServer
 from services.cli.launcher.data_folder import data_dir
@@ -31,6 +31,7 @@ from services.cli.launcher.fetching import FetchFailed
 from services.cli.launcher.lock import AlreadyRunning, holder, lock
 from services.cli.launcher.mesh import Mesh
 from services.cli.launcher.output import Output
+from services.cli.launcher.overview import Overview
 from services.cli.launcher.plan import STOP_ORDER, Plan, make_plan
 from services.cli.launcher.ports import PortTaken, check_ports
 from services.cli.launcher.process import StartFailed, stop_seconds
@@ -166,7 +167,8 @@ async def _run(plan: Plan, output: Output) -> None:
             loop.add_signal_handler(number, asked_to_stop)
 
     async def announce() -> None:
-        table = await describe(await mesh.overview())
+        overview = await mesh.overview()
+        table = await describe(overview)
         progress.close()
         output.out.print(table)
         scheme = "https" if plan.envoy.tls else "http"
@@ -179,7 +181,8 @@ async def _run(plan: Plan, output: Output) -> None:
                 link += f"from a phone or another machine, one of\n{others}\n"
         also = f", edge {edge} (gRPC-Web, JSON)" if plan.edge else ""
         output.out.print(
-            f"\n[bold green]ready to talk[/]  {link}mesh {plan.mesh} (gRPC){also}\n"
+            f"\n[bold green]ready to talk[/]{_without(overview)}  {link}"
+            f"mesh {plan.mesh} (gRPC){also}\n"
             f"[dim]logs in {plan.data_dir / 'logs'}; Ctrl-C stops everything[/]",
             soft_wrap=True,
         )
@@ -189,6 +192,16 @@ async def _run(plan: Plan, output: Output) -> None:
             note = partial(progress.note, "interview")
             await _unless(stop, until_let_in(plan.patience.database_seconds, note))
         await mesh.run(announce, stop)
+
+
+def _without(overview: Overview) -> str:
+    """Which servers do not serve, for want of what is elsewhere."""
+    lacks = {entry.server: entry.lacks for entry in overview.entries if entry.lacks}
+    if not lacks:
+        return ""
+    told = "".join(f", without {server}: {escape(why)}" for server, why in lacks.items())
+    it, comes = ("it", "it comes") if len(lacks) == 1 else ("them", "they come")
+    return f"{told}; interviews go on without {it}, and use {it} when {comes}\n"
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -242,15 +255,16 @@ class _Progress:
 def down() -> None:
     """Stop the running mesh in order."""
     folder = data_dir()
+    longest = _longest_stop(load(LauncherSettings))
     with rights(folder):
-        pid = holder(folder)
+        pid = mesh_on(folder)
         if pid is None:
             err.print(f"no mesh runs on {folder}")
             return
         with suppress(ProcessLookupError):  # It has ended by itself.
             os.kill(pid, signal.SIGTERM)
         with err.status("stopping …"):
-            until = time.monotonic() + _longest_stop(load(LauncherSettings))
+            until = time.monotonic() + longest
             while holder(folder) == pid:
                 if time.monotonic() > until:
                     tell(f"process {pid} does not stop; kill -9 {pid}")
@@ -281,7 +295,7 @@ def restart(
         err.print(f"{time.monotonic() - began:6.1f} s  {escape(name)}: {escape(event)}")
 
     with rights(folder):
-        if holder(folder) is None:
+        if mesh_on(folder) is None:
             err.print(f"no mesh runs on {folder}; `viva up` starts one")
             raise typer.Exit(3)
         try:

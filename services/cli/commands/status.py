@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import psutil
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -20,10 +23,13 @@ from services.cli.commands.models import Models, list_models
 from services.cli.launcher import control
 from services.cli.launcher.control import NoAnswer
 from services.cli.launcher.data_folder import data_dir
-from services.cli.launcher.lock import holder
+from services.cli.launcher.lock import holder, left_behind
 from services.cli.launcher.overview import Overview
 
 _MODELS_SECONDS = 10.0
+_METRICS_SECONDS = 2.0
+# docs/metrics.md
+_WAITING = "viva_interview_sessions_waiting"
 _PIPE_COLUMNS = 1000
 _NUMBERS = frozenset({"port", "pid", "memory", "ready in", "up"})
 
@@ -44,11 +50,28 @@ def rights(folder: Path) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def mesh_on(folder: Path) -> int | None:
+    """The process that runs a mesh on the data folder; None when none does.
+
+    Raises:
+        OSError: As `holder` does; for `rights` to tell.
+        typer.Exit: One runs whose data folder this was; it is named.
+    """
+    pid = holder(folder)
+    if pid is None and (left := left_behind(folder)) is not None:
+        tell(
+            f"process {left} runs a mesh whose data folder {folder} is gone, or another lies in its"
+            f" place; mount its disk again, or `kill {left}` stops it"
+        )
+        raise typer.Exit(1)
+    return pid
+
+
 def status(as_json: AsJson = False) -> None:
     """Show what runs: process, health, model, device, memory."""
     folder = data_dir()
     with rights(folder):
-        pid = holder(folder)
+        pid = mesh_on(folder)
         if pid is None:
             if as_json:
                 print_json({"running": False, "servers": []})
@@ -61,13 +84,26 @@ def status(as_json: AsJson = False) -> None:
             tell(f"process {pid} does not answer; if that lasts, kill -9 {pid}")
             raise typer.Exit(1) from None
     servers = run(_servers(overview))
+    waiting = run(_waiting(overview))
     if as_json:
         print_json(
-            {"running": True, "mesh": overview.mesh, "edge": overview.edge, "servers": servers}
+            {
+                "running": True,
+                "mesh": overview.mesh,
+                "edge": overview.edge,
+                "servers": servers,
+                "interviews_waiting": waiting,
+            }
         )
     else:
         _show(overview, servers)
-    if any(server["health"] != "SERVING" for server in servers):
+        if waiting:
+            out.print(
+                f"[red]interviews wait:[/] {waiting} cannot be stored now; see the database, its"
+                f" disk, and {escape(str(folder / 'logs' / 'interview.log'))}",
+                soft_wrap=True,
+            )
+    if waiting or any(server["health"] != "SERVING" for server in servers):
         raise typer.Exit(1)
 
 
@@ -112,6 +148,9 @@ def _show(overview: Overview, servers: Sequence[Mapping[str, Any]]) -> None:
     # A pipe has no width.
     console = out if out.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
     console.print(table)
+    for entry in overview.entries:
+        if entry.lacks:
+            out.print(f"[red]{entry.name}:[/] {escape(entry.lacks)}", soft_wrap=True)
     edge = f", edge {overview.edge}" if overview.edge else ""
     out.print(f"[dim]mesh {overview.mesh}{edge}[/]")
 
@@ -164,6 +203,7 @@ async def _servers(overview: Overview) -> list[dict[str, Any]]:
                 "metrics": entry.metrics,
                 "pid": pid,
                 "health": entry.health,
+                "lacks": entry.lacks,
                 "called": state.called if state else True,
                 "model": model,
                 "device": device,
@@ -174,6 +214,22 @@ async def _servers(overview: Overview) -> list[dict[str, Any]]:
             }
         )
     return servers
+
+
+async def _waiting(overview: Overview) -> int:
+    """How many interviews wait until they can be stored, as their servers here count them."""
+    pages = [e.metrics for e in overview.entries if e.server == "interview" and e.metrics]
+    async with httpx.AsyncClient(timeout=_METRICS_SECONDS) as client:
+
+        async def asked(page: str) -> float:
+            try:
+                answer = await client.get(f"http://{page}/metrics")
+            except httpx.HTTPError:  # Its health tells.
+                return 0
+            counts = (line.partition(" ") for line in answer.text.splitlines())
+            return sum(float(count) for name, _, count in counts if name == _WAITING)
+
+        return round(sum(await asyncio.gather(*map(asked, pages))))
 
 
 def _model(answer: Models | grpc.aio.AioRpcError | None) -> tuple[str, str]:

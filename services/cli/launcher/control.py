@@ -68,8 +68,8 @@ async def serving(mesh: Controlled, data_dir: Path) -> AsyncIterator[None]:
     """Answers on the socket until the scope ends."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Whoever asked may be gone before the answer is.
-        with suppress(ConnectionError):
+        # Whoever asked may be gone before the answer is, and the launcher before the question.
+        with suppress(ConnectionError, asyncio.CancelledError):
             await _answer(mesh, reader, writer)
         writer.close()
 

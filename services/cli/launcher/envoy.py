@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 
@@ -42,16 +42,21 @@ class Envoy:
         self._plan = plan
         self._admin = Endpoint(reachable(plan.envoy.admin_host), plan.envoy.admin_port)
 
-    async def until_serving(self, within: float) -> None:
+    async def until_serving(self, within: float, without: Collection[str] = ()) -> None:
         """Waits until Envoy has found every service of the servers here healthy.
 
+        Args:
+            within: For so many seconds.
+            without: Servers that it is not waited for.
+
         Raises:
-            EnvoyDisagrees: It has not, within so many seconds; the message names the services.
+            EnvoyDisagrees: It has not; the message names the services.
         """
         missing: list[str] = []
+        wanted = self._plan.wanted_clusters(without)
 
         def found(seen: Mapping[str, Collection[Endpoint]]) -> bool:
-            missing[:] = [name for name in self._plan.wanted_clusters() if not seen.get(name)]
+            missing[:] = [name for name in wanted if not seen.get(name)]
             return not missing
 
         try:
@@ -145,17 +150,18 @@ class Envoy:
 
         Not longer than the plan's `drain_seconds`; not at all when Envoy does not answer.
         """
-        async with self._whole_admin() as admin:
-            try:
-                async with asyncio.timeout(self._plan.patience.drain_seconds):
-                    # Callers are told to go away with every answer …
-                    await admin.post("/healthcheck/fail")
-                    # … and can't come back.
-                    await admin.post("/drain_listeners")
-                    while await _running(admin):  # noqa: ASYNC110 - no event comes
-                        await asyncio.sleep(POLL_SECONDS)
-            except (TimeoutError, httpx.HTTPError):
-                return
+        # An OSError: it took too long, or its folder is gone.
+        with suppress(OSError, httpx.HTTPError):
+            async with (
+                self._whole_admin() as admin,
+                asyncio.timeout(self._plan.patience.drain_seconds),
+            ):
+                # Callers are told to go away with every answer …
+                await admin.post("/healthcheck/fail")
+                # … and can't come back.
+                await admin.post("/drain_listeners")
+                while await _running(admin):  # noqa: ASYNC110 - no event comes
+                    await asyncio.sleep(POLL_SECONDS)
 
     @asynccontextmanager
     async def _whole_admin(self) -> AsyncIterator[httpx.AsyncClient]:

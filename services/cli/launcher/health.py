@@ -26,8 +26,17 @@ Clusters = Mapping[str, Any]
 
 async def ready(program: Program) -> None:
     """Waits until the program takes calls, however long that is."""
+    await _until(program, {"SERVING"})
+
+
+async def started(program: Program) -> None:
+    """Waits until the program is there, whether or not it takes calls: what it needs may not be."""
+    await _until(program, {"SERVING", "NOT_SERVING"})
+
+
+async def _until(program: Program, wanted: Collection[str]) -> None:
     async with _health_of(program) as ask:
-        while await ask(2.0) != "SERVING":  # noqa: ASYNC110 - no event comes
+        while await ask(2.0) not in wanted:  # noqa: ASYNC110 - no event comes
             await asyncio.sleep(POLL_SECONDS)
 
 

@@ -6,10 +6,12 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+import psutil
 
 _OWNER_ONLY = 0o700
 # Who takes the lock writes its number at once.
@@ -26,6 +28,27 @@ class AlreadyRunning(Exception):
 def run_folder(data_dir: Path) -> Path:
     """Where a running mesh keeps what others need to find it; for its owner alone."""
     return data_dir / "run"
+
+
+class Standing:
+    """A run folder as it was: its disk may be unmounted, and an empty folder take its place."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Remembers the one of the data folder, which is held."""
+        self._folder = run_folder(data_dir)
+        self._was = self._now()
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = self._folder.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is still where it was."""
+        return self._now() == self._was
 
 
 @contextmanager
@@ -96,6 +119,52 @@ def holder(data_dir: Path) -> int | None:
                 handle.seek(0)
     except FileNotFoundError:
         return None
+
+
+def launchers() -> Mapping[int, Path]:
+    """The processes that hold data folders on this machine, as far as this user may know.
+
+    Each with its folder, as the kernel tells it: of a disk that was unmounted, from its root on.
+    """
+    found: dict[int, Path] = {}
+    with suppress(OSError):
+        own = Path("/proc/self/ns/mnt").readlink()
+        for line in Path("/proc/locks").read_text().splitlines():
+            match line.split():
+                case [_, "FLOCK", _, "WRITE", pid, *_]:
+                    with suppress(OSError):
+                        if Path(f"/proc/{pid}/ns/mnt").readlink() == own:
+                            found |= {int(pid): folder for folder in _folders_of(pid)}
+    return found
+
+
+def _folders_of(pid: str) -> Iterator[Path]:
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            held = Path(str(file.readlink()).removesuffix(" (deleted)"))
+            if held.parts[-2:] == _path(Path()).parts:
+                yield held.parents[1]
+
+
+def left_behind(data_dir: Path) -> int | None:
+    """The launcher that held the data folder before it was gone or another took its place.
+
+    For where nobody holds what lies there now.
+    """
+    for pid, folder in launchers().items():
+        if folder == data_dir or _tells_its_servers(pid, data_dir):
+            return pid
+    return None
+
+
+def _tells_its_servers(pid: int, data_dir: Path) -> bool:
+    """Whether what a launcher runs was told this folder, whatever the kernel calls it now."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.Error):
+                if child.environ().get("VIVA_DATA_DIR") == str(data_dir):
+                    return True
+    return False
 
 
 def _lives(pid: int) -> bool:

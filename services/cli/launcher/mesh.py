@@ -12,12 +12,14 @@ from signal import Signals
 
 from services.cli.launcher import control
 from services.cli.launcher.control import Note, RestartFailed, SignalFailed, UnknownServer
+from services.cli.launcher.database import databases
 from services.cli.launcher.envoy import Envoy, EnvoyDisagrees
 from services.cli.launcher.health import Clusters, health
+from services.cli.launcher.lock import Standing
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.overview import Entry, Overview
 from services.cli.launcher.plan import ENVOY, STOP_ORDER, Plan
-from services.cli.launcher.process import StartFailed, Supervised
+from services.cli.launcher.process import FOLDER_SECONDS, StartFailed, Supervised
 from services.cli.launcher.programs import Program
 from services.runtime.logs import log
 
@@ -39,6 +41,7 @@ class Mesh:
         self._told = [changed]
         self._started = time.time()
         self._logs: dict[str, LogFile] = {}
+        self._folder = Standing(plan.data_dir)
         self._members = [self._supervised(program) for program in plan.programs]
         self._envoy = Envoy(plan)
         self._tasks = asyncio.TaskGroup()
@@ -50,7 +53,13 @@ class Mesh:
         if name not in self._logs:
             path = self.plan.data_dir / "logs" / f"{name}.log"
             self._logs[name] = LogFile(path, lambda event: self._note(name, event))
-        return Supervised(program, self._logs[name], self._note, self.plan.patience)
+        return Supervised(
+            program,
+            self._logs[name],
+            self._note,
+            self.plan.patience,
+            lambda: self._folder.is_there,
+        )
 
     def _note(self, name: str, event: str) -> None:
         for tell in self._told:
@@ -78,7 +87,9 @@ class Mesh:
                     tasks.create_task(self._bring_up(each, give_up)) for each in self._members
                 ]
                 coming.append(tasks.create_task(self._announce(ready, give_up)))
+                coming.append(tasks.create_task(self._watch_folder()))
                 await stop.wait()
+                self._up = False
                 for task in (*coming, *filter(None, [self._restarting])):
                     task.cancel()
                 await self._stop()
@@ -102,14 +113,32 @@ class Mesh:
         except StartFailed as error:
             give_up(error)
 
+    async def _watch_folder(self) -> None:
+        there = True
+        while True:
+            await asyncio.sleep(FOLDER_SECONDS)
+            if there == self._folder.is_there:
+                continue
+            there = not there
+            self._note(
+                "data folder",
+                "is there again"
+                if there
+                else f"{self.plan.data_dir} is gone, or another lies in its place; nothing is"
+                f" started there: mount its disk again, or `kill {os.getpid()}` stops this mesh",
+            )
+
     async def _announce(
         self, ready: Callable[[], Awaitable[None]], give_up: Callable[[StartFailed], None]
     ) -> None:
         for member in list(self._members):
             await member.ready.wait()
         self._note(ENVOY, "looking for the servers")
+        serving = {member.program.server for member in self._members if member.has_served}
         try:
-            await self._envoy.until_serving(self.plan.patience.ready_seconds)
+            await self._envoy.until_serving(
+                self.plan.patience.ready_seconds, self.plan.servers.keys() - serving
+            )
         except EnvoyDisagrees as error:
             give_up(StartFailed(f"{error} after {self.plan.patience.ready_seconds:g} s"))
             return
@@ -159,7 +188,7 @@ class Mesh:
             RestartFailed: A replacement could not take over; the old one still runs.
         """
         if not self._up:
-            raise RestartFailed("the mesh is still starting")
+            raise RestartFailed("the mesh is still starting, or stopping")
         if self._restarting is not None:
             raise RestartFailed("a restart is already under way")
         if unknown := [name for name in servers if name not in self.plan.servers]:
@@ -167,12 +196,15 @@ class Mesh:
             raise UnknownServer(f"no {' or '.join(unknown)} runs here; these do: {here}")
         self._told.append(note)
         # Its own task, so that it goes on when whoever asked for it goes away.
-        self._restarting = self._tasks.create_task(self._replace_all(servers))
+        self._restarting = restarting = self._tasks.create_task(self._replace_all(servers))
         try:
-            if failure := await asyncio.shield(self._restarting):
-                raise failure
+            await asyncio.wait([restarting])
         finally:
             self._told.remove(note)
+        if restarting.cancelled():
+            raise RestartFailed("the mesh is stopping; nothing more is replaced")
+        if failure := restarting.result():
+            raise failure
 
     async def _replace_all(self, servers: Sequence[str]) -> RestartFailed | None:
         try:
@@ -202,7 +234,8 @@ class Mesh:
             await self._start(new)
             new.status.called = True
             self._publish(server.name)
-            await self._envoy.until_called(server.name, new.program.endpoint)
+            if new.has_served:
+                await self._envoy.until_called(server.name, new.program.endpoint)
             old.status.called = False
             self._publish(server.name)
             await self._envoy.until_left(server.name, old.program.endpoint)
@@ -247,6 +280,9 @@ class Mesh:
         members = list(self._members)
         known = await self._envoy.known()
         words = await asyncio.gather(*(self._health(member.program, known) for member in members))
+        lacks = await asyncio.gather(
+            *(_lack(member, word) for member, word in zip(members, words, strict=True))
+        )
         here = [
             Entry(
                 name=member.program.name,
@@ -255,8 +291,9 @@ class Mesh:
                 metrics=member.program.metrics,
                 health=word,
                 status=member.status,
+                lacks=lack,
             )
-            for member, word in zip(members, words, strict=True)
+            for member, word, lack in zip(members, words, lacks, strict=True)
         ]
         away = [
             Entry(
@@ -276,5 +313,9 @@ class Mesh:
             self.plan.edge,
             tuple(self.plan.links),
             self.plan.envoy.tls,
-            (*here, *away),
+            (*here, *away, *await databases(self.plan.databases)),
         )
+
+
+async def _lack(member: Supervised, health: str) -> str:
+    return "" if health == "SERVING" or not member.status.called else await member.lack()

@@ -37,6 +37,7 @@ class Entry:
         metrics: Where it shows metrics, host and port; None for none.
         health: In a word: SERVING, NOT_SERVING, SERVICE_UNKNOWN or UNREACHABLE.
         status: Of its process; None for a server elsewhere.
+        lacks: What keeps it from serving that is elsewhere, in words; empty where nothing does.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entry:
     metrics: str | None
     health: str
     status: Status | None
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

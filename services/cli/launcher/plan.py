@@ -10,15 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from edge.envoy import binary, bootstrap
 from edge.envoy.contracts import contracts
 from edge.envoy.settings import DEFAULT_PORTS, HTTP_PORTS, Endpoint, EnvoySettings
 from edge.envoy.tls import BadCertificate
 from services.cli.launcher.addresses import is_local, leads_here, own_names, reachable
 from services.cli.launcher.data_folder import data_dir
+from services.cli.launcher.database import named as named_databases
 from services.cli.launcher.lock import run_folder
 from services.cli.launcher.programs import MOST_REPLICAS, SERVICES, NoPlan, Program, Server
 from services.cli.launcher.settings import LauncherSettings
+from services.cli.launcher.upstreams import upstream
 from services.runtime.addresses import authority
 from services.runtime.listening import is_loopback
 from services.runtime.settings import load
@@ -59,6 +63,7 @@ class Plan:
         envoy: What its configuration is made of.
         elsewhere: Endpoints by server that calls go to beside those here.
         patience: How long things may take.
+        databases: The URLs of databases elsewhere.
     """
 
     servers: Mapping[str, Server]
@@ -70,6 +75,7 @@ class Plan:
     envoy: EnvoySettings
     elsewhere: Mapping[str, tuple[Endpoint, ...]]
     patience: LauncherSettings
+    databases: tuple[SecretStr, ...] = ()
 
     def write_configuration(self) -> None:
         """Writes what Envoy reads at its start. Only whoever holds the data folder may.
@@ -106,10 +112,11 @@ class Plan:
                 taken[self.envoy.bridge_port] = "bridge listener"
         return taken
 
-    def wanted_clusters(self) -> Collection[str]:
+    def wanted_clusters(self, without: Collection[str] = ()) -> Collection[str]:
         """The clusters that Envoy must find healthy before the mesh is ready: of servers here."""
         clusters = bootstrap.checked_clusters(self.envoy)
-        return [name for name, server in clusters.items() if server in self.servers]
+        wanted = self.servers.keys() - without
+        return [name for name, server in clusters.items() if server in wanted]
 
 
 def make_plan(
@@ -129,8 +136,8 @@ def make_plan(
 
     Raises:
         NoPlan: They make no mesh.
-        SystemExit: A variable of Envoy's or the launcher's makes no sense; it is named on
-            standard error.
+        SystemExit: A variable of Envoy's, the launcher's or of a server here makes no sense; it is
+            named on standard error.
     """
     folder = data_dir()
     base = _envoy_settings(tls=tls)
@@ -211,7 +218,18 @@ def make_plan(
     edge = None
     if "edge" in base.listeners:
         edge = _shown(base.edge_host, envoy.edge_port)
-    return Plan(servers, tuple(programs), folder, mesh, edge, links, envoy, elsewhere, patience)
+    return Plan(
+        servers,
+        tuple(programs),
+        folder,
+        mesh,
+        edge,
+        links,
+        envoy,
+        elsewhere,
+        patience,
+        named_databases(servers),
+    )
 
 
 def _envoy_settings(*, tls: bool) -> EnvoySettings:
@@ -299,7 +317,15 @@ def _server(
     command = (sys.executable, "-m", module)
     advertised = _advertised(f"{prefix}_ADVERTISE", offset) if name == "interview" else None
     return Server(
-        name, command, environment, endpoint, metrics_port, count, shared_ports, advertised
+        name,
+        command,
+        environment,
+        endpoint,
+        metrics_port,
+        count,
+        shared_ports,
+        advertised,
+        upstream(name),
     )
 
 
@@ -348,6 +374,8 @@ def _postgres(data_dir: Path) -> Program:
         socket=True,
         # In order, without waiting for its clients: those of ours have stopped before.
         stop_signal=signal.SIGINT,
+        # What is gone was there: an empty database in its place would take its name.
+        again=("--existing",),
     )
 
 

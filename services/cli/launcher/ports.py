@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
 import psutil
 
+from services.cli.launcher.lock import launchers
 from services.cli.launcher.plan import Plan
 
 
@@ -28,7 +33,8 @@ def check_ports(plan: Plan) -> None:
         if port in listening
     ]
     if taken:
-        taken[-1] += "; stop it, or `viva up --offset N` to move all ports"
+        meshes = _meshes({listening[port] for port in plan.ports if port in listening})
+        taken[-1] += f"; stop it{meshes}, or `viva up --offset N` to move all ports"
         raise PortTaken("\n".join(taken))
 
 
@@ -37,3 +43,14 @@ def _owner(pid: int | None) -> str:
         return f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
     except psutil.NoSuchProcess:  # it has just ended
         return f"process {pid}"
+
+
+def _meshes(pids: Collection[int | None]) -> str:
+    """What stops the meshes that processes belong to."""
+    running = launchers()
+    found: dict[int, Path] = {}
+    for pid in pids:
+        with suppress(psutil.Error):
+            family = psutil.Process(pid).parents() if pid else []
+            found |= {one.pid: running[one.pid] for one in family if one.pid in running}
+    return "".join(f" (`kill {pid}` stops the mesh on {folder})" for pid, folder in found.items())

@@ -14,11 +14,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import psutil
 
-from services.cli.launcher.health import hung, ready
+from services.cli.launcher.health import hung, ready, started
 from services.cli.launcher.logfile import LogFile
 from services.cli.launcher.overview import Status
 from services.cli.launcher.programs import Program
 from services.cli.launcher.settings import LauncherSettings
+from services.cli.launcher.upstreams import fault
 from services.runtime.exit_statuses import EXIT_DEVICE_LOST, EXIT_RESOURCE_MISSING
 
 FIRST_BACKOFF_SECONDS = 0.5
@@ -34,6 +35,11 @@ KEPT_LINES = 8
 LAST_LINES_SECONDS = 1.0
 # How often it is told that something still does not serve.
 STILL_SECONDS = 30.0
+# A server that runs, and says that it does not serve, is waited for this long if its model is
+# elsewhere; before it is told that it is not ready.
+UPSTREAM_SECONDS = 25.0
+# How often it is looked for a folder that is gone.
+FOLDER_SECONDS = 0.5
 
 
 def stop_seconds(patience: LauncherSettings) -> float:
@@ -46,7 +52,12 @@ class StartFailed(Exception):
 
 
 class Supervised:
-    """A program that is kept running. `run` is its life; `stop` ends it."""
+    """A program that is kept running. `run` is its life; `stop` ends it.
+
+    Attributes:
+        ready: Set once it was ready: it served, or lacked nothing but what is elsewhere.
+        has_served: Whether it has served since it was started last.
+    """
 
     def __init__(
         self,
@@ -54,6 +65,7 @@ class Supervised:
         log: LogFile,
         changed: Callable[[str, str], None],
         patience: LauncherSettings,
+        folder_is_there: Callable[[], bool] = lambda: True,
     ) -> None:
         """Takes the program, where its output goes, whom to tell `(name, event)`, and how long.
 
@@ -62,17 +74,21 @@ class Supervised:
             log: Takes its output.
             changed: Called with its name and what has happened.
             patience: How long things may take.
+            folder_is_there: Says whether the data folder is the one it belongs to; while it is not
+                nothing is started.
         """
         self.program = program
         self.status = Status()
         self.log = log
         self._changed = changed
         self._patience = patience
+        self._folder_is_there = folder_is_there
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._late = False
         self._last: deque[str] = deque(maxlen=KEPT_LINES)
         self.ready = asyncio.Event()
+        self.has_served = False
 
     async def run(self) -> None:
         """Starts the program and starts it again whenever it ends, until `stop`.
@@ -87,12 +103,18 @@ class Supervised:
         backoff = FIRST_BACKOFF_SECONDS
         failed_starts = 0
         while not self._stopping.is_set():
+            if not self._folder_is_there():
+                await self._stopped_within(FOLDER_SECONDS)
+                continue
             began = time.monotonic()
             end = await self._run_once()
             if self._stopping.is_set():
                 return
             failed_starts += 1
             hopeless = end == EXIT_RESOURCE_MISSING or self._late
+            if not self.ready.is_set() and await self._upstream_is_away():
+                # Nothing is wrong here: it is tried again as if it had been ready.
+                self.ready.set()
             if not self.ready.is_set() and (hopeless or failed_starts >= MOST_FAILED_STARTS):
                 # At once: whoever stops the others first has to be patient.
                 self._changed(self.program.name, f"does not start{self._last_line}")
@@ -107,19 +129,35 @@ class Supervised:
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.status.restarts += 1
 
+    async def _upstream_is_away(self) -> bool:
+        upstream = self.program.upstream
+        found = await fault(upstream) if upstream else None
+        return found is not None and found.away
+
+    async def lack(self) -> str:
+        """What keeps it from serving that is elsewhere, in words."""
+        upstream = self.program.upstream
+        if upstream is None:
+            return ""
+        found = await fault(upstream)
+        unused = f"{upstream.shown} cannot be used ({upstream.variable}); see {self.log.path}"
+        return found.what if found else unused
+
     async def _pause(self, seconds: float, end: int | Exception) -> None:
         what = "not started" if isinstance(end, Exception) else "ended"
         why = "" if self.status.ready_in is not None else self._last_line
         self._changed(self.program.name, f"{what} ({_words(end)}), again in {seconds:g} s{why}")
-        try:
+        await self._stopped_within(seconds)
+
+    async def _stopped_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-        except TimeoutError:
-            pass
 
     async def _run_once(self) -> int | Exception:
         """Its exit status, or what kept it from being started."""
         self.status.ready_in = None
+        self.has_served = False
         self._late = False
         self._last.clear()
         async with AsyncExitStack() as held:
@@ -151,6 +189,7 @@ class Supervised:
             return await asyncio.create_subprocess_exec(
                 *child,
                 *program.command,
+                *(program.again if self.ready.is_set() else ()),
                 env={**os.environ, **program.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
@@ -173,7 +212,7 @@ class Supervised:
         try:
             async with asyncio.timeout(self._patience.ready_seconds), asyncio.TaskGroup() as tasks:
                 telling = tasks.create_task(self._tell_that_it_is_not_ready())
-                await ready(self.program)
+                await self._until_ready()
                 telling.cancel()
         except TimeoutError:
             self._late = True
@@ -181,9 +220,31 @@ class Supervised:
             return
         self.status.ready_in = time.monotonic() - began
         self.ready.set()
-        self._changed(self.program.name, "ready")
-        await hung(self.program, self._patience.liveness_seconds)
+        if self.has_served:
+            self._changed(self.program.name, "ready")
+        else:
+            self._changed(self.program.name, f"does not serve: {await self.lack()}")
+        async with asyncio.TaskGroup() as tasks:
+            coming = tasks.create_task(self._tell_when_it_serves())
+            await hung(self.program, self._patience.liveness_seconds)
+            coming.cancel()
         self._kill(process, f"no answer for {self._patience.liveness_seconds:g} s, killed")
+
+    async def _until_ready(self) -> None:
+        """Until it serves; or, if its model is elsewhere, not much longer than until it runs."""
+        within = min(UPSTREAM_SECONDS, self._patience.ready_seconds / 2)
+        try:
+            async with asyncio.timeout(within if self.program.upstream else None):
+                await ready(self.program)
+            self.has_served = True
+        except TimeoutError:
+            await started(self.program)
+
+    async def _tell_when_it_serves(self) -> None:
+        if not self.has_served:
+            await ready(self.program)
+            self.has_served = True
+            self._changed(self.program.name, "ready")
 
     async def _tell_that_it_is_not_ready(self) -> None:
         waited = 0.0

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge.envoy.contracts import REFLECTION_SERVICES
 from edge.envoy.settings import Endpoint
 from services.cli.launcher.addresses import free
+from services.cli.launcher.upstreams import Upstream
 
 SERVICES: Mapping[str, str] = {
     "embed": "viva.embed.v1.EmbedService",
@@ -17,7 +19,8 @@ SERVICES: Mapping[str, str] = {
     "llm": "viva.llm.v1.LlmService",
     "interview": "viva.interview.v1.InterviewService",
     "gateway": "viva.account.v1.AccountService",
-    "reflection": "",
+    # Not the whole mesh's: of that, servers elsewhere are a part.
+    "reflection": REFLECTION_SERVICES[0],
 }
 """The service whose health says that a server is ready."""
 
@@ -50,6 +53,8 @@ class Program:
         socket: Whether it listens at a Unix socket.
         stop_signal: What asks it to stop.
         shared_ports: What else it listens on, together with the server's other replicas.
+        again: Arguments of each start after it was ready once.
+        upstream: Where its model is, if not in itself: what it can be started without.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Program:
     socket: bool = False
     stop_signal: int = signal.SIGTERM
     shared_ports: tuple[int, ...] = ()
+    again: tuple[str, ...] = ()
+    upstream: Upstream | None = None
 
     @property
     def metrics(self) -> str | None:
@@ -95,6 +102,7 @@ class Server:
         replicas: How many run here.
         shared_ports: What else its replicas listen on together, by the variable that says so.
         advertised: Where those of other machines reach its first replica; None: where it listens.
+        upstream: Where its model is, if not in itself.
     """
 
     name: str
@@ -105,6 +113,7 @@ class Server:
     replicas: int
     shared_ports: Mapping[str, int] = field(default_factory=dict)
     advertised: Endpoint | None = None
+    upstream: Upstream | None = None
 
     def first_program(self) -> Program:
         """The first replica, at the server's own ports."""
@@ -148,4 +157,5 @@ class Server:
             metrics_port,
             SERVICES[self.name],
             shared_ports=tuple(self.shared_ports.values()),
+            upstream=self.upstream,
         )

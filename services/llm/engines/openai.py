@@ -61,6 +61,7 @@ from services.runtime.errors import (
     ServiceError,
     Unavailable,
 )
+from services.runtime.settings import without_user
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -123,7 +124,7 @@ class OpenAiEngine:
             name=self._remote.model,
             version="",
             engine="openai",
-            device=self._remote.base_url,
+            device=without_user(self._remote.base_url),
             languages=(),
             context_tokens=self._context_tokens,
             max_batch_size=0,
@@ -148,7 +149,8 @@ class OpenAiEngine:
             raise _unreachable(error) from None
         if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise ResourceMissing(
-                f"{self._remote.base_url} refuses the key", "set VIVA_LLM_OPENAI_API_KEY"
+                f"{without_user(self._remote.base_url)} refuses the key",
+                "set VIVA_LLM_OPENAI_API_KEY",
             )
         if response.is_server_error:
             # A proxy whose server still loads its model.
@@ -444,8 +446,11 @@ async def open_engine(remote: Remote) -> AsyncIterator[OpenAiEngine]:
         ResourceMissing: The server refuses the key.
     """
     headers = {"authorization": f"Bearer {remote.api_key}"} if remote.api_key else {}
+    url = httpx.URL(remote.base_url.removesuffix("/") + "/")
     async with httpx.AsyncClient(
-        base_url=remote.base_url.removesuffix("/") + "/",
+        # What a URL says of its user would be in the log with each request.
+        base_url=url.copy_with(userinfo=b""),
+        auth=(url.username, url.password) if url.userinfo else None,
         headers=headers,
         timeout=httpx.Timeout(
             remote.read_seconds, connect=remote.connect_seconds, pool=remote.connect_seconds

@@ -177,6 +177,7 @@ class Database:
         pool = self._urgent if urgent else self._pool
         try:
             async with asyncio.timeout(within):
+                # Class 22 is of the connection's own settings here: a role that is not there.
                 connection = await pool.acquire(timeout=within)
                 try:
                     yield connection
@@ -186,12 +187,14 @@ class Database:
                     # caller's that was rolled back leaves it as good as new.
                     if _breaks_off(error) or connection.is_in_transaction():
                         connection.terminate()
+                    if isinstance(error, asyncpg.DataError):
+                        # The value's fault, not the store's: it would fail again, and nothing is
+                        # broken.
+                        what = "has a value that cannot be stored"
+                        raise InvalidField("request", what) from error
                     raise
                 finally:
                     await pool.release(connection, timeout=within)
-        except asyncpg.DataError as error:
-            # The value's fault, not the store's: it would fail again, and nothing is broken.
-            raise InvalidField("request", "has a value that cannot be stored") from error
         except FAULTS as error:
             told = failed(error)
             STORE_FAILURES.labels(operation, told.reason).inc()

