@@ -106,7 +106,7 @@ def _manager(
             headers_with_underscores_action=protocol_pb2.HttpProtocolOptions.REJECT_REQUEST,
         ),
         http_filters=edge_filters(settings, name, public, descriptors),
-        local_reply_config=local_replies(retry_seconds(settings)),
+        local_reply_config=local_replies(retry_seconds(settings), accounts=settings.has_accounts),
         access_log=[edge_access_log(settings.access_log)],
         max_request_headers_kb=uint32(_MAX_HEADERS_KIB),
         stream_idle_timeout=seconds(settings.stream_idle_seconds),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -92,15 +92,19 @@ REFUSALS: Sequence[Refusal] = (
 )
 
 
-def local_replies(retry_after: int) -> Any:
+def local_replies(retry_after: int, *, accounts: bool) -> Any:
     """The mapping, as a listener's `LocalReplyConfig`.
 
     Args:
         retry_after: After so many seconds one who asked too often may ask again.
+        accounts: Whether tokens are verified. Where none are, a 401 is ours and says why.
     """
+    known = [
+        replace(each, jargon=each.jargon and (accounts or each.status != 401)) for each in REFUSALS
+    ]
     mappers = [
         mapper
-        for refusal in REFUSALS
+        for refusal in known
         for mapper in (
             _as_grpc(refusal, retry_after),
             *((_as_json(refusal, retry_after, _denied()),) if refusal.jargon else ()),
