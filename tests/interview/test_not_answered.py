@@ -21,6 +21,7 @@ from services.interview.reports.report import QuestionResult
 from services.interview.wire.reports import report as wire
 from tests.interview.stage import FakeEmbedder, question, stage
 from tests.interview.test_reports import interview, said, typed
+from tests.runtime import virtual_time
 
 ANSWER = "We watch slow queries every Monday and add the right index."
 DECLINED = "Honestly I have no idea, sorry."
@@ -124,17 +125,23 @@ async def test_no_model_judges_it() -> None:
         ("beh-people-conflict", "next question"),
     ],
 )
-async def test_no_report_is_promised_of_an_interview_that_was_skipped(
+def test_no_report_is_promised_of_an_interview_that_was_skipped(
     question_id: str, text: str
 ) -> None:
     asked = load_bank().find(question_id)
     assert asked is not None
-    language = asked.language
-    async with stage(rounds=1, follow_ups=0, questions=[asked], language=language) as s:
-        s.join(text_only=True)
-        await s.to_first_question()
-        s.seat.send(m.Typed(text))
-        closing = await s.until(InterviewerText)
-        ended = await s.until(StateChanged, lambda e: e.state is not State.LIVE)
-    assert closing.text.startswith(("Thank you, we stop here. Without", "谢谢您，我们就到这里。"))
-    assert ended.state is State.CANCELLED
+
+    async def skipped() -> None:
+        language = asked.language
+        async with stage(rounds=1, follow_ups=0, questions=[asked], language=language) as s:
+            s.join(text_only=True)
+            await s.to_first_question()
+            s.seat.send(m.Typed(text))
+            closing = await s.until(InterviewerText)
+            ended = await s.until(StateChanged, lambda e: e.state is not State.LIVE)
+        assert closing.text.startswith(
+            ("Thank you, we stop here. Without", "谢谢您，我们就到这里。")
+        )
+        assert ended.state is State.CANCELLED
+
+    virtual_time.run(skipped())
