@@ -22,7 +22,7 @@ from services.cli.bench.candidates import Candidate
 from services.cli.bench.frame import BenchResult, Figure, percentile
 from services.cli.bench.mesh_models import mesh_models
 from services.cli.bench.spoken import Spoken, people
-from services.cli.calls import DEFAULT_ADDRESS, tell
+from services.cli.calls import DEFAULT_ADDRESS, err
 from services.cli.sound_card import RATE_HZ
 from services.runtime.channel import open_channel
 from tests.web.conftest import BROWSER, node
@@ -56,7 +56,7 @@ async def run(address: str, edge: str, repeats: int) -> BenchResult:
     there: list[float] = []
     here: list[float] = []
     for repeat in range(repeats):
-        tell(f"{repeat + 1} of {repeats}")
+        err.print(f"[dim]{repeat + 1} of {repeats}[/]")
         there += await asyncio.to_thread(in_browser, recordings, variables)
         here += await on_command_line(recordings, address)
     async with open_channel(address) as channel:
@@ -124,7 +124,7 @@ def main() -> None:
     record = frame.as_json(result, steal.percent())
     path = frame.write(record, chosen.out)
     frame.show(result, record)
-    tell(str(path))
+    err.print(f"[dim]{path}[/]", soft_wrap=True)
 
 
 if __name__ == "__main__":
