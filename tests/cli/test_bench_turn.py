@@ -156,7 +156,8 @@ def test_words_stop_a_line_and_silence_does_not(tmp_path: Path) -> None:
     assert quiet.whole is True
     assert loud.stopped is not None
     assert loud.paused is not None
-    assert 0 < loud.paused <= loud.stopped < 2.5
+    # On a busy machine the sound is late, and counts from when it was due.
+    assert 0 <= loud.paused <= loud.stopped < 2.5
 
 
 def test_work_within_a_stretch_counts_overlaps_once() -> None:
