@@ -156,7 +156,7 @@ def test_words_stop_a_line_and_silence_does_not(tmp_path: Path) -> None:
     assert quiet.whole is True
     assert loud.stopped is not None
     assert loud.paused is not None
-    # On a busy machine the sound is late, and counts from when it was due.
+    # On a busy machine the pause can be told in the turn of the event loop that begins the sound.
     assert 0 <= loud.paused <= loud.stopped < 2.5
 
 
