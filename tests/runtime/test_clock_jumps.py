@@ -69,6 +69,11 @@ def hourly(first: float, hours: int) -> Sequence[float]:
             id="wrong, then right after a month off",
         ),
         pytest.param(
+            (0, *hourly(400, 20), *hourly(800, 9)),
+            (False, *[False] * 31),
+            id="ahead, then further ahead: the day begins anew",
+        ),
+        pytest.param(
             (-20000, *hourly(0, 24)),
             (False, *[False] * 24, True),
             id="first seen before it was set",
