@@ -7,7 +7,6 @@ run on a replica that is no longer named go on; it only gets no new calls.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
-from edge.envoy.extensions import packed, uint32
+from edge.envoy import discovery
+from edge.envoy.extensions import uint32
 from edge.envoy.settings import Endpoint, Replicas
 
 # Priority 0 counts as whole as long as a 1.4th of it is healthy, by default: with half of it gone,
@@ -76,18 +76,7 @@ def publish(server: str, replicas: Replicas, folder: Path) -> None:
     if replicas.are_named:
         raise ValueError(f"{server}: a file of endpoints holds IP addresses only")
     folder.mkdir(parents=True, exist_ok=True)
-    response = discovery_pb2.DiscoveryResponse(
-        resources=[packed(load_assignment(server, replicas))]
-    )
-    content = json_format.MessageToDict(response, preserving_proto_field_name=True)
-    file = file_of(server, folder)
-    scratch = file.with_suffix(".new")
-    try:
-        scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        scratch.replace(file)
-    except OSError as error:
-        # What a full disk says names no file.
-        raise OSError(error.errno, error.strerror, str(file)) from None
+    discovery.write(file_of(server, folder), load_assignment(server, replicas))
 
 
 class MalformedEndpoints(ValueError):

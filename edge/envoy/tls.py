@@ -7,16 +7,14 @@ left; the one before is served on.
 
 from __future__ import annotations
 
-import json
 import ssl
 from pathlib import Path
 from typing import Any
 
 from envoy.config.core.v3 import base_pb2, config_source_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
-from envoy.service.discovery.v3 import discovery_pb2
-from google.protobuf import json_format
 
+from edge.envoy import discovery
 from edge.envoy.certificate import CERTIFICATE, KEY, Pair
 from edge.envoy.extensions import packed
 from edge.envoy.settings import EnvoySettings
@@ -63,9 +61,7 @@ def publish(pair: Pair, folder: Path) -> None:
             ),
         ),
     )
-    response = discovery_pb2.DiscoveryResponse(resources=[packed(secret)])
-    content = json_format.MessageToDict(response, preserving_proto_field_name=True)
-    (folder / PAIR).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    discovery.write(folder / PAIR, secret)
 
 
 def downstream_tls(settings: EnvoySettings, folder: Path) -> Any:
