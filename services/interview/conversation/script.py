@@ -14,6 +14,7 @@ from services.interview.interviewer import lines
 from services.interview.interviewer.asking import Context, bank_follow_up, hint
 from services.interview.interviewer.assessing import Assessment
 from services.interview.interviewer.deciding import Course, Move, next_difficulty
+from services.interview.interviewer.declining import subject
 from services.interview.interviewer.statements import joined
 from services.interview.practice import lines as practice
 from services.interview.questions.bank import Question
@@ -133,6 +134,11 @@ class Script:
             category=None if question is None else question.category,
             language=self.settings.language,
         )
+
+    def about(self, place: Place) -> str:
+        """What is being answered, and all else that belongs to it."""
+        question, asked = self.question(place.step), self.asked(place).text
+        return asked if question is None else f"{asked} {subject(question)}"
 
     # The words.
 

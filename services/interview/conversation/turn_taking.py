@@ -28,7 +28,7 @@ from services.interview.conversation.state import (
 from services.interview.endpointing.deciding import Decision, Pause, decide
 from services.interview.endpointing.wording import read
 from services.interview.events import CandidatePartial, CandidateSpeechStarted
-from services.interview.interviewer.declining import declined, subject
+from services.interview.interviewer.declining import declined
 from services.interview.record import State
 from services.interview.understanding.intent import Intent, Situation, understand
 
@@ -310,10 +310,8 @@ def _asks_for_something(scene: Scene, text: str) -> bool:
     meant = understand(text, situation(scene, None), final=True)
     if meant in COMMANDS or wishes.agreed(scene, text) is not None:
         return True
-    question = scene.script.question(scene.place.step)
     asked = scene.script.asked(scene.place).text
-    about = asked if question is None else f"{asked} {subject(question)}"
-    if not declined(text, about, asked):
+    if not declined(text, scene.script.about(scene.place), asked):
         return False
     wording = read(text, scene.script.settings.language)
     return not (wording.unfinished or wording.leaning)

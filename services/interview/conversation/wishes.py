@@ -7,7 +7,7 @@ from services.interview.conversation.pace import DEFAULT_HOLD_SECONDS
 from services.interview.conversation.progress import Step, after
 from services.interview.conversation.scene import Scene
 from services.interview.interviewer.deciding import Move
-from services.interview.interviewer.declining import declined, subject
+from services.interview.interviewer.declining import declined
 from services.interview.interviewer.words import count
 from services.interview.record import Phase, Turn
 from services.interview.understanding.addressing import addresses
@@ -144,9 +144,7 @@ def _dubious(scene: Scene, text: str) -> bool:
         return False
     if not (place.step.asks and place.asked) or place.answer.last is not None or scene.script.talks:
         return False
-    question = scene.script.question(place.step)
-    asked = scene.script.asked(place)
-    about = asked.text + ("" if question is None else subject(question))
+    asked, about = scene.script.asked(place), scene.script.about(place)
     return addresses(text, asked, about) and not declined(text, about)
 
 
