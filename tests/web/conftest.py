@@ -86,11 +86,16 @@ def built() -> Path:
     return WEB / "dist"
 
 
-@pytest.fixture(scope="session")
-def browser() -> Browser:
+def chromium() -> Mapping[str, str]:
+    """The variables by which the scripts of `browser/` find the Chromium there is."""
     install_node_packages(BROWSER)
     found = json.loads(node(BROWSER, "node", "chromium.mjs"))
-    return Browser({**found["variables"], "VIVA_CHROMIUM_PATH": found["path"]})
+    return {**found["variables"], "VIVA_CHROMIUM_PATH": found["path"]}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Browser:
+    return Browser(chromium())
 
 
 class _PageHandler(http.server.SimpleHTTPRequestHandler):

@@ -16,7 +16,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hatch_build import install_node_packages
 from services.cli.bench import frame
 from services.cli.bench.candidates import Candidate
 from services.cli.bench.frame import BenchResult, Figure, percentile
@@ -25,7 +24,7 @@ from services.cli.bench.spoken import Spoken, people
 from services.cli.calls import DEFAULT_ADDRESS, err
 from services.cli.sound_card import RATE_HZ
 from services.runtime.channel import open_channel
-from tests.web.conftest import BROWSER, node
+from tests.web.conftest import BROWSER, chromium, node
 
 MOST_LATER_MS = 150.0
 INTERVIEW_SECONDS = 600.0
@@ -46,13 +45,7 @@ async def run(address: str, edge: str, repeats: int) -> BenchResult:
         RecordingsUnavailableError: The packaged recordings cannot be fetched.
     """
     recordings = await asyncio.to_thread(people)
-    await asyncio.to_thread(install_node_packages, BROWSER)
-    browser = json.loads(await asyncio.to_thread(node, BROWSER, "node", "chromium.mjs"))
-    variables = {
-        **browser["variables"],
-        "VIVA_CHROMIUM_PATH": browser["path"],
-        "VIVA_EDGE": edge,
-    }
+    variables = {**await asyncio.to_thread(chromium), "VIVA_EDGE": edge}
     there: list[float] = []
     here: list[float] = []
     for repeat in range(repeats):
