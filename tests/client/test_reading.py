@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import pytest
@@ -36,8 +36,8 @@ async def until_the_report(conversation: Conversation) -> list[str | None]:
     return kinds
 
 
-async def test_a_reader_that_looks_now_and_then_misses_nothing() -> None:
-    thought = asyncio.Event()
+def after(thought: asyncio.Event) -> Callable[[Requests], AsyncIterator[cpb.InterviewEvent]]:
+    """A server that asks after some thought, and is done."""
 
     async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
         await thought.wait()
@@ -45,9 +45,14 @@ async def test_a_reader_that_looks_now_and_then_misses_nothing() -> None:
         yield ended("question")
         yield reported()
 
+    return script
+
+
+async def test_a_reader_that_looks_now_and_then_misses_nothing() -> None:
+    thought = asyncio.Event()
     notes: list[str] = []
     async with (
-        scripted(script) as (address, server),
+        scripted(after(thought)) as (address, server),
         Viva(address) as viva,
         viva.conversation("x", note=notes.append) as conversation,
     ):
@@ -61,15 +66,8 @@ async def test_a_reader_that_looks_now_and_then_misses_nothing() -> None:
 
 async def test_the_same_events_are_read_on_after_a_reader_has_run_out_of_time() -> None:
     thought = asyncio.Event()
-
-    async def script(_: Requests) -> AsyncIterator[cpb.InterviewEvent]:
-        await thought.wait()
-        yield begins("question", interview_pb2.PHASE_QUESTION)
-        yield ended("question")
-        yield reported()
-
     async with (
-        scripted(script) as (address, server),
+        scripted(after(thought)) as (address, server),
         Viva(address) as viva,
         viva.conversation("x") as conversation,
     ):
