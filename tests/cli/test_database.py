@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -124,25 +125,34 @@ async def test_ctrl_c_ends_the_wait_for_a_database(tmp_path: Path) -> None:
     assert ": starting" not in launcher.said
 
 
-@pytest.mark.slow
-async def test_no_empty_database_takes_the_place_of_one_that_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+@asynccontextmanager
+async def supervision(
+    folder: Path, settings: LauncherSettings
+) -> AsyncIterator[tuple[Supervised, Callable[[str], Awaitable[None]]]]:
+    """The PostgreSQL of the data folder as the launcher runs it, and who waits for its events."""
     [program] = [one for one in make_plan().programs if one.server == POSTGRES]
     events: asyncio.Queue[str] = asyncio.Queue()
-    log = LogFile(tmp_path / "postgres.log")
-    supervised = Supervised(
-        program, log, lambda _, event: events.put_nowait(event), LauncherSettings()
-    )
+    log = LogFile(folder / "postgres.log")
+    supervised = Supervised(program, log, lambda _, event: events.put_nowait(event), settings)
 
     async def happened(what: str) -> None:
         while what not in await events.get():
             pass
 
-    folder, away = tmp_path / "postgres", tmp_path / "away"
     async with asyncio.timeout(GUARD_SECONDS), asyncio.TaskGroup() as tasks:
         tasks.create_task(supervised.run())
+        yield supervised, happened
+        await supervised.stop()
+    log.close()
+
+
+@pytest.mark.slow
+async def test_no_empty_database_takes_the_place_of_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
+    folder, away = tmp_path / "postgres", tmp_path / "away"
+    async with supervision(tmp_path, LauncherSettings()) as (supervised, happened):
         await happened("ready")
         folder.rename(away)
         assert supervised.signal(signal.SIGKILL)
@@ -150,8 +160,6 @@ async def test_no_empty_database_takes_the_place_of_one_that_is_gone(
         assert not folder.exists()
         away.rename(folder)
         await happened("ready")
-        await supervised.stop()
-    log.close()
 
 
 @pytest.mark.slow
@@ -159,22 +167,8 @@ async def test_a_postgresql_whose_processes_all_hang_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIVA_DATA_DIR", str(tmp_path))
-    [program] = [one for one in make_plan().programs if one.server == POSTGRES]
-    events: asyncio.Queue[str] = asyncio.Queue()
-    log = LogFile(tmp_path / "postgres.log")
-    supervised = Supervised(
-        program,
-        log,
-        lambda _, event: events.put_nowait(event),
-        LauncherSettings(liveness_seconds=1),
-    )
-
-    async def happened(what: str) -> None:
-        while what not in await events.get():
-            pass
-
-    async with asyncio.timeout(GUARD_SECONDS), asyncio.TaskGroup() as tasks:
-        tasks.create_task(supervised.run())
+    settings = LauncherSettings(liveness_seconds=1)
+    async with supervision(tmp_path, settings) as (supervised, happened):
         await happened("ready")
         assert supervised.status.pid is not None
         server = psutil.Process(supervised.status.pid)
@@ -193,5 +187,3 @@ async def test_a_postgresql_whose_processes_all_hang_is_replaced(
         await happened("ended (killed by SIGKILL)")
         await happened("ready")
         assert await all_gone(family)
-        await supervised.stop()
-    log.close()
